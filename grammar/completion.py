@@ -1,0 +1,116 @@
+"""What a parse is: the sections, verdicts and answer of a completion, or a failure with its place.
+
+Offsets count characters (Python `str` indices) from the start of the completion as it was given.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Verdict = Literal["safe", "unsafe"]
+SectionName = Literal["visual", "text", "combined"]
+Place = Literal["think", "visual", "text", "combined", "answer"]
+
+SECTION_NAMES: tuple[SectionName, ...] = ("visual", "text", "combined")
+
+FailureCode = Literal[
+    "missing_section",
+    "duplicate_section",
+    "wrong_order",
+    "unclosed_tag",
+    "unexpected_tag",
+    "empty_reasoning",
+    "invalid_verdict",
+    "missing_answer",
+    "empty_answer",
+    "trailing_text",
+    "too_long",
+    "timeout",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A half-open range of characters, `text[start:end]`."""
+
+    start: int
+    end: int
+
+    def of(self, text: str) -> str:
+        return text[self.start : self.end]
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """One judgement: its verdict, where it stands with its tags, and the reasoning for it.
+
+    `verdict` is None only under the official structure, which reads a few Unicode letters as
+    their ASCII look-alikes and then takes the verdict for neither safe nor unsafe.
+    """
+
+    name: SectionName
+    verdict: Verdict | None
+    span: Span
+    reasoning: Span
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedCompletion:
+    """A completion that has the structure. `sections` stand in the order of `SECTION_NAMES`."""
+
+    text: str
+    sections: tuple[Section, ...]
+    answer: Span
+
+    @property
+    def verdicts(self) -> dict[SectionName, Verdict | None]:
+        return {section.name: section.verdict for section in self.sections}
+
+    @property
+    def answer_text(self) -> str:
+        return self.answer.of(self.text)
+
+
+@dataclass(frozen=True, slots=True)
+class LenientReading:
+    """What the official structure reads of a completion that fails it."""
+
+    verdicts: dict[SectionName, Verdict | None]
+    answer: Span | None
+
+
+@dataclass(frozen=True, slots=True)
+class ParseFailure:
+    """Why a completion has not the structure, and where.
+
+    `offset` is 0-based, `line` and `column` are 1-based. `standing` is the share, 0 to below 1, of
+    the structure that is in place all the same.
+    """
+
+    code: FailureCode
+    section: Place | None
+    offset: int
+    line: int
+    column: int
+    expected: tuple[str, ...]
+    message: str
+    standing: float = 0.0
+    lenient: LenientReading | None = None
+
+
+def failure_at(
+    text: str,
+    offset: int,
+    code: FailureCode,
+    section: Place | None,
+    expected: tuple[str, ...],
+    message: str,
+    *,
+    standing: float = 0.0,
+    lenient: LenientReading | None = None,
+) -> ParseFailure:
+    """A failure at `offset` of `text`, with its line and column worked out."""
+    line = text.count("\n", 0, offset) + 1
+    column = offset - text.rfind("\n", 0, offset)
+    return ParseFailure(
+        code, section, offset, line, column, expected, message, standing=standing, lenient=lenient
+    )
