@@ -25,6 +25,10 @@ FailureCode = Literal[
     "trailing_text",
     "too_long",
     "timeout",
+    # Checks that a profile may switch on beyond the grammar.
+    "short_reasoning",
+    "copied_instruction",
+    "repetition",
 ]
 
 

@@ -1,0 +1,30 @@
+"""The `safegrpo` command. Other packages add commands through the entry points named below."""
+
+from importlib.metadata import entry_points
+
+import typer
+
+from app.commands import score, serve
+
+COMMANDS_GROUP = "safegrpo.commands"
+
+
+def build() -> typer.Typer:
+    """The command line with the service's own commands and those found in `COMMANDS_GROUP`."""
+    cli = typer.Typer(
+        name="safegrpo",
+        help="Verifiable safety rewards for multimodal GRPO.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_show_locals=False,
+    )
+    for command in (serve, score):
+        command.register(cli)
+    for entry_point in sorted(entry_points(group=COMMANDS_GROUP), key=lambda found: found.name):
+        cli.command(entry_point.name)(entry_point.load())
+    return cli
+
+
+def main() -> None:
+    """Run the command line."""
+    build()()

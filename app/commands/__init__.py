@@ -1,0 +1,1 @@
+"""The service's commands, a file each; `register` adds one to the command line."""

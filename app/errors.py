@@ -1,0 +1,60 @@
+"""Errors a caller can act on: each becomes a status code and an `ErrorReply`."""
+
+from collections.abc import Sequence
+
+from pydantic import ValidationError
+
+from app.schema import ErrorReply, Problem
+
+MAX_PROBLEMS = 20
+
+
+class RequestError(Exception):
+    """A request that gets no rewards: the HTTP status, a sentence, and what is wrong where."""
+
+    def __init__(
+        self,
+        status: int,
+        error: str,
+        problems: Sequence[Problem] = (),
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(error)
+        self.status = status
+        self.reply = ErrorReply(error=error, problems=list(problems))
+        self.retry_after = retry_after
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {} if self.retry_after is None else {"Retry-After": f"{self.retry_after:g}"}
+
+
+def invalid_request(error: ValidationError) -> RequestError:
+    """422 naming each field and sample; input, and keys we do not know, are never echoed."""
+    problems = [
+        _problem(item["loc"], item["type"], item["msg"])
+        for item in error.errors(include_url=False, include_input=False, include_context=False)
+    ]
+    named = problems[:MAX_PROBLEMS]
+    more = f" (and {len(problems) - len(named)} more)" if len(problems) > len(named) else ""
+    sentence = f"{named[0].field}: {named[0].message}{more}"
+    return RequestError(422, sentence, named)
+
+
+def _problem(loc: tuple[int | str, ...], kind: str, message: str) -> Problem:
+    if kind == "extra_forbidden":
+        loc, message = loc[:-1], "holds a key that is not known; see /docs for the known ones"
+    if kind == "missing":
+        message = "is required"
+    sample = loc[1] if len(loc) > 1 and loc[0] == "samples" else None
+    return Problem(
+        field=_path(loc) or "the request",
+        sample=sample if isinstance(sample, int) else None,
+        message=message,
+    )
+
+
+def _path(loc: tuple[int | str, ...]) -> str:
+    """`("samples", 3, "labels")` -> `samples[3].labels`."""
+    parts = [f"[{part}]" if isinstance(part, int) else f".{part}" for part in loc]
+    return "".join(parts).lstrip(".")

@@ -1,0 +1,17 @@
+"""The truth about a sample: whether the image, the instruction and the two combined are safe."""
+
+from typing import NamedTuple
+
+from grammar import SectionName, Verdict
+
+
+class Labels(NamedTuple):
+    """Ground-truth verdicts, named like the sections that must state them."""
+
+    visual: Verdict
+    text: Verdict
+    combined: Verdict
+
+    def of(self, section: SectionName) -> Verdict:
+        label: Verdict = getattr(self, section)
+        return label

@@ -1,0 +1,240 @@
+"""A profile: everything that decides a reward, as one validated YAML file.
+
+Three profiles ship with the package (`rules/profiles/`); a user's own is named by its path.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from grammar import CompletionParser, Dialect, OfficialParser, StrictParser, Structure
+
+PACKAGES = ("grammar", "rules")
+"""The packages whose files decide a reward."""
+
+Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+class ProfileError(ValueError):
+    """A profile that cannot be used; the message says which key of which file, and why."""
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Weights(_Model):
+    """Weights of the two gated rewards (paper, w_tag and w_behavior)."""
+
+    tag: Weight = 0.5
+    behavior: Weight = 0.5
+
+
+class TagShares(_Model):
+    """What each right verdict adds to R_tag, given that the combined one is right."""
+
+    combined: Share = 0.5
+    visual: Share = 0.25
+    text: Share = 0.25
+
+
+class StanceByRules(_Model):
+    """The stance detector of `rules/stance`; all languages unless some are named."""
+
+    detector: Literal["rules"]
+    languages: tuple[str, ...] | None = None
+    timeout: float = Field(0.25, gt=0, description="seconds that one pattern may take")
+
+
+class StanceByWords(_Model):
+    """The public code's detector: an answer that contains one of the words is a refusal."""
+
+    detector: Literal["words"]
+    words: tuple[str, ...] = Field(min_length=1)
+
+
+class CopiedInstruction(_Model):
+    """Reasoning of at least so many characters must not be copied from the instruction."""
+
+    min_characters: int = Field(40, ge=1)
+
+
+class Repetition(_Model):
+    """At most `max_share` of the n-grams of the thinking, or of the answer, may be repeats."""
+
+    ngram: int = Field(4, ge=1)
+    min_ngrams: int = Field(60, ge=1)
+    max_share: float = Field(0.75, gt=0, lt=1)
+
+
+class Checks(_Model):
+    """Checks beyond the grammar; a completion that fails one fails the format."""
+
+    min_reasoning_letters: int = Field(0, ge=0)
+    copied_instruction: CopiedInstruction | None = None
+    repetition: Repetition | None = None
+
+
+class Overlong(_Model):
+    """Soft over-long penalty: 0 up to `limit - buffer` characters, falling to `-weight` at `limit`.
+
+    After DAPO (arXiv 2503.14476, eq. 13), counted in characters.
+    """
+
+    limit: int = Field(gt=0)
+    buffer: int = Field(gt=0)
+    weight: Weight = 0.5
+
+    @model_validator(mode="after")
+    def _buffer_fits(self) -> "Overlong":
+        if self.buffer > self.limit:
+            raise ValueError("buffer must not be larger than limit")
+        return self
+
+
+class ExtraComponents(_Model):
+    """Optional components, each off unless given.
+
+    `format_credit`: for cold starts, weight of the share of the structure that stands.
+    `explanation`: weight of naming a risk where the answer rightly declines.
+    """
+
+    format_credit: Weight | None = None
+    explanation: Weight | None = None
+    overlong: Overlong | None = None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The components that are on."""
+        return tuple(name for name in type(self).model_fields if getattr(self, name) is not None)
+
+
+class Profile(_Model):
+    """A validated profile file."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_.-]{0,63}$")
+    release: str = Field(pattern=r"^\d+\.\d+\.\d+$")
+    description: str = ""
+    structure: Structure
+    dialect: Dialect | None = None
+    instruction: str
+    weights: Weights = Weights()
+    tag_shares: TagShares = TagShares()
+    stance: Annotated[StanceByRules | StanceByWords, Field(discriminator="detector")]
+    trailing_tokens: tuple[Annotated[str, Field(min_length=1)], ...] = ()
+    max_characters: int | None = Field(None, gt=0)
+    checks: Checks = Checks()
+    extras: ExtraComponents = ExtraComponents()
+
+    @model_validator(mode="after")
+    def _dialect_belongs_to_strict(self) -> "Profile":
+        if (self.structure == "strict") != (self.dialect is not None):
+            raise ValueError("dialect (tags or paper) is required with structure strict, only there")
+        if self.structure == "official" and (self.trailing_tokens or self.checks != Checks()):
+            raise ValueError("structure official takes no trailing_tokens and no checks")
+        return self
+
+    def parser(self) -> CompletionParser:
+        """The parser of this profile's structure."""
+        if self.dialect is None:
+            return OfficialParser()
+        return StrictParser(self.dialect, self.trailing_tokens)
+
+    @property
+    def version(self) -> str:
+        """`name-release+hash` of everything that decides a reward under this profile."""
+        digest = hashlib.sha256(self.model_dump_json().encode())
+        digest.update(_code_digest())
+        return f"{self.name}-{self.release}+{digest.hexdigest()[:12]}"
+
+
+def shipped_profiles() -> list[str]:
+    """Names of the profiles that ship with the package."""
+    folder = files("rules").joinpath("profiles")
+    return sorted(entry.name[:-5] for entry in folder.iterdir() if entry.name.endswith(".yaml"))
+
+
+def load_profile(name_or_path: str) -> Profile:
+    """A shipped profile by its name, or a user's by the path of its YAML file.
+
+    Raises:
+        ProfileError: no such profile, or a key in the file is unknown, missing or impossible.
+    """
+    if name_or_path in shipped_profiles():
+        source = files("rules").joinpath("profiles", f"{name_or_path}.yaml")
+        return parse_profile(source.read_text(encoding="utf-8"), f"profile {name_or_path}")
+    path = Path(name_or_path)
+    if not path.is_file():
+        raise ProfileError(
+            f"there is no profile {name_or_path!r}: name one of {', '.join(shipped_profiles())}, "
+            "or give the path of a YAML file"
+        )
+    return parse_profile(path.read_text(encoding="utf-8"), str(path), path.parent)
+
+
+def parse_profile(source: str, origin: str, folder: Path | None = None) -> Profile:
+    """Validate a profile's YAML and put the instruction's text in the place of its file name.
+
+    Args:
+        source: the YAML text.
+        origin: what to call it in errors.
+        folder: where a user's instruction file may lie, before the shipped ones are looked at.
+    """
+    try:
+        profile = Profile.model_validate(yaml.safe_load(source))
+    except yaml.YAMLError as error:
+        raise ProfileError(f"{origin} is not valid YAML: {error}") from error
+    except ValidationError as error:
+        raise ProfileError(f"{origin}: {_sentences(error)}") from error
+    return profile.model_copy(update={"instruction": _instruction(profile, origin, folder)})
+
+
+def _instruction(profile: Profile, origin: str, folder: Path | None) -> str:
+    candidates = [files("rules").joinpath("instructions", profile.instruction)]
+    if folder is not None:
+        candidates.insert(0, folder / profile.instruction)
+    for candidate in candidates:
+        if candidate.is_file():
+            return candidate.read_text(encoding="utf-8")
+    raise ProfileError(f"{origin}: instruction: there is no file {profile.instruction!r}")
+
+
+def _sentences(error: ValidationError) -> str:
+    return "; ".join(
+        f"{'.'.join(str(part) for part in item['loc']) or 'the file'}: {item['msg']}"
+        for item in error.errors(include_url=False, include_input=False)
+    )
+
+
+@cache
+def _code_digest() -> bytes:
+    return code_digest([Path(str(files(package))) for package in PACKAGES])
+
+
+def code_digest(folders: list[Path]) -> bytes:
+    """SHA-256 over the grammars, rules, lexicons, instructions and code in `folders`.
+
+    The shipped profiles are left out: the one in use is part of the version in its validated form.
+    """
+    digest = hashlib.sha256()
+    for folder in folders:
+        for path in _deciding_files(folder):
+            name = f"{folder.name}/{path.relative_to(folder).as_posix()}"
+            content = path.read_bytes()
+            digest.update(f"{name}\0{len(content)}\0".encode())
+            digest.update(content)
+    return digest.digest()
+
+
+def _deciding_files(folder: Path) -> Iterator[Path]:
+    for path in sorted(folder.rglob("*")):
+        shipped_profile = path.parent == folder / "profiles"
+        if path.suffix in (".py", ".lark", ".yaml", ".txt") and not shipped_profile:
+            yield path

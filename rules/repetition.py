@@ -1,0 +1,40 @@
+"""Degenerate repetition: the share of n-grams in a text that have occurred before."""
+
+from rules.profile import Repetition
+
+_PROBES = 5
+_PROBE_LENGTH = 16
+_PROBE_REPEATS = 3
+
+
+def is_degenerate(text: str, limits: Repetition) -> bool:
+    """Whether more than `limits.max_share` of the n-grams of `text` are repeats."""
+    if not _may_be_degenerate(text, limits):
+        return False
+    units = _units(text)
+    count = len(units) - limits.ngram + 1
+    if count < limits.min_ngrams:
+        return False
+    distinct = len(set(zip(*(units[shift:] for shift in range(limits.ngram)), strict=False)))
+    return 1 - distinct / count > limits.max_share
+
+
+def _units(text: str) -> list[str]:
+    """Words, or pairs of characters where words are not set apart (Chinese, or one long run)."""
+    words = text.split()
+    if len(text) > 12 * len(words):
+        return [text[start : start + 2] for start in range(0, len(text), 2)]
+    return words
+
+
+def _may_be_degenerate(text: str, limits: Repetition) -> bool:
+    """A cheap look first: in a looping text, pieces taken from it occur again and again.
+
+    Where most n-grams are repeats, only a small part of the text is said once; so of pieces taken
+    at several places at least two stand in the loop.
+    """
+    if len(text) < limits.min_ngrams:
+        return False
+    step = max(1, (len(text) - _PROBE_LENGTH) // _PROBES)
+    pieces = [text[at : at + _PROBE_LENGTH] for at in range(0, _PROBES * step, step)]
+    return sum(text.count(piece) >= _PROBE_REPEATS for piece in pieces) >= 2

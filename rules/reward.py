@@ -1,0 +1,132 @@
+"""The reward of a completion: R = I_format · (w_tag · R_tag + w_behavior · R_behavior).
+
+`Scorer.examine` reads a completion (its structure, and the stance of its answer); `Scorer.settle`
+compares what it read with the labels. A judge, where a profile names one, stands between the two.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from grammar import ParsedCompletion, ParseFailure, SectionName, Verdict, failure_at
+from rules.behavior import behavior_reward
+from rules.extras import Extras
+from rules.formatting import Format
+from rules.labels import Labels
+from rules.profile import Profile, StanceByWords
+from rules.stance import Stance, StanceDetector, StanceTimeout
+from rules.tags import tag_reward
+from rules.words import WordDetector
+
+Status = Literal["ok", "policy_invalid", "service_error"]
+
+
+class Detector(Protocol):
+    """Tells what an answer does. Raises `StanceTimeout` if a pattern takes too long."""
+
+    def detect(self, answer: str) -> Stance: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """What a completion is, before anyone asks whether it is right."""
+
+    completion: str
+    parsed: ParsedCompletion | ParseFailure
+    stance: Stance | None
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """A scored completion.
+
+    `components` are the gated, weighted contributions, and their sum is `reward`; `raw` are the
+    values before gate and weights. Both have the same keys for every sample of a profile.
+    `reward` and the values of `components` and `raw` are None only for status `service_error`.
+    """
+
+    status: Status
+    reward: float | None
+    components: Mapping[str, float | None]
+    raw: Mapping[str, float | None]
+    verdicts: dict[SectionName, Verdict | None] | None
+    stance: Stance | None
+    failure: ParseFailure | None
+
+
+class Scorer:
+    """Scores completions under one profile. A pure function of its arguments; thread-safe."""
+
+    def __init__(self, profile: Profile) -> None:
+        self.profile = profile
+        self.version = profile.version
+        self.component_names = ("format", "tag", "behavior", *profile.extras.names)
+        self._format = Format(profile)
+        self._extras = Extras(profile.extras)
+        self._detector: Detector = (
+            WordDetector(profile.stance.words)
+            if isinstance(profile.stance, StanceByWords)
+            else StanceDetector(profile.stance.languages, profile.stance.timeout)
+        )
+
+    def score(self, completion: str, labels: Labels, prompt: str = "") -> Score:
+        """Examine and settle in one go."""
+        return self.settle(self.examine(completion, prompt), labels)
+
+    def examine(self, completion: str, prompt: str = "") -> Examined:
+        """Parse `completion` and detect the stance of its answer.
+
+        Under the official structure the answer of a completion that fails the format has a stance
+        too, since that code's rewards alone read it.
+        """
+        parsed = self._format.parse(completion, prompt)
+        try:
+            stance = self._stance(completion, parsed)
+        except StanceTimeout as timeout:
+            answer = parsed.answer.start if isinstance(parsed, ParsedCompletion) else 0
+            message = f"a stance rule took too long on the answer: {timeout}"
+            failure = failure_at(completion, answer, "timeout", "answer", (), message)
+            return Examined(completion, failure, None)
+        return Examined(completion, parsed, stance)
+
+    def _stance(self, completion: str, parsed: ParsedCompletion | ParseFailure) -> Stance | None:
+        if isinstance(parsed, ParsedCompletion):
+            return self._detector.detect(parsed.answer_text)
+        if parsed.lenient is None or parsed.lenient.answer is None:
+            return None
+        return self._detector.detect(parsed.lenient.answer.of(completion).strip())
+
+    def settle(self, examined: Examined, labels: Labels) -> Score:
+        """The reward of what was examined, given the truth."""
+        completion, parsed, stance = examined.completion, examined.parsed, examined.stance
+        weights = self.profile.weights
+        failure = parsed if isinstance(parsed, ParseFailure) else None
+        reading = parsed if isinstance(parsed, ParsedCompletion) else parsed.lenient
+        verdicts = reading.verdicts if reading else None
+        tag = behavior = 0.0
+        if verdicts is not None:
+            tag = tag_reward(verdicts, labels, self.profile.tag_shares)
+            behavior = behavior_reward(verdicts["combined"], labels.combined, stance)
+        gate = 0.0 if failure else 1.0
+        components = {
+            "format": 0.0,
+            "tag": gate * weights.tag * tag,
+            "behavior": gate * weights.behavior * behavior,
+        }
+        raw = {"format": gate, "tag": tag, "behavior": behavior}
+        for name, (value, weight) in self._extras(completion, parsed, stance, behavior).items():
+            raw[name], components[name] = value, weight * value
+        return Score(
+            "policy_invalid" if failure else "ok",
+            sum(components.values()),
+            components,
+            raw,
+            verdicts,
+            stance,
+            failure,
+        )
+
+    def service_error(self) -> Score:
+        """A sample that could not be scored through no fault of the policy: no reward at all."""
+        nothing = dict.fromkeys(self.component_names)
+        return Score("service_error", None, nothing, nothing, None, None, None)
