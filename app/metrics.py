@@ -19,6 +19,7 @@ from prometheus_client import (
 )
 
 from app.schema import Sample
+from grammar import SECTION_NAMES
 from rules.reward import Score, Scorer
 
 MULTIPROCESS_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
@@ -29,7 +30,9 @@ _SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384)
 
 registry = CollectorRegistry()
 
-_SAMPLES = Counter("safegrpo_samples", "Samples by outcome", ["profile", "status"], registry=registry)
+_SAMPLES = Counter(
+    "safegrpo_samples", "Samples by outcome", ["profile", "status"], registry=registry
+)
 _REWARD = Histogram(
     "safegrpo_reward", "Rewards given", ["profile"], buckets=_REWARD_BUCKETS, registry=registry
 )
@@ -130,9 +133,9 @@ def _tally_sample(
 ) -> None:
     if score.failure is not None:
         tallies[_FAILURES, (profile, score.failure.code)] += 1
-    verdicts = score.verdicts or {}
-    for judgement, label in sample.labels:
-        verdict = verdicts.get(judgement) or "none"
+    for judgement in SECTION_NAMES:
+        label = getattr(sample.labels, judgement)
+        verdict = (score.verdicts and score.verdicts[judgement]) or "none"
         tallies[_VERDICTS, (profile, judgement, label, verdict)] += 1
     stance = score.stance.kind if score.stance else "none"
     tallies[_STANCES, (profile, sample.labels.combined, stance)] += 1

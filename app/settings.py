@@ -1,5 +1,6 @@
 """The service's settings: from flags, then `SAFEGRPO_…` variables, then a file, then defaults."""
 
+import os
 from typing import Annotated, Any
 
 from pydantic import Field, field_validator
@@ -64,8 +65,6 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        import os
-
         path = os.environ.get(CONFIG_VARIABLE)
         from_file = (YamlConfigSettingsSource(settings_cls, path),) if path else ()
         return init_settings, env_settings, *from_file

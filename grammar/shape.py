@@ -130,7 +130,8 @@ def _inside_section(shape: Sequence[str], index: int, kind: str, inside: Place) 
     opening = index - 1 - list(reversed(shape[:index])).index(f"{name}_OPEN")
     if kind == f"{name}_CLOSE":
         return ("empty_answer" if inside == "answer" else "invalid_verdict"), inside, index
-    if kind == "$END":
+    closed = kind.endswith("_CLOSE") or shape[index + 1 : index + 2] == (f"{name}_CLOSE",)
+    if kind == "$END" or (inside != "answer" and not closed):
         return "unclosed_tag", inside, opening
     if kind == "VERDICT":
         return "empty_reasoning", inside, index

@@ -5,7 +5,7 @@ Each check is a rule of its own with its own failure code, on or off by profile.
 
 from collections.abc import Callable, Iterator
 
-from grammar import CompletionParser, ParsedCompletion, ParseFailure, failure_at
+from grammar import CompletionParser, ParsedCompletion, ParseFailure, Place, failure_at
 from rules.profile import Profile, Repetition
 from rules.repetition import is_degenerate
 
@@ -59,7 +59,9 @@ def _reasoning_length(minimum: int) -> Check:
         for section in parsed.sections:
             reasoning = section.reasoning
             # Half of any honest text is letters: only a short or odd one needs counting.
-            sample = parsed.text[reasoning.start : min(reasoning.end, reasoning.start + 8 * minimum)]
+            sample = parsed.text[
+                reasoning.start : min(reasoning.end, reasoning.start + 8 * minimum)
+            ]
             if sum(map(str.isalpha, sample)) >= minimum:
                 continue
             if sum(map(str.isalpha, reasoning.of(parsed.text))) < minimum:
@@ -107,7 +109,11 @@ def _folded(text: str) -> str:
 
 def _repetition(parsed: ParsedCompletion, limits: Repetition) -> ParseFailure | None:
     """A thinking, or an answer, that repeats itself over and over."""
-    parts = (("think", 0, parsed.answer.start), ("answer", parsed.answer.start, parsed.answer.end))
+    answer = parsed.answer
+    parts: tuple[tuple[Place, int, int], ...] = (
+        ("think", 0, answer.start),
+        ("answer", answer.start, answer.end),
+    )
     for place, start, end in parts:
         if is_degenerate(parsed.text[start:end], limits):
             return failure_at(

@@ -136,7 +136,9 @@ class Profile(_Model):
     @model_validator(mode="after")
     def _dialect_belongs_to_strict(self) -> "Profile":
         if (self.structure == "strict") != (self.dialect is not None):
-            raise ValueError("dialect (tags or paper) is required with structure strict, only there")
+            raise ValueError(
+                "dialect (tags or paper) is required with structure strict, only there"
+            )
         if self.structure == "official" and (self.trailing_tokens or self.checks != Checks()):
             raise ValueError("structure official takes no trailing_tokens and no checks")
         return self

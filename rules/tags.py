@@ -10,9 +10,9 @@ from rules.profile import TagShares
 def tag_reward(
     verdicts: Mapping[SectionName, Verdict | None], labels: Labels, shares: TagShares
 ) -> float:
-    """R_tag: 0 if the combined verdict is wrong, else 0.5 + 0.25·[visual right] + 0.25·[text right].
+    """R_tag of the paper: the combined verdict dominates on purpose.
 
-    The combined verdict dominates on purpose (paper, eq. for R_tag).
+    0 if the combined verdict is wrong, else 0.5 + 0.25·[visual right] + 0.25·[text right].
     """
     if verdicts["combined"] != labels.combined:
         return 0.0

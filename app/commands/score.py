@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Annotated
 
 import orjson
@@ -53,8 +52,7 @@ def score(
 def _lines(file: str) -> Iterator[tuple[int, bytes]]:
     """The lines of a file that are not blank, numbered from 1."""
     try:
-        stream = sys.stdin.buffer if file == "-" else Path(file).open("rb")
+        with open(0 if file == "-" else file, "rb") as stream:
+            yield from ((number, line) for number, line in enumerate(stream, 1) if line.strip())
     except OSError as error:
         sys.exit(f"safegrpo score: cannot read {file}: {error.strerror}")
-    with stream:
-        yield from ((n, line) for n, line in enumerate(stream, 1) if line.strip())

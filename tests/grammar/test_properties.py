@@ -1,0 +1,120 @@
+"""Properties of the strict structure: what is rendered parses; what is broken does not."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from grammar import SECTION_NAMES, Dialect, ParsedCompletion, ParseFailure, StrictParser
+from tests.grammar.rendering import Parts, parts
+
+PARSERS: dict[Dialect, StrictParser] = {
+    "tags": StrictParser("tags"),
+    "paper": StrictParser("paper"),
+}
+both = st.sampled_from(list(PARSERS)).flatmap(parts)
+
+
+@given(both)
+def test_render_then_parse_is_the_identity(source: Parts) -> None:
+    text = source.render()
+    completion = PARSERS[source.dialect].parse(text)
+    assert isinstance(completion, ParsedCompletion), completion
+    assert tuple(completion.verdicts.values()) == source.verdicts
+    assert completion.answer_text == source.answer
+    reasonings = tuple(section.reasoning.of(text).strip() for section in completion.sections)
+    assert reasonings == tuple(reasoning.strip() for reasoning in source.reasoning)
+
+
+def _tag_indices(source: Parts) -> list[int]:
+    return [i for i, piece in enumerate(source.pieces()) if _is_tag(source, piece)]
+
+
+def _is_tag(source: Parts, piece: str) -> bool:
+    return piece.startswith("<") and piece.strip("</>").split("_")[0] in (
+        "think",
+        "answer",
+        *SECTION_NAMES,
+    )
+
+
+CODES_OF_REMOVAL = {
+    "unclosed_tag", "unexpected_tag", "missing_section", "missing_answer", "invalid_verdict",
+    "trailing_text", "wrong_order",
+}  # fmt: skip
+
+
+@given(both, st.data())
+def test_removing_any_required_tag_fails_the_gate(source: Parts, data: st.DataObject) -> None:
+    pieces = source.pieces()
+    index = data.draw(st.sampled_from(_tag_indices(source)))
+    if pieces[index] == "<think>" or (pieces[index] == "</think>" and not source.think_open):
+        return  # optional, alone
+    removed = pieces.pop(index)
+    result = PARSERS[source.dialect].parse("".join(pieces))
+    assert isinstance(result, ParseFailure), removed
+    assert result.code in CODES_OF_REMOVAL
+    place = removed.strip("</>").split("_")[0]
+    if not removed.startswith("</"):
+        assert result.section in (place, "think") or result.code == "unexpected_tag"
+
+
+@given(both, st.data())
+def test_repeating_any_tag_fails_the_gate_at_the_second(source: Parts, data: st.DataObject) -> None:
+    pieces = source.pieces()
+    index = data.draw(st.sampled_from(_tag_indices(source)))
+    place = pieces[index].strip("</>").split("_")[0]
+    pieces.insert(index, pieces[index])
+    result = PARSERS[source.dialect].parse("".join(pieces))
+    assert isinstance(result, ParseFailure)
+    assert result.section == place
+    assert result.code in {
+        "duplicate_section", "unclosed_tag", "unexpected_tag", "empty_reasoning", "invalid_verdict",
+    }  # fmt: skip
+
+
+@given(both, st.permutations([0, 1, 2]))
+def test_sections_out_of_order_fail_the_gate(source: Parts, order: list[int]) -> None:
+    if order == [0, 1, 2]:
+        return
+    pieces = source.pieces()
+    start = 1 if source.think_open else 0
+    units = [pieces[start + 4 * i : start + 4 * i + 4] for i in order]
+    pieces[start : start + 12] = [piece for unit in units for piece in unit]
+    result = PARSERS[source.dialect].parse("".join(pieces))
+    assert isinstance(result, ParseFailure)
+    assert result.code == "wrong_order"
+
+
+@given(both, st.sampled_from(["", " ", "\n\t"]), st.integers(0, 2))
+def test_blank_reasoning_fails_the_gate(source: Parts, blank: str, index: int) -> None:
+    reasoning = tuple(blank if i == index else r for i, r in enumerate(source.reasoning))
+    changed = Parts(
+        source.dialect, reasoning, source.verdicts, source.answer,  # type: ignore[arg-type]
+        space="\n",
+    )  # fmt: skip
+    result = PARSERS[source.dialect].parse(changed.render())
+    assert isinstance(result, ParseFailure)
+    assert (result.code, result.section) == ("empty_reasoning", SECTION_NAMES[index])
+
+
+@given(both, st.sampled_from(["x", "more text.", "<b>", "。"]))
+def test_text_after_the_answer_fails_the_gate(source: Parts, extra: str) -> None:
+    text = source.render()
+    result = PARSERS[source.dialect].parse(f"{text}\n{extra}")
+    assert isinstance(result, ParseFailure)
+    assert (result.code, result.section) == ("trailing_text", "answer")
+    assert result.offset == len(text)
+
+
+@pytest.mark.parametrize("dialect", list(PARSERS))
+@given(
+    st.text(
+        st.sampled_from("<>/|[]visualtextcombinedanswerthink_safeun \n＜＞а\u200b"), max_size=200
+    )
+)
+def test_any_text_gives_a_result_and_a_place_within_it(dialect: Dialect, text: str) -> None:
+    result = PARSERS[dialect].parse(text)
+    if isinstance(result, ParseFailure):
+        assert 0 <= result.offset <= len(text)
+        assert result.line == text.count("\n", 0, result.offset) + 1
+        assert 0 <= result.standing < 1
