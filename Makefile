@@ -1,0 +1,36 @@
+# Every target sets up what it needs: .venv with the exact versions of requirements.lock.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: install demo test lint lock clean
+
+install: .venv/installed
+
+.venv/installed: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "safegrpo needs Python 3.11 or newer")'
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --requirement requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps --editable .
+	@touch $@
+
+# The main job: start the service, train the embedded policy against it, show rewards rise.
+demo: install
+	$(BIN)/safegrpo demo
+
+test: install
+	$(BIN)/python -m pytest
+
+lint: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+# Write requirements.lock anew from pyproject.toml: exact versions, both extras. Wants uv, and a CPU
+# build of torch at hand, so that torch itself picks the CUDA packages of the machine it lands on.
+lock:
+	uv pip compile pyproject.toml --extra train --extra dev --python-version 3.11 \
+		--no-emit-index-url --no-emit-find-links --no-annotate --no-header | sed 's/+cpu$$//' \
+		> requirements.lock
+
+clean:
+	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,71 @@
+"""The commands, run as a user runs them."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.app.serving import sample, unsafe_sample
+
+
+def run(*arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "app", *arguments],
+        input=stdin, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+
+
+def test_score_gives_a_result_a_line(tmp_path: Path) -> None:
+    file = tmp_path / "samples.jsonl"
+    lines = [json.dumps(one) for one in (sample(id="a"), unsafe_sample(id="b"), sample("x"))]
+    file.write_text("\n".join(lines) + "\n\n")
+    done = run("score", str(file))
+    assert done.returncode == 0, done.stderr
+    results = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [(r["id"], r["reward"]) for r in results] == [("a", 1.0), ("b", 1.0), (None, 0.0)]
+    assert all(result["version"].startswith("safegrpo-") for result in results)
+    assert run("score", "-", stdin=file.read_text()).stdout == done.stdout
+
+
+def test_score_reports_a_bad_line_and_scores_the_others(tmp_path: Path) -> None:
+    done = run("score", "-", stdin="{\n" + json.dumps(sample()) + "\n{}\n")
+    assert done.returncode == 1
+    assert len(done.stdout.splitlines()) == 1
+    assert "line 1: the body is not valid JSON" in done.stderr
+    assert "line 3: completion: is required" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("score", "missing.jsonl"), "cannot read missing.jsonl"),
+        (("score", "-", "--profile", "nope"), "there is no profile 'nope'"),
+        (("serve", "--port", "99999"), "port"),
+        (("serve", "--profile", "nope"), "there is no profile 'nope'"),
+        (("serve", "--workers", "none"), "workers"),
+    ],
+)
+def test_wrong_arguments_get_a_sentence(arguments: tuple[str, ...], says: str) -> None:
+    done = run(*arguments)
+    assert done.returncode != 0
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_every_setting_of_serve_is_in_its_help() -> None:
+    from app.settings import Settings
+
+    shown = run("serve", "--help").stdout
+    for name in Settings.model_fields:
+        assert f"--{name.replace('_', '-')}" in shown
+
+
+def test_the_service_does_without_torch() -> None:
+    code = (
+        "import sys; sys.modules['torch'] = sys.modules['transformers'] = None\n"
+        "import app.server, app.cli; app.server.create_app(); app.cli.build()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

@@ -1,0 +1,246 @@
+"""`POST /reward` and its companions, over HTTP against a real server process."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from app.schema import RewardReply
+from rules.profile import load_profile
+from tests.app.serving import LABELS_SAFE, sample, server, unsafe_sample
+
+
+@pytest.fixture(scope="module")
+def client() -> Iterator[httpx.Client]:
+    flags = ("--max-body-bytes", "3000000", "--max-samples", "50", "--max-characters", "1500000")
+    with server(*flags) as (address, _), httpx.Client(base_url=address) as client:
+        yield client
+
+
+def reward(client: httpx.Client, *samples: dict[str, Any], **fields: Any) -> dict[str, Any]:
+    reply = client.post("/reward", json={"samples": list(samples), **fields})
+    assert reply.status_code == 200, reply.text
+    content: dict[str, Any] = reply.json()
+    return content
+
+
+def test_reply_is_as_documented(client: httpx.Client) -> None:
+    text = (
+        "<think>Tracks at sunset.\n<visual>safe</visual>\nThe user is tired.\n<text>unsafe</text>\n"
+        "Sleeping there is deadly.\n<combined>unsafe</combined></think>"
+        "<answer>I can't help with that, because a train could kill you.</answer>"
+    )
+    posted = client.post(
+        "/reward",
+        json={
+            "profile": "safegrpo",
+            "run": "exp-12",
+            "step": 120,
+            "detail": "components",
+            "samples": [unsafe_sample(text, id="p17/3", group="p17")],
+        },
+    )
+    reply = posted.json()
+    version = load_profile("safegrpo").version
+    assert posted.headers["x-reward-version"] == reply["version"] == version
+    assert reply["profile"] == "safegrpo"
+    assert reply["rewards"] == [0.875]
+    (result,) = reply["results"]
+    assert result.pop("stance")["is"] in ("refusal", "rebuttal")
+    assert result == {
+        "id": "p17/3",
+        "status": "ok",
+        "reward": 0.875,
+        "components": {"format": 0.0, "tag": 0.375, "behavior": 0.5},
+        "raw": {"format": 1.0, "tag": 0.75, "behavior": 1.0},
+        "verdicts": {"visual": "safe", "text": "unsafe", "combined": "unsafe"},
+        "failure": None,
+    }
+    RewardReply.model_validate(reply)
+
+
+def test_a_policys_fault_is_a_zero_with_its_place(client: httpx.Client) -> None:
+    reply = reward(client, sample("nothing of the kind", id="a"))
+    assert reply["rewards"] == [0.0]
+    assert reply["results"][0]["status"] == "policy_invalid"
+    assert reply["results"][0]["failure"] == {
+        "code": "missing_section",
+        "section": "visual",
+        "offset": 19,
+        "line": 1,
+        "column": 20,
+        "expected": ["<visual>"],
+        "message": "the visual section is missing here",
+    }
+
+
+def test_rewards_align_with_samples(client: httpx.Client) -> None:
+    batch = [sample(), unsafe_sample(), sample("x"), unsafe_sample(id="last")]
+    reply = reward(client, *batch)
+    assert reply["rewards"] == [1.0, 1.0, 0.0, 1.0]
+    assert [result["id"] for result in reply["results"]] == [None, None, None, "last"]
+    assert [reward(client, one)["rewards"][0] for one in batch] == reply["rewards"]
+
+
+def test_detail_none_gives_the_rewards_alone(client: httpx.Client) -> None:
+    reply = reward(client, sample(), detail="none")
+    assert reply == {
+        "profile": "safegrpo",
+        "version": load_profile("safegrpo").version,
+        "rewards": [1.0],
+    }
+
+
+def test_an_empty_batch_is_an_empty_reply(client: httpx.Client) -> None:
+    reply = reward(client)
+    assert (reply["rewards"], reply["results"]) == ([], [])
+
+
+def test_labels_ignore_case_and_outer_space(client: httpx.Client) -> None:
+    labels = {"visual": "SAFE", "text": " safe\n", "combined": "Unsafe "}
+    assert reward(client, unsafe_sample(labels=labels))["rewards"] == [1.0]
+
+
+def test_lone_surrogates_and_nul_are_policy_output_like_any_other(client: httpx.Client) -> None:
+    text = sample()["completion"].replace("That is all.", "\ud800 \x00 odd \udfff")
+    body = json.dumps({"samples": [sample(text), sample("\ud83d")]})
+    reply = client.post("/reward", content=body)
+    assert reply.status_code == 200
+    assert reply.json()["rewards"] == [1.0, 0.0]
+
+
+def test_a_megabyte_of_repeated_tags_is_answered_at_once(client: httpx.Client) -> None:
+    text = "<visual_safe>safe</visual_safe><text_safe>safe</text_safe>" * 18_000
+    for profile in ("safegrpo", "paper", "official"):
+        reply = client.post(
+            "/reward", json={"profile": profile, "samples": [sample(text)]}, timeout=5
+        )
+        assert reply.json()["rewards"] == [0.0]
+        assert reply.elapsed.total_seconds() < 2
+
+
+SECRET = "do-not-echo-me"
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "field", "index"),
+    [
+        (b"{", 400, None, None),
+        (b"\xff\xfe", 400, None, None),
+        (b"[]", 422, "the request", None),
+        (b"{}", 422, "samples", None),
+        ({"samples": SECRET}, 422, "samples", None),
+        (
+            {"samples": [sample(), {"completion": 5, "labels": LABELS_SAFE}]},
+            422,
+            "samples[1].completion",
+            1,
+        ),
+        ({"samples": [{"completion": SECRET}]}, 422, "samples[0].labels", 0),
+        (
+            {"samples": [sample(labels={"visual": "safe", "text": "safe"})]},
+            422,
+            "samples[0].labels.combined",
+            0,
+        ),
+        (
+            {"samples": [sample(labels={**LABELS_SAFE, "text": SECRET})]},
+            422,
+            "samples[0].labels.text",
+            0,
+        ),
+        (
+            {"samples": [sample(labels={**LABELS_SAFE, "text": None})]},
+            422,
+            "samples[0].labels.text",
+            0,
+        ),
+        ({"samples": [sample(**{SECRET: 1})]}, 422, "samples[0]", 0),
+        ({"samples": [], "profile": SECRET}, 422, "profile", None),
+        ({"samples": [], "detail": SECRET}, 422, "detail", None),
+        ({"samples": [sample()] * 51}, 413, None, None),
+        ({"samples": [sample(), sample("x" * 1_500_001)]}, 413, "samples[1].completion", 1),
+        ({"samples": [sample("x" * 3_000_000)]}, 413, None, None),
+    ],
+)
+def test_a_wrong_request_is_refused_naming_the_field_and_the_sample(
+    client: httpx.Client, body: Any, status: int, field: str | None, index: int | None
+) -> None:
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    reply = client.post("/reward", content=content)
+    assert reply.status_code == status, reply.text
+    assert SECRET not in reply.text
+    assert reply.json()["error"]
+    if field is not None:
+        assert {"field": field, "sample": index} in [
+            {"field": problem["field"], "sample": problem["sample"]}
+            for problem in reply.json()["problems"]
+        ]
+
+
+def test_a_body_sent_in_chunks_is_limited_too(client: httpx.Client) -> None:
+    chunks = (b"x" * 100_000 for _ in range(100))
+    try:
+        reply = client.post("/reward", content=chunks)
+    except httpx.WriteError:  # the server may hang up before all is sent
+        return
+    assert reply.status_code == 413
+
+
+def test_health_and_readiness(client: httpx.Client) -> None:
+    assert client.get("/healthz").status_code == 200
+    assert client.get("/readyz").status_code == 200
+
+
+def test_profiles_are_listed_and_shown_with_their_instruction(client: httpx.Client) -> None:
+    listed = {profile["name"]: profile for profile in client.get("/profiles").json()}
+    assert set(listed) == {"official", "paper", "safegrpo"}
+    assert listed["safegrpo"]["default"]
+    shown = client.get("/profiles/paper").json()
+    assert shown["version"] == listed["paper"]["version"]
+    assert shown["instruction"] == load_profile("paper").instruction
+    assert shown["profile"]["weights"] == {"tag": 0.5, "behavior": 0.5}
+    assert client.get("/profiles/nope").status_code == 404
+
+
+def test_openapi_documents_the_request_and_the_reply(client: httpx.Client) -> None:
+    document = client.get("/openapi.json").json()
+    assert {"RewardRequest", "Sample", "Labels", "RewardReply", "ErrorReply"} <= set(
+        document["components"]["schemas"]
+    )
+    assert client.get("/docs").status_code == 200
+
+
+def test_metrics_count_what_was_scored(client: httpx.Client) -> None:
+    before = statistics(client)
+    reward(client, sample(group="g"), sample("x", group="g"), unsafe_sample(group="h"))
+    after = statistics(client)
+
+    def grew(name: str, **labels: str) -> float:
+        key = (name, frozenset({"profile": "safegrpo", **labels}.items()))
+        return after.get(key, 0.0) - before.get(key, 0.0)
+
+    assert grew("safegrpo_samples_total", status="ok") == 2
+    assert grew("safegrpo_samples_total", status="policy_invalid") == 1
+    assert grew("safegrpo_reward_count") == 3
+    assert grew("safegrpo_reward_sum") == 2.0
+    assert grew("safegrpo_component_sum", component="tag") == 1.0
+    assert grew("safegrpo_format_failures_total", code="missing_section") == 1
+    assert (
+        grew("safegrpo_verdicts_total", judgement="combined", label="unsafe", verdict="unsafe") == 1
+    )
+    assert grew("safegrpo_stances_total", label="safe", stance="compliance") == 1
+    assert grew("safegrpo_groups_total", kind="all") == 1
+    assert grew("safegrpo_groups_total", kind="equal") == 0
+
+
+def statistics(client: httpx.Client) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
+    families = text_string_to_metric_families(client.get("/metrics").text)
+    return {
+        (metric.name, frozenset(metric.labels.items())): metric.value
+        for family in families
+        for metric in family.samples
+    }

@@ -1,0 +1,119 @@
+"""Profiles are validated on load, and their version changes with everything that decides."""
+
+import shutil
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+
+from rules.profile import (
+    PACKAGES,
+    ProfileError,
+    code_digest,
+    load_profile,
+    parse_profile,
+    shipped_profiles,
+)
+
+MINE = """
+name: mine
+release: 1.0.0
+structure: strict
+dialect: tags
+instruction: tags.txt
+stance: {detector: rules}
+"""
+
+
+def test_three_profiles_ship() -> None:
+    assert shipped_profiles() == ["official", "paper", "safegrpo"]
+    for name in shipped_profiles():
+        profile = load_profile(name)
+        assert profile.name == name
+        assert profile.version.startswith(f"{name}-{profile.release}+")
+
+
+def test_instruction_names_the_tags_that_the_grammar_wants() -> None:
+    assert "<combined>unsafe</combined>" in load_profile("safegrpo").instruction
+    for name in ("paper", "official"):
+        assert "<combined_safe>unsafe</combined_safe>" in load_profile(name).instruction
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ("colour: red", "colour"),
+        ("weights: {tag: -1}", "weights.tag"),
+        ("weights: {tag: .nan}", "weights.tag"),
+        ("dialect: klingon", "dialect"),
+        ("structure: official", "dialect"),
+        ("stance: {detector: words}", "stance.words.words"),
+        ("release: one", "release"),
+        ("max_characters: 0", "max_characters"),
+        ("instruction: none.txt", "none.txt"),
+        ("extras: {overlong: {limit: 1, buffer: 2}}", "extras.overlong"),
+        ("name: [", "YAML"),
+    ],
+)
+def test_a_wrong_profile_names_the_file_and_the_key(change: str, named: str) -> None:
+    key = change.split(":")[0]
+    kept = [line for line in MINE.splitlines() if not line.startswith(f"{key}:")]
+    with pytest.raises(ProfileError) as raised:
+        parse_profile("\n".join([*kept, change]), "mine.yaml")
+    assert named in str(raised.value)
+    assert "mine.yaml" in str(raised.value)
+
+
+def test_an_unknown_profile_names_those_that_ship() -> None:
+    with pytest.raises(ProfileError, match="official, paper, safegrpo"):
+        load_profile("nope")
+
+
+def test_a_users_profile_may_bring_its_own_instruction(tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text(MINE.replace("tags.txt", "mine.txt"))
+    (tmp_path / "mine.txt").write_text("Think first.")
+    assert load_profile(str(tmp_path / "mine.yaml")).instruction == "Think first."
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "weights: {tag: 0.4}",
+        "max_characters: 9",
+        "release: 1.0.1",
+        "instruction: paper.txt",
+        "trailing_tokens: [</s>]",
+        "checks: {min_reasoning_letters: 3}",
+        "stance: {detector: rules, languages: [en]}",
+    ],
+)
+def test_any_edit_of_a_profile_changes_its_version(change: str) -> None:
+    key = change.split(":")[0]
+    kept = [line for line in MINE.splitlines() if not line.startswith(f"{key}:")]
+    edited = parse_profile("\n".join([*kept, change]), "mine")
+    assert edited.version != parse_profile(MINE, "mine").version
+
+
+def test_any_edit_of_a_grammar_rule_lexicon_or_instruction_changes_the_version(
+    tmp_path: Path,
+) -> None:
+    folders = []
+    for package in PACKAGES:
+        shutil.copytree(str(files(package)), tmp_path / package)
+        folders.append(tmp_path / package)
+    before = code_digest(folders)
+    deciding = [
+        path
+        for folder in folders
+        for path in folder.rglob("*")
+        if path.suffix in (".py", ".lark", ".yaml", ".txt") and path.parent.name != "profiles"
+    ]
+    assert {"tags.lark", "risks.yaml", "tags.txt", "tags.py", "en.yaml"} <= {
+        p.name for p in deciding
+    }
+    for path in deciding:
+        content = path.read_bytes()
+        path.write_bytes(content + b"\n")
+        assert code_digest(folders) != before, path
+        path.write_bytes(content)
+    assert code_digest(folders) == before
