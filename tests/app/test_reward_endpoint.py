@@ -44,6 +44,7 @@ def test_reply_is_as_documented(client: httpx.Client) -> None:
         },
     )
     reply = posted.json()
+    RewardReply.model_validate(reply)
     version = load_profile("safegrpo").version
     assert posted.headers["x-reward-version"] == reply["version"] == version
     assert reply["profile"] == "safegrpo"
@@ -59,7 +60,6 @@ def test_reply_is_as_documented(client: httpx.Client) -> None:
         "verdicts": {"visual": "safe", "text": "unsafe", "combined": "unsafe"},
         "failure": None,
     }
-    RewardReply.model_validate(reply)
 
 
 def test_a_policys_fault_is_a_zero_with_its_place(client: httpx.Client) -> None:
