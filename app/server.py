@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from importlib.metadata import version
@@ -26,7 +26,7 @@ from app.schema import (
     RewardRequest,
     Sample,
 )
-from app.scoring import Scoring, score_sample
+from app.scoring import Scoring
 from app.settings import Settings
 from rules.reward import Score, Scorer
 
@@ -73,6 +73,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.ready = True
         yield
         app.state.ready = False
+    await app.state.scoring.close()
 
 
 def _add_reward(app: FastAPI) -> None:
@@ -100,17 +101,22 @@ def _add_reward(app: FastAPI) -> None:
 
 async def score_batch(app: FastAPI, scorer: Scorer, samples: Sequence[Sample]) -> list[Score]:
     """Score a batch off the event loop, so that health checks answer meanwhile."""
-    queued = time.perf_counter()
 
-    def work() -> list[Score]:
-        started = time.perf_counter()
-        metrics.QUEUE_WAIT.observe(started - queued)
-        scores = [score_sample(scorer, sample) for sample in samples]
-        metrics.COMPUTE.observe(time.perf_counter() - started)
-        metrics.record(scorer, samples, scores)
-        return scores
+    async def offload(compute: Callable[[], list[Score]]) -> list[Score]:
+        queued = time.perf_counter()
 
-    return await asyncio.get_running_loop().run_in_executor(app.state.executor, work)
+        def timed() -> list[Score]:
+            started = time.perf_counter()
+            metrics.QUEUE_WAIT.observe(started - queued)
+            scores = compute()
+            metrics.COMPUTE.observe(time.perf_counter() - started)
+            return scores
+
+        return await asyncio.get_running_loop().run_in_executor(app.state.executor, timed)
+
+    scores: list[Score] = await app.state.scoring.score(scorer, samples, offload)
+    metrics.record(scorer, samples, scores)
+    return scores
 
 
 def check_sizes(samples: Sequence[Sample], settings: Settings) -> None:

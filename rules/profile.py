@@ -14,6 +14,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from grammar import CompletionParser, Dialect, OfficialParser, StrictParser, Structure
+from rules.judge.settings import JudgeSettings
 
 PACKAGES = ("grammar", "rules")
 """The packages whose files decide a reward."""
@@ -132,6 +133,7 @@ class Profile(_Model):
     max_characters: int | None = Field(None, gt=0)
     checks: Checks = Checks()
     extras: ExtraComponents = ExtraComponents()
+    judge: JudgeSettings | None = None
 
     @model_validator(mode="after")
     def _dialect_belongs_to_strict(self) -> "Profile":

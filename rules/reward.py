@@ -35,6 +35,11 @@ class Examined:
     parsed: ParsedCompletion | ParseFailure
     stance: Stance | None
 
+    @property
+    def answer(self) -> str:
+        """The answer's text; empty where the completion has not the structure."""
+        return self.parsed.answer_text if isinstance(self.parsed, ParsedCompletion) else ""
+
 
 @dataclass(frozen=True, slots=True)
 class Score:
@@ -95,6 +100,13 @@ class Scorer:
         if parsed.lenient is None or parsed.lenient.answer is None:
             return None
         return self._detector.detect(parsed.lenient.answer.of(completion).strip())
+
+    def needs_judge(self, examined: Examined) -> bool:
+        """Whether the profile's judge is to be asked about the answer."""
+        judge = self.profile.judge
+        if judge is None or examined.stance is None or not examined.answer:
+            return False
+        return judge.ask == "all" or examined.stance.kind == "unclear"
 
     def settle(self, examined: Examined, labels: Labels) -> Score:
         """The reward of what was examined, given the truth."""

@@ -1,7 +1,9 @@
 """`safegrpo score FILE.jsonl`: the same scoring without a server, a line in, a line out."""
 
+import asyncio
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import Annotated
 
 import orjson
@@ -11,8 +13,12 @@ from app.body import parse_body
 from app.errors import RequestError
 from app.reply import result
 from app.schema import Sample
-from app.scoring import Scoring, score_sample
+from app.scoring import Scoring
+from rules.judge import JudgeError
 from rules.profile import ProfileError
+from rules.reward import Score
+
+BATCH = 256
 
 
 def register(cli: typer.Typer) -> None:
@@ -30,23 +36,37 @@ def score(
     A line that is no sample is reported with its number; the others are scored all the same, and
     the exit code is then 1.
     """
-    try:
-        scoring = Scoring(profile)
-    except ProfileError as error:
-        sys.exit(f"safegrpo score: {error}")
-    scorer = scoring.scorer(None)
-    wrong = 0
-    for number, line in _lines(file):
-        try:
-            sample = parse_body(Sample, line)
-        except RequestError as error:
-            print(f"{file}, line {number}: {error}", file=sys.stderr)
-            wrong += 1
-            continue
-        scored = {**result(sample.id, score_sample(scorer, sample)), "version": scorer.version}
-        sys.stdout.buffer.write(orjson.dumps(scored, option=orjson.OPT_APPEND_NEWLINE))
+    wrong = asyncio.run(_score(file, profile))
     if wrong:
         sys.exit(f"safegrpo score: {wrong} of the lines are no samples and have no result")
+
+
+async def _score(file: str, profile: str) -> int:
+    """Score the file in batches; returns how many lines are no samples."""
+    try:
+        scoring = Scoring(profile)
+    except (ProfileError, JudgeError) as error:
+        sys.exit(f"safegrpo score: {error}")
+    scorer = scoring.scorer(None)
+    lines, wrong = _lines(file), 0
+    while batch := list(islice(lines, BATCH)):
+        samples: list[Sample] = []
+        for number, line in batch:
+            try:
+                samples.append(parse_body(Sample, line))
+            except RequestError as error:
+                print(f"{file}, line {number}: {error}", file=sys.stderr)
+                wrong += 1
+        scores = await scoring.score(scorer, samples, _here)
+        for sample, scored in zip(samples, scores, strict=True):
+            content = {**result(sample.id, scored), "version": scorer.version}
+            sys.stdout.buffer.write(orjson.dumps(content, option=orjson.OPT_APPEND_NEWLINE))
+    await scoring.close()
+    return wrong
+
+
+async def _here(compute: Callable[[], list[Score]]) -> list[Score]:
+    return compute()
 
 
 def _lines(file: str) -> Iterator[tuple[int, bytes]]:

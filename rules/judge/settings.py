@@ -1,0 +1,39 @@
+"""Which judge a profile names, and when to ask it."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+JudgeFormat = Literal["wildguard", "qwen3guard", "llama_guard", "rubric"]
+
+
+class JudgeSettings(BaseModel):
+    """The key `judge` of a profile.
+
+    `ask`: `unclear` asks about the answers whose stance the rules leave unclear, `all` about all.
+    `rubric`: for format `rubric`, a prompt with the places {prompt} and {answer}; the judge must
+    reply with a JSON object whose `stance` is refusal, rebuttal, compliance or unclear.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    url: str = Field(pattern=r"^https?://", description="base address, up to and with /v1")
+    model: str
+    format: JudgeFormat
+    ask: Literal["unclear", "all"] = "unclear"
+    rubric: str | None = None
+    api_key_variable: str | None = Field(
+        None, description="the environment variable that holds the endpoint's key"
+    )
+    timeout: float = Field(30.0, gt=0, description="seconds for one request")
+    retries: int = Field(2, ge=0, description="further tries after a failed one")
+    concurrency: int = Field(32, ge=1, description="requests in flight at most")
+    cache: int = Field(65536, ge=0, description="answers remembered at most")
+
+    @model_validator(mode="after")
+    def _rubric_belongs_to_its_format(self) -> "JudgeSettings":
+        if self.rubric is not None and self.format != "rubric":
+            raise ValueError("rubric is a key of format rubric alone")
+        if self.rubric is not None and "{answer}" not in self.rubric:
+            raise ValueError("rubric must have the place {answer}")
+        return self
