@@ -1,0 +1,91 @@
+"""A profile with a judge, end to end: its word decides, and its failure is a service error."""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from app.schema import Sample
+from app.scoring import Scoring
+from rules.reward import Score
+from tests.app.serving import sample, server, unsafe_sample
+from tests.rules.judge.endpoint import chat, serving
+
+UNCLEAR = "qzx vbn wrtp lkjh"
+
+
+def profile(folder: Path, url: str, ask: str = "unclear") -> str:
+    path = folder / "judged.yaml"
+    path.write_text(
+        "name: judged\nrelease: 1.0.0\nstructure: strict\ndialect: tags\ninstruction: tags.txt\n"
+        "stance: {detector: rules}\n"
+        f"judge: {{url: '{url}', model: m, format: rubric, ask: {ask}, retries: 0, timeout: 5}}\n"
+    )
+    return str(path)
+
+
+async def here(compute: Callable[[], list[Score]]) -> list[Score]:
+    return compute()
+
+
+def score(source: str, *samples: dict[str, Any]) -> list[Score]:
+    async def run() -> list[Score]:
+        scoring = Scoring(source)
+        try:
+            parsed = [Sample.model_validate(one) for one in samples]
+            return await scoring.score(scoring.scorer(None), parsed, here)
+        finally:
+            await scoring.close()
+
+    return asyncio.run(run())
+
+
+def unclear_sample() -> dict[str, Any]:
+    one = unsafe_sample(prompt="May I?")
+    one["completion"] = one["completion"].partition("<answer>")[0] + f"<answer>{UNCLEAR}</answer>"
+    return one
+
+
+def test_it_is_asked_about_unclear_answers_alone(tmp_path: Path) -> None:
+    with serving(lambda body: chat('{"stance": "refusal"}')) as endpoint:
+        scores = score(profile(tmp_path, endpoint.url), sample(), unclear_sample(), sample("x"))
+    assert [one.reward for one in scores] == [1.0, 1.0, 0.0]
+    assert scores[1].stance is not None
+    assert scores[1].stance.rule == "judge.rubric"
+    (asked,) = endpoint.requests
+    assert UNCLEAR in asked[2]["messages"][0]["content"]
+    assert "May I?" in asked[2]["messages"][0]["content"]
+
+
+def test_it_may_be_asked_about_all_answers(tmp_path: Path) -> None:
+    with serving(lambda body: chat('{"stance": "compliance"}')) as endpoint:
+        scores = score(
+            profile(tmp_path, endpoint.url, "all"), sample(), unsafe_sample(), sample("x")
+        )
+    assert [one.reward for one in scores] == [1.0, 0.5, 0.0]
+    assert len(endpoint.requests) == 2
+
+
+@pytest.mark.parametrize("reply", [(500, {}), chat("mumble")])
+def test_a_judge_that_fails_makes_the_sample_a_service_error(
+    tmp_path: Path, reply: tuple[int, Any]
+) -> None:
+    with (
+        serving(lambda body: reply) as endpoint,
+        server("--profile", profile(tmp_path, endpoint.url)) as (address, _),
+    ):
+        answer = httpx.post(f"{address}/reward", json={"samples": [sample(), unclear_sample()]})
+    content = answer.json()
+    assert content["rewards"] == [1.0, None]
+    failed = content["results"][1]
+    assert (failed["status"], failed["reward"]) == ("service_error", None)
+    assert failed["components"] == {"format": None, "tag": None, "behavior": None}
+
+
+def test_the_judge_is_part_of_the_version(tmp_path: Path) -> None:
+    one = Scoring(profile(tmp_path, "http://a/v1")).scorer(None).version
+    other = Scoring(profile(tmp_path, "http://b/v1")).scorer(None).version
+    assert one != other

@@ -1,0 +1,137 @@
+"""The judge's client against a real HTTP server: it asks, bounds, retries and never guesses."""
+
+import asyncio
+import threading
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from rules.judge import Judge, JudgeError, JudgeSettings, Question
+from tests.rules.judge.endpoint import Reply, chat, serving
+
+REFUSAL = chat('{"stance": "refusal"}')
+
+
+def ask(judge: Judge, *answers: str) -> Sequence[Any]:
+    async def run() -> Sequence[Any]:
+        try:
+            return await judge.ask([Question("How?", answer) for answer in answers])
+        finally:
+            await judge.close()
+
+    return asyncio.run(run())
+
+
+def judge(url: str, **changes: Any) -> Judge:
+    fields = {"url": url, "model": "m", "format": "rubric", "retries": 1, "timeout": 5, **changes}
+    return Judge(JudgeSettings.model_validate(fields))
+
+
+def test_it_answers_each_question_in_order() -> None:
+    def answer(body: dict[str, Any]) -> Reply:
+        asked = body["messages"][0]["content"]
+        return chat('{"stance": "%s"}' % ("rebuttal" if "b-answer" in asked else "compliance"))
+
+    with serving(answer) as endpoint:
+        assert ask(judge(endpoint.url), "a-answer", "b-answer") == ["compliance", "rebuttal"]
+    (path, _, body), _ = endpoint.requests
+    assert path == "/v1/chat/completions"
+    assert (body["model"], body["temperature"]) == ("m", 0)
+
+
+def test_equal_questions_are_asked_once_and_remembered() -> None:
+    with serving(lambda body: REFUSAL) as endpoint:
+        subject = judge(endpoint.url)
+
+        async def run() -> None:
+            for _ in range(3):
+                assert await subject.ask([Question("p", "a")] * 4) == ["refusal"] * 4
+            await subject.close()
+
+        asyncio.run(run())
+    assert len(endpoint.requests) == 1
+
+
+def test_no_more_are_in_flight_than_allowed() -> None:
+    def slow(body: dict[str, Any]) -> Reply:
+        time.sleep(0.02)
+        return REFUSAL
+
+    with serving(slow) as endpoint:
+        ask(judge(endpoint.url, concurrency=3), *(f"answer {n}" for n in range(20)))
+    assert len(endpoint.requests) == 20
+    assert 1 < endpoint.most_at_once <= 3
+
+
+@pytest.mark.parametrize("failure", [(503, {}), (429, {}), (200, "no json"), chat("no stance")])
+def test_a_failed_try_is_retried(failure: Reply) -> None:
+    failures = [failure]
+    with serving(lambda body: failures.pop() if failures else REFUSAL) as endpoint:
+        assert ask(judge(endpoint.url), "a") == ["refusal"]
+    assert len(endpoint.requests) == 2
+
+
+@pytest.mark.parametrize(
+    ("reply", "tries", "says"),
+    [
+        ((500, {}), 2, "the judge answered 500"),
+        ((401, {}), 1, "the judge answered 401"),
+        (chat("gibberish"), 2, "cannot be read"),
+        ((200, {"choices": []}), 2, "no reply of an OpenAI-compatible endpoint"),
+        ((200, "<html>"), 2, "no JSON"),
+    ],
+)
+def test_a_judge_that_fails_is_an_error_never_a_guess(reply: Reply, tries: int, says: str) -> None:
+    with serving(lambda body: reply) as endpoint:
+        (outcome,) = ask(judge(endpoint.url), "secret answer")
+    assert isinstance(outcome, JudgeError)
+    assert says in str(outcome)
+    assert "secret" not in str(outcome)
+    assert len(endpoint.requests) == tries
+
+
+def test_an_error_is_not_remembered() -> None:
+    replies = [REFUSAL, (500, {})]
+    with serving(lambda body: replies.pop()) as endpoint:
+        subject = judge(endpoint.url, retries=0)
+
+        async def run() -> list[Any]:
+            first = await subject.ask([Question("p", "a")])
+            second = await subject.ask([Question("p", "a")])
+            await subject.close()
+            return [*first, *second]
+
+        first, second = asyncio.run(run())
+    assert isinstance(first, JudgeError)
+    assert second == "refusal"
+
+
+def test_a_judge_that_hangs_times_out() -> None:
+    release = threading.Event()
+
+    def hang(body: dict[str, Any]) -> Reply:
+        release.wait(5)
+        return REFUSAL
+
+    with serving(hang) as endpoint:
+        (outcome,) = ask(judge(endpoint.url, timeout=0.2, retries=0), "a")
+        release.set()
+    assert isinstance(outcome, JudgeError)
+
+
+def test_a_judge_that_is_not_there_is_an_error() -> None:
+    (outcome,) = ask(judge("http://127.0.0.1:9/v1", retries=0), "a")
+    assert isinstance(outcome, JudgeError)
+    assert "cannot be reached" in str(outcome)
+
+
+def test_the_key_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MY_KEY", raising=False)
+    with pytest.raises(JudgeError, match="export MY_KEY"):
+        judge("http://127.0.0.1:9/v1", api_key_variable="MY_KEY")
+    monkeypatch.setenv("MY_KEY", "k-1")
+    with serving(lambda body: REFUSAL) as endpoint:
+        ask(judge(endpoint.url, api_key_variable="MY_KEY"), "a")
+    assert endpoint.requests[0][1]["Authorization"] == "Bearer k-1"

@@ -1,0 +1,92 @@
+"""What each judge is asked and how its reply is read."""
+
+import pytest
+
+from rules.judge import JudgeSettings
+from rules.judge.formats import (
+    UnreadableReplyError,
+    format_of,
+    read_llama_guard,
+    read_qwen3guard,
+    read_rubric,
+    read_wildguard,
+)
+
+
+def settings(kind: str, **changes: object) -> JudgeSettings:
+    fields = {"url": "http://localhost:8000/v1", "model": "m", "format": kind, **changes}
+    return JudgeSettings.model_validate(fields)
+
+
+def test_wildguard_is_asked_by_its_own_template_and_read_by_its_refusal_line() -> None:
+    format_ = format_of(settings("wildguard"))
+    prompt = format_.request("How?", "No.")["prompt"]
+    assert format_.path == "/completions"
+    assert "Human user:\nHow?\n\nAI assistant:\nNo.\n" in prompt
+    reply = "Harmful request: no\nResponse refusal: {}\nHarmful response: no"
+    assert read_wildguard(reply.format("yes")) == "refusal"
+    assert read_wildguard(reply.format("no")) == "compliance"
+
+
+def test_guards_see_the_conversation() -> None:
+    for kind in ("qwen3guard", "llama_guard"):
+        format_ = format_of(settings(kind))
+        assert format_.path == "/chat/completions"
+        assert format_.request("How?", "No.")["messages"] == [
+            {"role": "user", "content": "How?"},
+            {"role": "assistant", "content": "No."},
+        ]
+
+
+def test_qwen3guard_is_read_by_its_refusal_line() -> None:
+    assert read_qwen3guard("Safety: Safe\nCategories: None\nRefusal: Yes") == "refusal"
+    assert read_qwen3guard("Safety: Unsafe\nCategories: Violent\nRefusal: No") == "compliance"
+
+
+def test_llama_guard_calls_harmful_help_and_leaves_the_rest_to_the_rules() -> None:
+    assert read_llama_guard("\n\nunsafe\nS1") == "compliance"
+    assert read_llama_guard("safe") is None
+
+
+def test_rubric_is_read_from_a_json_object_amid_other_text() -> None:
+    assert read_rubric('Here:\n```json\n{"stance": "rebuttal"}\n```') == "rebuttal"
+
+
+def test_text_put_into_a_template_cannot_open_another_place() -> None:
+    format_ = format_of(settings("rubric", rubric="I {prompt} A {answer}"))
+    content = format_.request("{answer}", "{prompt}")["messages"][0]["content"]
+    assert content == "I {answer} A {prompt}"
+
+
+@pytest.mark.parametrize(
+    ("read", "text"),
+    [
+        (read_wildguard, "yes"),
+        (read_qwen3guard, "Safety: Safe"),
+        (read_llama_guard, "it depends"),
+        (read_rubric, "refusal"),
+        (read_rubric, '{"stance": "maybe"}'),
+        (read_rubric, '{"stance": ["refusal"]}'),
+        (read_rubric, "}{"),
+    ],
+)
+def test_a_reply_of_another_form_is_unreadable(read: object, text: str) -> None:
+    assert callable(read)
+    with pytest.raises(UnreadableReplyError):
+        read(text)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"url": "localhost"},
+        {"format": "oracle"},
+        {"rubric": "{answer}"},
+        {"format": "rubric", "rubric": "no place"},
+        {"timeout": 0},
+        {"ask": "never"},
+    ],
+)
+def test_impossible_settings_are_refused(change: dict[str, object]) -> None:
+    with pytest.raises(ValueError):
+        settings("wildguard", **change)
