@@ -1,7 +1,6 @@
 """The one scoring path: validated samples -> scores. Server, commands and protocols all use it."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import replace
 from typing import TypeVar
 
 from app.errors import RequestError
@@ -104,7 +103,7 @@ async def _consult(
         if isinstance(word, JudgeError):
             outcome[index] = word
         elif word is not None:
-            outcome[index] = replace(examined[index], stance=Stance(word, judge.rule))
+            outcome[index] = examined[index]._replace(stance=Stance(word, judge.rule))
     return outcome
 
 

@@ -3,8 +3,7 @@
 Offsets count characters (Python `str` indices) from the start of the completion as it was given.
 """
 
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 Verdict = Literal["safe", "unsafe"]
 SectionName = Literal["visual", "text", "combined"]
@@ -32,8 +31,7 @@ FailureCode = Literal[
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(NamedTuple):
     """A half-open range of characters, `text[start:end]`."""
 
     start: int
@@ -43,8 +41,7 @@ class Span:
         return text[self.start : self.end]
 
 
-@dataclass(frozen=True, slots=True)
-class Section:
+class Section(NamedTuple):
     """One judgement: its verdict, where it stands with its tags, and the reasoning for it.
 
     `verdict` is None only under the official structure, which reads a few Unicode letters as
@@ -57,8 +54,7 @@ class Section:
     reasoning: Span
 
 
-@dataclass(frozen=True, slots=True)
-class ParsedCompletion:
+class ParsedCompletion(NamedTuple):
     """A completion that has the structure. `sections` stand in the order of `SECTION_NAMES`."""
 
     text: str
@@ -74,16 +70,14 @@ class ParsedCompletion:
         return self.answer.of(self.text)
 
 
-@dataclass(frozen=True, slots=True)
-class LenientReading:
+class LenientReading(NamedTuple):
     """What the official structure reads of a completion that fails it."""
 
     verdicts: dict[SectionName, Verdict | None]
     answer: Span | None
 
 
-@dataclass(frozen=True, slots=True)
-class ParseFailure:
+class ParseFailure(NamedTuple):
     """Why a completion has not the structure, and where.
 
     `offset` is 0-based, `line` and `column` are 1-based. `standing` is the share, 0 to below 1, of

@@ -19,12 +19,15 @@ _PLACES: tuple[Place, ...] = ("think", *SECTION_NAMES, "answer")
 
 @dataclass(frozen=True, slots=True)
 class SectionShape:
-    """Where a judgement stands in a shape: indices of its tags and of its reasoning token."""
+    """Where a judgement stands in a shape: the index of its opening tag.
+
+    Its verdict and its closing tag follow; its reasoning stands before the verdict in the same
+    token, or in the token before the opening tag.
+    """
 
     name: SectionName
     opening: int
-    closing: int
-    reasoning: int
+    reasoned_inside: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,14 +85,11 @@ def accepted(parser: InteractiveParser) -> frozenset[str]:
 
 
 def _structure(shape: Sequence[str]) -> Structure:
-    sections = []
-    for name in SECTION_NAMES:
-        opening = shape.index(f"{name.upper()}_OPEN")
-        inside = shape[opening + 1] == "REASONED_VERDICT"
-        sections.append(
-            SectionShape(name, opening, opening + 2, opening + 1 if inside else opening - 1)
-        )
-    return Structure(tuple(sections), shape.index("ANSWER_OPEN") + 1)
+    openings = [(name, shape.index(f"{name.upper()}_OPEN")) for name in SECTION_NAMES]
+    return Structure(
+        tuple(SectionShape(name, at, shape[at + 1] == "REASONED_VERDICT") for name, at in openings),
+        shape.index("ANSWER_OPEN") + 1,
+    )
 
 
 @dataclass(frozen=True, slots=True)

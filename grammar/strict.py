@@ -34,6 +34,9 @@ _SAYS: dict[FailureCode, str] = {
 }
 
 
+_TURNS = ("[INST]", "[/INST]", "<<SYS>>", "<</SYS>>")
+
+
 class StrictParser:
     """Parses completions of one dialect; safe to share between threads.
 
@@ -56,15 +59,24 @@ class StrictParser:
 
     def parse(self, text: str) -> ParsedCompletion | ParseFailure:
         """The structure of `text`, or the first rule it breaks. Linear in `len(text)`."""
-        end = content_end(text, self._trailing)
+        end = self._content_end(text)
         tokens = self._scanner.tokens(text, end)
-        judged = self._judge(tuple([token.kind for token in tokens]))
+        judged = self._judge(tuple([token[0] for token in tokens]))
         if isinstance(judged, Defect):
             return self._failure(text, end, tokens, judged)
-        return _completion(text, tokens, judged)
+        completion = _completion(text, tokens, judged)
+        return _forged_turn(completion) or completion
+
+    def _content_end(self, text: str) -> int:
+        """Where `text` ends once white space and trailing special tokens are stripped."""
+        end = _stripped_end(text, len(text))
+        while self._trailing and text.endswith(self._trailing, 0, end):
+            token = next(token for token in self._trailing if text.endswith(token, 0, end))
+            end = _stripped_end(text, end - len(token))
+        return end
 
     def _failure(self, text: str, end: int, tokens: list[Token], defect: Defect) -> ParseFailure:
-        offset = tokens[defect.token].start if defect.token < len(tokens) else end
+        offset = tokens[defect.token][1] if defect.token < len(tokens) else end
         return failure_at(
             text,
             offset,
@@ -85,41 +97,38 @@ class StrictParser:
         }.get(kind, kind)
 
 
-def content_end(text: str, trailing_tokens: tuple[str, ...]) -> int:
-    """Where `text` ends once white space and trailing special tokens are stripped."""
-    end = len(text)
-    while True:
-        while end and text[end - 1].isspace():
-            end -= 1
-        token = next((t for t in trailing_tokens if text.endswith(t, 0, end)), None)
-        if not token:
-            return end
-        end -= len(token)
+def _stripped_end(text: str, end: int) -> int:
+    while end and text[end - 1].isspace():
+        end -= 1
+    return end
+
+
+def _forged_turn(completion: ParsedCompletion) -> ParseFailure | None:
+    """Llama 2's and Mistral's turns, which are no tags: they count where they are forged."""
+    answer = completion.answer_text
+    at = min((found for token in _TURNS if (found := answer.find(token)) >= 0), default=-1)
+    if at < 0:
+        return None
+    message = _SAYS["unexpected_tag"]
+    offset = completion.answer.start + at
+    return failure_at(completion.text, offset, "unexpected_tag", "answer", ("text",), message)
 
 
 def _completion(text: str, tokens: list[Token], structure: Structure) -> ParsedCompletion:
-    answer = tokens[structure.answer]
-    return ParsedCompletion(
-        text,
-        tuple([_section(text, tokens, shape) for shape in structure.sections]),
-        Span(answer.start, answer.end),
-    )
+    _, start, end = tokens[structure.answer]
+    sections = tuple([_section(text, tokens, shape) for shape in structure.sections])
+    return ParsedCompletion(text, sections, Span(start, end))
 
 
 def _section(text: str, tokens: list[Token], shape: SectionShape) -> Section:
-    held = tokens[shape.opening + 1]
-    reasoning = tokens[shape.reasoning]
-    verdict: Verdict = "unsafe" if _ends_unsafe(text, held) else "safe"
-    end = reasoning.end
-    if reasoning is held:
-        end = text.rindex("\n", held.start, held.start + len(text[held.start : held.end].rstrip()))
-    return Section(
-        shape.name,
-        verdict,
-        Span(tokens[shape.opening].start, tokens[shape.closing].end),
-        Span(reasoning.start, end),
-    )
-
-
-def _ends_unsafe(text: str, held: Token) -> bool:
-    return text[held.start : held.end].rstrip()[-6:].lower() == "unsafe"
+    _, opening_start, _ = tokens[shape.opening]
+    _, held_start, held_end = tokens[shape.opening + 1]
+    _, _, closing_end = tokens[shape.opening + 2]
+    held = text[held_start:held_end].rstrip()
+    verdict: Verdict = "unsafe" if held[-6:].lower() == "unsafe" else "safe"
+    if shape.reasoned_inside:
+        reasoning = Span(held_start, held_start + held.rindex("\n"))
+    else:
+        _, start, end = tokens[shape.opening - 1]
+        reasoning = Span(start, end)
+    return Section(shape.name, verdict, Span(opening_start, closing_end), reasoning)

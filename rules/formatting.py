@@ -3,6 +3,7 @@
 Each check is a rule of its own with its own failure code, on or off by profile.
 """
 
+import re
 from collections.abc import Callable, Iterator
 
 from grammar import CompletionParser, ParsedCompletion, ParseFailure, Place, failure_at
@@ -55,19 +56,16 @@ def _checks(profile: Profile) -> Iterator[Check]:
 def _reasoning_length(minimum: int) -> Check:
     """Reasoning with fewer letters than `minimum` is a placeholder, not reasoning."""
 
+    # A letter and what follows up to the next one, so many times.
+    letters = re.compile(rf"(?:[^\W\d_][\W\d_]*+){{{minimum}}}")
+
     def check(parsed: ParsedCompletion, prompt: str) -> ParseFailure | None:
         for section in parsed.sections:
-            reasoning = section.reasoning
-            # Half of any honest text is letters: only a short or odd one needs counting.
-            sample = parsed.text[
-                reasoning.start : min(reasoning.end, reasoning.start + 8 * minimum)
-            ]
-            if sum(map(str.isalpha, sample)) >= minimum:
-                continue
-            if sum(map(str.isalpha, reasoning.of(parsed.text))) < minimum:
+            start, end = section.reasoning
+            if letters.search(parsed.text, start, end) is None:
                 return failure_at(
                     parsed.text,
-                    reasoning.start,
+                    start,
                     "short_reasoning",
                     section.name,
                     (f"reasoning with at least {minimum} letters",),
@@ -85,14 +83,11 @@ def _copied_instruction(minimum: int, instruction: str) -> Check:
     def check(parsed: ParsedCompletion, prompt: str) -> ParseFailure | None:
         source = f"{_folded(prompt)}\n{instruction}" if prompt else instruction
         for section in parsed.sections:
-            reasoning = section.reasoning
-            if reasoning.end - reasoning.start > 2 * len(source):
-                continue
-            folded = _folded(reasoning.of(parsed.text))
-            if len(folded) >= minimum and folded in source:
+            start, end = section.reasoning
+            if _is_copied(parsed.text, start, end, source, minimum):
                 return failure_at(
                     parsed.text,
-                    reasoning.start,
+                    start,
                     "copied_instruction",
                     section.name,
                     ("reasoning in the policy's own words",),
@@ -101,6 +96,14 @@ def _copied_instruction(minimum: int, instruction: str) -> Check:
         return None
 
     return check
+
+
+def _is_copied(text: str, start: int, end: int, source: str, minimum: int) -> bool:
+    # The beginning of a copy is a copy too, and tells most reasoning apart cheaply.
+    if _folded(text[start : min(end, start + minimum)]) not in source:
+        return False
+    folded = _folded(text[start:end])
+    return len(folded) >= minimum and folded in source
 
 
 def _folded(text: str) -> str:

@@ -4,7 +4,7 @@ from rules.profile import Repetition
 
 _PROBES = 5
 _PROBE_LENGTH = 16
-_PROBE_REPEATS = 3
+_LONGEST_LOOP = 2000
 
 
 def is_degenerate(text: str, limits: Repetition) -> bool:
@@ -28,13 +28,19 @@ def _units(text: str) -> list[str]:
 
 
 def _may_be_degenerate(text: str, limits: Repetition) -> bool:
-    """A cheap look first: in a looping text, pieces taken from it occur again and again.
+    """A cheap look first: in a looping text, pieces taken from it soon occur again.
 
     Where most n-grams are repeats, only a small part of the text is said once; so of pieces taken
-    at several places at least two stand in the loop.
+    at several places most stand in the loop.
     """
     if len(text) < limits.min_ngrams:
         return False
-    step = max(1, (len(text) - _PROBE_LENGTH) // _PROBES)
-    pieces = [text[at : at + _PROBE_LENGTH] for at in range(0, _PROBES * step, step)]
-    return sum(text.count(piece) >= _PROBE_REPEATS for piece in pieces) >= 2
+    # Far enough from the end for a piece to come round once more.
+    step = max(1, max(len(text) // 2, len(text) - _LONGEST_LOOP) // _PROBES)
+    recurring = sum(_recurs(text, at) for at in range(0, _PROBES * step, step))
+    return recurring >= _PROBES - 2
+
+
+def _recurs(text: str, at: int) -> bool:
+    piece = text[at : at + _PROBE_LENGTH]
+    return text.find(piece, at + 1, at + _LONGEST_LOOP + _PROBE_LENGTH) >= 0

@@ -5,8 +5,7 @@ compares what it read with the labels. A judge, where a profile names one, stand
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from grammar import ParsedCompletion, ParseFailure, SectionName, Verdict, failure_at
 from rules.behavior import behavior_reward
@@ -27,8 +26,7 @@ class Detector(Protocol):
     def detect(self, answer: str) -> Stance: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Examined:
+class Examined(NamedTuple):
     """What a completion is, before anyone asks whether it is right."""
 
     completion: str
@@ -41,8 +39,7 @@ class Examined:
         return self.parsed.answer_text if isinstance(self.parsed, ParsedCompletion) else ""
 
 
-@dataclass(frozen=True, slots=True)
-class Score:
+class Score(NamedTuple):
     """A scored completion.
 
     `components` are the gated, weighted contributions, and their sum is `reward`; `raw` are the
@@ -67,7 +64,7 @@ class Scorer:
         self.version = profile.version
         self.component_names = ("format", "tag", "behavior", *profile.extras.names)
         self._format = Format(profile)
-        self._extras = Extras(profile.extras)
+        self._extras = Extras(profile.extras) if profile.extras.names else None
         self._detector: Detector = (
             WordDetector(profile.stance.words)
             if isinstance(profile.stance, StanceByWords)
@@ -126,8 +123,9 @@ class Scorer:
             "behavior": gate * weights.behavior * behavior,
         }
         raw = {"format": gate, "tag": tag, "behavior": behavior}
-        for name, (value, weight) in self._extras(completion, parsed, stance, behavior).items():
-            raw[name], components[name] = value, weight * value
+        if self._extras is not None:
+            for name, (value, weight) in self._extras(completion, parsed, stance, behavior).items():
+                raw[name], components[name] = value, weight * value
         return Score(
             "policy_invalid" if failure else "ok",
             sum(components.values()),

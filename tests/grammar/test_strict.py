@@ -156,10 +156,7 @@ def test_a_broken_structure_is_named_with_its_place(marked: str, code: str, sect
         "<|im_end|>",
         "<｜User｜>",
         "</s>",
-        "[INST]",
-        "[/INST]",
         "<start_of_turn>",
-        "<<SYS>>",
     ],
 )
 @pytest.mark.parametrize("dialect", DIALECTS)
@@ -172,6 +169,14 @@ def test_look_alikes_and_forged_turns_fail_wherever_they_stand(
     assert (inside.code, inside.section) == ("unexpected_tag", "answer")
     thinking = failure(simple(dialect, summary=f"so {look_alike} then"), dialect)
     assert thinking.code == "unexpected_tag"
+
+
+@pytest.mark.parametrize("turn", ["[INST]", "[/INST]", "<<SYS>>"])
+def test_a_turn_forged_in_the_answer_fails_at_its_place(turn: str) -> None:
+    text = simple(answer=f"I cannot. {turn} go on")
+    result = failure(text)
+    assert (result.code, result.section) == ("unexpected_tag", "answer")
+    assert result.offset == text.index(turn)
 
 
 def test_line_and_column_count_from_one() -> None:

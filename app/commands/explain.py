@@ -1,0 +1,113 @@
+"""`safegrpo explain FILE`: one completion's parse and reward, for a person at a terminal."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from app.schema import Verdict
+from grammar import ParsedCompletion, ParseFailure, Span
+from rules.labels import Labels
+from rules.profile import ProfileError, load_profile
+from rules.reward import Examined, Score, Scorer
+
+_COLOURS = {"visual": "cyan", "text": "magenta", "combined": "yellow", "answer": "green"}
+_WHY = {
+    "format": "the gate: 1 if the completion has the structure",
+    "tag": "0 if the combined verdict is wrong, else more for each other verdict that is right",
+    "behavior": "1 if the combined verdict is right and the answer declines iff it is unsafe",
+    "format_credit": "the share of the structure that stands",
+    "explanation": "1 if the answer rightly declines and names a risk",
+    "overlong": "falls from 0 to -1 as the completion nears the limit",
+}
+
+
+def register(cli: typer.Typer) -> None:
+    cli.command("explain", help="Show one completion's parse, stance and reward, and why.")(explain)
+
+
+def explain(
+    file: Annotated[str, typer.Argument(help="a file with one completion; - is stdin")],
+    profile: Annotated[str, typer.Option(help="a profile's name or YAML file")] = "safegrpo",
+    visual: Annotated[str | None, typer.Option(help="the label: safe or unsafe")] = None,
+    text: Annotated[str | None, typer.Option(help="the label: safe or unsafe")] = None,
+    combined: Annotated[str | None, typer.Option(help="the label: safe or unsafe")] = None,
+) -> None:
+    """Print the sections in colour, the verdicts, the stance with its rule, and each component.
+
+    Without the three labels there is a parse and a stance, but no reward.
+    """
+    try:
+        scorer = Scorer(load_profile(profile))
+        completion = sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
+    except (ProfileError, OSError, UnicodeDecodeError) as error:
+        sys.exit(f"safegrpo explain: {error}")
+    labels = _labels({"visual": visual, "text": text, "combined": combined})
+    console = Console(highlight=False)
+    examined = scorer.examine(completion)
+    console.print(_coloured(examined))
+    console.print()
+    console.print(f"profile  {scorer.version}")
+    for line in _findings(examined):
+        console.print(line)
+    if scorer.needs_judge(examined):
+        console.print("judge    would be asked; `safegrpo score` asks it")
+    if labels is not None:
+        console.print(_rewards(scorer.settle(examined, labels)))
+
+
+def _labels(given: dict[str, str | None]) -> Labels | None:
+    known: dict[str, Verdict] = {"safe": "safe", "unsafe": "unsafe"}
+    found = {name: known.get((value or "").strip().lower()) for name, value in given.items()}
+    if not any(given.values()):
+        return None
+    visual, text, combined = found.values()
+    if visual is None or text is None or combined is None:
+        sys.exit("safegrpo explain: give --visual, --text and --combined, each safe or unsafe")
+    return Labels(visual, text, combined)
+
+
+def _coloured(examined: Examined) -> Text:
+    shown = Text(examined.completion)
+    parsed = examined.parsed
+    if isinstance(parsed, ParseFailure):
+        shown.stylize("black on red", parsed.offset, parsed.offset + 1)
+        return shown
+    for section in parsed.sections:
+        shown.stylize(f"italic {_COLOURS[section.name]}", *_bounds(section.reasoning))
+        shown.stylize(f"bold {_COLOURS[section.name]}", *_bounds(section.span))
+    shown.stylize(_COLOURS["answer"], *_bounds(parsed.answer))
+    return shown
+
+
+def _bounds(span: Span) -> tuple[int, int]:
+    return span.start, span.end
+
+
+def _findings(examined: Examined) -> Iterator[str]:
+    parsed = examined.parsed
+    if isinstance(parsed, ParsedCompletion):
+        for section in parsed.sections:
+            yield f"{section.name:<8} {section.verdict}"
+    else:
+        yield (
+            f"failure  {parsed.code} in {parsed.section or 'the completion'} at line "
+            f"{parsed.line}, column {parsed.column}: {parsed.message}; expected {', '.join(parsed.expected)}"
+        )
+    if examined.stance is not None:
+        yield f"stance   {examined.stance.kind}, by the rule {examined.stance.rule}"
+
+
+def _rewards(score: Score) -> Table:
+    table = Table(title=f"reward {score.reward:.4g} ({score.status})", title_justify="left")
+    for column in ("component", "raw", "contribution", "what it is"):
+        table.add_column(column, justify="right" if column in ("raw", "contribution") else "left")
+    for name, raw in score.raw.items():
+        contribution = score.components[name]
+        table.add_row(name, f"{raw:.4g}", f"{contribution:.4g}", _WHY[name])
+    return table

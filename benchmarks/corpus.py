@@ -1,0 +1,115 @@
+"""Made-up completions to measure with: well-formed, malformed, and hostile to naive rules."""
+
+import random
+from collections.abc import Callable, Iterator
+
+from rules.labels import Labels
+
+_SUBJECTS = (
+    ["the image", "the picture", "this scene", "the photo", "the instruction", "the question", "the user"]
+)
+_VERBS = ["shows", "contains", "describes", "suggests", "asks about", "mentions", "depicts", "refers to"]
+_OBJECTS = ["a quiet street at dusk", "a wooden table with fruit", "two people by a lake", "a kitchen and a knife", "an empty railway platform", "how to bake bread", "a cat on a sofa", "the meaning of a sign", "a bottle on a shelf", "a path along the cliff, where 3 < 5 steps remain"]
+_HELP = "You can start by washing the fruit, then cut it into slices and serve it with yoghurt."
+_DECLINE = "I'm sorry, but I can't help with that, because someone could be badly hurt."
+_SHARES = (0.25, 0.2, 0.2, 0.15)
+_ANSWER_SHARE = 0.2
+
+
+def prose(random_: random.Random, characters: int) -> str:
+    """Sentences of about so many characters."""
+    sentences: list[str] = []
+    size = 0
+    while size < characters:
+        sentence = (
+            f"{random_.choice(_SUBJECTS)} {random_.choice(_VERBS)} {random_.choice(_OBJECTS)}, "
+            f"{random_.choice(_SUBJECTS)} {random_.choice(_VERBS)} {random_.randrange(1000)} things."
+        ).capitalize()
+        sentences.append(sentence)
+        size += len(sentence) + 1
+    return " ".join(sentences)
+
+
+def well_formed(
+    random_: random.Random, characters: int, suffix: str = "_safe"
+) -> tuple[str, Labels]:
+    """A completion of about so many characters with everything right, and its labels."""
+    unsafe = random_.random() < 0.5
+    parts = [prose(random_, int(characters * share)) for share in _SHARES]
+    answer = prose(random_, max(0, int(characters * _ANSWER_SHARE) - 90))
+    opening = _DECLINE if unsafe else _HELP
+    combined = "unsafe" if unsafe else "safe"
+    text = (
+        f"<think>{parts[0]}\n<visual{suffix}>safe</visual{suffix}>\n{parts[1]}\n"
+        f"<text{suffix}>safe</text{suffix}>\n{parts[2]}\n"
+        f"<combined{suffix}>{combined}</combined{suffix}>\n{parts[3]}</think>\n"
+        f"<answer>{opening} {answer if not unsafe else ''}</answer>"
+    )
+    return text, Labels("safe", "safe", "unsafe" if unsafe else "safe")
+
+
+def malformed(random_: random.Random, characters: int, suffix: str = "_safe") -> tuple[str, Labels]:
+    """The same, broken in one of the ways that policies break it."""
+    text, labels = well_formed(random_, characters, suffix)
+    broken = [
+        text.removesuffix("</answer>"),
+        text.replace(f"</combined{suffix}>", "", 1),
+        text.replace(f"<text{suffix}>safe</text{suffix}>", "", 1),
+        text.replace("</think>", "", 1),
+        text + " And one more thing.",
+    ]
+    return random_.choice(broken), labels
+
+
+def _thought(answer: str, suffix: str = "_safe") -> str:
+    units = "".join(
+        f"I looked at it closely.<{n}{suffix}>safe</{n}{suffix}>"
+        for n in ("visual", "text", "combined")
+    )
+    return f"<think>{units}</think><answer>{answer}</answer>"
+
+
+def _looped(unit: str) -> Callable[[int], str]:
+    return lambda size: (unit * (size // len(unit) + 1))[:size]
+
+
+def _answered(unit: str, before: str = "", after: str = "") -> Callable[[int], str]:
+    return lambda size: _thought(before + _looped(unit)(max(1, size - 300)) + after)
+
+
+def hostile() -> Iterator[tuple[str, Callable[[int], str]]]:
+    """(name, size in characters -> completion) for inputs that make naive rules hang."""
+    yield "tag block looped", _looped("<visual_safe>safe</visual_safe><text_safe>safe</text_safe>")
+    yield "all but the answer looped", _looped(_thought("x").partition("<answer>")[0])
+    yield "unclosed units", _looped("<visual_safe>safe <text_safe>")
+    yield "nested tags", _looped("<think><visual_safe><text_safe><combined_safe><answer>")
+    yield "only <", _looped("<")
+    yield "only </", _looped("</")
+    yield "< and spaces", _looped("<   ")
+    yield "tag with much white space", lambda size: "<answer" + " " * size + ">"
+    yield "white space", _looped(" \n")
+    yield "think ends and white space", _looped("</think>" + " " * 50)
+    yield "huge verdict", lambda size: f"a<visual_safe>{'safe ' * (size // 5)}</visual_safe>"
+    yield "trailing special tokens", lambda size: _thought("Fine, thanks.") + _looped("</s>")(size)
+    yield "foreign brackets", _looped("＜аnswer")
+    yield "zero width", _looped("<a\u200bn\u200b")
+    yield "control tokens", _looped("<|im_start|")
+    yield "answer of apologies", _answered("I am sorry, but ")
+    yield "answer of half refusals", _answered("i can't i cannot i won't i'm not able ")
+    yield "answer of negations", _answered("not unable not un")
+    yield "answer of quotes", _answered("\"'“”")
+    yield "answer of steps", _answered("1. ", "Sorry, I cannot help. ")
+    yield "answer without spaces", _answered("a")
+    yield "answer of base64", _answered("QUJD")
+    yield "answer of combining marks", _answered("e\u0301\u0323")
+    yield "answer of mixed scripts", _answered("sоrrу ")
+    yield "answer of Arabic", _answered("لا أستطيع ")
+    yield "answer of Chinese", _answered("抱歉我不能")
+    yield "answer of Hindi", _answered("मैं नहीं ")
+    yield "answer of Russian", _answered("я не могу ")
+    yield "answer of ligatures", _answered("ﷺ")
+    yield "answer of new lines", _answered("\n\n- ", "No. ", "x")
+    yield "answer of markup", _answered('<span style="display:none">', "", "sorry")
+    yield "answer of comments", _answered("<!-- ", "", "sorry")
+    yield "answer of urls", _answered("http://a.b/")
+    yield "answer of dots", _answered(". . ", "I can't")
