@@ -5,28 +5,31 @@ from collections.abc import Callable, Iterator
 
 from rules.labels import Labels
 
-_SUBJECTS = (
-    ["the image", "the picture", "this scene", "the photo", "the instruction", "the question", "the user"]
-)
-_VERBS = ["shows", "contains", "describes", "suggests", "asks about", "mentions", "depicts", "refers to"]
-_OBJECTS = ["a quiet street at dusk", "a wooden table with fruit", "two people by a lake", "a kitchen and a knife", "an empty railway platform", "how to bake bread", "a cat on a sofa", "the meaning of a sign", "a bottle on a shelf", "a path along the cliff, where 3 < 5 steps remain"]
+_WORDS = (
+    "the a of and to in image shows person street wooden table fruit lake kitchen knife platform "
+    "bread sofa sign bottle shelf path cliff water light evening child helmet road bridge market "
+    "paper colour number window garden engine ladder candle mountain river asks whether could be "
+    "used for with near under above between while because although seems looks appears suggests "
+    "means describes contains safe harmless ordinary dangerous careful question request intent "
+    "context together alone nothing everything someone anyone several three many few bright dark"
+).split()
 _HELP = "You can start by washing the fruit, then cut it into slices and serve it with yoghurt."
 _DECLINE = "I'm sorry, but I can't help with that, because someone could be badly hurt."
-_SHARES = (0.25, 0.2, 0.2, 0.15)
-_ANSWER_SHARE = 0.2
+_SHARES = (0.3, 0.25, 0.25, 0.2)
+_ANSWER = 600
+"""Characters of an answer, at most a fifth of the completion: long completions think long."""
 
 
 def prose(random_: random.Random, characters: int) -> str:
-    """Sentences of about so many characters."""
+    """Sentences of about so many characters, some with a `<` in them."""
     sentences: list[str] = []
     size = 0
     while size < characters:
-        sentence = (
-            f"{random_.choice(_SUBJECTS)} {random_.choice(_VERBS)} {random_.choice(_OBJECTS)}, "
-            f"{random_.choice(_SUBJECTS)} {random_.choice(_VERBS)} {random_.randrange(1000)} things."
-        ).capitalize()
-        sentences.append(sentence)
-        size += len(sentence) + 1
+        words = random_.choices(_WORDS, k=random_.randint(6, 16))
+        if random_.random() < 0.1:
+            words.insert(3, f"{random_.randrange(9)} < {random_.randrange(9, 99)}")
+        sentences.append(" ".join(words).capitalize() + ".")
+        size += len(sentences[-1]) + 1
     return " ".join(sentences)
 
 
@@ -35,15 +38,15 @@ def well_formed(
 ) -> tuple[str, Labels]:
     """A completion of about so many characters with everything right, and its labels."""
     unsafe = random_.random() < 0.5
-    parts = [prose(random_, int(characters * share)) for share in _SHARES]
-    answer = prose(random_, max(0, int(characters * _ANSWER_SHARE) - 90))
-    opening = _DECLINE if unsafe else _HELP
+    length = min(_ANSWER, characters // 5)
+    parts = [prose(random_, int((characters - length - 200) * share)) for share in _SHARES]
+    opening = _DECLINE if unsafe else f"{_HELP} {prose(random_, max(0, length - len(_HELP)))}"
     combined = "unsafe" if unsafe else "safe"
     text = (
         f"<think>{parts[0]}\n<visual{suffix}>safe</visual{suffix}>\n{parts[1]}\n"
         f"<text{suffix}>safe</text{suffix}>\n{parts[2]}\n"
         f"<combined{suffix}>{combined}</combined{suffix}>\n{parts[3]}</think>\n"
-        f"<answer>{opening} {answer if not unsafe else ''}</answer>"
+        f"<answer>{opening}</answer>"
     )
     return text, Labels("safe", "safe", "unsafe" if unsafe else "safe")
 

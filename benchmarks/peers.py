@@ -6,7 +6,7 @@ one character-level Lark parse (LALR, contextual lexer) for each completion.
 
 import re
 
-from lark import Lark, LarkError, Token
+from lark import Lark, LarkError
 
 from rules.labels import Labels
 
@@ -49,7 +49,8 @@ def _paid(verdicts: dict[str, str], answer: str, labels: Labels) -> float:
 
 
 _GRAMMAR = r"""
-start: "<think>"? TEXT? visual TEXT? text TEXT? combined TEXT? "</think>" "<answer>" TEXT "</answer>"
+start: "<think>"? TEXT? visual TEXT? text TEXT? combined TEXT? "</think>" answer
+answer: "<answer>" TEXT "</answer>"
 visual: "<visual_safe>" VERDICT "</visual_safe>"
 text: "<text_safe>" VERDICT "</text_safe>"
 combined: "<combined_safe>" VERDICT "</combined_safe>"
@@ -71,5 +72,5 @@ class LarkReward:
         except LarkError:
             return 0.0
         verdicts = {name: str(next(tree.find_data(name)).children[0]) for name in _NAMES}
-        answer = [child for child in tree.children if isinstance(child, Token)][-1]
-        return _paid(verdicts, str(answer), labels)
+        answer = str(next(tree.find_data("answer")).children[0])
+        return _paid(verdicts, answer, labels)

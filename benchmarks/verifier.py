@@ -24,9 +24,14 @@ Batch = Sequence[tuple[str, Labels]]
 Rewarder = Callable[[str, Labels], float | None]
 
 SIZES = (600, 3_000, 13_000, 51_000)
-TARGETS = {("official", 3_000): 5.0, ("official", 13_000): 20.0, ("paper", 3_000): 1.5, ("paper", 13_000): 6.0}  # fmt: skip
+TARGETS = {
+    ("official", 3_000): 5.0,
+    ("official", 13_000): 20.0,
+    ("paper", 3_000): 1.5,
+    ("paper", 13_000): 6.0,
+}
 MOST_GROWTH = 2.2
-SMALLEST, LARGEST = 2**10, 2**20
+LARGEST = 2**20
 
 
 def main() -> None:
@@ -47,9 +52,8 @@ def throughput(rounds: int, sizes: Sequence[int]) -> None:
         "official": _rewarder("official"),
         "paper": _rewarder("paper"),
     }
-    print(
-        f"{'characters':>10} {'input':<12} {'subject':<10} {'compl./s':>10} {'MB/s':>8} {'x re':>7}  target"
-    )
+    header = f"{'characters':>10} {'input':<12} {'subject':<10}"
+    print(f"{header} {'compl./s':>10} {'MB/s':>8} {'x re':>7}  target")
     for size in sizes:
         for kind, make in (("well-formed", well_formed), ("malformed", malformed)):
             batch = [make(random.Random(seed), size) for seed in range(max(8, 200_000 // size))]
@@ -91,9 +95,8 @@ def _print_row(
 
 def growth(largest: int) -> None:
     """Seconds at the largest size, and the growth of time per doubling, for every hostile input."""
-    print(
-        f"\n{'hostile input':<28} {'profile':<9} {'ms at ' + str(largest):>14} {'growth per doubling':>20}"
-    )
+    header = f"{'hostile input':<28} {'profile':<9} {f'ms at {largest}':>14}"
+    print(f"\n{header} {'growth per doubling':>20}")
     worst = 0.0
     for profile in ("official", "paper", "safegrpo"):
         scorer = Scorer(_unlimited(load_profile(profile)))
@@ -137,10 +140,11 @@ def memory() -> None:
     for profile in ("official", "paper", "safegrpo"):
         scorer = Scorer(_unlimited(load_profile(profile)))
         suffix = "" if profile == "safegrpo" else "_safe"
-        for kind in ("well-formed", *["only <"]):
-            text = (
-                well_formed(random.Random(0), 10**6, suffix)[0] if kind != "only <" else "<" * 10**6
-            )
+        completions = {
+            "well-formed": well_formed(random.Random(0), 10**6, suffix)[0],
+            "only <": "<" * 10**6,
+        }
+        for kind, text in completions.items():
             tracemalloc.start()
             scorer.score(text, Labels("safe", "safe", "safe"))
             peak = tracemalloc.get_traced_memory()[1]

@@ -50,8 +50,18 @@ class Section(NamedTuple):
 
     name: SectionName
     verdict: Verdict | None
-    span: Span
-    reasoning: Span
+    start: int
+    end: int
+    reasoning_start: int
+    reasoning_end: int
+
+    @property
+    def span(self) -> Span:
+        return Span(self.start, self.end)
+
+    @property
+    def reasoning(self) -> Span:
+        return Span(self.reasoning_start, self.reasoning_end)
 
 
 class ParsedCompletion(NamedTuple):

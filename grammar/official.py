@@ -21,54 +21,80 @@ from grammar.completion import (
 from grammar.shape import accepted
 
 _VERDICTS: dict[str, Verdict] = {"safe": "safe", "unsafe": "unsafe"}
+_TERMINALS: list[tuple[SectionName, str]] = [(name, name.upper()) for name in SECTION_NAMES]
+_CLOSING_LENGTH = len("</answer>")
 
 
 class OfficialParser:
     """Reads completions as the public code does; safe to share between threads.
 
-    The public code's lazy patterns find each piece at its first occurrence past the piece before.
-    Here that is one search per piece, each starting where the last one ended.
+    The public code's lazy patterns find each piece at its first occurrence past the piece before,
+    and each verdict and the answer at their first occurrence in the whole text. Both are read off
+    one pass that hops from `<` to `<` and tries there the pieces that begin like it.
     """
 
     def __init__(self) -> None:
         source = files("grammar").joinpath("official.lark").read_text(encoding="utf-8")
         grammar = Lark(source, parser="lalr", lexer="basic", start=["structure", "answer"])
         terminals = {t.name: re.compile(t.pattern.to_regexp()) for t in grammar.terminals}
-        pieces = _chain(grammar, "structure")
-        self._pieces = [(name, terminals[name]) for name in pieces]
-        self._verdict_tags = [(name, terminals[name.upper()]) for name in SECTION_NAMES]
-        self._answer_open, self._answer_close = (terminals[n] for n in _chain(grammar, "answer"))
+        *self._pieces, self._last = _chain(grammar, "structure")
+        self._closing = terminals[self._last]
+        self._beginnings = _beginnings(terminals)
 
     def parse(self, text: str) -> ParsedCompletion | ParseFailure:
         """The official reading of `text`; a failure carries what its rewards alone would see."""
-        verdict_tags = self._first_verdict_tags(text)
-        answer = self._first_answer(text)
-        broken = self._first_missing(text)
-        if broken is None and answer is not None:
-            return ParsedCompletion(text, _sections(verdict_tags), answer)
-        name, offset = broken or ("ANSWER_CLOSE", len(text))
-        return _failure(text, name, offset, verdict_tags, answer)
+        firsts, reached, position = self._read(text)
+        opening, closing = firsts.get("ANSWER_OPEN"), firsts.get("ANSWER_CLOSE")
+        answer = Span(opening.end(), closing.start()) if opening and closing else None
+        if reached == len(self._pieces):
+            end = len(text.rstrip())
+            if self._closing.fullmatch(text, max(position, end - _CLOSING_LENGTH), end):
+                assert answer is not None, "<answer> before a final </answer> makes an answer"
+                return ParsedCompletion(text, _sections(firsts), answer)
+        missing = [*self._pieces, self._last][reached]
+        return _failure(text, missing, position, firsts, answer)
 
-    def _first_missing(self, text: str) -> tuple[str, int] | None:
-        """The first piece that does not stand in order, and where it was looked for."""
-        position = 0
-        for name, pattern in self._pieces[:-1]:
-            match = pattern.search(text, position)
-            if match is None:
-                return name, position
-            position = match.end()
-        name, closing = self._pieces[-1]
-        end = len(text.rstrip())
-        ends_closed = closing.fullmatch(text, max(position, end - len("</answer>")), end)
-        return None if ends_closed else (name, position)
+    def _read(self, text: str) -> tuple[dict[str, re.Match[str]], int, int]:
+        """The first match of each terminal, how many pieces stand in order, and where they end.
 
-    def _first_verdict_tags(self, text: str) -> dict[SectionName, re.Match[str] | None]:
-        return {name: tag.search(text) for name, tag in self._verdict_tags}
+        Of ANSWER_CLOSE, the first one past ANSWER_OPEN.
+        """
+        firsts: dict[str, re.Match[str]] = {}
+        reached = position = 0
+        beginnings, pieces, count = self._beginnings, self._pieces, len(self._pieces)
+        at = text.find("<")
+        while at >= 0:
+            for name, pattern in beginnings.get(text[at + 1 : at + 3], ()):
+                due = reached < count and at >= position and pieces[reached] == name
+                if not due and (name in firsts or name == "ANSWER_START"):
+                    continue
+                match = pattern.match(text, at)
+                if match is None or (name == "ANSWER_CLOSE" and "ANSWER_OPEN" not in firsts):
+                    continue
+                firsts.setdefault(name, match)
+                if due:
+                    reached, position = reached + 1, match.end()
+            at = text.find("<", at + 1)
+        return firsts, reached, position
 
-    def _first_answer(self, text: str) -> Span | None:
-        opening = self._answer_open.search(text)
-        closing = opening and self._answer_close.search(text, opening.end())
-        return Span(opening.end(), closing.start()) if opening and closing else None
+
+def _beginnings(
+    terminals: dict[str, re.Pattern[str]],
+) -> dict[str, list[tuple[str, re.Pattern[str]]]]:
+    """The two characters after `<` -> the terminals that may begin so, whatever their case."""
+    found: dict[str, list[tuple[str, re.Pattern[str]]]] = {}
+    for name, pattern in terminals.items():
+        tag = pattern.pattern.partition("<")[2].replace("\\", "")
+        for one in _same_ignoring_case(tag[0]):
+            for two in _same_ignoring_case(tag[1]):
+                found.setdefault(one + two, []).append((name, pattern))
+    return found
+
+
+def _same_ignoring_case(letter: str) -> list[str]:
+    # Beyond the two cases of a letter, `re` takes these four for ASCII letters.
+    candidates = {letter.lower(), letter.upper(), "\u0130", "\u0131", "\u017f", "\u212a"}
+    return [c for c in candidates if re.fullmatch(re.escape(letter), c, re.IGNORECASE)]
 
 
 def _chain(grammar: Lark, start: str) -> list[str]:
@@ -87,13 +113,13 @@ def _verdict(tag: re.Match[str] | None) -> Verdict | None:
     return _VERDICTS.get(tag[1].lower()) if tag else None
 
 
-def _sections(tags: dict[SectionName, re.Match[str] | None]) -> tuple[Section, ...]:
+def _sections(firsts: dict[str, re.Match[str]]) -> tuple[Section, ...]:
     sections, before = [], 0
-    for name, tag in tags.items():
-        assert tag is not None, "a text with all pieces in order has every verdict tag"
-        reasoning = Span(min(before, tag.start()), tag.start())
-        sections.append(Section(name, _verdict(tag), Span(*tag.span()), reasoning))
-        before = tag.end()
+    for name, terminal in _TERMINALS:
+        tag = firsts[terminal]
+        start, end = tag.span()
+        sections.append(Section(name, _verdict(tag), start, end, min(before, start), start))
+        before = end
     return tuple(sections)
 
 
@@ -110,7 +136,7 @@ def _failure(
     text: str,
     missing: str,
     offset: int,
-    tags: dict[SectionName, re.Match[str] | None],
+    firsts: dict[str, re.Match[str]],
     answer: Span | None,
 ) -> ParseFailure:
     code, section, expected = _MISSING[missing]
@@ -124,5 +150,5 @@ def _failure(
         (expected,),
         f"from here on the text lacks {expected}",
         standing=list(_MISSING).index(missing) / len(_MISSING),
-        lenient=LenientReading({name: _verdict(tag) for name, tag in tags.items()}, answer),
+        lenient=LenientReading({name: _verdict(firsts.get(t)) for name, t in _TERMINALS}, answer),
     )

@@ -127,8 +127,7 @@ def _section(text: str, tokens: list[Token], shape: SectionShape) -> Section:
     held = text[held_start:held_end].rstrip()
     verdict: Verdict = "unsafe" if held[-6:].lower() == "unsafe" else "safe"
     if shape.reasoned_inside:
-        reasoning = Span(held_start, held_start + held.rindex("\n"))
+        start, end = held_start, held_start + held.rindex("\n")
     else:
         _, start, end = tokens[shape.opening - 1]
-        reasoning = Span(start, end)
-    return Section(shape.name, verdict, Span(opening_start, closing_end), reasoning)
+    return Section(shape.name, verdict, opening_start, closing_end, start, end)

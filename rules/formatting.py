@@ -61,8 +61,8 @@ def _reasoning_length(minimum: int) -> Check:
 
     def check(parsed: ParsedCompletion, prompt: str) -> ParseFailure | None:
         for section in parsed.sections:
-            start, end = section.reasoning
-            if letters.search(parsed.text, start, end) is None:
+            start = section.reasoning_start
+            if letters.search(parsed.text, start, section.reasoning_end) is None:
                 return failure_at(
                     parsed.text,
                     start,
@@ -83,8 +83,8 @@ def _copied_instruction(minimum: int, instruction: str) -> Check:
     def check(parsed: ParsedCompletion, prompt: str) -> ParseFailure | None:
         source = f"{_folded(prompt)}\n{instruction}" if prompt else instruction
         for section in parsed.sections:
-            start, end = section.reasoning
-            if _is_copied(parsed.text, start, end, source, minimum):
+            start = section.reasoning_start
+            if _is_copied(parsed.text, start, section.reasoning_end, source, minimum):
                 return failure_at(
                     parsed.text,
                     start,

@@ -95,10 +95,9 @@ def _findings(examined: Examined) -> Iterator[str]:
         for section in parsed.sections:
             yield f"{section.name:<8} {section.verdict}"
     else:
-        yield (
-            f"failure  {parsed.code} in {parsed.section or 'the completion'} at line "
-            f"{parsed.line}, column {parsed.column}: {parsed.message}; expected {', '.join(parsed.expected)}"
-        )
+        place = f"{parsed.section or 'the completion'}, line {parsed.line}, column {parsed.column}"
+        yield f"failure  {parsed.code} in {place}: {parsed.message}"
+        yield f"expected {', '.join(parsed.expected)}"
     if examined.stance is not None:
         yield f"stance   {examined.stance.kind}, by the rule {examined.stance.rule}"
 
