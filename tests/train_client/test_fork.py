@@ -1,0 +1,157 @@
+"""The forked prompt is the duplicated prompt: same log-probs, same gradients, same samples."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from train_client.duplicate import duplicated_logits
+from train_client.fork import PrefixGradient, can_fork, completion_logits, prefill
+from train_client.logprobs import chosen_logprobs
+
+GROUP = 3
+CASES = {
+    "one image, one length": ([6, 6], [1, 1]),
+    "left-padded, mixed": ([9, 3], [1, 1]),
+    "several images and none": ([4, 7, 12], [2, 1, 0]),
+    "no image at all": ([5, 11], [0, 0]),
+}
+
+
+def completions(rows: int, length: int = 7) -> tuple[Tensor, Tensor]:
+    """Random ragged completions [R, T], right-padded with 0, and their mask."""
+    generator = torch.Generator().manual_seed(11)
+    tokens = torch.randint(3, 100, (rows, length), generator=generator)
+    lengths = torch.randint(1, length + 1, (rows,), generator=generator)
+    lengths[0] = length
+    mask = torch.arange(length) < lengths[:, None]
+    return tokens.masked_fill(~mask, 0), mask
+
+
+def gradients(model: Any) -> Tensor:
+    grads = [p.grad.flatten() for p in model.parameters() if p.grad is not None]
+    model.zero_grad()
+    return torch.cat(grads)
+
+
+def loss_of(logprobs: Tensor, mask: Tensor) -> Tensor:
+    weights = torch.linspace(-1, 1, len(mask))[:, None]
+    return (logprobs * mask * weights).sum()
+
+
+def duplicated(model: Any, make: Any, case: Any, tokens: Tensor, mask: Tensor) -> Any:
+    """Log-probs and gradients of each prompt run with its completions one row at a time.
+
+    Every row is encoded alone, so nothing of the batch (padding, image order) can hide in it.
+    """
+    inputs = make(*case)
+    alone = [single(make, case, place, inputs) for place in range(len(case[0]))]
+    rows = []
+    for row in range(len(tokens)):
+        logits = duplicated_logits(model, alone[row // GROUP], tokens[row : row + 1])
+        rows.append(chosen_logprobs(logits, tokens[row : row + 1]))
+    logprobs = torch.cat(rows)
+    loss_of(logprobs, mask).backward()
+    return logprobs.detach(), gradients(model)
+
+
+def single(make: Any, case: Any, place: int, batch: dict[str, Any]) -> dict[str, Any]:
+    """The prompt at `place` of the batch as a batch of its own, without padding."""
+    lengths, images = case
+    one: dict[str, Any] = dict(make(lengths[place : place + 1], images[place : place + 1]))
+    keep = batch["attention_mask"][place].bool()
+    for name in ("input_ids", "attention_mask", "mm_token_type_ids", "token_type_ids"):
+        if name in one:
+            one[name] = batch[name][place : place + 1][:, keep]
+    if "pixel_values" not in one:
+        return one
+    pixels = batch["pixel_values"]
+    if pixels.ndim == 5:
+        one["pixel_values"] = pixels[place : place + 1, : images[place]]
+    else:
+        per_image = len(pixels) // sum(images)
+        first = sum(images[:place])
+        one["pixel_values"] = pixels[per_image * first : per_image * (first + images[place])]
+    return one
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
+def test_forked_prompt_equals_duplicated_prompt(architecture: Any, case: Any) -> None:
+    model, make = architecture
+    tokens, mask = completions(GROUP * len(case[0]))
+    expected, expected_grad = duplicated(model, make, case, tokens, mask)
+
+    prefix = prefill(model, make(*case)).repeated(GROUP)
+    logprobs = chosen_logprobs(completion_logits(model, prefix, tokens), tokens)
+    loss_of(logprobs, mask).backward()
+    grad = gradients(model)
+
+    assert can_fork(model)
+    assert (logprobs.detach() - expected)[mask].abs().max() <= 1e-5
+    assert (grad - expected_grad).norm() / expected_grad.norm() <= 1e-5
+    assert expected_grad.norm() > 1
+
+
+def test_micro_batched_completions_share_one_exact_backward(architecture: Any) -> None:
+    model, make = architecture
+    case = CASES["left-padded, mixed"]
+    tokens, mask = completions(GROUP * 2)
+    weights = torch.linspace(-1, 1, len(mask))[:, None]
+    prefix = prefill(model, make(*case)).repeated(GROUP)
+    logprobs = chosen_logprobs(completion_logits(model, prefix, tokens), tokens)
+    (logprobs * mask * weights).sum().backward()
+    expected = gradients(model)
+
+    shared = PrefixGradient(prefill(model, make(*case)))
+    for member in range(GROUP):
+        rows = torch.arange(member, len(tokens), GROUP)
+        logits = completion_logits(model, shared.leaf.repeated(1), tokens[rows])
+        part = chosen_logprobs(logits, tokens[rows]) * mask[rows] * weights[rows]
+        part.sum().backward()
+    shared.backward()
+
+    assert (gradients(model) - expected).norm() / expected.norm() <= 1e-5
+
+
+def test_stale_rope_offsets_of_an_earlier_batch_do_not_leak(qwen3: Any) -> None:
+    model, make = qwen3
+    tokens, _ = completions(2)
+    inputs = make([6, 6], [1, 1])
+    fresh = completion_logits(model, prefill(model, inputs), tokens)
+    model.generate(**make([3, 3], [2, 2]), max_new_tokens=2)
+    again = completion_logits(model, prefill(model, inputs), tokens)
+    assert torch.equal(fresh, again)
+
+
+def test_a_processor_without_token_types_is_refused_when_there_are_images(qwen3: Any) -> None:
+    model, make = qwen3
+    inputs = make([6], [1])
+    del inputs["mm_token_type_ids"]
+    with pytest.raises(ValueError, match="mm_token_type_ids"):
+        prefill(model, inputs)
+
+
+def test_linear_attention_cannot_be_forked() -> None:
+    from transformers import Qwen3NextConfig, Qwen3NextForCausalLM
+
+    config = Qwen3NextConfig(
+        vocab_size=50,
+        hidden_size=16,
+        intermediate_size=16,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        num_key_value_heads=2,
+        head_dim=8,
+        linear_num_key_heads=2,
+        linear_num_value_heads=2,
+        linear_key_head_dim=8,
+        linear_value_head_dim=8,
+        num_experts=2,
+        moe_intermediate_size=8,
+        shared_expert_intermediate_size=8,
+        layer_types=["linear_attention", "full_attention"],
+    )
+    assert not can_fork(Qwen3NextForCausalLM(config))

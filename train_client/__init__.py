@@ -1,0 +1,1 @@
+"""A GRPO client: samples from a vision-language policy, has the service score it over HTTP, learns."""

@@ -1,0 +1,61 @@
+"""How much better a completion is than its group: the critic that GRPO does without.
+
+Shapes: P prompts (groups), G completions a group, K reward components.
+A completion that could not be scored is masked: it counts neither in the baseline nor in the loss,
+which is not the same as a reward of zero.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+Scale = Literal["group", "batch", "none"]
+
+
+def advantages(
+    rewards_PG: Tensor, scored_PG: Tensor, scale: Scale = "group", eps: float = 1e-6
+) -> Tensor:
+    """(r - group mean) / (std + eps), [P, G]; 0 where not scored.
+
+    `scale` says whose standard deviation divides: the group's (GRPO, arXiv 2402.03300 eq. 3), the
+    batch's, or none (Dr. GRPO, arXiv 2503.20783). Standard deviations are unbiased, as in verl and
+    TRL; a group with fewer than two scored completions has no baseline and gets zeros.
+    """
+    rewards = torch.where(scored_PG, rewards_PG, 0.0).double()
+    count_P1 = scored_PG.sum(1, keepdim=True)
+    mean_P1 = rewards.sum(1, keepdim=True) / count_P1.clamp(min=1)
+    centred = torch.where(scored_PG & (count_P1 > 1), rewards - mean_P1, 0.0)
+    if scale == "group":
+        variance = centred.square().sum(1, keepdim=True) / (count_P1 - 1).clamp(min=1)
+        centred = centred / (variance.sqrt() + eps)
+    elif scale == "batch":
+        scored = rewards[scored_PG]
+        deviation = scored.std() if len(scored) > 1 else scored.new_zeros(())
+        centred = centred / (deviation + eps)
+    return centred.float()
+
+
+def gdpo_advantages(
+    components_KPG: Tensor, scored_PG: Tensor, scale: Scale = "group", eps: float = 1e-6
+) -> Tensor:
+    """Each component normalised in its own group, then summed and normalised over the batch.
+
+    GDPO (arXiv 2601.05242): with one sum, a component of large variance drowns the others.
+    """
+    each = [advantages(component, scored_PG, scale, eps) for component in components_KPG]
+    total = torch.stack(each).sum(0)
+    scored = total[scored_PG]
+    if len(scored) < 2:
+        return total
+    whitened = (total - scored.mean()) / (scored.std() + eps)
+    return torch.where(scored_PG, whitened, 0.0)
+
+
+def informative_groups(rewards_PG: Tensor, scored_PG: Tensor) -> Tensor:
+    """[P] bool: groups with at least two different rewards among the scored completions."""
+    low = torch.where(scored_PG, rewards_PG, torch.inf).amin(1)
+    high = torch.where(scored_PG, rewards_PG, -torch.inf).amax(1)
+    return high > low

@@ -1,0 +1,97 @@
+"""Everything that decides how a run goes on, written so that a crash never leaves half of it.
+
+A checkpoint is a folder that `from_pretrained` loads, plus `trainer.pt`. It appears under its name
+only when it is complete and on disk.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from transformers import PreTrainedModel
+
+from train_client.config import ConfigError
+from train_client.policy import Policy
+
+_NAME = re.compile(r"step-(\d+)")
+STATE = "trainer.pt"
+
+
+def rng_state() -> dict[str, Any]:
+    """Every global generator that training may draw from."""
+    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
+    return {
+        "python": random.getstate(),
+        "numpy": np.random.get_state(),
+        "torch": torch.get_rng_state(),
+        "cuda": cuda,
+    }
+
+
+def restore_rng(state: dict[str, Any]) -> None:
+    random.setstate(state["python"])
+    np.random.set_state(state["numpy"])
+    torch.set_rng_state(state["torch"])
+    if state["cuda"]:
+        torch.cuda.set_rng_state_all(state["cuda"])
+
+
+def checkpoints(folder: Path) -> list[Path]:
+    """Complete checkpoints, oldest first."""
+    found = [path for path in folder.glob("step-*") if _NAME.fullmatch(path.name)]
+    return sorted(found, key=lambda path: int(path.name.removeprefix("step-")))
+
+
+def save_checkpoint(
+    folder: Path, step: int, policy: Policy, state: dict[str, Any], keep: int
+) -> Path:
+    """Write `folder/step-N` and delete all but the newest `keep` checkpoints."""
+    folder.mkdir(parents=True, exist_ok=True)
+    final, draft = folder / f"step-{step}", folder / f".writing-step-{step}"
+    shutil.rmtree(draft, ignore_errors=True)
+    policy.save(draft)
+    torch.save(state, draft / STATE)
+    for path in [*draft.rglob("*"), draft]:
+        _flush(path)
+    if final.exists():
+        shutil.rmtree(final)
+    draft.rename(final)
+    _flush(folder)
+    for old in checkpoints(folder)[:-keep]:
+        shutil.rmtree(old)
+    return final
+
+
+def load_state(checkpoint: Path) -> dict[str, Any]:
+    """What was saved with `save_checkpoint`. Only load checkpoints that you wrote: it is a pickle."""
+    state: dict[str, Any] = torch.load(checkpoint / STATE, map_location="cpu", weights_only=False)
+    return state
+
+
+def load_weights(model: PreTrainedModel, checkpoint: Path) -> None:
+    """Put the weights of a saved policy into a model that already exists.
+
+    Raises ConfigError when they belong to another architecture or size.
+    """
+    try:
+        saved = type(model).from_pretrained(checkpoint, dtype=model.dtype)
+        model.load_state_dict(saved.state_dict())
+    except (OSError, RuntimeError, ValueError) as error:
+        raise ConfigError(
+            f"The weights in {checkpoint} do not fit the policy of this run: {error}"
+        ) from error
+
+
+def _flush(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,155 @@
+"""The first half of a step: prompts to groups of completions to rewards.
+
+Nothing here changes the policy, so wherever it stops, the step can be done again from its start.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as NotYet
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from app.schema import Result
+from train_client.config import TrainConfig
+from train_client.data import Example
+from train_client.experience import Completion, Group, Rewards, gather_rewards
+from train_client.feed import PromptFeed
+from train_client.policy import Policy, to_device
+from train_client.reward_client import RewardClient
+from train_client.rollout import RolloutEngine
+from train_client.sampling import Sampling
+from train_client.timing import Timer
+
+log = logging.getLogger(__name__)
+
+POLL = 0.2
+"""Seconds between two looks at whether a person wants the run to stop."""
+
+
+class Stopped(Exception):  # noqa: N818
+    """A person asked the run to stop while it waited for rewards."""
+
+
+@dataclass(frozen=True)
+class Collected:
+    groups: list[Group]
+    rewards: Rewards
+    inputs: dict[str, Any] | None
+    """The encoded prompts, if they are exactly those of `groups`."""
+    seen: list[Group]
+    """All groups sampled, those dropped for equal rewards included."""
+    too_long: int
+
+
+class Collector:
+    def __init__(
+        self,
+        config: TrainConfig,
+        policy: Policy,
+        feed: PromptFeed,
+        engine: RolloutEngine,
+        rewards: RewardClient,
+        *,
+        forked: bool,
+        stop: Callable[[], bool],
+    ) -> None:
+        self._config = config
+        self._policy = policy
+        self._feed = feed
+        self._engine = engine
+        self._rewards = rewards
+        self._forked = forked
+        self._stop = stop
+        self.generator = torch.Generator(policy.device).manual_seed(config.run.seed)
+        rollout = config.rollout
+        self._sampling = Sampling(
+            max_tokens=rollout.max_tokens,
+            temperature=rollout.temperature,
+            top_p=rollout.top_p,
+            top_k=rollout.top_k,
+        )
+
+    def sample(self, timer: Timer) -> tuple[list[Group], dict[str, Any], int]:
+        """Groups of completions for the next prompts, not yet scored."""
+        rollout, group_size = self._config.rollout, self._config.rollout.group_size
+        with timer("prompts"):
+            batch = self._feed.take(rollout.prompts_per_step)
+            inputs = to_device(batch.inputs, self._policy.device)
+        with timer("rollout"):
+            repeat = group_size if self._forked else 1
+            sampled = self._engine.generate(inputs, repeat, self._sampling, self.generator)
+            rows, finished = sampled.rows(), sampled.finished_R.tolist()
+            logprobs = sampled.logprobs_RT.tolist()
+            completions = [
+                Completion(row, values[: len(row)], done, self._policy.decode(row))
+                for row, values, done in zip(rows, logprobs, finished, strict=True)
+            ]
+        groups = [
+            Group(example, completions[place * group_size : (place + 1) * group_size])
+            for place, example in enumerate(batch.examples)
+        ]
+        return groups, inputs, batch.too_long
+
+    def submit(self, step: int, groups: Sequence[Group], round_: int) -> Future[list[Result]]:
+        """Send the completions for scoring and return at once."""
+        samples = [
+            sample
+            for place, group in enumerate(groups)
+            for sample in group.samples(f"{step}.{round_}.{place}")
+        ]
+        return self._rewards.submit(samples, step)
+
+    def wait(self, pending: Future[list[Result]], groups: Sequence[Group]) -> Rewards:
+        """Rewards of the groups. Raises RewardError, or Stopped if a person asks meanwhile."""
+        while True:
+            try:
+                results = iter(pending.result(timeout=POLL))
+                break
+            except NotYet:
+                if self._stop():
+                    pending.cancel()
+                    raise Stopped from None
+        for group in groups:
+            for completion in group.completions:
+                completion.result = next(results)
+        return gather_rewards(groups, self._config.algorithm.component_weights)
+
+    def refill(self, step: int, first: Collected, timer: Timer) -> Collected:
+        """Replace groups whose rewards are all equal (DAPO's dynamic sampling).
+
+        Samples up to `dynamic_sampling` more batches; if that is not enough, equal groups fill up
+        the batch, so that its size never changes.
+        """
+        wanted = len(first.groups)
+        seen, too_long = list(first.seen), first.too_long
+        good = _informative(first.groups, first.rewards)
+        if len(good) == wanted:
+            return first
+        for round_ in range(1, self._config.algorithm.dynamic_sampling + 1):
+            groups, _, skipped = self.sample(timer)
+            pending = self.submit(step, groups, round_)
+            with timer("reward_wait"):
+                rewards = self.wait(pending, groups)
+            seen, too_long = seen + groups, too_long + skipped
+            good += _informative(groups, rewards)
+            if len(good) >= wanted:
+                break
+        chosen = good[:wanted]
+        kept = {id(group) for group in chosen}
+        chosen += [group for group in seen if id(group) not in kept][: wanted - len(chosen)]
+        weights = self._config.algorithm.component_weights
+        return Collected(chosen, gather_rewards(chosen, weights), None, seen, too_long)
+
+
+def _informative(groups: Sequence[Group], rewards: Rewards) -> list[Group]:
+    flags = rewards.informative_P.tolist()
+    return [group for group, useful in zip(groups, flags, strict=True) if useful]
+
+
+def examples_of(groups: Sequence[Group]) -> list[Example]:
+    return [group.example for group in groups]

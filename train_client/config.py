@@ -1,0 +1,253 @@
+"""What a run is: one YAML file, checked before anything is loaded, and saved beside its results.
+
+Every section forbids unknown keys, so a misspelt key stops the run with a sentence instead of
+silently training with a default. Values can be overridden on the command line as `section.key=value`.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+
+class ConfigError(ValueError):
+    """The configuration cannot be used; the message names the key and what is allowed."""
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", validate_assignment=True)
+
+
+class RunConfig(Section):
+    output: Path = Path("runs/train")
+    """Folder of this run: config, metrics, completions, checkpoints, plots, the saved policy."""
+    seed: int = 0
+    resume: bool = False
+    """Continue from the newest checkpoint in `output`."""
+    steps: int = Field(default=200, ge=1)
+    """Rollout steps of the whole run (a resumed run counts on)."""
+    save_every: int = Field(default=50, ge=0)
+    """Steps between checkpoints; 0: only when interrupted and at the end."""
+    keep_last: int = Field(default=2, ge=1)
+    evaluate_every: int = Field(default=0, ge=0)
+    """Steps between evaluations; 0: before and after only."""
+    tensorboard: bool = True
+    plots: bool = True
+    progress: bool = True
+    completions_every: int = Field(default=1, ge=0)
+    """Steps between completions written to completions.jsonl; 0: none."""
+
+
+class PolicyConfig(Section):
+    path: str = ""
+    """Folder or hub name that AutoModelForImageTextToText and AutoProcessor load."""
+    device: str = "auto"
+    dtype: Literal["float32", "bfloat16"] = "float32"
+    """Of the weights in the model; bfloat16 weights are updated through float32 master weights."""
+    attention: Literal["sdpa", "eager", "flash_attention_2"] = "sdpa"
+
+
+class DataConfig(Section):
+    train: str = ""
+    """A .jsonl or .parquet file, a folder of parquet files, or a dataset name on the hub."""
+    test: str = ""
+    """Held-out rows for the evaluation, in the same forms; empty: no built-in evaluation."""
+    images: Path | None = None
+    """Folder that relative image paths start from; default: the folder of the data file."""
+    split: str = "train"
+    """Which split of a hub dataset."""
+    limit: int = Field(default=0, ge=0)
+    """Use only the first rows; 0: all."""
+    bad_rows: Literal["error", "drop"] = "error"
+    """A missing image or an invalid tag: stop with a sentence, or leave the row out and count it."""
+    shuffle: bool = True
+    append_instruction: bool = True
+    """Append the reward profile's format instruction to the user's text."""
+    max_prompt_tokens: int = Field(default=2048, ge=1)
+    long_prompts: Literal["error", "drop"] = "drop"
+    """A prompt over `max_prompt_tokens`: stop, or take the next row instead and count it."""
+
+
+class RolloutConfig(Section):
+    prompts_per_step: int = Field(default=8, ge=1)
+    group_size: int = Field(default=8, ge=2)
+    max_tokens: int = Field(default=4096, ge=1)
+    temperature: float = Field(default=1.0, gt=0)
+    top_p: float = Field(default=1.0, gt=0, le=1)
+    top_k: int = Field(default=0, ge=0)
+    """0: no limit."""
+
+
+class AlgorithmConfig(Section):
+    loss: Literal["grpo", "dr_grpo", "dapo", "bnpo", "gspo", "cispo"] = "grpo"
+    clip_low: float = Field(default=0.2, ge=0)
+    clip_high: float = Field(default=0.2, ge=0)
+    """Larger than `clip_low` is DAPO's clip-higher. For cispo: the cap on the ratio is 1 + this."""
+    dual_clip: float | None = Field(default=None, gt=1)
+    """Bound on ratio x |advantage| for negative advantages (arXiv 1912.09729); null: off."""
+    beta: float = Field(default=0.01, ge=0)
+    """Weight of the KL term; 0 loads no reference."""
+    kl: Literal["k1", "k2", "k3"] = "k3"
+    scale: Literal["group", "batch", "none"] = "group"
+    """What divides reward - group mean: the group's std, the batch's std, or nothing."""
+    combine: Literal["sum", "gdpo"] = "sum"
+    """gdpo: each component is normalised in its group first, then summed (arXiv 2601.05242)."""
+    component_weights: dict[str, float] | None = None
+    """Re-weights the components of the reward; null: the service's reward as it is."""
+    updates_per_batch: int = Field(default=1, ge=1)
+    mask_truncated: bool = False
+    """Leave completions that hit max_tokens out of the loss (they stay in the baseline)."""
+    dynamic_sampling: int = Field(default=0, ge=0)
+    """Extra rollouts a step to replace groups whose rewards are all equal; 0: keep such groups."""
+    importance_cap: float | None = Field(default=None, gt=0)
+    """Truncated importance correction on the sampler's log-probs; null: off."""
+
+
+class OptimizerConfig(Section):
+    lr: float = Field(default=1e-6, gt=0)
+    betas: tuple[float, float] = (0.9, 0.999)
+    eps: float = Field(default=1e-8, gt=0)
+    weight_decay: float = Field(default=0.0, ge=0)
+    schedule: Literal["constant", "cosine", "linear"] = "constant"
+    warmup_steps: int = Field(default=0, ge=0)
+    max_grad_norm: float = Field(default=1.0, gt=0)
+    minibatches: int = Field(default=1, ge=1)
+    """Optimizer steps that one pass over a rollout batch is cut into, whole groups each."""
+    prompts_per_pass: int = Field(default=0, ge=0)
+    """Prompts that one forward pass carries; 0: all of a minibatch. Memory, not mathematics."""
+    completions_per_pass: int = Field(default=0, ge=0)
+    """Completions of each of those prompts in one pass; 0: the whole group. Memory again."""
+
+
+class RewardConfig(Section):
+    url: str = "http://127.0.0.1:8000"
+    profile: str = "safegrpo"
+    api_key_env: str = ""
+    """Name of the environment variable that holds the service's key; empty: no key."""
+    batch_size: int = Field(default=64, ge=1)
+    in_flight: int = Field(default=32, ge=1)
+    timeout: float = Field(default=30.0, gt=0)
+    """Seconds for one request."""
+    deadline: float = Field(default=300.0, gt=0)
+    """Seconds, retries included, until the run gives up, checkpoints and stops."""
+
+
+class TrainConfig(Section):
+    run: RunConfig = RunConfig()
+    policy: PolicyConfig = PolicyConfig()
+    data: DataConfig = DataConfig()
+    rollout: RolloutConfig = RolloutConfig()
+    algorithm: AlgorithmConfig = AlgorithmConfig()
+    optimizer: OptimizerConfig = OptimizerConfig()
+    reward: RewardConfig = RewardConfig()
+
+    @model_validator(mode="after")
+    def _groups_are_never_split(self) -> TrainConfig:
+        if self.rollout.prompts_per_step % self.optimizer.minibatches:
+            raise ValueError(
+                "rollout.prompts_per_step must be a multiple of optimizer.minibatches, "
+                "because a group of completions is never split over optimizer steps"
+            )
+        prompts = self.rollout.prompts_per_step // self.optimizer.minibatches
+        if self.optimizer.prompts_per_pass and prompts % self.optimizer.prompts_per_pass:
+            raise ValueError(
+                "optimizer.prompts_per_pass must divide the prompts of a minibatch "
+                f"(rollout.prompts_per_step / optimizer.minibatches = {prompts})"
+            )
+        part = self.optimizer.completions_per_pass
+        if part and self.rollout.group_size % part:
+            raise ValueError(
+                "optimizer.completions_per_pass must divide "
+                f"rollout.group_size = {self.rollout.group_size}"
+            )
+        return self
+
+    def save(self, path: Path) -> None:
+        """Write the whole configuration, defaults included, as YAML."""
+        path.write_text(yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False))
+
+
+def load_config(path: Path, overrides: Sequence[str] = ()) -> TrainConfig:
+    """Read a YAML file and apply `section.key=value` overrides (values are YAML).
+
+    Raises ConfigError with a sentence that names the file, the key and what is allowed.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"Cannot read the configuration {path}: {error.strerror}.") from error
+    try:
+        tree = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path} is not valid YAML: {error}") from error
+    if tree is None:
+        tree = {}
+    if not isinstance(tree, dict):
+        raise ConfigError(f"{path} must hold sections ({', '.join(TrainConfig.model_fields)}).")
+    for override in overrides:
+        _apply(tree, override)
+    return parse_config(tree, source=str(path))
+
+
+def parse_config(tree: dict[str, Any], source: str = "the configuration") -> TrainConfig:
+    """Validate a nested mapping; see `load_config` for the errors."""
+    try:
+        return TrainConfig.model_validate(tree)
+    except ValidationError as error:
+        problems = "\n".join(f"  {_sentence(item)}" for item in error.errors())
+        raise ConfigError(f"{source} cannot be used:\n{problems}") from error
+
+
+def _apply(tree: dict[str, Any], override: str) -> None:
+    key, equals, text = override.partition("=")
+    if not equals or not key:
+        raise ConfigError(f"The override {override!r} must look like section.key=value.")
+    *sections, name = key.split(".")
+    node = tree
+    for section in sections:
+        child = node.setdefault(section, {})
+        if not isinstance(child, dict):
+            raise ConfigError(
+                f"The override {override!r} goes into {section}, which is no section."
+            )
+        node = child
+    try:
+        node[name] = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"The value in {override!r} is not valid YAML: {error}") from error
+    if isinstance(node[name], str):
+        node[name] = _number(node[name])
+
+
+def _number(text: str) -> Any:
+    """YAML 1.1 reads 1e-6 as a string; a person means the number."""
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+def _sentence(item: Any) -> str:
+    where = ".".join(str(part) for part in item["loc"])
+    if item["type"] == "extra_forbidden":
+        return f"{where} is no known key; {_known(item['loc'])}"
+    message = str(item["msg"]).removeprefix("Value error, ")
+    given = "" if isinstance(item["input"], dict) else f" (given: {item['input']!r})"
+    return f"{where}: {message}{given}" if where else message
+
+
+def _known(place: tuple[int | str, ...]) -> str:
+    section: type[BaseModel] = TrainConfig
+    for part in place[:-1]:
+        field = section.model_fields[str(part)].annotation
+        assert isinstance(field, type) and issubclass(field, BaseModel)
+        section = field
+    names = list(section.model_fields)
+    close = difflib.get_close_matches(str(place[-1]), names, n=1)
+    hint = f"did you mean {close[0]}? " if close else ""
+    return f"{hint}allowed here: {', '.join(names)}."

@@ -1,0 +1,132 @@
+"""Rows of SafeTag's form (prompt, images, image_tag, text_tag, combine_tag) as training examples.
+
+Three sources, one set of checks: a .jsonl file with an image folder, parquet with embedded images,
+or a dataset name on the hub. A row that cannot be used is never skipped in silence.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from PIL import Image
+
+from app.schema import Labels
+from train_client.config import DataConfig
+from train_client.sources import DataError, Row, read_rows
+
+log = logging.getLogger(__name__)
+
+_TAGS = {"visual": "image_tag", "text": "text_tag", "combined": "combine_tag"}
+
+
+@dataclass(frozen=True)
+class Picture:
+    """An image that is opened when it is asked for: a data set need not fit in memory."""
+
+    source: Path | bytes
+
+    def open(self) -> Image.Image:
+        raw = io.BytesIO(self.source) if isinstance(self.source, bytes) else self.source
+        with Image.open(raw) as image:
+            return image.convert("RGB")
+
+
+@dataclass(frozen=True)
+class Example:
+    """A prompt with its true labels. `instruction` is the user's text alone, without the format."""
+
+    id: str
+    instruction: str
+    labels: Labels
+    pictures: tuple[Picture | Image.Image, ...] = field(default=(), repr=False)
+
+    @property
+    def images(self) -> tuple[Image.Image, ...]:
+        return tuple(p.open() if isinstance(p, Picture) else p for p in self.pictures)
+
+
+class Loaded(NamedTuple):
+    examples: list[Example]
+    problems: list[str]
+    """One sentence for each row left out, with its file and row."""
+
+
+def load_examples(config: DataConfig, source: str | None = None) -> Loaded:
+    """Read `source` (default: `data.train`) and check every row, images included.
+
+    Raises DataError naming file and row of the first bad rows, unless `data.bad_rows` is `drop`;
+    then they are logged, counted and returned as `problems`.
+    """
+    examples: list[Example] = []
+    problems: list[str] = []
+    for row in read_rows(config, source or config.train):
+        try:
+            examples.append(_example(row))
+        except DataError as error:
+            problems.append(f"{row.place}: {error}")
+        if config.limit and len(examples) == config.limit:
+            break
+    if problems:
+        _report(problems, len(examples), config.bad_rows == "drop")
+    if not examples:
+        raise DataError(f"{source or config.train} holds no usable row.")
+    return Loaded(examples, problems)
+
+
+def _report(problems: list[str], good: int, drop: bool) -> None:
+    shown = "\n".join(f"  {problem}" for problem in problems[:10])
+    more = f"\n  … and {len(problems) - 10} more" if len(problems) > 10 else ""
+    text = f"{len(problems)} of {good + len(problems)} rows cannot be used:\n{shown}{more}"
+    if not drop:
+        raise DataError(f"{text}\nRepair them, or set data.bad_rows=drop to leave them out.")
+    log.warning("%s\nThey are left out (data.bad_rows=drop).", text)
+
+
+def _example(row: Row) -> Example:
+    prompt = row.values.get("prompt")
+    if not isinstance(prompt, str) or not prompt.strip():
+        raise DataError("`prompt` is missing or empty.")
+    labels = Labels(**{name: _tag(row.values, column) for name, column in _TAGS.items()})
+    pictures = tuple(_picture(image, row.images) for image in _images(row.values))
+    # The placeholder is the chat template's business: images go first, then the text.
+    text = prompt.replace("<image>", "").strip()
+    return Example(id=row.id, instruction=text, labels=labels, pictures=pictures)
+
+
+def _tag(values: Mapping[str, Any], column: str) -> Any:
+    if column not in values:
+        raise DataError(f"the column `{column}` is missing.")
+    tag = str(values[column]).strip().lower()
+    if tag not in ("safe", "unsafe"):
+        raise DataError(f"`{column}` is {values[column]!r}; allowed: safe, unsafe.")
+    return tag
+
+
+def _images(values: Mapping[str, Any]) -> Iterator[Any]:
+    images = values.get("images")
+    if images is None:
+        raise DataError("the column `images` is missing.")
+    yield from images if isinstance(images, list) else [images]
+
+
+def _picture(image: Any, folder: Path) -> Picture:
+    """Check that the image can be decoded, then forget its pixels."""
+    if isinstance(image, Mapping) and image.get("bytes"):
+        picture, name = Picture(bytes(image["bytes"])), "an embedded image"
+    else:
+        path = image.get("path") if isinstance(image, Mapping) else image
+        if not isinstance(path, str) or not path:
+            raise DataError("an entry of `images` is neither a path nor embedded bytes.")
+        picture, name = Picture(folder / path), f"the image {folder / path}"
+    try:
+        picture.open()
+    except FileNotFoundError as error:
+        raise DataError(f"{name} does not exist.") from error
+    except (OSError, Image.DecompressionBombError) as error:
+        raise DataError(f"{name} cannot be read as an image ({type(error).__name__}).") from error
+    return picture

@@ -1,0 +1,82 @@
+"""How good the policy is on held-out examples, scored by the same service as the training."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+from app.schema import Result, Sample
+from train_client.data import Example
+from train_client.policy import Policy, to_device
+from train_client.prompts import encode_prompts
+from train_client.reward_client import RewardClient
+from train_client.rollout import LocalEngine, RolloutEngine
+from train_client.safety import reward_means, safety_table
+from train_client.sampling import Sampling
+
+
+@dataclass(frozen=True)
+class Answer:
+    example: Example
+    text: str
+    finished: bool
+
+
+def answer(
+    policy: Policy,
+    examples: Sequence[Example],
+    sampling: Sampling,
+    *,
+    instruction: str = "",
+    batch: int = 64,
+    seed: int = 0,
+    engine: RolloutEngine | None = None,
+) -> list[Answer]:
+    """One completion for each example, `batch` prompts at a time.
+
+    Draws from a generator of its own, so evaluating never changes how training goes on.
+    `sampling.temperature` 0 answers greedily.
+    """
+    engine = engine or LocalEngine(policy.model, policy.eos_ids, policy.pad_id)
+    generator = torch.Generator(policy.device).manual_seed(seed)
+    answers = []
+    for start in range(0, len(examples), batch):
+        chunk = examples[start : start + batch]
+        inputs = to_device(encode_prompts(policy.processor, chunk, instruction), policy.device)
+        rollout = engine.generate(inputs, 1, sampling, generator)
+        finished = rollout.finished_R.tolist()
+        for example, row, done in zip(chunk, rollout.rows(), finished, strict=True):
+            answers.append(Answer(example, policy.decode(row), done))
+    return answers
+
+
+def score_answers(rewards: RewardClient, answers: Sequence[Answer]) -> list[Result]:
+    """The service's view of the answers, aligned with them."""
+    return rewards.score(
+        [
+            Sample(
+                id=a.example.id,
+                completion=a.text,
+                prompt=a.example.instruction,
+                labels=a.example.labels,
+            )
+            for a in answers
+        ]
+    )
+
+
+def evaluate(
+    policy: Policy,
+    rewards: RewardClient,
+    examples: Sequence[Example],
+    sampling: Sampling,
+    *,
+    instruction: str = "",
+) -> dict[str, float]:
+    """Mean reward, its components and the safety table on `examples`."""
+    answers = answer(policy, examples, sampling, instruction=instruction)
+    results = score_answers(rewards, answers)
+    labels = [a.example.labels for a in answers]
+    return {**reward_means(results), **safety_table(results, labels)}

@@ -1,0 +1,145 @@
+"""What one step learned about the world: groups of scored completions, and them as tensors.
+
+Shapes: P prompts (groups), G completions a group, R = P*G rows, T completion tokens, K components.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from app.schema import Result, Sample
+from train_client.advantages import advantages, gdpo_advantages, informative_groups
+from train_client.config import AlgorithmConfig
+from train_client.data import Example
+
+
+@dataclass
+class Completion:
+    tokens: list[int]
+    logprobs: list[float]
+    """The sampler's, one for each token."""
+    finished: bool
+    text: str
+    result: Result | None = None
+
+
+@dataclass
+class Group:
+    example: Example
+    completions: list[Completion]
+
+    def samples(self, place: str) -> list[Sample]:
+        """What the service is asked; `place` makes ids unique when a prompt comes twice."""
+        return [
+            Sample(
+                id=f"{self.example.id}/{place}/{member}",
+                group=f"{self.example.id}/{place}",
+                completion=completion.text,
+                prompt=self.example.instruction,
+                labels=self.example.labels,
+            )
+            for member, completion in enumerate(self.completions)
+        ]
+
+
+@dataclass(frozen=True)
+class Rewards:
+    rewards_PG: Tensor
+    scored_PG: Tensor
+    """False where the service gave no reward: such a completion is left out, not worth zero."""
+    components_KPG: Tensor
+    names: list[str]
+    """Of the K components."""
+
+    @property
+    def informative_P(self) -> Tensor:
+        return informative_groups(self.rewards_PG, self.scored_PG)
+
+    def advantages(self, config: AlgorithmConfig) -> Tensor:
+        """[P, G] by the configured normalisation."""
+        if config.combine == "gdpo":
+            return gdpo_advantages(self.components_KPG, self.scored_PG, config.scale)
+        return advantages(self.rewards_PG, self.scored_PG, config.scale)
+
+
+def gather_rewards(groups: Sequence[Group], weights: dict[str, float] | None) -> Rewards:
+    """The groups' results as tensors; `weights` re-weights the components (missing ones count 0).
+
+    Raises ValueError when a weight names a component that the service does not give.
+    """
+    results = [[c.result for c in group.completions] for group in groups]
+    flat = [r for row in results for r in row if r is not None and r.reward is not None]
+    names = sorted(flat[0].components) if flat else []
+    unknown = set(weights or {}) - set(names)
+    if flat and unknown:
+        raise ValueError(
+            f"algorithm.component_weights names {', '.join(sorted(unknown))}; the service gives "
+            f"{', '.join(names)}."
+        )
+    scored = torch.tensor(
+        [[r is not None and r.reward is not None for r in row] for row in results]
+    )
+    factors = [1.0 if weights is None else weights.get(name, 0.0) for name in names]
+    components = torch.tensor(
+        [
+            [[_component(r, name) * factor for r in row] for row in results]
+            for name, factor in zip(names, factors, strict=True)
+        ]
+    ).reshape(len(names), *scored.shape)
+    if weights is None:
+        rewards = torch.tensor([[(r.reward or 0.0) if r else 0.0 for r in row] for row in results])
+    else:
+        rewards = components.sum(0)
+    return Rewards(rewards, scored, components, names)
+
+
+def _component(result: Result | None, name: str) -> float:
+    return 0.0 if result is None else result.components.get(name) or 0.0
+
+
+@dataclass
+class Experience:
+    """The tensors that the update reads, all [R, …] with the rows of a group together."""
+
+    tokens_RT: Tensor
+    mask_RT: Tensor
+    """1 on tokens that count in the loss."""
+    sampler_RT: Tensor
+    advantages_R: Tensor
+    old_RT: Tensor | None = None
+    """None: the policy has not changed since it sampled, so its own log-probs are the old ones."""
+    reference_RT: Tensor | None = None
+
+    def to(self, device: torch.device) -> Experience:
+        for name, value in vars(self).items():
+            if isinstance(value, Tensor):
+                setattr(self, name, value.to(device))
+        return self
+
+
+def as_tensors(
+    groups: Sequence[Group], rewards: Rewards, config: AlgorithmConfig, pad: int
+) -> Experience:
+    """Pad the completions to one length; unscored (and, if asked, cut) ones do not count."""
+    rows = [completion for group in groups for completion in group.completions]
+    length = max(len(row.tokens) for row in rows)
+    scored = rewards.scored_PG.flatten().tolist()
+    counts = [
+        ok and (row.finished or not config.mask_truncated)
+        for row, ok in zip(rows, scored, strict=True)
+    ]
+    return Experience(
+        torch.tensor([row.tokens + [pad] * (length - len(row.tokens)) for row in rows]),
+        torch.tensor(
+            [
+                [ok] * len(row.tokens) + [False] * (length - len(row.tokens))
+                for row, ok in zip(rows, counts, strict=True)
+            ]
+        ),
+        torch.tensor([row.logprobs + [0.0] * (length - len(row.logprobs)) for row in rows]),
+        rewards.advantages(config).flatten(),
+    )

@@ -1,0 +1,122 @@
+"""Which prompts a step gets, in an order that a resumed run continues exactly.
+
+The order is a function of (seed, cursor) alone; the cursor counts the examples used up so far, over
+all epochs. The next batch is encoded in a thread while the present step computes.
+"""
+
+from __future__ import annotations
+
+import copy
+import logging
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from train_client.config import DataConfig
+from train_client.data import Example
+from train_client.prompts import encode_prompts, prompt_lengths
+from train_client.sources import DataError
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class PromptBatch:
+    examples: list[Example]
+    inputs: dict[str, Any]
+    cursor: int
+    """Examples used up once this batch has been taken."""
+    too_long: int
+    """Examples that were passed over because of their length."""
+
+
+class PromptFeed:
+    def __init__(
+        self,
+        examples: Sequence[Example],
+        processor: Any,
+        config: DataConfig,
+        *,
+        instruction: str,
+        seed: int,
+        repeat: int = 1,
+    ) -> None:
+        """`repeat`: rows of each prompt, for models whose prompts must be duplicated."""
+        if not examples:
+            raise DataError("There are no training examples.")
+        self.cursor = 0
+        self._examples = examples
+        # Its own copy: a fast tokenizer must not be used by two threads at once.
+        self._processor = copy.deepcopy(processor)
+        self._config = config
+        self._instruction = instruction
+        self._seed = seed
+        self._repeat = repeat
+        self._order: tuple[int, list[int]] = (-1, [])
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="prompts")
+        self._ahead: tuple[int, int, Future[PromptBatch]] | None = None
+
+    def take(self, count: int) -> PromptBatch:
+        """The next `count` examples, encoded; moves the cursor and starts on the batch after."""
+        ahead, self._ahead = self._ahead, None
+        if ahead is not None and ahead[:2] == (self.cursor, count):
+            batch = ahead[2].result()
+        else:
+            batch = self._thread.submit(self._fetch, self.cursor, count).result()
+        self.cursor = batch.cursor
+        later = self._thread.submit(self._fetch, self.cursor, count)
+        self._ahead = (self.cursor, count, later)
+        return batch
+
+    def encode(self, examples: Sequence[Example], repeat: int = 1) -> dict[str, Any]:
+        """Encode examples of a batch again, for a pass that carries only some of them."""
+        repeated = [example for example in examples for _ in range(repeat)]
+        return self._thread.submit(self._encode, repeated).result()
+
+    def close(self) -> None:
+        self._thread.shutdown(cancel_futures=True)
+
+    def _encode(self, examples: Sequence[Example]) -> dict[str, Any]:
+        return encode_prompts(self._processor, examples, self._instruction)
+
+    def _fetch(self, cursor: int, count: int) -> PromptBatch:
+        chosen: list[Example] = []
+        too_long = 0
+        while len(chosen) < count:
+            wanted = count - len(chosen)
+            fresh = [self._at(cursor + offset) for offset in range(wanted)]
+            cursor += wanted
+            inputs = self._encode(fresh)
+            lengths = prompt_lengths(inputs)
+            fits = [n <= self._config.max_prompt_tokens for n in lengths]
+            too_long += fits.count(False)
+            self._refuse_long(fresh, lengths, too_long)
+            chosen += [example for example, ok in zip(fresh, fits, strict=True) if ok]
+        if too_long or self._repeat > 1:
+            inputs = self._encode([e for e in chosen for _ in range(self._repeat)])
+        return PromptBatch(chosen, inputs, cursor, too_long)
+
+    def _refuse_long(self, fresh: list[Example], lengths: list[int], too_long: int) -> None:
+        limit = self._config.max_prompt_tokens
+        longest = max(lengths)
+        if longest <= limit:
+            return
+        name = fresh[lengths.index(longest)].id
+        advice = "raise data.max_prompt_tokens or shrink the images"
+        if self._config.long_prompts == "error":
+            raise DataError(f"The prompt {name} has {longest} tokens, over {limit}; {advice}.")
+        if too_long >= len(self._examples):
+            raise DataError(f"No prompt has at most {limit} tokens ({name}: {longest}); {advice}.")
+
+    def _at(self, place: int) -> Example:
+        epoch, offset = divmod(place, len(self._examples))
+        if not self._config.shuffle:
+            return self._examples[offset]
+        if self._order[0] != epoch:
+            generator = torch.Generator().manual_seed(self._seed * 1_000_003 + epoch)
+            order = torch.randperm(len(self._examples), generator=generator).tolist()
+            self._order = (epoch, order)
+        return self._examples[self._order[1][offset]]

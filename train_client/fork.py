@@ -1,0 +1,192 @@
+"""Prefill a prompt once, then let its whole group of completions share the keys and values.
+
+All completions of a group have the same image and prompt. Instead of running G copies of the prompt
+through the model, run it once, repeat the KV cache G times and run only the completion tokens on
+it, with autograd on: the repeated cache is an ordinary node of the graph, so the function and its
+gradient are those of the duplicated prompts, at P + G*C tokens instead of G * (P + C).
+
+Shapes: P prompts, S prompt tokens (left-padded), G completions a prompt, R = P*G rows,
+T completion tokens (right-padded), V vocabulary.
+"""
+
+from __future__ import annotations
+
+import copy
+import inspect
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers import DynamicCache, PreTrainedModel
+from transformers.cache_utils import Cache, LinearAttentionCacheLayerMixin
+
+Inputs = Mapping[str, Any]
+"""What a processor returns, handed to the model unread but for `input_ids` and `attention_mask`."""
+
+
+@dataclass(frozen=True)
+class Prefix:
+    """A prompt that has been run: what the completion needs of it."""
+
+    cache: Cache
+    logits_PV: Tensor
+    """Scores of the first completion token."""
+    mask_PS: Tensor
+    """1 for prompt tokens, 0 for left padding."""
+    start_P: Tensor
+    """Position of the first completion token."""
+    axes: int | None
+    """Position axes of the model's rotary embedding (3 for M-RoPE), None for ordinary positions."""
+
+    def repeated(self, group: int) -> Prefix:
+        """Each prompt `group` times in a row; this prefix stays as it is."""
+        cache = copy_cache(self.cache)
+        cache.batch_repeat_interleave(group)
+        return Prefix(
+            cache,
+            self.logits_PV.repeat_interleave(group, dim=0),
+            self.mask_PS.repeat_interleave(group, dim=0),
+            self.start_P.repeat_interleave(group, dim=0),
+            self.axes,
+        )
+
+    def positions(self, offset: int, length: int) -> Tensor:
+        """Positions of completion tokens offset … offset+length-1, as the model takes them."""
+        steps_T = torch.arange(offset, offset + length, device=self.start_P.device)
+        positions_PT = self.start_P[:, None] + steps_T
+        if self.axes is None:
+            return positions_PT
+        return positions_PT.expand(self.axes, -1, -1)
+
+
+def copy_cache(cache: Cache) -> Cache:
+    """A cache that can grow without the original noticing; the tensors are shared, not copied.
+
+    Dynamic layers never write into a tensor: each update puts a new one in its place.
+    """
+    twin = copy.copy(cache)
+    twin.layers = [copy.copy(layer) for layer in cache.layers]
+    return twin
+
+
+def can_fork(model: PreTrainedModel) -> bool:
+    """Whether every layer's cache can be repeated along the batch.
+
+    Linear-attention layers keep a recurrent state that `batch_repeat_interleave` does not repeat
+    (and hybrids inherit the method for their attention half only), so they cannot be forked.
+    """
+    return all(
+        hasattr(layer, "batch_repeat_interleave")
+        and not isinstance(layer, LinearAttentionCacheLayerMixin)
+        for layer in DynamicCache(config=model.config).layers
+    )
+
+
+def prompt_positions(model: PreTrainedModel, inputs: Inputs) -> Tensor:
+    """Positions of the tokens in `inputs`: [P, S], or [axes, P, S] for multimodal rotary positions.
+
+    They are always passed to the model. Left to themselves, models with M-RoPE reuse the offsets of
+    an earlier batch, and the others count left padding as tokens.
+    """
+    mask_PS: Tensor = inputs["attention_mask"]
+    rope_index = _rope_index(model)
+    if rope_index is not None:
+        parameters = inspect.signature(rope_index).parameters
+        missing = [
+            name
+            for name, parameter in parameters.items()
+            if parameter.default is inspect.Parameter.empty
+            and parameter.kind is not inspect.Parameter.VAR_KEYWORD
+            and name not in inputs
+        ]
+        if not missing:
+            given = {name: inputs[name] for name in parameters if name in inputs}
+            positions: Tensor = rope_index(**given)[0]
+            return positions
+        if set(inputs) - {"input_ids", "attention_mask"}:
+            raise ValueError(
+                f"The processor returned no {', '.join(missing)}, which this model needs to place "
+                "images; use the processor that belongs to the model."
+            )
+    return (mask_PS.long().cumsum(-1) - 1).clamp(min=0)
+
+
+def _rope_index(model: PreTrainedModel) -> Any:
+    return next((m.get_rope_index for m in model.modules() if hasattr(m, "get_rope_index")), None)
+
+
+def prefill(model: PreTrainedModel, inputs: Inputs) -> Prefix:
+    """Run the left-padded prompts once. Gradients flow through the result if they are enabled."""
+    positions = prompt_positions(model, inputs)
+    cache = DynamicCache(config=model.config)
+    output = model(
+        **inputs, position_ids=positions, past_key_values=cache, use_cache=True, logits_to_keep=1
+    )
+    axes = positions.shape[0] if positions.ndim == 3 else None
+    start_P = (positions.amax(0) if axes else positions).amax(-1) + 1
+    return Prefix(
+        output.past_key_values,
+        output.logits[:, -1],
+        inputs["attention_mask"].long(),
+        start_P,
+        axes,
+    )
+
+
+def completion_logits(model: PreTrainedModel, prefix: Prefix, tokens_RT: Tensor) -> Tensor:
+    """Logits [R, T, V] that predict each completion token, on a prefix that has R rows.
+
+    The first token is predicted by the prompt; the last token is input to nothing. Right padding
+    needs no mask: attention is causal, so no real token sees it.
+    """
+    first_R1V = prefix.logits_PV[:, None]
+    length = tokens_RT.shape[1] - 1
+    if length == 0:
+        return first_R1V
+    mask = torch.cat([prefix.mask_PS, prefix.mask_PS.new_ones(len(tokens_RT), length)], dim=1)
+    output = model(
+        input_ids=tokens_RT[:, :-1],
+        attention_mask=mask,
+        position_ids=prefix.positions(0, length),
+        past_key_values=copy_cache(prefix.cache),
+        use_cache=True,
+    )
+    return torch.cat([first_R1V, output.logits], dim=1)
+
+
+class PrefixGradient:
+    """Lets any number of backward passes share one prefill, and its graph, exactly.
+
+    `leaf` is the prefix cut from its graph. Losses on completions that use it leave their gradients
+    at the cut; `backward` then carries their sum through the prompt in one pass. Memory is bounded
+    by one micro-batch of completions, where gradient checkpointing would drop the cache.
+    """
+
+    def __init__(self, prefix: Prefix) -> None:
+        self._live = _tensors(prefix)
+        self._leaves = [t.detach().requires_grad_(t.requires_grad) for t in self._live]
+        cache = copy_cache(prefix.cache)
+        leaves = iter(self._leaves)
+        for layer in _filled(cache):
+            layer.keys, layer.values = next(leaves), next(leaves)
+        self.leaf = Prefix(cache, next(leaves), prefix.mask_PS, prefix.start_P, prefix.axes)
+
+    def backward(self) -> None:
+        pairs = [
+            (live, leaf.grad)
+            for live, leaf in zip(self._live, self._leaves, strict=True)
+            if leaf.grad is not None
+        ]
+        if pairs:
+            torch.autograd.backward([live for live, _ in pairs], [grad for _, grad in pairs])
+
+
+def _filled(cache: Cache) -> list[Any]:
+    return [layer for layer in cache.layers if getattr(layer, "keys", None) is not None]
+
+
+def _tensors(prefix: Prefix) -> list[Tensor]:
+    halves = [half for layer in _filled(prefix.cache) for half in (layer.keys, layer.values)]
+    return [*halves, prefix.logits_PV]

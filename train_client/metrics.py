@@ -1,0 +1,74 @@
+"""What a run writes down: metrics.jsonl always, TensorBoard if wanted, completions.jsonl."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+METRICS = "metrics.jsonl"
+COMPLETIONS = "completions.jsonl"
+
+
+class MetricsWriter:
+    """Appends; a resumed run first drops the lines after the step it continues from."""
+
+    def __init__(self, folder: Path, *, tensorboard: bool, after: int | None = None) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in (METRICS, COMPLETIONS):
+            _truncate(folder / name, after)
+        self._metrics = (folder / METRICS).open("a", encoding="utf-8")
+        self._completions = (folder / COMPLETIONS).open("a", encoding="utf-8")
+        self._board: Any = None
+        if tensorboard:
+            from torch.utils.tensorboard import SummaryWriter
+
+            purge = None if after is None else after + 1
+            self._board = SummaryWriter(str(folder / "tensorboard"), purge_step=purge)  # type: ignore[no-untyped-call]
+
+    def write(self, step: int, values: Mapping[str, float]) -> None:
+        """One line; a value that is not finite is written as null."""
+        finite = {k: v if math.isfinite(v) else None for k, v in values.items()}
+        self._metrics.write(json.dumps({"step": step, **finite}) + "\n")
+        self._metrics.flush()
+        if self._board is not None:
+            for name, value in values.items():
+                self._board.add_scalar(name, value, step)
+
+    def completions(self, rows: Iterable[Mapping[str, Any]]) -> None:
+        for row in rows:
+            self._completions.write(json.dumps(row, ensure_ascii=False) + "\n")
+        self._completions.flush()
+
+    def close(self) -> None:
+        self._metrics.close()
+        self._completions.close()
+        if self._board is not None:
+            self._board.close()
+
+
+def _truncate(path: Path, after: int | None) -> None:
+    """Keep the lines up to step `after`; none of them for a new run."""
+    if not path.exists():
+        return
+    kept = [] if after is None else [line for line in _lines(path) if line["step"] <= after]
+    path.write_text("".join(json.dumps(line, ensure_ascii=False) + "\n" for line in kept))
+
+
+def _lines(path: Path) -> list[dict[str, Any]]:
+    lines = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        try:
+            lines.append(json.loads(line))
+        except json.JSONDecodeError:
+            # A line cut short by a crash, always the last; its step is done again.
+            break
+    return lines
+
+
+def read_metrics(folder: Path) -> list[dict[str, Any]]:
+    """The lines of a run's metrics.jsonl."""
+    path = folder / METRICS
+    return _lines(path) if path.exists() else []

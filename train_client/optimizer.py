@@ -1,0 +1,87 @@
+"""AdamW over float32 master weights, and the learning-rate schedule.
+
+At lr 1e-6 an update is far smaller than half a unit in the last place of most bfloat16 weights:
+added to them directly it is rounded away, every time. So the optimizer keeps the weights in
+float32, updates those, and copies them back rounded.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers import PreTrainedModel
+
+from train_client.config import OptimizerConfig
+
+
+class MasterAdamW:
+    """AdamW on the trainable parameters; low-precision ones get a float32 master copy."""
+
+    def __init__(self, model: PreTrainedModel, config: OptimizerConfig) -> None:
+        self._config = config
+        self._weights = [p for p in model.parameters() if p.requires_grad]
+        self._masters = [p if p.dtype == torch.float32 else _master(p) for p in self._weights]
+        # Gains and biases have one axis; decaying them pulls the norms to zero.
+        decayed = [m for m in self._masters if m.ndim > 1]
+        rest = [m for m in self._masters if m.ndim <= 1]
+        self._adam = torch.optim.AdamW(
+            [
+                {"params": decayed, "weight_decay": config.weight_decay},
+                {"params": rest, "weight_decay": 0.0},
+            ],
+            lr=config.lr,
+            betas=config.betas,
+            eps=config.eps,
+            foreach=True,
+        )
+
+    def step(self, lr: float) -> float:
+        """Clip the gradients to `max_grad_norm`, update, clear them. Returns the norm before."""
+        for weight, master in zip(self._weights, self._masters, strict=True):
+            if master is not weight and weight.grad is not None:
+                master.grad = weight.grad.float()
+                weight.grad = None
+        norm = torch.nn.utils.clip_grad_norm_(self._masters, self._config.max_grad_norm)
+        for group in self._adam.param_groups:
+            group["lr"] = lr
+        if torch.isfinite(norm):
+            self._adam.step()
+        self._adam.zero_grad()
+        with torch.no_grad():
+            for weight, master in zip(self._weights, self._masters, strict=True):
+                if master is not weight:
+                    weight.copy_(master)
+        return float(norm)
+
+    def state_dict(self) -> dict[str, Any]:
+        masters = [
+            None if master is weight else master.detach()
+            for weight, master in zip(self._weights, self._masters, strict=True)
+        ]
+        return {"adam": self._adam.state_dict(), "masters": masters}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self._adam.load_state_dict(state["adam"])
+        with torch.no_grad():
+            for master, saved in zip(self._masters, state["masters"], strict=True):
+                if saved is not None:
+                    master.copy_(saved)
+
+
+def _master(weight: Tensor) -> Tensor:
+    return weight.detach().float().clone().requires_grad_()
+
+
+def learning_rate(config: OptimizerConfig, update: int, total: int) -> float:
+    """lr of optimizer step `update` (from 0) of `total`: linear warm-up, then the schedule to 0."""
+    if update < config.warmup_steps:
+        return config.lr * (update + 1) / config.warmup_steps
+    if config.schedule == "constant":
+        return config.lr
+    done = (update - config.warmup_steps) / max(1, total - config.warmup_steps)
+    if config.schedule == "linear":
+        return config.lr * (1 - done)
+    return config.lr * 0.5 * (1 + math.cos(math.pi * done))

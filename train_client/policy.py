@@ -1,0 +1,120 @@
+"""The policy: any model that AutoModelForImageTextToText loads, and the processor that belongs to it.
+
+The processor's output is an opaque mapping: nothing here knows a model's field names.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers import AutoModelForImageTextToText, AutoProcessor, PreTrainedModel
+
+from train_client.config import ConfigError, PolicyConfig
+
+
+@dataclass
+class Policy:
+    """A model in evaluation mode (RL trains without dropout), its processor, its frozen reference."""
+
+    model: PreTrainedModel
+    processor: Any
+    reference: PreTrainedModel | None = None
+
+    @property
+    def device(self) -> torch.device:
+        return self.model.device
+
+    @property
+    def tokenizer(self) -> Any:
+        return getattr(self.processor, "tokenizer", self.processor)
+
+    @property
+    def eos_ids(self) -> tuple[int, ...]:
+        """Tokens that end a completion: the generation config's, else the tokenizer's."""
+        generation = getattr(self.model, "generation_config", None)
+        ids = getattr(generation, "eos_token_id", None)
+        if ids is None:
+            ids = self.tokenizer.eos_token_id
+        if ids is None:
+            raise ConfigError(
+                "Neither the model's generation config nor the tokenizer has an end-of-sequence "
+                "token, so no completion could ever end; set eos_token_id in one of them."
+            )
+        return tuple(ids) if isinstance(ids, list | tuple) else (int(ids),)
+
+    @property
+    def pad_id(self) -> int:
+        pad = self.tokenizer.pad_token_id
+        return self.eos_ids[0] if pad is None else int(pad)
+
+    def decode(self, tokens: Sequence[int]) -> str:
+        """Text of one completion, its end-of-sequence token left out, other special tokens kept.
+
+        They are kept because a tag of the answer's format may be one of them.
+        """
+        if tokens and tokens[-1] in self.eos_ids:
+            tokens = tokens[:-1]
+        text: str = self.tokenizer.decode(
+            tokens, skip_special_tokens=False, clean_up_tokenization_spaces=False
+        )
+        return text
+
+    @contextmanager
+    def reference_model(self) -> Iterator[PreTrainedModel]:
+        """The frozen reference for the KL term.
+
+        The one place that knows where it lives: a copy today, the same model with its adapter
+        switched off once a policy is an adapter.
+        """
+        if self.reference is None:
+            raise RuntimeError("This policy was made without a reference (algorithm.beta is 0).")
+        yield self.reference
+
+    def save(self, folder: Path) -> None:
+        """Save so that plain `from_pretrained` loads model and processor from `folder`."""
+        self.model.save_pretrained(folder)
+        self.processor.save_pretrained(folder)
+
+
+def frozen_copy(model: PreTrainedModel) -> PreTrainedModel:
+    """The reference: the model as it is now, never to change."""
+    return copy.deepcopy(model).eval().requires_grad_(False)
+
+
+def load_policy(config: PolicyConfig, *, reference: bool) -> Policy:
+    """Load model and processor; the reference is a frozen copy of the weights just loaded.
+
+    Raises ConfigError when the path or the hub name cannot be loaded.
+    """
+    if not config.path:
+        raise ConfigError("policy.path is empty; give a folder or a hub name of a model.")
+    try:
+        model = AutoModelForImageTextToText.from_pretrained(
+            config.path,
+            dtype=getattr(torch, config.dtype),
+            attn_implementation=config.attention,
+        )
+        processor = AutoProcessor.from_pretrained(config.path)
+    except (OSError, ValueError, ImportError) as error:
+        raise ConfigError(f"policy.path {config.path!r} cannot be loaded: {error}") from error
+    device = torch.device(_device(config.device))
+    model = model.to(device).eval()
+    return Policy(model, processor, frozen_copy(model) if reference else None)
+
+
+def _device(name: str) -> str:
+    if name != "auto":
+        return name
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def to_device(inputs: dict[str, Any], device: torch.device) -> dict[str, Any]:
+    """The processor's output on the model's device; what is no tensor stays as it is."""
+    return {k: v.to(device) if isinstance(v, Tensor) else v for k, v in inputs.items()}

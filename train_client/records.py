@@ -1,0 +1,71 @@
+"""What a step leaves behind: its line in metrics.jsonl and its rows in completions.jsonl."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from train_client.collect import Collected
+from train_client.experience import Experience
+from train_client.safety import reward_means, safety_table
+
+
+def step_metrics(
+    collected: Collected,
+    experience: Experience,
+    learned: dict[str, float],
+    lr: float,
+    seconds: dict[str, float],
+) -> dict[str, float]:
+    """Means over everything sampled in the step, dropped groups included."""
+    pairs = [
+        (completion, group.example.labels)
+        for group in collected.seen
+        for completion in group.completions
+    ]
+    results = [completion.result for completion, _ in pairs if completion.result is not None]
+    labels = [truth for completion, truth in pairs if completion.result is not None]
+    lengths = [len(completion.tokens) for completion, _ in pairs]
+    total = sum(seconds.values())
+    informative = collected.rewards.informative_P
+    return {
+        **reward_means(results),
+        **safety_table(results, labels),
+        **learned,
+        "lr": lr,
+        "unscored": float(sum(result.reward is None for result in results)),
+        "groups/equal_rewards": float((~informative).float().mean()),
+        "advantage/abs": float(experience.advantages_R.abs().mean()),
+        "length/mean": sum(lengths) / len(lengths),
+        "length/max": float(max(lengths)),
+        "length/cut": sum(not completion.finished for completion, _ in pairs) / len(pairs),
+        "prompts/too_long": float(collected.too_long),
+        "sampled_tokens": float(sum(lengths)),
+        "scored_completions": float(len(results)),
+        "tokens_per_second": sum(lengths) / total,
+        **{f"time/{phase}": spent for phase, spent in seconds.items()},
+        "time/step": total,
+    }
+
+
+def completion_rows(
+    step: int, collected: Collected, experience: Experience
+) -> Iterator[dict[str, Any]]:
+    """A row for each completion that was learned from, with its advantage."""
+    advantages = iter(experience.advantages_R.tolist())
+    for group in collected.groups:
+        for completion in group.completions:
+            result = completion.result
+            assert result is not None
+            yield {
+                "step": step,
+                "prompt": group.example.id,
+                "completion": completion.text,
+                "finished": completion.finished,
+                "tokens": len(completion.tokens),
+                "reward": result.reward,
+                "components": result.components,
+                "status": result.status,
+                "stance": result.stance.kind if result.stance else None,
+                "advantage": next(advantages),
+            }

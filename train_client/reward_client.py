@@ -1,0 +1,253 @@
+"""Asking the service for rewards, so that a service that is away delays a run and never bends it.
+
+One asynchronous client does the work; `RewardClient` runs it on an event loop of its own thread,
+so that a training loop can submit completions and go on computing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+import os
+import threading
+import time
+from collections.abc import Coroutine, Sequence
+from concurrent.futures import Future
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import httpx
+from pydantic import BaseModel, ValidationError
+
+from app.schema import ErrorReply, ProfileReply, Result, RewardReply, RewardRequest, Sample
+from train_client.config import ConfigError, RewardConfig
+from train_client.retry import Backoff, retryable
+
+log = logging.getLogger(__name__)
+
+Reply = TypeVar("Reply", bound=BaseModel)
+T = TypeVar("T")
+
+
+class RewardError(RuntimeError):
+    """No reward can be had; the run must checkpoint and stop."""
+
+
+class RewardRejected(RewardError):  # noqa: N818
+    """The service refused the request itself; sending it again would not help."""
+
+
+class RewardUnavailable(RewardError):  # noqa: N818
+    """The service did not answer until the deadline."""
+
+
+class RewardVersionChanged(RewardError):  # noqa: N818
+    """The reward is not the one this run started with."""
+
+
+class AsyncRewardClient:
+    """For one event loop. At most `in_flight` requests are open, each of `batch_size` samples."""
+
+    def __init__(self, config: RewardConfig, run: str = "", version: str | None = None) -> None:
+        self._config = config
+        self._run = run or None
+        self.version = version
+        """The reward's identity: the first that was seen, or the one a resumed run had."""
+        headers = {}
+        if config.api_key_env:
+            key = os.environ.get(config.api_key_env)
+            if not key:
+                raise ConfigError(
+                    f"reward.api_key_env names {config.api_key_env}, which is not set."
+                )
+            headers["Authorization"] = f"Bearer {key}"
+        self._slots = asyncio.Semaphore(config.in_flight)
+        self._http = httpx.AsyncClient(
+            base_url=config.url.rstrip("/"),
+            headers=headers,
+            timeout=config.timeout,
+            limits=httpx.Limits(max_connections=config.in_flight),
+        )
+
+    async def close(self) -> None:
+        await self._http.aclose()
+
+    async def profile(self) -> ProfileReply:
+        """The profile in full with its instruction text; fixes `version` if none was seen yet."""
+        path = f"/profiles/{self._config.profile}"
+        reply = await self._ask("GET", path, None, ProfileReply, self._deadline())
+        self._check(reply.version)
+        return reply
+
+    async def score(self, samples: Sequence[Sample], step: int | None = None) -> list[Result]:
+        """Results aligned with `samples`; `reward` is None where the service could not score one.
+
+        Raises RewardRejected (4xx), RewardUnavailable (deadline), RewardVersionChanged.
+        """
+        deadline = self._deadline()
+        batches = batched(samples, self._config.batch_size)
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(self._batch(b, step, deadline)) for b in batches]
+        return [result for task in tasks for result in task.result()]
+
+    async def _batch(
+        self, samples: Sequence[Sample], step: int | None, deadline: float
+    ) -> list[Result]:
+        request = RewardRequest(
+            profile=self._config.profile, run=self._run, step=step, samples=list(samples)
+        )
+        body = request.model_dump_json(exclude_none=True).encode()
+        reply = await self._ask("POST", "/reward", body, RewardReply, deadline)
+        self._check(reply.version)
+        if reply.results is None or len(reply.results) != len(samples):
+            raise RewardError(
+                f"The reward service answered {len(reply.results or [])} results for "
+                f"{len(samples)} samples."
+            )
+        return reply.results
+
+    async def _ask(
+        self, method: str, path: str, body: bytes | None, kind: type[Reply], deadline: float
+    ) -> Reply:
+        backoff = Backoff()
+        headers = {"Content-Type": "application/json"} if body else {}
+        while True:
+            async with self._slots:
+                problem, wait = await self._once(method, path, body, headers)
+            if isinstance(problem, httpx.Response):
+                return _parsed(problem, kind)
+            wait = backoff.next(wait)
+            if time.monotonic() + wait > deadline:
+                raise RewardUnavailable(
+                    f"The reward service at {self._config.url} did not answer within "
+                    f"reward.deadline={self._config.deadline:g} s (last problem: {problem})."
+                )
+            if backoff.tries == 1:
+                log.warning("Waiting for the reward service at %s: %s", self._config.url, problem)
+            await asyncio.sleep(wait)
+
+    async def _once(
+        self, method: str, path: str, body: bytes | None, headers: dict[str, str]
+    ) -> tuple[httpx.Response | str, float | None]:
+        """A response to read, or what went wrong and how long the service asks to wait."""
+        try:
+            response = await self._http.request(method, path, content=body, headers=headers)
+        except httpx.TransportError as error:
+            return f"{type(error).__name__} {error}".strip(), None
+        if response.is_success:
+            return response, None
+        again, wait = retryable(response)
+        if again:
+            return f"HTTP {response.status_code}", wait
+        raise RewardRejected(
+            f"The reward service refused {method} {path} with HTTP {response.status_code}: "
+            f"{_complaint(response)}"
+        )
+
+    def _deadline(self) -> float:
+        return time.monotonic() + self._config.deadline
+
+    def _check(self, version: str) -> None:
+        if self.version is None:
+            self.version = version
+        if version != self.version:
+            raise RewardVersionChanged(
+                f"The reward changed during the run: it was {self.version} and is now {version}. "
+                "Rewards of different versions cannot be compared; start a new run, or bring the "
+                "old version of the service back and resume."
+            )
+
+
+def batched(samples: Sequence[Sample], size: int) -> list[list[Sample]]:
+    """At most `size` samples a batch; a group is split only if it is larger than that.
+
+    Whole groups, because the service reports on groups too.
+    """
+    batches: list[list[Sample]] = []
+    for _, members in itertools.groupby(enumerate(samples), lambda pair: pair[1].group or pair[0]):
+        chunk = [sample for _, sample in members]
+        if batches and len(batches[-1]) + len(chunk) <= size:
+            batches[-1] += chunk
+        else:
+            batches += [chunk[start : start + size] for start in range(0, len(chunk), size)]
+    return batches
+
+
+def _parsed(response: httpx.Response, kind: type[Reply]) -> Reply:
+    try:
+        return kind.model_validate_json(response.content)
+    except ValidationError as error:
+        raise RewardError(
+            f"{response.request.url} did not answer as the reward service does: "
+            f"{error.errors()[0]['msg']}. Is reward.url right?"
+        ) from error
+
+
+def _complaint(response: httpx.Response) -> str:
+    try:
+        reply = ErrorReply.model_validate_json(response.content)
+    except ValidationError:
+        return response.reason_phrase
+    places = [f"{p.field} of sample {p.sample}: {p.message}" for p in reply.problems[:3]]
+    return " ".join([reply.error, *places])
+
+
+class RewardClient:
+    """The client for ordinary code: blocks, or gives a Future; usable as a context manager."""
+
+    def __init__(self, config: RewardConfig, run: str = "", version: str | None = None) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="rewards", daemon=True)
+        self._thread.start()
+        self._client = self._wait(_made(config, run, version))
+
+    @property
+    def version(self) -> str | None:
+        return self._client.version
+
+    def expect(self, version: str | None) -> None:
+        """Insist on the reward version of an earlier part of this run."""
+        if version is not None and self.version is not None:
+            self._client._check(version)
+        self._client.version = version or self.version
+
+    def profile(self) -> ProfileReply:
+        return self._wait(self._client.profile())
+
+    def submit(self, samples: Sequence[Sample], step: int | None = None) -> Future[list[Result]]:
+        """Start scoring and return at once; the future raises what `score` raises."""
+        return asyncio.run_coroutine_threadsafe(self._scored(samples, step), self._loop)
+
+    def score(self, samples: Sequence[Sample], step: int | None = None) -> list[Result]:
+        return self.submit(samples, step).result()
+
+    def close(self) -> None:
+        self._wait(self._client.close())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    async def _scored(self, samples: Sequence[Sample], step: int | None) -> list[Result]:
+        try:
+            return await self._client.score(samples, step)
+        except* RewardError as group:
+            raise group.exceptions[0] from None
+
+    def _wait(self, work: Coroutine[Any, Any, T]) -> T:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+
+
+async def _made(config: RewardConfig, run: str, version: str | None) -> AsyncRewardClient:
+    return AsyncRewardClient(config, run, version)

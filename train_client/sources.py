@@ -1,0 +1,109 @@
+"""Where rows come from: a JSONL file, parquet, or a dataset on the hub. Rows are not judged here."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from train_client.config import DataConfig
+
+
+class DataError(ValueError):
+    """Data that cannot be used; the message names the file and what is wrong."""
+
+
+@dataclass(frozen=True)
+class Row:
+    id: str
+    place: str
+    """File and row, for messages."""
+    values: dict[str, Any]
+    images: Path
+    """Folder that relative image paths start from."""
+
+
+def read_rows(config: DataConfig, source: str) -> Iterator[Row]:
+    """Rows of a .jsonl file, a .parquet file, a folder of parquet files, or a hub dataset."""
+    if not source:
+        raise DataError("data.train is empty; give a .jsonl or .parquet file or a hub dataset.")
+    path = Path(source)
+    if path.suffix == ".jsonl":
+        return _jsonl(path, config.images or path.parent)
+    if path.suffix == ".parquet":
+        return _parquet([path], config.images or path.parent)
+    if path.is_dir():
+        files = _of_split(sorted(path.rglob("*.parquet")), config.split)
+        if not files:
+            raise DataError(f"The folder {path} holds no parquet file of split {config.split}.")
+        return _parquet(files, config.images or path)
+    if path.exists() or source.count("/") != 1:
+        raise DataError(
+            f"{source} is no .jsonl file, .parquet file, folder or hub dataset (owner/name)."
+        )
+    return _hub(source, config)
+
+
+def _of_split(files: list[Path], split: str) -> list[Path]:
+    """Hub naming is `train-00000-of-00003.parquet`; files that name no split belong to all."""
+    named = [f for f in files if f.name.startswith(f"{split}-") or f.parent.name == split]
+    return named or [f for f in files if "-of-" not in f.name]
+
+
+def _jsonl(path: Path, images: Path) -> Iterator[Row]:
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{path} cannot be read: {error}.") from error
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        place = f"{path}, row {number}"
+        try:
+            values = json.loads(line)
+        except json.JSONDecodeError as error:
+            raise DataError(f"{place} is not valid JSON: {error}.") from error
+        if not isinstance(values, dict):
+            raise DataError(f"{place} is not a JSON object.")
+        yield Row(str(values.get("id", f"{path.stem}-{number}")), place, values, images)
+
+
+def _parquet(files: list[Path], images: Path) -> Iterator[Row]:
+    from pyarrow import ArrowException
+    from pyarrow.parquet import ParquetFile
+
+    for path in files:
+        try:
+            batches = ParquetFile(path).iter_batches(batch_size=64)
+            number = 0
+            for batch in batches:
+                for values in batch.to_pylist():
+                    number += 1
+                    name = str(values.get("id", f"{path.stem}-{number}"))
+                    yield Row(name, f"{path}, row {number}", values, images)
+        except (OSError, ArrowException) as error:
+            raise DataError(f"{path} cannot be read as parquet: {error}.") from error
+
+
+def _hub(name: str, config: DataConfig) -> Iterator[Row]:
+    import httpx
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
+    try:
+        folder = Path(
+            snapshot_download(
+                name, repo_type="dataset", allow_patterns=["*.parquet", "**/*.parquet"]
+            )
+        )
+    except (LocalEntryNotFoundError, HfHubHTTPError, httpx.HTTPError, OSError) as error:
+        raise DataError(
+            f"The dataset {name} cannot be fetched from the hub ({type(error).__name__}). Check the "
+            "name and the network, or give the path of a local .jsonl or .parquet file."
+        ) from error
+    files = _of_split(sorted(folder.rglob("*.parquet")), config.split)
+    if not files:
+        raise DataError(f"The dataset {name} has no parquet file of split {config.split}.")
+    yield from _parquet(files, folder)

@@ -1,0 +1,33 @@
+"""Phases of a step, timed by name in the loop's own text: `with timer("rollout"): …`."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+
+class Timer:
+    """Seconds by phase since the last `take`. A GPU is waited for, so work lands in its own phase."""
+
+    def __init__(self, device: torch.device) -> None:
+        self._device = device
+        self._seconds: dict[str, float] = {}
+
+    @contextmanager
+    def __call__(self, phase: str) -> Iterator[None]:
+        started = time.perf_counter()
+        try:
+            yield
+        finally:
+            if self._device.type == "cuda":
+                torch.cuda.synchronize(self._device)
+            spent = time.perf_counter() - started
+            self._seconds[phase] = self._seconds.get(phase, 0.0) + spent
+
+    def take(self) -> dict[str, float]:
+        """Seconds by phase, and start anew."""
+        seconds, self._seconds = self._seconds, {}
+        return seconds

@@ -1,0 +1,269 @@
+"""The training loop: sample, score over HTTP, learn; again. Its phases are timed by name.
+
+A step either happens entirely or not at all: when rewards cannot be had or a person stops the run
+while it waits, the state at the start of the step is what is saved, so a resumed run is the
+uninterrupted one, bit for bit on a CPU.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from train_client.checkpoint import (
+    checkpoints,
+    load_state,
+    load_weights,
+    restore_rng,
+    rng_state,
+    save_checkpoint,
+)
+from train_client.collect import Collected, Collector, Stopped, examples_of
+from train_client.config import ConfigError, TrainConfig
+from train_client.data import Example
+from train_client.experience import as_tensors
+from train_client.feed import PromptFeed
+from train_client.fork import can_fork
+from train_client.interrupt import Interrupt
+from train_client.metrics import MetricsWriter
+from train_client.optimizer import MasterAdamW, learning_rate
+from train_client.policy import Policy
+from train_client.progress import TrainingProgress
+from train_client.records import completion_rows, step_metrics
+from train_client.report import write_plots
+from train_client.reward_client import RewardClient, RewardError
+from train_client.rollout import LocalEngine, RolloutEngine
+from train_client.timing import Timer
+from train_client.update import Learner
+
+log = logging.getLogger(__name__)
+
+Evaluate = Callable[[int], Mapping[str, float]]
+"""step -> metrics; called before training, every `run.evaluate_every` steps, and after it."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended."""
+
+    steps: int
+    """Steps done, those before a resume included."""
+    finished: bool
+    reason: str
+    """Why it stopped early, as a sentence; empty if it did not."""
+    checkpoint: Path | None
+
+
+class Trainer:
+    """One run. The policy, examples and evaluation may come from anywhere; `run` does the rest.
+
+    `instruction` is appended to every prompt (the profile's, or nothing). `rewards` stays open:
+    whoever made the client closes it. Everything is written below `config.run.output`.
+    """
+
+    def __init__(
+        self,
+        config: TrainConfig,
+        policy: Policy,
+        examples: Sequence[Example],
+        rewards: RewardClient,
+        *,
+        instruction: str = "",
+        evaluate: Evaluate | None = None,
+        engine: RolloutEngine | None = None,
+    ) -> None:
+        if config.algorithm.beta > 0 and policy.reference is None:
+            raise ConfigError("algorithm.beta is above 0, but the policy has no reference model.")
+        self.config = config
+        self.policy = policy
+        self.step = 0
+        """Steps done."""
+        self._output = config.run.output
+        self._rewards = rewards
+        self._evaluate = evaluate
+        self._interrupt = Interrupt()
+        self._timer = Timer(policy.device)
+        forked = can_fork(policy.model)
+        if not forked:
+            log.warning(
+                "The cache of this model cannot be forked (linear attention); every completion "
+                "carries its own copy of the prompt, which is slower and equally exact."
+            )
+        self._feed = PromptFeed(
+            examples,
+            policy.processor,
+            config.data,
+            instruction=instruction,
+            seed=config.run.seed,
+            repeat=1 if forked else config.rollout.group_size,
+        )
+        self._collector = Collector(
+            config,
+            policy,
+            self._feed,
+            engine or LocalEngine(policy.model, policy.eos_ids, policy.pad_id),
+            rewards,
+            forked=forked,
+            stop=lambda: self._interrupt.asked,
+        )
+        self._optimizer = MasterAdamW(policy.model, config.optimizer)
+        self._learner = Learner(config, policy, self._optimizer, forked)
+
+    def run(self) -> Outcome:
+        """Train to the end, or to the next safe point when asked to stop, and write everything.
+
+        A service that stays away, or whose reward changes, ends the run with `finished` False and
+        the reason; the checkpoint holds the last whole step. Raises ConfigError if `run.output`
+        already holds a run and `run.resume` is off.
+        """
+        resumed = self._prepare()
+        options = self.config.run
+        torch.manual_seed(options.seed) if not resumed else None
+        writer = MetricsWriter(
+            self._output, tensorboard=options.tensorboard, after=self.step if resumed else None
+        )
+        reason = ""
+        progress = TrainingProgress(options.steps, self.step, shown=options.progress)
+        try:
+            with self._interrupt, progress:
+                reason = self._loop(writer, progress, evaluate_first=not resumed)
+            finished = self.step == options.steps
+            if finished:
+                self.policy.save(self._output / "policy")
+            if options.plots:
+                write_plots(self._output)
+        finally:
+            writer.close()
+            self._feed.close()
+        newest = checkpoints(self._output / "checkpoints")
+        return Outcome(self.step, finished, reason, newest[-1] if newest else None)
+
+    def _loop(
+        self, writer: MetricsWriter, progress: TrainingProgress, *, evaluate_first: bool
+    ) -> str:
+        options = self.config.run
+        if evaluate_first:
+            self._evaluation(writer)
+        state = self._state()
+        reason = ""
+        saved = -1
+        while self.step < options.steps and not reason:
+            try:
+                values = self._one_step(writer)
+            except (RewardError, Stopped) as problem:
+                # The step is undone: what it used up is put back before the state is saved.
+                reason = str(problem) or "Stopped on request."
+                break
+            self.step += 1
+            writer.write(self.step, values)
+            progress.step(values)
+            every = options.evaluate_every
+            if self.step == options.steps or (every and self.step % every == 0):
+                self._evaluation(writer)
+            state = self._state()
+            if options.save_every and self.step % options.save_every == 0:
+                saved = self._save(state)
+            if self._interrupt.asked:
+                reason = "Stopped on request."
+        if saved != self.step:
+            self._save(state)
+        return reason
+
+    def _one_step(self, writer: MetricsWriter) -> dict[str, float]:
+        config, timer, step = self.config, self._timer, self.step + 1
+        groups, inputs, too_long = self._collector.sample(timer)
+        pending = self._collector.submit(step, groups, 0)
+        passes = self._learner.passes(examples_of(groups), inputs, self._feed.encode)
+        with timer("reward_wait"):
+            rewards = self._collector.wait(pending, groups)
+        collected = Collected(groups, rewards, inputs, groups, too_long)
+        if config.algorithm.dynamic_sampling:
+            collected = self._collector.refill(step, collected, timer)
+            if collected.inputs is None:
+                chosen = examples_of(collected.groups)
+                passes = self._learner.passes(chosen, None, self._feed.encode)
+        experience = as_tensors(
+            collected.groups, collected.rewards, config.algorithm, self.policy.pad_id
+        ).to(self.policy.device)
+        every_pass = [work for minibatch in passes for work in minibatch]
+        if config.algorithm.beta > 0:
+            with timer("reference"), self.policy.reference_model() as reference:
+                experience.reference_RT = self._learner.logprobs(
+                    reference, every_pass, experience.tokens_RT, experience.mask_RT
+                )
+        if self._learner.stale_old_logprobs:
+            with timer("old_logprobs"):
+                experience.old_RT = self._learner.logprobs(
+                    self.policy.model, every_pass, experience.tokens_RT, experience.mask_RT
+                )
+        with timer("update"):
+            learned = self._learner.learn(experience, passes, self._rates())
+        every = config.run.completions_every
+        if every and step % every == 0:
+            writer.completions(completion_rows(step, collected, experience))
+        return step_metrics(collected, experience, learned, self._rates()[-1], timer.take())
+
+    def _rates(self) -> list[float]:
+        per_step = self.config.algorithm.updates_per_batch * self.config.optimizer.minibatches
+        total = per_step * self.config.run.steps
+        first = self.step * per_step
+        return [
+            learning_rate(self.config.optimizer, first + update, total)
+            for update in range(per_step)
+        ]
+
+    def _evaluation(self, writer: MetricsWriter) -> None:
+        if self._evaluate is None:
+            return
+        with self._timer("evaluation"):
+            found = self._evaluate(self.step)
+        writer.write(self.step, {f"eval/{name}": value for name, value in found.items()})
+
+    def _state(self) -> dict[str, Any]:
+        """All but the weights: what the next step starts from."""
+        return {
+            "step": self.step,
+            "cursor": self._feed.cursor,
+            "sampler": self._collector.generator.get_state(),
+            "rng": rng_state(),
+            "version": self._rewards.version,
+        }
+
+    def _save(self, state: dict[str, Any]) -> int:
+        save_checkpoint(
+            self._output / "checkpoints",
+            state["step"],
+            self.policy,
+            {**state, "optimizer": self._optimizer.state_dict()},
+            self.config.run.keep_last,
+        )
+        return int(state["step"])
+
+    def _prepare(self) -> bool:
+        """Make the run's folder, or load its newest checkpoint. Returns whether it resumes."""
+        folder, resume = self._output / "checkpoints", self.config.run.resume
+        found = checkpoints(folder)
+        if found and not resume:
+            raise ConfigError(
+                f"{self._output} already holds a run of {found[-1].name.removeprefix('step-')} "
+                "steps. Continue it with run.resume=true, or choose another run.output."
+            )
+        if not found:
+            if resume:
+                log.warning("%s holds no checkpoint; the run starts from its beginning.", folder)
+            self._output.mkdir(parents=True, exist_ok=True)
+            self.config.save(self._output / "config.yaml")
+            return False
+        state = load_state(found[-1])
+        self._rewards.expect(state["version"])
+        load_weights(self.policy.model, found[-1])
+        self._optimizer.load_state_dict(state["optimizer"])
+        self._collector.generator.set_state(state["sampler"])
+        restore_rng(state["rng"])
+        self._feed.cursor, self.step = state["cursor"], state["step"]
+        return True

@@ -1,0 +1,156 @@
+"""From an experience to new weights: reference and old log-probs, then clipped updates.
+
+Shapes: R rows (P prompts x G completions), T completion tokens.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers import PreTrainedModel
+
+from train_client.config import TrainConfig
+from train_client.data import Example
+from train_client.experience import Experience
+from train_client.logprobs import chosen_logprobs
+from train_client.losses import LossConfig, LossValue, Share, policy_loss
+from train_client.optimizer import MasterAdamW
+from train_client.passes import Pass, pass_logits
+from train_client.policy import Policy, to_device
+
+Encode = Callable[[Sequence[Example], int], dict[str, Any]]
+"""(examples, rows of each) -> the processor's output."""
+
+
+class Learner:
+    """Holds nothing but the policy and its optimizer; one `learn` is one rollout batch."""
+
+    def __init__(
+        self, config: TrainConfig, policy: Policy, optimizer: MasterAdamW, forked: bool
+    ) -> None:
+        self._config = config
+        self._policy = policy
+        self._optimizer = optimizer
+        self._forked = forked
+        algorithm = config.algorithm
+        self._loss = LossConfig(
+            loss=algorithm.loss,
+            clip_low=algorithm.clip_low,
+            clip_high=algorithm.clip_high,
+            dual_clip=algorithm.dual_clip,
+            beta=algorithm.beta,
+            kl=algorithm.kl,
+            importance_cap=algorithm.importance_cap,
+        )
+
+    @property
+    def stale_old_logprobs(self) -> bool:
+        """Whether some update of a batch starts from weights that did not sample it."""
+        return self._config.algorithm.updates_per_batch * self._config.optimizer.minibatches > 1
+
+    def passes(
+        self, examples: Sequence[Example], inputs: dict[str, Any] | None, encode: Encode
+    ) -> list[list[Pass]]:
+        """The passes of each minibatch; `inputs`, the rollout's, are used again where they fit."""
+        options, group = self._config.optimizer, self._config.rollout.group_size
+        per_minibatch = len(examples) // options.minibatches
+        per_pass = options.prompts_per_pass or per_minibatch
+        part = options.completions_per_pass or group
+        repeat = 1 if self._forked else part
+        rows = torch.arange(len(examples) * group, device=self._policy.device)
+
+        def made(first: int) -> Pass:
+            whole = per_pass == len(examples) and (self._forked or part == group)
+            if not (whole and inputs is not None):
+                encoded = encode(examples[first : first + per_pass], repeat)
+            else:
+                encoded = inputs
+            placed = to_device(encoded, self._policy.device)
+            mine = rows[first * group : (first + per_pass) * group]
+            return Pass(mine, placed, group, part, self._forked)
+
+        return [
+            [made(first) for first in range(start, start + per_minibatch, per_pass)]
+            for start in range(0, len(examples), per_minibatch)
+        ]
+
+    @torch.no_grad()
+    def logprobs(
+        self, model: PreTrainedModel, passes: Sequence[Pass], tokens_RT: Tensor, mask_RT: Tensor
+    ) -> Tensor:
+        """Log-probs [R, T] under `model`; 0 where the mask is."""
+        found = torch.zeros(tokens_RT.shape, device=tokens_RT.device)
+        for rows, values in self._each(model, passes, tokens_RT, mask_RT):
+            found[rows, : values.shape[1]] = values
+        return found * mask_RT
+
+    def learn(
+        self, experience: Experience, minibatches: Sequence[Sequence[Pass]], rates: Sequence[float]
+    ) -> dict[str, float]:
+        """All updates of a batch; one learning rate for each. Returns the means over updates."""
+        totals: dict[str, float] = {}
+        updates = list(minibatches) * self._config.algorithm.updates_per_batch
+        for passes, rate in zip(updates, rates, strict=True):
+            found = self._minibatch(experience, passes)
+            found["grad_norm"] = self._optimizer.step(rate)
+            for name, value in found.items():
+                totals[name] = totals.get(name, 0.0) + value / len(updates)
+        return totals
+
+    def _minibatch(self, experience: Experience, passes: Sequence[Pass]) -> dict[str, float]:
+        rows = torch.cat([work.rows for work in passes])
+        mask = experience.mask_RT[rows]
+        share = Share(
+            rows=int(mask.any(1).sum()),
+            tokens=int(mask.sum()),
+            max_tokens=self._config.rollout.max_tokens,
+        )
+        values: list[LossValue] = []
+        gap = 0.0
+        each = self._each(self._policy.model, passes, experience.tokens_RT, experience.mask_RT)
+        for part, logprobs in each:
+            value = self._value(experience, share, part, logprobs)
+            value.loss.backward()  # type: ignore[no-untyped-call]
+            values.append(value)
+            sampler = experience.sampler_RT[part, : logprobs.shape[1]]
+            here = experience.mask_RT[part, : logprobs.shape[1]]
+            gap += float(((logprobs.detach() - sampler).abs() * here).sum())
+        tokens = max(share.tokens, 1)
+        return {
+            "loss": sum(float(value.loss.detach()) for value in values),
+            "kl": sum(value.kl_sum for value in values) / tokens,
+            "clipped": sum(value.clipped_sum for value in values) / tokens,
+            "sampler_gap": gap / tokens,
+        }
+
+    def _value(
+        self, experience: Experience, share: Share, rows: Tensor, logprobs: Tensor
+    ) -> LossValue:
+        length = logprobs.shape[1]
+
+        def cut(whole: Tensor | None) -> Tensor | None:
+            return None if whole is None else whole[rows, :length]
+
+        old = cut(experience.old_RT)
+        return policy_loss(
+            self._loss,
+            share,
+            logprobs_RT=logprobs,
+            old_RT=logprobs.detach() if old is None else old,
+            advantages_R=experience.advantages_R[rows],
+            mask_RT=experience.mask_RT[rows, :length],
+            reference_RT=cut(experience.reference_RT),
+            sampler_RT=cut(experience.sampler_RT),
+        )
+
+    def _each(
+        self, model: PreTrainedModel, passes: Sequence[Pass], tokens_RT: Tensor, mask_RT: Tensor
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        lengths_R = mask_RT.sum(1)
+        temperature = self._config.rollout.temperature
+        for work in passes:
+            for rows, logits in pass_logits(model, work, tokens_RT, lengths_R):
+                yield rows, chosen_logprobs(logits, tokens_RT[rows, : logits.shape[1]], temperature)
