@@ -1,0 +1,99 @@
+"""Fold what looks the same to a reader into the same characters, before any rule reads it.
+
+Rules are written once, in plain lower-case letters. A policy that writes "Ι сan’t" with a Greek iota,
+a Cyrillic es and a curly quote must not change its stance by it. Every step is linear in the text,
+and text in plain ASCII takes a short cut.
+"""
+
+import unicodedata
+from typing import Final
+
+import regex
+
+_DROPPED: Final = regex.compile(
+    # Format characters (zero width, bidirectional, soft hyphen, tags), variation selectors,
+    # invisible letters, Arabic and Hebrew vowel marks and the tatweel, the Hindi nukta.
+    r"[\p{Cf}\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0\ufe00-\ufe0f\U000e0100-\U000e01ef"
+    r"\u0591-\u05bd\u0610-\u061a\u0640\u064b-\u065f\u0670\u06d6-\u06ed\u093c]+"
+)
+_SAME: Final = str.maketrans(
+    {
+        **dict.fromkeys("‘’‚‛ʼ′´`＇ʹ", "'"),
+        **dict.fromkeys("“”„‟″«»「」『』", '"'),
+        **dict.fromkeys("‐‑‒–—―−﹘﹣", "-"),
+        **dict.fromkeys("أإآٱ", "ا"),
+        **dict.fromkeys("ىیېے", "ي"),
+        **dict.fromkeys("کڪ", "ك"),
+        **dict.fromkeys("ةۀہھە", "ه"),
+        "ؤ": "و",
+        "ئ": "ي",
+        "ё": "е",
+        "…": "...",
+    }
+)
+# Letters of other scripts that a reader takes for Latin ones (Unicode TR 39, confusables.txt,
+# restricted to lower-case Cyrillic, Greek, Armenian and the small capitals of phonetics).
+_LATIN_LOOK: Final = str.maketrans(
+    "аеорсухіјѕԁһӏԛԝвнкмтьгпиλαοενικρτυχωγηαϲϳօսոհցѵɑɡıʟɪɴʀ",
+    "aeopcyxijsdhlqwbhkmtbrnuaaoevikptuxwynacjouuhgvagilinr",
+)
+_MIXED_WORD: Final = regex.compile(
+    r"\b(?:\p{Latin}[\p{L}']*[\p{Cyrillic}\p{Greek}\p{Armenian}]"
+    r"|[\p{Cyrillic}\p{Greek}\p{Armenian}][\p{Cyrillic}\p{Greek}\p{Armenian}']*\p{Latin})[\p{L}']*"
+)
+_FOREIGN_WORD: Final = regex.compile(r"[\p{Cyrillic}\p{Greek}\p{Armenian}]+")
+_OTHER_SCRIPT: Final = regex.compile(r"[\p{Cyrillic}\p{Greek}\p{Armenian}]")
+_ENTIRELY_LATIN_LOOK: Final = frozenset("аеорсухіјѕԁһӏοεικρτυχωϲϳօսհցѵɑɡıʟɪɴʀν")
+_BLANKS: Final = regex.compile(r"[^\S\n]+")
+_LINE_ENDS: Final = regex.compile(r" ?\n ?")
+_SPACED_LETTER: Final = regex.compile(r"[ \t\r\f\v\x1c-\x1f]{2}|[\t\r\f\v\x1c-\x1f]")
+
+
+def fold(text: str) -> str:
+    """The text in lower case, look-alikes and invisible characters resolved, white space tidy.
+
+    Idempotent and pure. Newlines stay (they end sentences); other white space becomes one space.
+    """
+    if text.isascii():
+        return _tidy(text.lower()) if _SPACED_LETTER.search(text) else text.lower()
+    folded = _normalise(text)
+    for _ in range(3):
+        # Folding one character can expose another (a case fold that decomposes, a dropped mark
+        # that lets its neighbours compose): repeat until nothing moves. Three rounds suffice for
+        # every character of Unicode; ordinary text leaves after one.
+        again = _normalise(folded)
+        if again == folded:
+            break
+        folded = again
+    return folded
+
+
+def _normalise(text: str) -> str:
+    if not unicodedata.is_normalized("NFKC", text):
+        text = unicodedata.normalize("NFKC", text)
+    text = _DROPPED.sub("", text).casefold().translate(_SAME)
+    if _OTHER_SCRIPT.search(text):
+        text = _as_latin(text)
+    return _tidy(unicodedata.normalize("NFKC", text))
+
+
+def _tidy(text: str) -> str:
+    return _LINE_ENDS.sub("\n", _BLANKS.sub(" ", text))
+
+
+def _as_latin(text: str) -> str:
+    """Words that mix scripts, and look-alike words among Latin ones, in Latin letters.
+
+    A Russian or Greek text stays as it is: only a word with Latin letters in it is read as Latin,
+    unless most of the text is Latin, when a word made of look-alikes alone ("сору") is Latin too.
+    """
+    text = _MIXED_WORD.sub(lambda word: word.group().translate(_LATIN_LOOK), text)
+    foreign = _OTHER_SCRIPT.findall(text)
+    if foreign and 2 * len(foreign) < sum(map(str.isalpha, text)):
+        text = _FOREIGN_WORD.sub(_look_alike_word, text)
+    return text
+
+
+def _look_alike_word(match: "regex.Match[str]") -> str:
+    word: str = match.group()
+    return word.translate(_LATIN_LOOK) if _ENTIRELY_LATIN_LOOK.issuperset(word) else word

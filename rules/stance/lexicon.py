@@ -1,0 +1,155 @@
+"""Load the lexicons: YAML files of named rules, each with a stance, patterns, and examples.
+
+A rule is written once for people and machines: `{name}` in a pattern stands for the file's fragment
+of that name. Patterns are read by two engines (RE2 in front, `regex` to confirm), so they keep to
+the syntax both know: no look-around, no back reference; what a rule must not match stands in its
+`unless`. A file that breaks a rule of this language is refused, naming file, rule and pattern.
+"""
+
+import string
+from collections.abc import Iterable
+from importlib.resources import files
+from typing import Annotated, Final, Literal
+
+import pydantic
+import re2
+import regex
+import yaml
+
+Effect = Literal["refusal", "rebuttal", "help", "clarification"]
+Scope = Literal["start", "opening", "anywhere"]
+Name = Annotated[str, pydantic.StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
+
+LANGUAGES: Final = ("en", "ar", "de", "es", "fa", "fr", "hi", "it", "ko", "ru", "zh")
+
+
+class LexiconError(ValueError):
+    """A lexicon file cannot be used; the message names file, rule and pattern."""
+
+
+class Examples(pydantic.BaseModel):
+    """Whole answers. Of `matches` the rule decides; of `misses` it does not."""
+
+    model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
+
+    matches: tuple[str, ...] = pydantic.Field(min_length=1)
+    misses: tuple[str, ...] = ()
+
+
+class Rule(pydantic.BaseModel):
+    """One way to refuse, to advise against, to help, or to ask back.
+
+    `scope`: `start` is the first characters of the answer, `opening` its first sentences,
+    `anywhere` its head (`help` rules read the whole answer).
+    """
+
+    model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
+
+    name: Name
+    stance: Effect
+    scope: Scope = "anywhere"
+    why: str = ""
+    patterns: tuple[str, ...] = pydantic.Field(min_length=1)
+    unless: tuple[str, ...] = ()
+    examples: Examples
+
+
+class Lexicon(pydantic.BaseModel):
+    """One language's rules, fragments already written out."""
+
+    model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
+
+    language: str
+    fragments: dict[Name, str] = {}
+    rules: tuple[Rule, ...] = pydantic.Field(min_length=1)
+
+
+def load_lexicon(language: str) -> Lexicon:
+    """The shipped lexicon of a language code. Raises LexiconError if there is none or it is bad."""
+    file = files("rules.stance") / "lexicons" / f"{language}.yaml"
+    if language not in LANGUAGES or not file.is_file():
+        raise LexiconError(
+            f"There is no stance lexicon for the language {language!r}; "
+            f"the languages are {', '.join(LANGUAGES)}."
+        )
+    return parse_lexicon(file.read_text(encoding="utf-8"), f"{language}.yaml")
+
+
+def parse_lexicon(text: str, source: str) -> Lexicon:
+    """A lexicon from the text of a YAML file; `source` names the file in errors."""
+    try:
+        lexicon = Lexicon.model_validate(yaml.safe_load(text))
+    except yaml.YAMLError as error:
+        raise LexiconError(f"{source} is not valid YAML: {error}") from error
+    except pydantic.ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"])) or "the file"
+        raise LexiconError(f"{source}: {place}: {first['msg']}.") from error
+    fragments = _expand_fragments(lexicon.fragments, source)
+    names = [rule.name for rule in lexicon.rules]
+    if twice := {name for name in names if names.count(name) > 1}:
+        raise LexiconError(f"{source}: the rule name {min(twice)!r} is used twice.")
+    rules = tuple(_expand_rule(rule, fragments, source) for rule in lexicon.rules)
+    return lexicon.model_copy(update={"rules": rules})
+
+
+def _expand_fragments(fragments: dict[str, str], source: str) -> dict[str, str]:
+    """Fragments may use the fragments above them."""
+    written: dict[str, str] = {}
+    for name, pattern in fragments.items():
+        written[name] = f"(?:{_written_out(pattern, written, f'{source}: fragment {name}')})"
+    return written
+
+
+def _expand_rule(rule: Rule, fragments: dict[str, str], source: str) -> Rule:
+    place = f"{source}: rule {rule.name}"
+
+    def expand(patterns: Iterable[str]) -> tuple[str, ...]:
+        return tuple(_checked(_written_out(p, fragments, place), place) for p in patterns)
+
+    return rule.model_copy(
+        update={"patterns": expand(rule.patterns), "unless": expand(rule.unless)}
+    )
+
+
+_FRAGMENT: Final = regex.compile(r"\{([a-z_][a-z0-9_]*)\}")
+
+
+def _written_out(pattern: str, fragments: dict[str, str], place: str) -> str:
+    def fragment(match: "regex.Match[str]") -> str:
+        name = match.group(1)
+        if name not in fragments:
+            raise LexiconError(
+                f"{place}: pattern {pattern!r} uses the fragment {{{name}}}, which the file does "
+                "not define above it."
+            )
+        return fragments[name]
+
+    written: str = _FRAGMENT.sub(fragment, pattern)
+    return written
+
+
+def _checked(pattern: str, place: str) -> str:
+    if any(letter in string.ascii_uppercase for letter in _without_escapes(pattern)):
+        raise LexiconError(
+            f"{place}: pattern {pattern!r} has a capital letter; answers are folded to lower case, "
+            "so it can never match."
+        )
+    try:
+        regex.compile(pattern)
+    except regex.error as error:
+        raise LexiconError(f"{place}: pattern {pattern!r} does not compile: {error}.") from error
+    options = re2.Options()
+    options.log_errors = False
+    try:
+        re2.compile(pattern, options)
+    except re2.error as error:
+        raise LexiconError(
+            f"{place}: pattern {pattern!r} is not a linear-time pattern for RE2 ({error}); write "
+            "what must not match under `unless` rather than with look-around."
+        ) from error
+    return pattern
+
+
+def _without_escapes(pattern: str) -> str:
+    return str(regex.sub(r"\\(?:[pP]\{\w+\}|.)", "", pattern))

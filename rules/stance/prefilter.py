@@ -1,0 +1,35 @@
+"""Which patterns can match at all? One linear pass over the text, for all patterns of all languages.
+
+RE2's filter takes from every pattern the words without which it cannot match, and finds all of them
+at once with one automaton. A pattern it leaves out is certain not to match; one it names may match
+and is then confirmed by the exact engine. A pattern with no such word would be tried on every
+answer, so it is refused when the lexicons are loaded.
+"""
+
+from collections.abc import Sequence
+
+import re2
+
+from rules.stance.lexicon import LexiconError
+
+
+class Prefilter:
+    """A pass over folded text that names the patterns (by index) which may match it."""
+
+    def __init__(self, patterns: Sequence[str], places: Sequence[str]) -> None:
+        """`places[i]` says in errors where `patterns[i]` comes from."""
+        options = re2.Options()
+        options.log_errors = False
+        self._filter = re2.Filter()
+        for pattern in patterns:
+            self._filter.Add(pattern, options)
+        self._filter.Compile()
+        for index in self._filter.Match(" ", potential=True) or ():
+            raise LexiconError(
+                f"{places[index]}: pattern {patterns[index]!r} needs no particular word, so it "
+                "would be tried on every answer; give it at least one word that must occur."
+            )
+
+    def candidates(self, folded: str) -> list[int]:
+        """Indices of the patterns that may match, in ascending order."""
+        return sorted(self._filter.Match(folded, potential=True) or ())

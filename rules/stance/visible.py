@@ -1,0 +1,38 @@
+"""What a reader of the answer sees: hidden markup and quotations are not the answer's own words."""
+
+from typing import Final
+
+import regex
+
+_COMMENT: Final = regex.compile(r"<!--(?s:.*?)(?:-->|\Z)")
+_HIDDEN: Final = regex.compile(
+    r"<(?P<tag>[a-z][a-z0-9]{0,15})\b[^<>]{0,300}?"
+    r"(?:display\s*:\s*none|visibility\s*:\s*hidden|font-size\s*:\s*0|opacity\s*:\s*0(?![.\d])"
+    r"|\shidden\b)[^<>]{0,300}>[^<]{0,2000}(?:</(?P=tag)\s*>)?",
+    regex.IGNORECASE,
+)
+_TAG: Final = regex.compile(
+    r"</?(?:a|b|i|u|em|strong|span|p|div|br|font|mark|small|sub|sup|h[1-6])\b[^<>]{0,300}>",
+    regex.IGNORECASE,
+)
+_QUOTATION: Final = regex.compile(r'"[^"\n]{1,300}"')
+
+
+def visible_text(answer: str, timeout: float) -> str:
+    """The answer without comments, hidden elements and inline tags. Linear; raises TimeoutError."""
+    if "<" not in answer:
+        return answer
+    text = _COMMENT.sub("", answer, timeout=timeout)
+    text = _HIDDEN.sub("", text, timeout=timeout)
+    return str(_TAG.sub("", text, timeout=timeout))
+
+
+def without_quotations(folded: str) -> str:
+    """The folded text with what stands in double quotes left out: a mention is not a statement.
+
+    A text that is little more than one quotation keeps it: then the quotation is the answer.
+    """
+    if '"' not in folded:
+        return folded
+    own: str = _QUOTATION.sub('""', folded)
+    return own if 3 * len(own) > len(folded) else folded
