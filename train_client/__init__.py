@@ -1,1 +1,1 @@
-"""A GRPO client: samples from a vision-language policy, has the service score it over HTTP, learns."""
+"""A GRPO client: samples from a vision-language policy, has it scored over HTTP, learns."""

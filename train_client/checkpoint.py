@@ -70,7 +70,7 @@ def save_checkpoint(
 
 
 def load_state(checkpoint: Path) -> dict[str, Any]:
-    """What was saved with `save_checkpoint`. Only load checkpoints that you wrote: it is a pickle."""
+    """What `save_checkpoint` saved. It is a pickle: load only checkpoints that you wrote."""
     state: dict[str, Any] = torch.load(checkpoint / STATE, map_location="cpu", weights_only=False)
     return state
 

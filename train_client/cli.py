@@ -23,6 +23,7 @@ def train(
     from train_client.reward_client import RewardError
     from train_client.run import run_training
     from train_client.sources import DataError
+    from train_client.train import STOPPED
 
     console = Console(stderr=True)
     try:
@@ -36,7 +37,7 @@ def train(
     given = " ".join(o for o in overrides or [] if not o.startswith("run.resume="))
     console.print(f"{outcome.reason}\nStopped after step {outcome.steps}. Resume with:")
     console.print(f"  safegrpo train {config} {given} run.resume=true", soft_wrap=True)
-    raise typer.Exit(0 if outcome.reason == "Stopped on request." else 3)
+    raise typer.Exit(0 if outcome.reason == STOPPED else 3)
 
 
 def demo(
@@ -45,7 +46,7 @@ def demo(
     output: Annotated[Path, typer.Option(help="folder of the run")] = Path("runs/demo"),
     resume: Annotated[bool, typer.Option("--resume", help="continue the run in --output")] = False,
 ) -> None:
-    """Start the service, train a small policy against it on the drawn world, show before and after."""
+    """Start the service and train a small policy against it on the drawn world: before and after."""
     _log_to_console()
     from train_client.demo import demo as run_demo
 

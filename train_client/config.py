@@ -1,7 +1,7 @@
 """What a run is: one YAML file, checked before anything is loaded, and saved beside its results.
 
 Every section forbids unknown keys, so a misspelt key stops the run with a sentence instead of
-silently training with a default. Values can be overridden on the command line as `section.key=value`.
+silently training with a default. `section.key=value` on the command line overrides a value.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class DataConfig(Section):
     limit: int = Field(default=0, ge=0)
     """Use only the first rows; 0: all."""
     bad_rows: Literal["error", "drop"] = "error"
-    """A missing image or an invalid tag: stop with a sentence, or leave the row out and count it."""
+    """A missing image or an invalid tag: stop with a sentence, or leave the row out, counted."""
     shuffle: bool = True
     append_instruction: bool = True
     """Append the reward profile's format instruction to the user's text."""
@@ -245,7 +245,8 @@ def _known(place: tuple[int | str, ...]) -> str:
     section: type[BaseModel] = TrainConfig
     for part in place[:-1]:
         field = section.model_fields[str(part)].annotation
-        assert isinstance(field, type) and issubclass(field, BaseModel)
+        assert isinstance(field, type)
+        assert issubclass(field, BaseModel)
         section = field
     names = list(section.model_fields)
     close = difflib.get_close_matches(str(place[-1]), names, n=1)

@@ -9,16 +9,15 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-import torch
 from torch import Tensor
-from transformers.cache_utils import Cache, DynamicLayer
+from transformers.cache_utils import Cache, CacheLayerMixin, DynamicLayer
 
 
 class RoomyLayer(DynamicLayer):
     """A dynamic layer with room for `extra` more tokens behind the ones it starts with."""
 
     def __init__(self, keys: Tensor, values: Tensor, extra: int) -> None:
-        super().__init__()
+        DynamicLayer.__init__(self)
         self.dtype, self.device = keys.dtype, keys.device
         self.is_initialized = True
         self._length = keys.shape[-2]
@@ -26,7 +25,11 @@ class RoomyLayer(DynamicLayer):
         self._expose()
 
     def _expose(self) -> None:
-        self.keys, self.values = (half[:, :, : self._length] for half in self._room)
+        self.keys, self.values = self._views()
+
+    def _views(self) -> tuple[Tensor, Tensor]:
+        keys, values = self._room
+        return keys[:, :, : self._length], values[:, :, : self._length]
 
     def update(
         self, key_states: Tensor, value_states: Tensor, *args: Any, **kwargs: Any
@@ -37,7 +40,7 @@ class RoomyLayer(DynamicLayer):
             half[:, :, self._length : end] = new
         self._length = end
         self._expose()
-        return self.keys, self.values
+        return self._views()
 
     def batch_select_indices(self, indices: Tensor) -> None:
         """Keep only the rows `indices`."""
@@ -55,10 +58,12 @@ def _widened(half: Tensor, extra: int) -> Tensor:
 def preallocated(cache: Cache, extra: int) -> Cache:
     """The cache with room for `extra` tokens; layers of other kinds (sliding, linear) stay."""
     roomy = copy.copy(cache)
-    roomy.layers = [
-        RoomyLayer(layer.keys, layer.values, extra)
-        if type(layer) is DynamicLayer and isinstance(layer.keys, torch.Tensor)
-        else copy.copy(layer)
-        for layer in cache.layers
-    ]
+    roomy.layers = [_roomy(layer, extra) for layer in cache.layers]
     return roomy
+
+
+def _roomy(layer: CacheLayerMixin, extra: int) -> CacheLayerMixin:
+    keys, values = layer.keys, layer.values
+    if type(layer) is not DynamicLayer or keys is None or values is None:
+        return copy.copy(layer)
+    return RoomyLayer(keys, values, extra)

@@ -26,7 +26,7 @@ class MetricsWriter:
             from torch.utils.tensorboard import SummaryWriter
 
             purge = None if after is None else after + 1
-            self._board = SummaryWriter(str(folder / "tensorboard"), purge_step=purge)  # type: ignore[no-untyped-call]
+            self._board = SummaryWriter(str(folder / "tensorboard"), purge_step=purge)
 
     def write(self, step: int, values: Mapping[str, float]) -> None:
         """One line; a value that is not finite is written as null."""

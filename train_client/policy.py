@@ -1,4 +1,4 @@
-"""The policy: any model that AutoModelForImageTextToText loads, and the processor that belongs to it.
+"""The policy: any model that AutoModelForImageTextToText loads, and the processor of that model.
 
 The processor's output is an opaque mapping: nothing here knows a model's field names.
 """
@@ -21,7 +21,7 @@ from train_client.config import ConfigError, PolicyConfig
 
 @dataclass
 class Policy:
-    """A model in evaluation mode (RL trains without dropout), its processor, its frozen reference."""
+    """A model in evaluation mode (RL trains without dropout), its processor, and its reference."""
 
     model: PreTrainedModel
     processor: Any
@@ -85,7 +85,9 @@ class Policy:
 
 def frozen_copy(model: PreTrainedModel) -> PreTrainedModel:
     """The reference: the model as it is now, never to change."""
-    return copy.deepcopy(model).eval().requires_grad_(False)
+    twin = copy.deepcopy(model).requires_grad_(False)
+    twin.eval()
+    return twin
 
 
 def load_policy(config: PolicyConfig, *, reference: bool) -> Policy:
@@ -104,8 +106,8 @@ def load_policy(config: PolicyConfig, *, reference: bool) -> Policy:
         processor = AutoProcessor.from_pretrained(config.path)
     except (OSError, ValueError, ImportError) as error:
         raise ConfigError(f"policy.path {config.path!r} cannot be loaded: {error}") from error
-    device = torch.device(_device(config.device))
-    model = model.to(device).eval()
+    torch.nn.Module.to(model, torch.device(_device(config.device)))
+    model.eval()
     return Policy(model, processor, frozen_copy(model) if reference else None)
 
 

@@ -24,7 +24,7 @@ class Sampling:
 def sample(
     logits_RV: Tensor, sampling: Sampling, generator: torch.Generator | None
 ) -> tuple[Tensor, Tensor]:
-    """Tokens [R] and their log-probs [R] at the temperature, before top-k and top-p cut the tail."""
+    """Tokens [R] and their log-probs [R] at the temperature, before top-k and top-p cut."""
     logits = logits_RV.float()
     if sampling.temperature == 0:
         token_R = logits.argmax(-1)

@@ -1,4 +1,4 @@
-"""Where rows come from: a JSONL file, parquet, or a dataset on the hub. Rows are not judged here."""
+"""Where rows come from: JSONL, parquet, or a dataset on the hub. Rows are not judged here."""
 
 from __future__ import annotations
 
@@ -100,8 +100,8 @@ def _hub(name: str, config: DataConfig) -> Iterator[Row]:
         )
     except (LocalEntryNotFoundError, HfHubHTTPError, httpx.HTTPError, OSError) as error:
         raise DataError(
-            f"The dataset {name} cannot be fetched from the hub ({type(error).__name__}). Check the "
-            "name and the network, or give the path of a local .jsonl or .parquet file."
+            f"The dataset {name} cannot be fetched from the hub ({type(error).__name__}). "
+            "Check the name and the network, or give the path of a local .jsonl or .parquet file."
         ) from error
     files = _of_split(sorted(folder.rglob("*.parquet")), config.split)
     if not files:

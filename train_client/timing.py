@@ -10,7 +10,7 @@ import torch
 
 
 class Timer:
-    """Seconds by phase since the last `take`. A GPU is waited for, so work lands in its own phase."""
+    """Seconds by phase since the last `take`; a GPU is waited for, so work counts where it is."""
 
     def __init__(self, device: torch.device) -> None:
         self._device = device

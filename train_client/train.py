@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from transformers.utils.logging import disable_progress_bar
 
 from train_client.checkpoint import (
     checkpoints,
@@ -42,6 +43,8 @@ from train_client.timing import Timer
 from train_client.update import Learner
 
 log = logging.getLogger(__name__)
+
+STOPPED = "Stopped on request."
 
 Evaluate = Callable[[int], Mapping[str, float]]
 """step -> metrics; called before training, every `run.evaluate_every` steps, and after it."""
@@ -121,9 +124,12 @@ class Trainer:
         the reason; the checkpoint holds the last whole step. Raises ConfigError if `run.output`
         already holds a run and `run.resume` is off.
         """
+        # The bars of saving and loading would tear the run's own progress line.
+        disable_progress_bar()
         resumed = self._prepare()
         options = self.config.run
-        torch.manual_seed(options.seed) if not resumed else None
+        if not resumed:
+            torch.manual_seed(options.seed)
         writer = MetricsWriter(
             self._output, tensorboard=options.tensorboard, after=self.step if resumed else None
         )
@@ -146,33 +152,43 @@ class Trainer:
     def _loop(
         self, writer: MetricsWriter, progress: TrainingProgress, *, evaluate_first: bool
     ) -> str:
-        options = self.config.run
-        if evaluate_first:
-            self._evaluation(writer)
-        state = self._state()
-        reason = ""
-        saved = -1
-        while self.step < options.steps and not reason:
-            try:
-                values = self._one_step(writer)
-            except (RewardError, Stopped) as problem:
+        state, saved = self._state(), -1
+        reason = self._attempt(lambda: self._evaluation(writer)) if evaluate_first else ""
+        while self.step < self.config.run.steps and not reason:
+            reason = self._attempt(lambda: self._next_step(writer, progress))
+            if reason:
                 # The step is undone: what it used up is put back before the state is saved.
-                reason = str(problem) or "Stopped on request."
                 break
-            self.step += 1
-            writer.write(self.step, values)
-            progress.step(values)
-            every = options.evaluate_every
-            if self.step == options.steps or (every and self.step % every == 0):
-                self._evaluation(writer)
             state = self._state()
-            if options.save_every and self.step % options.save_every == 0:
+            reason = self._attempt(lambda: self._evaluation_if_due(writer))
+            if self.config.run.save_every and self.step % self.config.run.save_every == 0:
                 saved = self._save(state)
             if self._interrupt.asked:
-                reason = "Stopped on request."
+                reason = reason or STOPPED
         if saved != self.step:
             self._save(state)
         return reason
+
+    def _attempt(self, work: Callable[[], None]) -> str:
+        """Do the work; why it could not be done, or nothing."""
+        try:
+            work()
+        except RewardError as problem:
+            return str(problem)
+        except Stopped:
+            return STOPPED
+        return ""
+
+    def _next_step(self, writer: MetricsWriter, progress: TrainingProgress) -> None:
+        values = self._one_step(writer)
+        self.step += 1
+        writer.write(self.step, values)
+        progress.step(values)
+
+    def _evaluation_if_due(self, writer: MetricsWriter) -> None:
+        every = self.config.run.evaluate_every
+        if self.step == self.config.run.steps or (every and self.step % every == 0):
+            self._evaluation(writer)
 
     def _one_step(self, writer: MetricsWriter) -> dict[str, float]:
         config, timer, step = self.config, self._timer, self.step + 1

@@ -113,7 +113,7 @@ class Learner:
         each = self._each(self._policy.model, passes, experience.tokens_RT, experience.mask_RT)
         for part, logprobs in each:
             value = self._value(experience, share, part, logprobs)
-            value.loss.backward()  # type: ignore[no-untyped-call]
+            value.loss.backward()
             values.append(value)
             sampler = experience.sampler_RT[part, : logprobs.shape[1]]
             here = experience.mask_RT[part, : logprobs.shape[1]]
