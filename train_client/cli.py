@@ -46,7 +46,7 @@ def demo(
     output: Annotated[Path, typer.Option(help="folder of the run")] = Path("runs/demo"),
     resume: Annotated[bool, typer.Option("--resume", help="continue the run in --output")] = False,
 ) -> None:
-    """Start the service and train a small policy against it on the drawn world: before and after."""
+    """Train a small policy on the drawn world against a service of its own: before and after."""
     _log_to_console()
     from train_client.demo import demo as run_demo
 

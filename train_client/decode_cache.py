@@ -10,7 +10,7 @@ import copy
 from typing import Any
 
 from torch import Tensor
-from transformers.cache_utils import Cache, CacheLayerMixin, DynamicLayer
+from transformers.cache_utils import Cache, DynamicLayer
 
 
 class RoomyLayer(DynamicLayer):
@@ -62,7 +62,7 @@ def preallocated(cache: Cache, extra: int) -> Cache:
     return roomy
 
 
-def _roomy(layer: CacheLayerMixin, extra: int) -> CacheLayerMixin:
+def _roomy(layer: Any, extra: int) -> Any:
     keys, values = layer.keys, layer.values
     if type(layer) is not DynamicLayer or keys is None or values is None:
         return copy.copy(layer)

@@ -92,7 +92,7 @@ class Service:
             "reward": reward,
             "components": {"tag": half, "behavior": half},
             "raw": {"tag": reward, "behavior": reward},
-            "verdicts": None if reward is None else {s: "safe" for s in sample["labels"]},
+            "verdicts": None if reward is None else dict.fromkeys(sample["labels"], "safe"),
             "stance": None if reward is None else {"is": "compliance", "rule": "test"},
             "failure": None,
         }

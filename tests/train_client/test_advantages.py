@@ -1,0 +1,78 @@
+"""Group advantages: the definition, and that an unscored completion is not a zero."""
+
+from __future__ import annotations
+
+import statistics
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from train_client.advantages import advantages, gdpo_advantages, informative_groups
+
+REWARDS = torch.tensor([[1.0, 0.5, 0.0, 0.75], [0.2, 0.2, 0.2, 0.2], [0.0, 0.0, 0.0, 1.0]])
+ALL = torch.ones(3, 4, dtype=torch.bool)
+
+
+def by_hand(rows: list[list[float | None]], eps: float = 1e-6) -> list[list[float]]:
+    found = []
+    for row in rows:
+        known = [r for r in row if r is not None]
+        if len(known) < 2:
+            found.append([0.0] * len(row))
+            continue
+        mean, std = statistics.mean(known), statistics.stdev(known)
+        found.append([0.0 if r is None else (r - mean) / (std + eps) for r in row])
+    return found
+
+
+rewards = st.one_of(st.none(), st.floats(0, 1, width=32))
+
+
+@given(st.lists(st.lists(rewards, min_size=4, max_size=4), min_size=1, max_size=5))
+def test_group_scaling_is_its_definition(rows: list[list[float | None]]) -> None:
+    scored = torch.tensor([[r is not None for r in row] for row in rows])
+    values = torch.tensor([[r or 0.0 for r in row] for row in rows], dtype=torch.float64)
+    found = advantages(values, scored)
+    assert torch.allclose(found, torch.tensor(by_hand(rows)), atol=1e-4)
+
+
+def test_an_unscored_completion_moves_no_baseline() -> None:
+    with_hole = advantages(torch.tensor([[1.0, 0.0, 0.5]]), torch.tensor([[True, True, False]]))
+    without = advantages(torch.tensor([[1.0, 0.0]]), torch.ones(1, 2, dtype=torch.bool))
+    assert with_hole[0, 2] == 0
+    assert torch.equal(with_hole[:, :2], without)
+    as_zero = advantages(torch.tensor([[1.0, 0.0, 0.0]]), torch.ones(1, 3, dtype=torch.bool))
+    assert not torch.allclose(with_hole[:, :2], as_zero[:, :2])
+
+
+def test_a_group_with_one_score_learns_nothing() -> None:
+    scored = torch.tensor([[True, False, False]])
+    assert advantages(torch.tensor([[1.0, 0.0, 0.0]]), scored).abs().max() == 0
+
+
+def test_batch_and_no_scaling() -> None:
+    centred = REWARDS - REWARDS.mean(1, keepdim=True)
+    assert torch.allclose(advantages(REWARDS, ALL, "none"), centred, atol=1e-6)
+    whole = centred / (REWARDS.std() + 1e-6)
+    assert torch.allclose(advantages(REWARDS, ALL, "batch"), whole, atol=1e-6)
+
+
+def test_gdpo_hears_a_quiet_component() -> None:
+    """A component with a hundredth of the spread counts as much as the loud one."""
+    loud = torch.tensor([[1.0, 0.0, 1.0, 0.0]])
+    quiet = torch.tensor([[0.01, 0.01, 0.0, 0.0]])
+    scored = torch.ones(1, 4, dtype=torch.bool)
+    found = gdpo_advantages(torch.stack([loud, quiet]), scored)[0]
+    assert found[1] == pytest.approx(float(found[2]), abs=1e-3)
+    assert found[0] > found[1] > found[3]
+    assert float(found.std()) == pytest.approx(1, abs=1e-3)
+
+
+def test_equal_rewards_are_no_information() -> None:
+    assert informative_groups(REWARDS, ALL).tolist() == [True, False, True]
+    hidden = ALL.clone()
+    hidden[2, 3] = False
+    assert informative_groups(REWARDS, hidden).tolist() == [True, False, False]
+    assert not informative_groups(REWARDS, torch.zeros_like(ALL)).any()

@@ -1,0 +1,90 @@
+"""A configuration that cannot be meant is refused with a sentence that names the key."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+import train_client
+from train_client.config import ConfigError, TrainConfig, load_config, parse_config
+
+CONFIGS = sorted((Path(train_client.__file__).parent / "configs").glob("*.yaml"))
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "run.yaml"
+    path.write_text("rollout:\n  group_size: 4\n")
+    return path
+
+
+def test_overrides_win_and_are_yaml(file: Path) -> None:
+    config = load_config(
+        file, ["optimizer.lr=1e-5", "run.resume=true", "reward.url=http://h:1", "data.images=null"]
+    )
+    assert config.rollout.group_size == 4
+    assert config.optimizer.lr == 1e-5
+    assert config.run.resume is True
+    assert config.reward.url == "http://h:1"
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("rollout.groupsize=4", "did you mean group_size"),
+        ("algoritm.beta=0", "did you mean algorithm"),
+        ("rollout.group_size=1", r"rollout\.group_size: .*greater than or equal to 2"),
+        ("algorithm.loss=ppo", r"algorithm\.loss: .*'grpo'.*'cispo'"),
+        ("rollout.temperature=0", r"rollout\.temperature"),
+        ("optimizer.minibatches=3", "multiple of optimizer.minibatches"),
+        ("optimizer.completions_per_pass=3", "completions_per_pass must divide"),
+        ("optimizer.prompts_per_pass=5", "prompts_per_pass must divide"),
+        ("rollout", "must look like section.key=value"),
+        ("run.steps=[", "not valid YAML"),
+    ],
+)
+def test_impossible_values_name_the_key(file: Path, override: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        load_config(file, [override])
+
+
+def test_a_section_that_is_no_section(file: Path) -> None:
+    file.write_text("rollout: 3\n")
+    with pytest.raises(ConfigError, match=r"rollout\.group_size=4.*no section"):
+        load_config(file, ["rollout.group_size=4"])
+
+
+@pytest.mark.parametrize(("text", "message"), [("- 1", "must hold sections"), ("a: [", "YAML")])
+def test_files_that_are_no_configuration(file: Path, text: str, message: str) -> None:
+    file.write_text(text)
+    with pytest.raises(ConfigError, match=message):
+        load_config(file)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"none\.yaml.*No such file"):
+        load_config(tmp_path / "none.yaml")
+
+
+def test_the_saved_configuration_is_the_configuration(tmp_path: Path) -> None:
+    config = parse_config({"run": {"output": str(tmp_path)}, "optimizer": {"betas": [0.9, 0.95]}})
+    config.save(tmp_path / "config.yaml")
+    assert load_config(tmp_path / "config.yaml") == config
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_shipped_configurations_load(path: Path) -> None:
+    assert load_config(path).policy.path or path.stem == "safetag-mini"
+
+
+def test_the_papers_hyper_parameters_are_the_defaults() -> None:
+    config = load_config(CONFIGS[0].parent / "qwen3-vl-4b.yaml")
+    assert (config.rollout.group_size, config.rollout.max_tokens) == (8, 4096)
+    assert (config.algorithm.clip_low, config.algorithm.clip_high) == (0.2, 0.2)
+    assert (config.algorithm.beta, config.algorithm.kl, config.optimizer.lr) == (0.01, "k3", 1e-6)
+    assert (config.data.max_prompt_tokens, config.policy.dtype) == (2048, "bfloat16")
+    defaults = TrainConfig()
+    assert defaults.algorithm == config.algorithm
+    assert yaml.safe_load((CONFIGS[0].parent / "qwen3-vl-4b.yaml").read_text())
