@@ -1,6 +1,6 @@
 """Stance of an answer: does it refuse, advise against, help, or say nothing that can be judged?"""
 
-from rules.stance.detector import Stance, StanceDetector, StanceKind, StanceTimeout
-from rules.stance.lexicon import LexiconError
+from rules.stance.detector import StanceDetector
+from rules.stance.stance import Stance, StanceTimeout
 
-__all__ = ["LexiconError", "Stance", "StanceDetector", "StanceKind", "StanceTimeout"]
+__all__ = ["Stance", "StanceDetector", "StanceTimeout"]

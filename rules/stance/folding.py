@@ -1,7 +1,7 @@
 """Fold what looks the same to a reader into the same characters, before any rule reads it.
 
-Rules are written once, in plain lower-case letters. A policy that writes "Ι сan’t" with a Greek iota,
-a Cyrillic es and a curly quote must not change its stance by it. Every step is linear in the text,
+Rules are written once, in plain lower-case letters. A policy that writes "Ι сan’t" with a Greek
+iota, a Cyrillic es and a curly quote must not change its stance by it. Every step is linear in the text,
 and text in plain ASCII takes a short cut.
 """
 
@@ -44,6 +44,7 @@ _MIXED_WORD: Final = regex.compile(
 _FOREIGN_WORD: Final = regex.compile(r"[\p{Cyrillic}\p{Greek}\p{Armenian}]+")
 _OTHER_SCRIPT: Final = regex.compile(r"[\p{Cyrillic}\p{Greek}\p{Armenian}]")
 _ENTIRELY_LATIN_LOOK: Final = frozenset("аеорсухіјѕԁһӏοεικρτυχωϲϳօսհցѵɑɡıʟɪɴʀν")
+_NOT_ASCII: Final = regex.compile(r"[^\x00-\x7f]+")
 _BLANKS: Final = regex.compile(r"[^\S\n]+")
 _LINE_ENDS: Final = regex.compile(r" ?\n ?")
 _SPACED_LETTER: Final = regex.compile(r"[ \t\r\f\v\x1c-\x1f]{2}|[\t\r\f\v\x1c-\x1f]")
@@ -66,6 +67,15 @@ def fold(text: str) -> str:
             break
         folded = again
     return folded
+
+
+def fold_pattern(pattern: str) -> str:
+    """The literal text of a pattern folded as answers are; its ASCII syntax stays as it is."""
+
+    def folded(match: "regex.Match[str]") -> str:
+        return regex.escape(_normalise(match.group()))
+
+    return str(_NOT_ASCII.sub(folded, pattern))
 
 
 def _normalise(text: str) -> str:

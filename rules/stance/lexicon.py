@@ -16,31 +16,24 @@ import re2
 import regex
 import yaml
 
-Effect = Literal["refusal", "rebuttal", "help", "clarification"]
+from rules.stance.folding import fold_pattern
+
+Effect = Literal["refusal", "rebuttal", "compliance", "unclear", "mention"]
 Scope = Literal["start", "opening", "anywhere"]
 Name = Annotated[str, pydantic.StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
-
-LANGUAGES: Final = ("en", "ar", "de", "es", "fa", "fr", "hi", "it", "ko", "ru", "zh")
 
 
 class LexiconError(ValueError):
     """A lexicon file cannot be used; the message names file, rule and pattern."""
 
 
-class Examples(pydantic.BaseModel):
-    """Whole answers. Of `matches` the rule decides; of `misses` it does not."""
-
-    model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
-
-    matches: tuple[str, ...] = pydantic.Field(min_length=1)
-    misses: tuple[str, ...] = ()
-
-
 class Rule(pydantic.BaseModel):
-    """One way to refuse, to advise against, to help, or to ask back.
+    """One way to refuse, to advise against, to help, to ask back, or only to mention a refusal.
 
-    `scope`: `start` is the first characters of the answer, `opening` its first sentences,
-    `anywhere` its head (`help` rules read the whole answer).
+    `scope`: `start` matches at the first character of the answer, `opening` in its first sentences,
+    `anywhere` in its head (`compliance` rules read the whole answer).
+    `examples` are whole answers that come out with the rule's stance (for `mention`: that neither
+    refuse nor rebut); `counterexamples` are whole answers that this rule does not decide.
     """
 
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
@@ -51,7 +44,8 @@ class Rule(pydantic.BaseModel):
     why: str = ""
     patterns: tuple[str, ...] = pydantic.Field(min_length=1)
     unless: tuple[str, ...] = ()
-    examples: Examples
+    examples: tuple[str, ...] = pydantic.Field(min_length=1)
+    counterexamples: tuple[str, ...] = ()
 
 
 class Lexicon(pydantic.BaseModel):
@@ -60,19 +54,38 @@ class Lexicon(pydantic.BaseModel):
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
 
     language: str
+    name: str
     fragments: dict[Name, str] = {}
     rules: tuple[Rule, ...] = pydantic.Field(min_length=1)
 
 
+def languages() -> tuple[str, ...]:
+    """The codes of the languages that have a lexicon, in alphabetical order."""
+    folder = files("rules.stance") / "lexicons"
+    return tuple(
+        sorted(file.name.removesuffix(".yaml") for file in folder.iterdir() if _is_yaml(file.name))
+    )
+
+
+def _is_yaml(name: str) -> bool:
+    return name.endswith(".yaml")
+
+
 def load_lexicon(language: str) -> Lexicon:
     """The shipped lexicon of a language code. Raises LexiconError if there is none or it is bad."""
-    file = files("rules.stance") / "lexicons" / f"{language}.yaml"
-    if language not in LANGUAGES or not file.is_file():
+    if language not in languages():
         raise LexiconError(
             f"There is no stance lexicon for the language {language!r}; "
-            f"the languages are {', '.join(LANGUAGES)}."
+            f"the languages are {', '.join(languages())}."
         )
-    return parse_lexicon(file.read_text(encoding="utf-8"), f"{language}.yaml")
+    file = files("rules.stance") / "lexicons" / f"{language}.yaml"
+    lexicon = parse_lexicon(file.read_text(encoding="utf-8"), f"{language}.yaml")
+    if lexicon.language != language:
+        raise LexiconError(
+            f"{language}.yaml: language: is {lexicon.language!r}, but the file's name says "
+            f"{language!r}."
+        )
+    return lexicon
 
 
 def parse_lexicon(text: str, source: str) -> Lexicon:
@@ -105,14 +118,15 @@ def _expand_rule(rule: Rule, fragments: dict[str, str], source: str) -> Rule:
     place = f"{source}: rule {rule.name}"
 
     def expand(patterns: Iterable[str]) -> tuple[str, ...]:
-        return tuple(_checked(_written_out(p, fragments, place), place) for p in patterns)
+        written = (fold_pattern(_written_out(p, fragments, place)) for p in patterns)
+        return tuple(_checked(pattern, place) for pattern in written)
 
     return rule.model_copy(
         update={"patterns": expand(rule.patterns), "unless": expand(rule.unless)}
     )
 
 
-_FRAGMENT: Final = regex.compile(r"\{([a-z_][a-z0-9_]*)\}")
+_FRAGMENT: Final = regex.compile(r"(?<!\\[pP])\{([a-z_][a-z0-9_]*)\}")
 
 
 def _written_out(pattern: str, fragments: dict[str, str], place: str) -> str:

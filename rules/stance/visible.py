@@ -8,7 +8,7 @@ _COMMENT: Final = regex.compile(r"<!--(?s:.*?)(?:-->|\Z)")
 _HIDDEN: Final = regex.compile(
     r"<(?P<tag>[a-z][a-z0-9]{0,15})\b[^<>]{0,300}?"
     r"(?:display\s*:\s*none|visibility\s*:\s*hidden|font-size\s*:\s*0|opacity\s*:\s*0(?![.\d])"
-    r"|\shidden\b)[^<>]{0,300}>[^<]{0,2000}(?:</(?P=tag)\s*>)?",
+    r"|\shidden\b)[^<>]{0,300}>(?:(?s:.{0,500}?)</(?P=tag)\s*>|[^<]{0,500})",
     regex.IGNORECASE,
 )
 _TAG: Final = regex.compile(

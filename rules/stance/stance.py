@@ -1,0 +1,18 @@
+"""What the detector says of an answer."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+StanceKind = Literal["refusal", "rebuttal", "compliance", "unclear"]
+
+
+class StanceTimeout(TimeoutError):  # noqa: N818  (a time-out by name, as in the standard library)
+    """A stance rule took longer than allowed; the message names it, never the answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stance:
+    """What an answer does, and the rule that decided, such as `en.first_person_cannot`."""
+
+    kind: StanceKind
+    rule: str
