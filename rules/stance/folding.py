@@ -1,8 +1,8 @@
 """Fold what looks the same to a reader into the same characters, before any rule reads it.
 
 Rules are written once, in plain lower-case letters. A policy that writes "Ι сan’t" with a Greek
-iota, a Cyrillic es and a curly quote must not change its stance by it. Every step is linear in the text,
-and text in plain ASCII takes a short cut.
+iota, a Cyrillic es and a curly quote must not change its stance by it. Every step is linear in the
+text, and text in plain ASCII takes a short cut.
 """
 
 import unicodedata

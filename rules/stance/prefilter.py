@@ -1,7 +1,7 @@
 """Which patterns can match at all? One linear pass, for all patterns of all languages.
 
-RE2's filter takes from every pattern the words without which it cannot match, and finds all
-of them at once with one automaton. A pattern it leaves out is certain not to match; one it names may match
+RE2's filter takes from every pattern the words without which it cannot match, and finds all of them
+at once with one automaton. A pattern it leaves out is certain not to match; one it names may match
 and is then confirmed by the exact engine. A pattern with no such word would be tried on every
 answer, so it is refused when the lexicons are loaded.
 """
