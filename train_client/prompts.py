@@ -13,12 +13,13 @@ from train_client.data import Example
 def prompt_text(processor: Any, example: Example, instruction: str) -> str:
     """The prompt as text with its image placeholders, by the processor's chat template.
 
-    A processor without one gets the images, then the text, one after the other.
+    A processor without one gets the images, a line each, then the text. (Placeholders side by side
+    would be one image to models that find images by runs of placeholders.)
     """
     text = f"{example.instruction}\n\n{instruction}" if instruction else example.instruction
     if getattr(processor, "chat_template", None) is None:
         token = getattr(processor, "image_token", "")
-        return token * len(example.images) + text
+        return f"{token}\n" * len(example.images) + text
     content: list[dict[str, str]] = [{"type": "image"} for _ in example.images]
     content.append({"type": "text", "text": text})
     rendered: str = processor.apply_chat_template(

@@ -1,0 +1,174 @@
+"""The reward client against a real server that misbehaves."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+import httpx
+import pytest
+
+from app.schema import Labels, Sample
+from tests.train_client.service import Service
+from train_client.config import ConfigError, RewardConfig
+from train_client.retry import Backoff, retryable
+from train_client.reward_client import (
+    RewardClient,
+    RewardError,
+    RewardRejected,
+    RewardUnavailable,
+    RewardVersionChanged,
+    batched,
+)
+
+LABELS = Labels(visual="safe", text="safe", combined="unsafe")
+
+
+def samples(count: int, group: int = 1) -> list[Sample]:
+    return [
+        Sample(id=str(i), group=f"g{i // group}", completion="a" * i, labels=LABELS)
+        for i in range(count)
+    ]
+
+
+def client(service: Service, **changes: object) -> RewardClient:
+    return RewardClient(RewardConfig.model_validate({"url": service.url, "deadline": 5, **changes}))
+
+
+def test_results_align_with_samples_over_many_batches(service: Service) -> None:
+    service.reward = lambda text: len(text) / 100
+    with client(service, batch_size=7, in_flight=3) as rewards:
+        results = rewards.score(samples(50), step=4)
+    assert [r.reward for r in results] == [i / 100 for i in range(50)]
+    assert [r.id for r in results] == [str(i) for i in range(50)]
+    assert len(service.requests) == 8
+    assert {body["step"] for body in service.requests} == {4}
+
+
+def test_no_samples_are_no_request(service: Service) -> None:
+    with client(service) as rewards:
+        assert rewards.score([]) == []
+    assert service.requests == []
+
+
+def test_groups_stay_together() -> None:
+    sizes = [[s.group for s in batch] for batch in batched(samples(20, group=4), 10)]
+    assert [len(batch) for batch in sizes] == [8, 8, 4]
+    assert [len(batch) for batch in batched(samples(20, group=20), 8)] == [8, 8, 4]
+
+
+@pytest.mark.parametrize("status", [408, 429, 500, 502, 503])
+def test_passing_troubles_are_waited_out(service: Service, status: int) -> None:
+    service.faults = [(status, {}), (status, {})]
+    with client(service) as rewards:
+        assert rewards.score(samples(3))[0].reward is not None
+
+
+def test_retry_after_is_honoured(service: Service) -> None:
+    service.faults = [(429, {"Retry-After": "1"})]
+    started = time.monotonic()
+    with client(service) as rewards:
+        rewards.score(samples(1))
+    assert time.monotonic() - started >= 1
+
+
+@pytest.mark.parametrize("status", [400, 401, 404, 413, 422])
+def test_a_refusal_is_not_repeated_and_says_why(service: Service, status: int) -> None:
+    service.faults = [(status, {})]
+    with client(service) as rewards, pytest.raises(RewardRejected, match="Not this.*sample 0"):
+        rewards.score(samples(1))
+    assert len(service.requests) == 1
+
+
+def test_a_killed_server_only_delays(service: Service) -> None:
+    service.kill()
+    timer = threading.Timer(1.0, service.start)
+    timer.start()
+    with client(service, deadline=20) as rewards:
+        assert len(rewards.score(samples(5))) == 5
+    timer.join()
+
+
+def test_the_deadline_ends_the_waiting(service: Service) -> None:
+    service.faults = [(503, {"Retry-After": "0"})] * 1000
+    with client(service, deadline=0.6) as rewards:
+        started = time.monotonic()
+        with pytest.raises(RewardUnavailable, match=r"reward\.deadline=0\.6 s.*HTTP 503"):
+            rewards.score(samples(1))
+    assert time.monotonic() - started < 2
+
+
+def test_a_retry_after_beyond_the_deadline_ends_at_once(service: Service) -> None:
+    service.faults = [(503, {"Retry-After": "3600"})]
+    with client(service) as rewards, pytest.raises(RewardUnavailable):
+        rewards.score(samples(1))
+
+
+def test_a_lost_sample_has_no_reward_rather_than_zero(service: Service) -> None:
+    service.reward = lambda text: None if len(text) == 1 else 0.0
+    with client(service) as rewards:
+        assert [r.reward for r in rewards.score(samples(3))] == [0.0, None, 0.0]
+
+
+def test_a_changed_version_is_an_error(service: Service) -> None:
+    with client(service) as rewards:
+        assert rewards.profile().version == "test-1"
+        rewards.score(samples(1))
+        service.version = "test-2"
+        with pytest.raises(RewardVersionChanged, match="was test-1 and is now test-2"):
+            rewards.score(samples(1))
+
+
+def test_a_resumed_run_insists_on_its_version(service: Service) -> None:
+    with client(service) as rewards:
+        rewards.expect("test-0")
+        with pytest.raises(RewardVersionChanged, match="was test-0 and is now test-1"):
+            rewards.score(samples(1))
+
+
+def test_another_server_is_recognised(service: Service) -> None:
+    service.raw = [b"<html>hello</html>"]
+    with client(service) as rewards, pytest.raises(RewardError, match=r"Is reward\.url right"):
+        rewards.score(samples(1))
+
+
+def test_a_short_reply_is_an_error(service: Service) -> None:
+    service.raw = [b'{"profile":"p","version":"test-1","rewards":[],"results":[]}']
+    with client(service) as rewards, pytest.raises(RewardError, match="0 results for 2 samples"):
+        rewards.score(samples(2))
+
+
+def test_the_key_comes_from_the_environment(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("REWARD_KEY", raising=False)
+    with pytest.raises(ConfigError, match="REWARD_KEY, which is not set"):
+        client(service, api_key_env="REWARD_KEY")
+
+
+def test_submitting_does_not_wait(service: Service) -> None:
+    release = threading.Event()
+    reward: Callable[[str], float] = lambda text: float(release.wait(5))  # noqa: E731
+    service.reward = reward
+    with client(service) as rewards:
+        pending = rewards.submit(samples(1))
+        assert not pending.done()
+        release.set()
+        assert pending.result(5)[0].reward == 1.0
+
+
+def test_retry_after_dates_are_read() -> None:
+    past = {"Retry-After": "Wed, 21 Oct 2015 07:28:00 GMT"}
+    assert retryable(httpx.Response(503, headers=past)) == (True, 0.0)
+    assert retryable(httpx.Response(503, headers={"Retry-After": "soon"})) == (True, None)
+    assert retryable(httpx.Response(422, headers={"Retry-After": "9"})) == (False, None)
+
+
+def test_backoff_grows_to_its_limit_with_jitter() -> None:
+    backoff = Backoff(seed=1)
+    waits = [backoff.next() for _ in range(12)]
+    for tries, wait in enumerate(waits):
+        longest = min(0.2 * 2**tries, 10)
+        assert longest / 2 <= wait <= longest
+    assert backoff.next(at_least=60) == 60
