@@ -11,9 +11,10 @@ from typing import Final
 import regex
 
 _DROPPED: Final = regex.compile(
-    # Format characters (zero width, bidirectional, soft hyphen, tags), variation selectors,
+    # Format characters (zero width, bidirectional, soft hyphen, tags), lone surrogates,
+    # variation selectors,
     # invisible letters, Arabic and Hebrew vowel marks and the tatweel, the Hindi nukta.
-    r"[\p{Cf}\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0\ufe00-\ufe0f\U000e0100-\U000e01ef"
+    r"[\p{Cf}\p{Cs}\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0\ufe00-\ufe0f\U000e0100-\U000e01ef"
     r"\u0591-\u05bd\u0610-\u061a\u0640\u064b-\u065f\u0670\u06d6-\u06ed\u093c]+"
 )
 _SAME: Final = str.maketrans(
@@ -45,9 +46,7 @@ _FOREIGN_WORD: Final = regex.compile(r"[\p{Cyrillic}\p{Greek}\p{Armenian}]+")
 _OTHER_SCRIPT: Final = regex.compile(r"[\p{Cyrillic}\p{Greek}\p{Armenian}]")
 _ENTIRELY_LATIN_LOOK: Final = frozenset("аеорсухіјѕԁһӏοεικρτυχωϲϳօսհցѵɑɡıʟɪɴʀν")
 _NOT_ASCII: Final = regex.compile(r"[^\x00-\x7f]+")
-_BLANKS: Final = regex.compile(r"[^\S\n]+")
-_LINE_ENDS: Final = regex.compile(r" ?\n ?")
-_SPACED_LETTER: Final = regex.compile(r"[ \t\r\f\v\x1c-\x1f]{2}|[\t\r\f\v\x1c-\x1f]")
+_UNTIDY: Final = ("  ", " \n", "\n ", *"\t\r\f\v\x1c\x1d\x1e\x1f\x85\u1680\u2028\u2029")
 
 
 def fold(text: str) -> str:
@@ -56,7 +55,7 @@ def fold(text: str) -> str:
     Idempotent and pure. Newlines stay (they end sentences); other white space becomes one space.
     """
     if text.isascii():
-        return _tidy(text.lower()) if _SPACED_LETTER.search(text) else text.lower()
+        return _tidy(text.lower())
     folded = _normalise(text)
     for _ in range(3):
         # Folding one character can expose another (a case fold that decomposes, a dropped mark
@@ -88,7 +87,9 @@ def _normalise(text: str) -> str:
 
 
 def _tidy(text: str) -> str:
-    return _LINE_ENDS.sub("\n", _BLANKS.sub(" ", text))
+    if any(map(text.__contains__, _UNTIDY)):
+        return "\n".join([" ".join(line.split()) for line in text.split("\n")])
+    return text
 
 
 def _as_latin(text: str) -> str:

@@ -57,14 +57,14 @@ class Matcher:
 
     def hits(self, text: str, patterns: Sequence[Pattern], everywhere: bool = False) -> list[Hit]:
         """The first match of each of `patterns`; `everywhere` lifts the limit of their scope."""
-        found = (next(self.matches(text, pattern, everywhere), None) for pattern in patterns)
+        encoded = text.encode()
+        likely = (pattern for pattern in patterns if pattern.quick.search(encoded))
+        found = (next(self.matches(text, pattern, everywhere), None) for pattern in likely)
         return [hit for hit in found if hit is not None]
 
     def matches(self, text: str, pattern: Pattern, everywhere: bool = False) -> Iterator[Hit]:
         """Every match with no exception in its sentence. Raises StanceTimeout."""
         limit = len(text) if everywhere else pattern.reach
-        if not pattern.quick.search(text):
-            return
         try:
             for match in pattern.exact.finditer(text, timeout=self._timeout):
                 if match.start() >= limit:

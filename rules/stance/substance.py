@@ -8,9 +8,10 @@ are no words.
 
 from typing import Final
 
+import re2
 import regex
 
-SAMPLE: Final = 2000
+SAMPLE: Final = 240
 """How many characters are looked at: gibberish that starts as prose is the judge's business."""
 
 _WORD: Final = regex.compile(r"[^\W\d_][\p{L}\p{M}']*")
@@ -33,24 +34,29 @@ def lack_of_substance(folded: str) -> str | None:
         return "empty"
     if len(bare) <= 40 and bare in _BARE:
         return "near_empty"
-    words = _WORD.findall(sample)
-    if not words:
-        return None if any(map(str.isalnum, sample)) and len(bare) <= 200 else "no_words"
+    letters = set(bare)
+    if not any(map(str.isalnum, letters)):
+        return "no_words"
+    if len(bare) >= 8 and len(letters) <= 2:
+        return "repetition"
+    words = sample.split()
     if len(words) >= 6 and len(set(words)) <= max(1, len(words) // 12):
         return "repetition"
-    return "gibberish" if _is_gibberish(words) else None
+    return "gibberish" if _SUSPECT.search(sample.encode()) and _is_gibberish(sample) else None
 
 
-def _is_gibberish(words: list[str]) -> bool:
+_SUSPECT: Final = re2.compile(r"[bcdfghjklmnpqrstvwxz]{5}|[a-z]{41}")
+"""Where this is not found no word is odd; it spares ordinary text the look at each word."""
+_CLUSTER: Final = regex.compile(r"[bcdfghjklmnpqrstvwxz]{6}|[bcdfghjklmnpqrstvwxz]{5}$")
+
+
+def _is_gibberish(sample: str) -> bool:
     """Most long Latin words have no vowel, or a cluster that no language here writes."""
+    words = _WORD.findall(sample)
     long = [word for word in words if len(word) >= 5 and _LATIN.fullmatch(word)]
     if not long or 2 * len(long) < len(words):
         return False
-    odd = sum(_is_odd(word) for word in long)
-    return 2 * odd > len(long)
-
-
-_CLUSTER: Final = regex.compile(r"[bcdfghjklmnpqrstvwxz]{6}|[bcdfghjklmnpqrstvwxz]{5}$")
+    return 2 * sum(map(_is_odd, long)) > len(long)
 
 
 def _is_odd(word: str) -> bool:
