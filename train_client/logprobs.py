@@ -5,7 +5,6 @@ Shapes: R rows, T completion tokens, V vocabulary.
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
 
@@ -16,9 +15,3 @@ def chosen_logprobs(logits_RTV: Tensor, tokens_RT: Tensor, temperature: float = 
         scaled = scaled / temperature
     chosen_RT = scaled.gather(-1, tokens_RT.unsqueeze(-1)).squeeze(-1)
     return chosen_RT - scaled.logsumexp(-1)
-
-
-def entropy(logits_RTV: Tensor) -> Tensor:
-    """Entropy of softmax(logits) in nats, float32 [R, T]."""
-    logp = torch.log_softmax(logits_RTV.float(), dim=-1)
-    return -(logp.exp() * logp).sum(-1)

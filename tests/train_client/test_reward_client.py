@@ -76,7 +76,7 @@ def test_retry_after_is_honoured(service: Service) -> None:
 @pytest.mark.parametrize("status", [400, 401, 404, 413, 422])
 def test_a_refusal_is_not_repeated_and_says_why(service: Service, status: int) -> None:
     service.faults = [(status, {})]
-    with client(service) as rewards, pytest.raises(RewardRejected, match="Not this.*sample 0"):
+    with client(service) as rewards, pytest.raises(RewardRejected, match=r"Not this.*sample 0"):
         rewards.score(samples(1))
     assert len(service.requests) == 1
 

@@ -1,4 +1,4 @@
-"""The whole loop over a real HTTP server: it learns, it resumes exactly, it never half-does a step."""
+"""The loop over a real HTTP server: it learns, resumes exactly, and never does half a step."""
 
 from __future__ import annotations
 

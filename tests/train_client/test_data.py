@@ -1,0 +1,170 @@
+"""Rows of SafeTag's form from JSONL, parquet and the hub; bad rows are named, never skipped."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+
+from train_client.config import DataConfig
+from train_client.data import load_examples
+from train_client.sources import DataError
+
+
+def png(color: str = "red") -> bytes:
+    buffer = io.BytesIO()
+    Image.new("RGB", (6, 4), color).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def row(**changes: Any) -> dict[str, Any]:
+    return {
+        "prompt": "<image>What is this?",
+        "images": ["images/a.png"],
+        "image_tag": "safe",
+        "text_tag": "Safe ",
+        "combine_tag": "unsafe",
+        "source": "made up",
+        **changes,
+    }
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images/a.png").write_bytes(png())
+    (tmp_path / "images/broken.png").write_bytes(png()[:20])
+    return tmp_path
+
+
+def jsonl(folder: Path, *rows: Any) -> DataConfig:
+    path = folder / "train.jsonl"
+    path.write_text("".join(r if isinstance(r, str) else json.dumps(r) + "\n" for r in rows))
+    return DataConfig(train=str(path))
+
+
+def test_jsonl_with_an_image_folder(folder: Path) -> None:
+    examples, problems = load_examples(jsonl(folder, row(), "\n", row(images=[], id="mine")))
+    assert problems == []
+    first, second = examples
+    assert (first.id, first.instruction) == ("train-1", "What is this?")
+    assert first.labels.model_dump() == {"visual": "safe", "text": "safe", "combined": "unsafe"}
+    assert first.images[0].size == (6, 4)
+    assert (second.id, second.images) == ("mine", ())
+
+
+def test_images_may_live_elsewhere(folder: Path) -> None:
+    config = jsonl(folder, row(images=["a.png"]))
+    config.images = folder / "images"
+    assert len(load_examples(config).examples[0].images) == 1
+
+
+BAD = {
+    r"image .*none\.png does not exist": row(images=["images/none.png"]),
+    r"broken\.png cannot be read as an image": row(images=["images/broken.png"]),
+    r"`text_tag` is 'maybe'; allowed: safe, unsafe": row(text_tag="maybe"),
+    r"`combine_tag` is None": row(combine_tag=None),
+    r"the column `images` is missing": {k: v for k, v in row().items() if k != "images"},
+    r"the column `image_tag` is missing": {k: v for k, v in row().items() if k != "image_tag"},
+    r"`prompt` is missing or empty": row(prompt=" "),
+    r"neither a path nor embedded bytes": row(images=[3]),
+}
+
+
+@pytest.mark.parametrize(("message", "bad"), [(m, b) for m, b in BAD.items()], ids=list(BAD))
+def test_a_bad_row_is_named_with_file_and_row(folder: Path, message: str, bad: Any) -> None:
+    with pytest.raises(DataError, match=rf"1 of 2 rows.*\n.*train\.jsonl, row 2: .*{message}"):
+        load_examples(jsonl(folder, row(), bad))
+
+
+def test_bad_rows_can_be_dropped_and_are_counted(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    config = jsonl(folder, *BAD.values(), row())
+    config.bad_rows = "drop"
+    examples, problems = load_examples(config)
+    assert len(examples) == 1
+    assert len(problems) == len(BAD)
+    assert f"{len(BAD)} of {len(BAD) + 1} rows cannot be used" in caplog.text
+
+
+def test_nothing_left_is_an_error(folder: Path) -> None:
+    config = jsonl(folder, row(text_tag="x"))
+    config.bad_rows = "drop"
+    with pytest.raises(DataError, match="no usable row"):
+        load_examples(config)
+
+
+def test_a_line_that_is_no_json_is_named(folder: Path) -> None:
+    with pytest.raises(DataError, match=r"train\.jsonl, row 2 is not valid JSON"):
+        load_examples(jsonl(folder, row(), "{oops\n"))
+
+
+def parquet(path: Path, rows: list[dict[str, Any]]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(pa.Table.from_pylist(rows), path)
+
+
+def embedded(color: str) -> dict[str, Any]:
+    return row(images=[{"bytes": png(color), "path": "a.png"}])
+
+
+def test_parquet_with_embedded_images(tmp_path: Path) -> None:
+    parquet(tmp_path / "x.parquet", [embedded("red"), embedded("blue")])
+    examples, _ = load_examples(DataConfig(train=str(tmp_path / "x.parquet")))
+    assert [e.images[0].getpixel((0, 0)) for e in examples] == [(255, 0, 0), (0, 0, 255)]
+
+
+def test_a_folder_of_parquet_files_is_read_by_split(tmp_path: Path) -> None:
+    parquet(tmp_path / "data/train-00000-of-00002.parquet", [embedded("red")])
+    parquet(tmp_path / "data/train-00001-of-00002.parquet", [embedded("red")])
+    parquet(tmp_path / "data/test-00000-of-00001.parquet", [embedded("blue")])
+    for split, count in (("train", 2), ("test", 1)):
+        config = DataConfig(train=str(tmp_path), split=split)
+        assert len(load_examples(config).examples) == count
+    with pytest.raises(DataError, match="no parquet file of split dev"):
+        load_examples(DataConfig(train=str(tmp_path), split="dev"))
+
+
+def test_a_hub_name_is_downloaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    parquet(tmp_path / "data/train-00000-of-00001.parquet", [embedded("red")] * 3)
+    asked = []
+
+    def snapshot(name: str, **options: Any) -> str:
+        asked.append((name, options["repo_type"]))
+        return str(tmp_path)
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", snapshot)
+    config = DataConfig(train="owner/safetag", limit=2)
+    assert len(load_examples(config).examples) == 2
+    assert asked == [("owner/safetag", "dataset")]
+
+
+def test_without_a_network_the_hub_is_an_error_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    def offline(name: str, **options: Any) -> str:
+        raise ConnectionError("no route")
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", offline)
+    with pytest.raises(DataError, match=r"owner/safetag cannot be fetched.*network"):
+        load_examples(DataConfig(train="owner/safetag"))
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [("", "data.train is empty"), ("no/such/thing", "no .jsonl file"), ("x.jsonl", "x.jsonl")],
+)
+def test_a_source_that_is_nothing(source: str, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        load_examples(DataConfig(train=source))
+
+
+def test_a_parquet_file_that_is_none(tmp_path: Path) -> None:
+    (tmp_path / "x.parquet").write_bytes(b"nonsense")
+    with pytest.raises(DataError, match=r"x\.parquet cannot be read as parquet"):
+        load_examples(DataConfig(train=str(tmp_path / "x.parquet")))

@@ -1,0 +1,104 @@
+"""Tiny updates of bfloat16 weights are not lost, and the schedules are what they say."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+
+from train_client.config import OptimizerConfig
+from train_client.optimizer import MasterAdamW, learning_rate
+
+
+class Model(torch.nn.Module):
+    def __init__(self, dtype: torch.dtype) -> None:
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.full((4, 4), 0.5, dtype=dtype))
+        self.gain = torch.nn.Parameter(torch.ones(4, dtype=dtype))
+
+
+def optimizer(model: Any, **changes: Any) -> MasterAdamW:
+    return MasterAdamW(model, OptimizerConfig(**{"lr": 1e-6, **changes}))
+
+
+def push(model: Model) -> None:
+    model.weight.grad = torch.ones_like(model.weight)
+    model.gain.grad = torch.ones_like(model.gain)
+
+
+def test_updates_of_1e_6_are_not_lost_in_bfloat16() -> None:
+    """One is a 1/2000 of half a bfloat16 step at 0.5; 2,000 of them must move the weight."""
+    kept, plain = Model(torch.bfloat16), Model(torch.bfloat16)
+    masters, naive = optimizer(kept), torch.optim.AdamW(plain.parameters(), lr=1e-6)
+    for _ in range(2000):
+        push(kept)
+        masters.step(1e-6)
+        push(plain)
+        naive.step()
+    assert plain.weight.eq(0.5).all()
+    assert kept.weight[0, 0].item() == pytest.approx(0.498, abs=0.001)
+
+
+def test_float32_weights_are_their_own_masters() -> None:
+    model, twin = Model(torch.float32), Model(torch.float32)
+    own = optimizer(model, max_grad_norm=1e9)
+    plain = torch.optim.AdamW(twin.parameters(), lr=1e-3, weight_decay=0.0)
+    for _ in range(3):
+        push(model)
+        own.step(1e-3)
+        push(twin)
+        plain.step()
+    assert torch.equal(model.weight, twin.weight)
+
+
+def test_gains_do_not_decay() -> None:
+    model = Model(torch.float32)
+    decaying = optimizer(model, weight_decay=0.5)
+    model.weight.grad, model.gain.grad = torch.zeros(4, 4), torch.zeros(4)
+    decaying.step(0.1)
+    assert (model.weight < 0.5).all()
+    assert model.gain.eq(1).all()
+
+
+def test_the_norm_is_reported_before_clipping() -> None:
+    model = Model(torch.float32)
+    push(model)
+    assert optimizer(model, max_grad_norm=0.1).step(1e-3) == pytest.approx(20**0.5)
+
+
+def test_a_gradient_that_is_not_finite_changes_nothing() -> None:
+    model = Model(torch.float32)
+    push(model)
+    assert model.weight.grad is not None
+    model.weight.grad[0, 0] = torch.nan
+    optimizer(model).step(0.1)
+    assert model.weight.eq(0.5).all()
+    assert model.weight.grad is None
+
+
+def test_state_goes_round_bit_for_bit() -> None:
+    model = Model(torch.bfloat16)
+    first = optimizer(model)
+    push(model)
+    first.step(1e-6)
+    copy = Model(torch.bfloat16)
+    copy.load_state_dict(model.state_dict())
+    second = optimizer(copy)
+    second.load_state_dict(first.state_dict())
+    for one, other in ((model, first), (copy, second)):
+        push(one)
+        other.step(1e-3)
+    assert torch.equal(model.weight, copy.weight)
+    assert torch.equal(first.state_dict()["masters"][0], second.state_dict()["masters"][0])
+
+
+def test_schedules() -> None:
+    config = OptimizerConfig(lr=1.0, warmup_steps=4, schedule="cosine")
+    rates = [learning_rate(config, update, 12) for update in range(12)]
+    assert rates[:5] == [0.25, 0.5, 0.75, 1.0, 1.0]
+    assert rates[8] == pytest.approx(0.5)
+    assert rates == sorted(rates[:4]) + sorted(rates[4:], reverse=True)
+    linear = OptimizerConfig(lr=1.0, schedule="linear")
+    assert learning_rate(linear, 3, 12) == 0.75
+    assert learning_rate(OptimizerConfig(lr=1.0), 11, 12) == 1.0

@@ -1,0 +1,121 @@
+"""Sampling on the forked cache: the model's own distribution, and rows that end leave the batch."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+
+import train_client.rollout as rollout_module
+from train_client.fork import completion_logits, prefill
+from train_client.logprobs import chosen_logprobs
+from train_client.rollout import LocalEngine
+from train_client.sampling import Sampling, sample, truncated
+
+GROUP = 4
+
+
+def seeded(seed: int = 5) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def engine(model: Any, eos: tuple[int, ...] = (2,)) -> LocalEngine:
+    return LocalEngine(model, eos, pad_id=0)
+
+
+def test_sampler_logprobs_are_the_training_logprobs(architecture: Any) -> None:
+    """Mixed left-padded prompts, tokens drawn one by one; then all scored in one pass."""
+    model, make = architecture
+    inputs = make([9, 3], [1, 1])
+    eos = tuple(range(3, 20))
+    found = engine(model, eos).generate(
+        inputs, GROUP, Sampling(max_tokens=12, temperature=0.8), seeded()
+    )
+    with torch.no_grad():
+        logits = completion_logits(model, prefill(model, inputs).repeated(GROUP), found.tokens_RT)
+    again = chosen_logprobs(logits, found.tokens_RT, temperature=0.8)
+    assert (again - found.logprobs_RT)[found.mask_RT].abs().max() <= 1e-5
+    assert len({len(row) for row in found.rows()}) > 2
+
+
+def test_greedy_is_what_generate_gives(qwen3: Any) -> None:
+    model, make = qwen3
+    inputs = make([9, 5], [1, 2])
+    found = engine(model).generate(inputs, 1, Sampling(max_tokens=10, temperature=0), None)
+    expected = model.generate(
+        **inputs, max_new_tokens=10, do_sample=False, eos_token_id=2, pad_token_id=0
+    )
+    new = expected[:, inputs["input_ids"].shape[1] :]
+    assert torch.equal(found.tokens_RT, new[:, : found.tokens_RT.shape[1]])
+
+
+def test_finished_rows_end_with_eos_and_leave_the_batch(
+    qwen3: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, make = qwen3
+    eos = tuple(range(3, 40))
+    widths: list[int] = []
+    forward = model.forward
+
+    def watched(*args: Any, **kwargs: Any) -> Any:
+        widths.append(len(kwargs["input_ids"]))
+        return forward(*args, **kwargs)
+
+    monkeypatch.setattr(model, "forward", watched)
+    found = engine(model, eos).generate(make([6, 6], [1, 0]), 16, Sampling(max_tokens=30), seeded())
+    for row, finished in zip(found.rows(), found.finished_R.tolist(), strict=True):
+        assert not any(token in eos for token in row[:-1])
+        assert finished == (row[-1] in eos)
+    decoding = widths[1:]
+    assert decoding[0] <= 32
+    assert decoding == sorted(decoding, reverse=True)
+    assert decoding[-1] < 8
+    assert len(found.rows()) == 32
+
+
+def test_compaction_changes_no_token(qwen3: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Greedy, so that the draws do not depend on which rows are still there."""
+    model, make = qwen3
+    inputs = make([6, 9, 4, 5], [1, 0, 1, 2])
+    sampling, eos = Sampling(max_tokens=20, temperature=0), tuple(range(3, 30))
+    compacted = engine(model, eos).generate(inputs, 1, sampling, None)
+    monkeypatch.setattr(rollout_module, "COMPACT_BELOW", -1.0)
+    whole = engine(model, eos).generate(inputs, 1, sampling, None)
+    assert compacted.rows() == whole.rows()
+    assert torch.allclose(compacted.logprobs_RT, whole.logprobs_RT, atol=1e-5)
+
+
+def test_the_limit_cuts_a_completion(qwen3: Any) -> None:
+    model, make = qwen3
+    found = engine(model, (119,)).generate(make([4], [0]), GROUP, Sampling(max_tokens=3), seeded(1))
+    cut = [len(row) for row, done in zip(found.rows(), found.finished_R, strict=True) if not done]
+    assert cut
+    assert set(cut) == {3}
+
+
+def test_the_seed_decides(qwen3: Any) -> None:
+    model, make = qwen3
+    sampling = Sampling(max_tokens=6)
+    first, same, other = (
+        engine(model).generate(make([5], [1]), GROUP, sampling, seeded(s)) for s in (1, 1, 2)
+    )
+    assert torch.equal(first.tokens_RT, same.tokens_RT)
+    assert first.rows() != other.rows()
+
+
+def test_draws_follow_the_distribution() -> None:
+    probabilities = torch.tensor([0.5, 0.3, 0.15, 0.05])
+    logits = probabilities.log().expand(20_000, -1)
+    token, logprob = sample(logits, Sampling(max_tokens=1), seeded())
+    shares = torch.bincount(token, minlength=4) / len(token)
+    assert torch.allclose(shares, probabilities, atol=0.015)
+    assert torch.allclose(logprob, probabilities.log()[token], atol=1e-5)
+
+
+def test_top_k_and_top_p_cut_the_tail() -> None:
+    logp = torch.tensor([[0.05, 0.5, 0.15, 0.3]]).log()
+    assert truncated(logp, 2, 1.0).isfinite().tolist() == [[False, True, False, True]]
+    assert truncated(logp, 0, 0.6).isfinite().tolist() == [[False, True, False, True]]
+    assert truncated(logp, 0, 0.4).isfinite().tolist() == [[False, True, False, False]]
+    assert torch.equal(truncated(logp, 9, 1.0), logp)
