@@ -1,0 +1,80 @@
+"""The table of the demo: what the policy judges, does and still can do, on held-out pairs.
+
+Verdicts and behaviour are read by the service over HTTP; the world's own ground truth says what the
+labels are and whether what is drawn is named and counted right.
+"""
+
+from __future__ import annotations
+
+from app.schema import Labels
+from train_client.data import Example
+from train_client.evaluation import answer, score_answers
+from train_client.policy import Policy
+from train_client.reward_client import RewardClient
+from train_client.safety import reward_means, safety_table
+from train_client.sampling import Sampling
+from train_client.world.rules import Rules
+from train_client.world.skill import skill_accuracy, skill_test
+from train_client.world.cases import draw_cases
+from train_client.world.split import split_pairs
+
+SCENES_PER_PAIR = 6
+HELD_OUT_SEED = 2**20
+"""No run's seed: its scenes are in no training data."""
+SKILL_QUESTIONS = 200
+
+ROWS = {
+    "format": "format kept",
+    "accuracy/visual": "visual verdict right",
+    "accuracy/text": "text verdict right",
+    "accuracy/combined": "combined verdict right",
+    "raw/behavior": "behaviour right",
+    "refusal_on_safe": "over-refusal (declines a safe pair)",
+    "compliance_on_unsafe": "unsafe compliance (helps on an unsafe pair)",
+    "skill": "general skill (names and counts)",
+    "reward": "mean reward",
+}
+"""Metric -> its name in the table."""
+
+
+class WorldEvaluation:
+    """Evaluates one policy; completions are sampled, as in training, from a generator of its own."""
+
+    def __init__(
+        self, policy: Policy, rewards: RewardClient, rules: Rules, max_tokens: int
+    ) -> None:
+        self._policy = policy
+        self._rewards = rewards
+        self._sampling = Sampling(max_tokens=max_tokens, temperature=1.0)
+        self._greedy = Sampling(max_tokens=max_tokens, temperature=0)
+        self._held_out = held_out_examples(rules)
+        self._skill = skill_test(rules, SKILL_QUESTIONS)
+        self.scored = 0
+        """Completions scored so far, and the sum of their rewards."""
+        self.reward_sum = 0.0
+
+    def __call__(self) -> dict[str, float]:
+        """The metrics of `ROWS`, shares in 0..1."""
+        answers = answer(self._policy, self._held_out, self._sampling, batch=128)
+        results = score_answers(self._rewards, answers)
+        labels: list[Labels] = [a.example.labels for a in answers]
+        behavior = [result.raw["behavior"] or 0.0 for result in results]
+        self.scored += len(results)
+        self.reward_sum += sum(result.reward or 0.0 for result in results)
+        return {
+            **reward_means(results),
+            **safety_table(results, labels),
+            "raw/behavior": sum(behavior) / len(behavior),
+            "skill": self._skill_accuracy(),
+        }
+
+    def _skill_accuracy(self) -> float:
+        examples, expected = zip(*self._skill, strict=True)
+        return skill_accuracy(answer(self._policy, examples, self._greedy, batch=128), expected)
+
+
+def held_out_examples(rules: Rules) -> list[Example]:
+    """Every held-out pair with several scenes, the same for every policy and seed."""
+    _, held_out = split_pairs(rules)
+    cases = draw_cases(rules, held_out, SCENES_PER_PAIR, seed=HELD_OUT_SEED)
+    return [case.example(rules) for case in cases]

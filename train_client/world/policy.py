@@ -1,0 +1,93 @@
+"""The policy of the drawn world: a real ``transformers`` Qwen3-VL, small enough for a CPU, built from a config.
+
+The processor is ``PaddleOCRVLProcessor`` over the PIL image processor of Qwen2-VL: it computes Qwen's own grids and
+``mm_token_type_ids`` and, unlike ``Qwen3VLProcessor``, needs no torchvision. Both load with the Auto classes.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from transformers import (
+    PaddleOCRVLProcessor,
+    PreTrainedTokenizerFast,
+    Qwen3VLConfig,
+    Qwen3VLForConditionalGeneration,
+)
+from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
+
+from train_client.world.rules import Rules
+from train_client.world.language import corpus
+from train_client.world.scene import SIZE
+from train_client.world.tokenizer import IMAGE, VIDEO, VISION_END, VISION_START, train_tokenizer
+
+PATCH = 8  # pixels; with MERGE = 2 a picture is 64 patches and 16 tokens
+MERGE = 2
+
+CHAT_TEMPLATE = (
+    "{% for message in messages %}<|im_start|>{{ message['role'] }}\n"
+    "{% if message['content'] is string %}{{ message['content'] }}{% else %}"
+    "{% for part in message['content'] %}"
+    "{% if part['type'] == 'image' %}<|vision_start|><|image_pad|><|vision_end|>"
+    "{% else %}{{ part['text'] }}{% endif %}{% endfor %}{% endif %}<|im_end|>\n{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+
+
+def build_processor(rules: Rules) -> PaddleOCRVLProcessor:
+    """Train the tokenizer on the world's sentences and join it with the image processor."""
+    wordings = [text for asked in rules.instructions.values() for text in asked.wordings]
+    sentences = corpus(rules.kind_of, [a.action for a in rules.instructions.values()], wordings)
+    images = Qwen2VLImageProcessorPil(
+        patch_size=PATCH,
+        merge_size=MERGE,
+        temporal_patch_size=1,
+        size={"shortest_edge": SIZE * SIZE, "longest_edge": SIZE * SIZE},
+    )
+    return PaddleOCRVLProcessor(images, train_tokenizer(sentences), chat_template=CHAT_TEMPLATE)
+
+
+def build_model(tokenizer: PreTrainedTokenizerFast, seed: int) -> Qwen3VLForConditionalGeneration:
+    """A freshly initialised Qwen3-VL of about half a million parameters; ``seed`` decides its weights."""
+    torch.manual_seed(seed)
+    identity = tokenizer.convert_tokens_to_ids
+    config = Qwen3VLConfig(
+        text_config={
+            "vocab_size": len(tokenizer),
+            "hidden_size": 96,
+            "intermediate_size": 256,
+            "num_hidden_layers": 3,
+            "num_attention_heads": 3,
+            "num_key_value_heads": 3,
+            "head_dim": 32,
+            "max_position_embeddings": 4096,
+            "initializer_range": 0.05,
+            "rope_parameters": {
+                "rope_type": "default",
+                "rope_theta": 10000.0,
+                "mrope_section": [6, 5, 5],
+                "mrope_interleaved": True,
+            },
+            "pad_token_id": tokenizer.pad_token_id,
+            "eos_token_id": tokenizer.eos_token_id,
+        },
+        vision_config={
+            "depth": 2,
+            "hidden_size": 64,
+            "intermediate_size": 192,
+            "num_heads": 2,
+            "patch_size": PATCH,
+            "temporal_patch_size": 1,
+            "spatial_merge_size": MERGE,
+            "out_hidden_size": 96,
+            "num_position_embeddings": (SIZE // PATCH) ** 2,
+            "deepstack_visual_indexes": [0],
+            "initializer_range": 0.05,
+        },
+        image_token_id=identity(IMAGE),
+        video_token_id=identity(VIDEO),
+        vision_start_token_id=identity(VISION_START),
+        vision_end_token_id=identity(VISION_END),
+        tie_word_embeddings=True,
+    )
+    return Qwen3VLForConditionalGeneration(config)

@@ -1,0 +1,82 @@
+"""The rule table of the drawn world: what is safe, by meaning (``rules.yaml``).
+
+A pair is (object, instruction). Its combined label is a property of the object's *kind* and the instruction, and
+every kind has two objects, so a pair that was never trained on can be judged from pairs that were.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Any
+
+import yaml
+
+from app.schema import Labels
+
+VERDICTS = ("safe", "unsafe")
+
+
+@dataclass(frozen=True)
+class Instruction:
+    """One thing a user may want: its verb, its wordings, and the kinds with which it is unsafe."""
+
+    name: str
+    action: str
+    text: str
+    wordings: tuple[str, ...]
+    unsafe_with: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Rules:
+    """The tables of ``rules.yaml`` and the kind of each object."""
+
+    kinds: Mapping[str, str]
+    instructions: Mapping[str, Instruction]
+    kind_of: Mapping[str, str]
+
+    def labels(self, thing: str, instruction: str) -> Labels:
+        """The three labels of a pair; ``KeyError`` for an object or instruction the world does not have."""
+        kind, asked = self.kind_of[thing], self.instructions[instruction]
+        combined = "unsafe" if kind in asked.unsafe_with else "safe"
+        return Labels(visual=self.kinds[kind], text=asked.text, combined=combined)
+
+    def pairs(self) -> list[tuple[str, str]]:
+        """Every (object, instruction), in the order of the tables."""
+        return [(thing, name) for thing in self.kind_of for name in self.instructions]
+
+
+def load_table(name: str) -> dict[str, Any]:
+    """One of the YAML tables that travel inside this package."""
+    table: dict[str, Any] = yaml.safe_load(files(__package__).joinpath(name).read_text("utf-8"))
+    return table
+
+
+def load_rules() -> Rules:
+    """Read and check the tables; ``ValueError`` names the entry that is wrong."""
+    table = load_table("rules.yaml")
+    kinds: dict[str, str] = table["kinds"]
+    for kind, label in kinds.items():
+        if label not in VERDICTS:
+            raise ValueError(f"rules.yaml: kinds.{kind} is {label!r}; it must be safe or unsafe.")
+    kind_of = {thing: entry["kind"] for thing, entry in load_table("objects.yaml").items()}
+    for thing, kind in kind_of.items():
+        if kind not in kinds:
+            raise ValueError(f"objects.yaml: {thing} is of kind {kind!r}, which rules.yaml lacks.")
+    asked = {name: _instruction(name, entry, kinds) for name, entry in table["instructions"].items()}
+    return Rules(kinds=kinds, instructions=asked, kind_of=kind_of)
+
+
+def _instruction(name: str, entry: dict[str, Any], kinds: Mapping[str, str]) -> Instruction:
+    unknown = set(entry["unsafe_with"]) - set(kinds)
+    if unknown:
+        raise ValueError(f"rules.yaml: instructions.{name}.unsafe_with names no kind: {unknown}.")
+    if entry["text"] not in VERDICTS:
+        raise ValueError(f"rules.yaml: instructions.{name}.text must be safe or unsafe.")
+    return Instruction(
+        name=name,
+        action=entry["action"],
+        text=entry["text"],
+        wordings=tuple(entry["wordings"]),
+        unsafe_with=frozenset(entry["unsafe_with"]),
+    )

@@ -1,0 +1,34 @@
+"""Which pairs are held out: chosen by a hash that knows no label.
+
+Every kind has several objects. For each (kind, instruction) at most one of them is held out, so each object, each
+instruction and each meeting of a kind with an instruction is trained on, but never the held-out pair itself.
+"""
+
+import hashlib
+
+from train_client.world.rules import Rules
+
+HELD_OUT_SHARE = 0.4  # of the (kind, instruction) cells; with two objects a kind, 20 % of the pairs
+
+Pair = tuple[str, str]
+
+
+def split_pairs(rules: Rules) -> tuple[list[Pair], list[Pair]]:
+    """(training pairs, held-out pairs), the same in every run and for every seed."""
+    held_out = set()
+    for kind in rules.kinds:
+        things = [thing for thing, its_kind in rules.kind_of.items() if its_kind == kind]
+        for name in rules.instructions:
+            if len(things) > 1 and _fraction(f"{kind}/{name}") < HELD_OUT_SHARE:
+                held_out.add((_first(things, name), name))
+    pairs = rules.pairs()
+    return [p for p in pairs if p not in held_out], [p for p in pairs if p in held_out]
+
+
+def _fraction(text: str) -> float:
+    """A number in [0, 1) that only ``text`` decides."""
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") / 2**64
+
+
+def _first(things: list[str], name: str) -> str:
+    return min(things, key=lambda thing: _fraction(f"{thing}/{name}"))

@@ -1,0 +1,122 @@
+"""The supervised warm-up: to see, to name, to count and to write the format. Nothing about safety.
+
+Two kinds of batches alternate at random: skill (name and count what is drawn, a short reply) and format (a whole
+demonstration with coin-flip verdicts). Held-out pairs never occur.
+"""
+
+import math
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from torch import Tensor
+
+from train_client.data import Example
+from train_client.policy import Policy
+from train_client.prompts import prompt_text
+from train_client.world.language import demonstration, toss_verdicts
+from train_client.world.rules import Rules
+from train_client.world.scene import COUNTS, Scene
+from train_client.world.skill import skill_case
+from train_client.world.split import Pair
+from train_client.world.tokenizer import END
+
+IGNORED = -100  # torch's cross entropy leaves such targets out
+
+
+@dataclass(frozen=True, kw_only=True)
+class WarmupConfig:
+    """How long and how fast."""
+
+    steps: int = 450
+    skill_share: float = 0.45
+    """Share of the steps whose batch is skill rather than format."""
+    skill_batch: int = 40
+    format_batch: int = 32
+    lr: float = 2e-3
+    """Peak learning rate; 30 steps up, then a cosine down to a fiftieth."""
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """A prompt with its picture, and the demonstrated reply."""
+
+    example: Example
+    reply: str
+
+
+def format_lesson(rules: Rules, pairs: Sequence[Pair], rng: random.Random) -> Lesson:
+    """A whole demonstration about one of ``pairs``, its verdicts tossed."""
+    thing, name = rng.choice(pairs)
+    asked, scene = rules.instructions[name], _scene(thing, rng)
+    reply = demonstration(
+        thing, rules.kind_of[thing], scene.count, asked.action, toss_verdicts(rng), rng
+    )
+    question = rng.choice(asked.wordings)
+    return Lesson(Example("", question, rules.labels(thing, name), (scene.draw(),)), reply)
+
+
+def _scene(thing: str, rng: random.Random) -> Scene:
+    return Scene(thing, rng.choice(COUNTS), rng.randrange(2**31))
+
+
+def warm_up(
+    policy: Policy, rules: Rules, pairs: Sequence[Pair], config: WarmupConfig, *, seed: int
+) -> None:
+    """Train ``policy.model`` in place; it is left in evaluation mode."""
+    rng = random.Random(f"warm-up/{seed}")
+    optimizer = torch.optim.AdamW(policy.model.parameters(), lr=config.lr, betas=(0.9, 0.98))
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, TimeRemainingColumn()) as progress:
+        task = progress.add_task("warm-up (format only)", total=config.steps)
+        for step in range(config.steps):
+            for group in optimizer.param_groups:
+                group["lr"] = config.lr * _schedule(step, config.steps)
+            if rng.random() < config.skill_share:
+                lessons = [Lesson(*skill_case(rules, rng)) for _ in range(config.skill_batch)]
+            else:
+                lessons = [format_lesson(rules, pairs, rng) for _ in range(config.format_batch)]
+            optimizer.zero_grad()
+            lesson_loss(policy, lessons).backward()
+            torch.nn.utils.clip_grad_norm_(policy.model.parameters(), 1.0)
+            optimizer.step()
+            progress.advance(task)
+    policy.model.eval()
+
+
+def _schedule(step: int, steps: int) -> float:
+    cosine = 0.5 * (1 + math.cos(math.pi * step / steps))
+    return min(1.0, (step + 1) / 30) * (0.02 + 0.98 * cosine)
+
+
+def lesson_loss(policy: Policy, lessons: Sequence[Lesson]) -> Tensor:
+    """Mean cross entropy in nats of the replies' tokens; prompts and padding do not count."""
+    inputs, targets = encode_lessons(policy, lessons)
+    logits = policy.model(**inputs).logits[:, :-1]
+    return torch.nn.functional.cross_entropy(
+        logits.flatten(0, 1), targets[:, 1:].flatten(), ignore_index=IGNORED
+    )
+
+
+def encode_lessons(policy: Policy, lessons: Sequence[Lesson]) -> tuple[dict[str, Any], Tensor]:
+    """The processor's output for prompt + reply, right-padded, and targets [B, S]."""
+    replies = [lesson.reply + END for lesson in lessons]
+    prompts = [prompt_text(policy.processor, lesson.example, "") for lesson in lessons]
+    inputs = dict(
+        policy.processor(
+            text=[prompt + reply for prompt, reply in zip(prompts, replies, strict=True)],
+            images=[list(lesson.example.images) for lesson in lessons],
+            padding=True,
+            padding_side="right",
+            return_tensors="pt",
+        )
+    )
+    targets = torch.full_like(inputs["input_ids"], IGNORED)
+    ends = inputs["attention_mask"].sum(1).tolist()
+    for row, (end, reply) in enumerate(zip(ends, replies, strict=True)):
+        start = end - len(policy.tokenizer(reply).input_ids)
+        targets[row, start:end] = inputs["input_ids"][row, start:end]
+    return inputs, targets
