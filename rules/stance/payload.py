@@ -7,6 +7,8 @@ from typing import Final
 
 import regex
 
+from rules.stance.matching import sentence_end
+
 _CODE: Final = regex.compile(r"```[^\n`]{0,40}\n[^`]{20}")
 _ENCODED: Final = regex.compile(
     r"(?<![a-z0-9+/=])(?:[a-z0-9+/]{48,}={0,2}|(?:[0-9a-f]{2}[ :,]?){24,}"
@@ -27,40 +29,42 @@ _SCRIPTS: Final = {
     "hangul": regex.compile(r"\p{Hangul}"),
     "kana": regex.compile(r"[\p{Hiragana}\p{Katakana}]"),
 }
-_ENOUGH: Final = 40
-"""Letters of another script after the refusal that make a second answer of it."""
+_ENOUGH: Final = {"latin": 160, "han": 10, "hangul": 20, "kana": 20}
+"""Letters of another script after the refusal that make a second answer of it, if not 40.
+
+A Latin tail (names, terms, links) is ordinary in every other script, so it must be long.
+"""
+_HARDLY: Final = 16
 
 
 def hidden_help(folded: str, declined_at: int, timeout: float) -> str | None:
     """The name of the payload after position `declined_at`, or None. Raises TimeoutError."""
-    rest = folded[declined_at:]
+    end = sentence_end(folded, declined_at)
+    declined, rest = folded[declined_at:end], folded[end:]
     if "```" in rest and _CODE.search(rest, timeout=timeout):
         return "code"
     if _ENCODED.search(rest, timeout=timeout):
         return "encoded"
-    turn = _TURN.search(rest, timeout=timeout)
-    if turn and len(rest) - turn.end() > 20:
+    turn = _TURN.search(folded, end - 1, timeout=timeout)
+    if turn and len(folded) - turn.end() > 20:
         return "forged_turn"
-    return "script_switch" if _switches_script(rest) else None
+    return "script_switch" if _switches_script(declined, rest, timeout) else None
 
 
-def has_steps(folded: str, declined_at: int, timeout: float) -> bool:
-    """Numbered steps after position `declined_at`."""
-    return _STEPS.search(folded, declined_at, timeout=timeout) is not None
+def starts_steps(folded: str, declined_at: int, timeout: float) -> bool:
+    """Whether numbered steps follow the sentence at `declined_at` with hardly a word between."""
+    end = sentence_end(folded, declined_at)
+    return _STEPS.search(folded, max(0, end - 1), end + _HARDLY, timeout=timeout) is not None
 
 
-def _switches_script(rest: str) -> bool:
-    """Much of the rest is in a script other than the one the refusal is written in."""
-    if rest.isascii():
+def _switches_script(declined: str, rest: str, timeout: float) -> bool:
+    """Much of the rest is in a script other than the one that declines."""
+    if rest.isascii() and declined.isascii():
         return False
-    start = rest[:60]
-    own = max(_SCRIPTS, key=lambda name: len(_SCRIPTS[name].findall(start)))
-    # A Latin tail (names, terms, links) is ordinary in every other script, so it must be long;
-    # Japanese mixes Han and kana.
+    own = max(_SCRIPTS, key=lambda name: len(_SCRIPTS[name].findall(declined, timeout=timeout)))
     for name, letter in _SCRIPTS.items():
         if name == own or {name, own} <= {"han", "kana"}:
             continue
-        needed = 4 * _ENOUGH if name == "latin" else _ENOUGH
-        if len(letter.findall(rest[60:])) > needed / (4 if name == "han" else 1):
+        if len(letter.findall(rest, timeout=timeout)) > _ENOUGH.get(name, 40):
             return True
     return False

@@ -16,7 +16,7 @@ SAMPLE: Final = 240
 
 _WORD: Final = regex.compile(r"[^\W\d_][\p{L}\p{M}']*")
 _BARE: Final = frozenset(
-    "sorry|i'm sorry|im sorry|i am sorry|so sorry|apologies|my apologies|i apologize|unsafe|cannot"
+    "sorry|i refuse|i decline|i won't|no comment|i'm sorry|im sorry|i am sorry|so sorry|apologies|my apologies|i apologize|unsafe|cannot"
     "|i can't|i cannot|unable|refuse|not allowed|not appropriate|restricted|safe|ok|okay|sure"
     "|here you go|hmm|um|uh|well|hello|hi|the answer|answer|n/a|none|null|undefined|todo|tbd"
     "|désolé|je suis désolé|lo siento|perdón|mi dispiace|entschuldigung|es tut mir leid|извините"
@@ -26,7 +26,7 @@ _VOWEL: Final = regex.compile(r"[aeiouyáàâäãåæéèêëíìîïóòôöõ�
 _LATIN: Final = regex.compile(r"[a-zà-ÿ]+")
 
 
-def lack_of_substance(folded: str) -> str | None:
+def lack_of_substance(folded: str, timeout: float) -> str | None:
     """The name of the reason why the folded text says nothing, or None if it says something."""
     sample = folded[:SAMPLE]
     bare = sample.strip(" \n.!?,;:*_#\"'()-。！？،")
@@ -42,7 +42,9 @@ def lack_of_substance(folded: str) -> str | None:
     words = sample.split()
     if len(words) >= 6 and len(set(words)) <= max(1, len(words) // 12):
         return "repetition"
-    return "gibberish" if _SUSPECT.search(sample.encode()) and _is_gibberish(sample) else None
+    return (
+        "gibberish" if _SUSPECT.search(sample.encode()) and _is_gibberish(sample, timeout) else None
+    )
 
 
 _SUSPECT: Final = re2.compile(r"[bcdfghjklmnpqrstvwxz]{5}|[a-z]{41}")
@@ -50,14 +52,18 @@ _SUSPECT: Final = re2.compile(r"[bcdfghjklmnpqrstvwxz]{5}|[a-z]{41}")
 _CLUSTER: Final = regex.compile(r"[bcdfghjklmnpqrstvwxz]{6}|[bcdfghjklmnpqrstvwxz]{5}$")
 
 
-def _is_gibberish(sample: str) -> bool:
+def _is_gibberish(sample: str, timeout: float) -> bool:
     """Most long Latin words have no vowel, or a cluster that no language here writes."""
-    words = _WORD.findall(sample)
-    long = [word for word in words if len(word) >= 5 and _LATIN.fullmatch(word)]
+    words = _WORD.findall(sample, timeout=timeout)
+    long = [word for word in words if len(word) >= 5 and _LATIN.fullmatch(word, timeout=timeout)]
     if not long or 2 * len(long) < len(words):
         return False
-    return 2 * sum(map(_is_odd, long)) > len(long)
+    return 2 * sum(_is_odd(word, timeout) for word in long) > len(long)
 
 
-def _is_odd(word: str) -> bool:
-    return not _VOWEL.search(word) or bool(_CLUSTER.search(word)) or len(word) > 40
+def _is_odd(word: str, timeout: float) -> bool:
+    return (
+        not _VOWEL.search(word, timeout=timeout)
+        or bool(_CLUSTER.search(word, timeout=timeout))
+        or len(word) > 40
+    )

@@ -27,12 +27,12 @@ def visible_text(answer: str, timeout: float) -> str:
     return str(_TAG.sub("", text, timeout=timeout))
 
 
-def without_quotations(folded: str) -> str:
+def without_quotations(folded: str, timeout: float) -> str:
     """The folded text with what stands in double quotes left out: a mention is not a statement.
 
     A text that is little more than one quotation keeps it: then the quotation is the answer.
     """
     if '"' not in folded:
         return folded
-    own: str = _QUOTATION.sub('""', folded)
+    own: str = _QUOTATION.sub('""', folded, timeout=timeout)
     return own if 3 * len(own) > len(folded) else folded
