@@ -86,6 +86,8 @@ class Trainer:
         self.policy = policy
         self.step = 0
         """Steps done."""
+        self._evaluated = -1
+        """Step of the newest evaluation: one that the service could not score is done on resume."""
         self._output = config.run.output
         self._rewards = rewards
         self._evaluate = evaluate
@@ -137,8 +139,8 @@ class Trainer:
         progress = TrainingProgress(options.steps, self.step, shown=options.progress)
         try:
             with self._interrupt, progress:
-                reason = self._loop(writer, progress, evaluate_first=not resumed)
-            finished = self.step == options.steps
+                reason = self._loop(writer, progress)
+            finished = self.step == options.steps and not reason
             if finished:
                 self.policy.save(self._output / "policy")
             if options.plots:
@@ -149,21 +151,19 @@ class Trainer:
         newest = checkpoints(self._output / "checkpoints")
         return Outcome(self.step, finished, reason, newest[-1] if newest else None)
 
-    def _loop(
-        self, writer: MetricsWriter, progress: TrainingProgress, *, evaluate_first: bool
-    ) -> str:
+    def _loop(self, writer: MetricsWriter, progress: TrainingProgress) -> str:
+        reason = self._attempt(lambda: self._evaluation_if_due(writer))
         state, saved = self._state(), -1
-        reason = self._attempt(lambda: self._evaluation(writer)) if evaluate_first else ""
         while self.step < self.config.run.steps and not reason:
             reason = self._attempt(lambda: self._next_step(writer, progress))
             if reason:
                 # The step is undone: what it used up is put back before the state is saved.
                 break
-            state = self._state()
             reason = self._attempt(lambda: self._evaluation_if_due(writer))
+            state = self._state()
             if self.config.run.save_every and self.step % self.config.run.save_every == 0:
                 saved = self._save(state)
-            if self._interrupt.asked:
+            if self._interrupt.asked and self.step < self.config.run.steps:
                 reason = reason or STOPPED
         if saved != self.step:
             self._save(state)
@@ -187,8 +187,10 @@ class Trainer:
 
     def _evaluation_if_due(self, writer: MetricsWriter) -> None:
         every = self.config.run.evaluate_every
-        if self.step == self.config.run.steps or (every and self.step % every == 0):
+        due = self.step in (0, self.config.run.steps) or (every and self.step % every == 0)
+        if due and self._evaluated != self.step:
             self._evaluation(writer)
+            self._evaluated = self.step
 
     def _one_step(self, writer: MetricsWriter) -> dict[str, float]:
         config, timer, step = self.config, self._timer, self.step + 1
@@ -238,7 +240,9 @@ class Trainer:
             return
         with self._timer("evaluation"):
             found = self._evaluate(self.step)
-        writer.write(self.step, {f"eval/{name}": value for name, value in found.items()})
+        # Taken here, so that an evaluation never counts as a part of the next step.
+        times = {f"time/{phase}": spent for phase, spent in self._timer.take().items()}
+        writer.write(self.step, {f"eval/{name}": v for name, v in found.items()} | times)
 
     def _state(self) -> dict[str, Any]:
         """All but the weights: what the next step starts from."""
@@ -248,6 +252,7 @@ class Trainer:
             "sampler": self._collector.generator.get_state(),
             "rng": rng_state(),
             "version": self._rewards.version,
+            "evaluated": self._evaluated,
         }
 
     def _save(self, state: dict[str, Any]) -> int:
@@ -282,4 +287,5 @@ class Trainer:
         self._collector.generator.set_state(state["sampler"])
         restore_rng(state["rng"])
         self._feed.cursor, self.step = state["cursor"], state["step"]
+        self._evaluated = state["evaluated"]
         return True

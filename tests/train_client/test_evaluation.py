@@ -1,0 +1,115 @@
+"""Evaluations: scored by the service, invisible to the training, never lost."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.train_client.service import Service
+from train_client.config import TrainConfig, parse_config
+from train_client.data import Example
+from train_client.evaluation import answer, evaluate
+from train_client.metrics import read_metrics
+from train_client.policy import Policy
+from train_client.reward_client import RewardClient
+from train_client.sampling import Sampling
+from train_client.train import Evaluate, Outcome, Trainer
+
+GREEDY = Sampling(max_tokens=6, temperature=0)
+
+
+def settings(output: Path, url: str, *, resume: bool = False) -> TrainConfig:
+    return parse_config(
+        {
+            "run": {
+                "output": str(output),
+                "steps": 4,
+                "evaluate_every": 2,
+                "resume": resume,
+                "tensorboard": False,
+                "plots": False,
+                "progress": False,
+            },
+            "rollout": {"prompts_per_step": 2, "group_size": 2, "max_tokens": 4},
+            "algorithm": {"beta": 0},
+            "reward": {"url": url, "deadline": 0.5},
+        }
+    )
+
+
+def train(
+    config: TrainConfig,
+    policy: Policy,
+    examples: list[Example],
+    evaluation: Evaluate | None,
+    rewards: RewardClient,
+) -> Outcome:
+    return Trainer(config, policy, examples, rewards, evaluate=evaluation).run()
+
+
+def test_answers_do_not_depend_on_the_batch_they_are_in(
+    policy: Policy, examples: list[Example]
+) -> None:
+    alone = [answer(policy, [example], GREEDY)[0].text for example in examples]
+    together = [a.text for a in answer(policy, examples, GREEDY, batch=4)]
+    assert together == alone
+    assert len(set(together)) > 1
+
+
+def test_evaluating_means_over_all_answers(
+    service: Service, policy: Policy, examples: list[Example]
+) -> None:
+    texts = [a.text for a in answer(policy, examples, GREEDY)]
+    with RewardClient(settings(Path(), service.url).reward) as rewards:
+        found = evaluate(policy, rewards, examples, GREEDY)
+    expected = sum(service.reward(text) or 0.0 for text in texts) / len(texts)
+    assert found["reward"] == pytest.approx(expected)
+    assert found["accuracy/combined"] == 1.0
+    assert "refusal_on_unsafe" not in found
+
+
+def test_evaluating_does_not_change_how_training_goes_on(
+    tmp_path: Path, service: Service, policy: Policy, examples: list[Example]
+) -> None:
+    twin = copy.deepcopy(policy)
+
+    def evaluation(step: int) -> Mapping[str, float]:
+        return evaluate(twin, rewards, examples, Sampling(max_tokens=6))
+
+    with RewardClient(settings(tmp_path, service.url).reward) as rewards:
+        train(settings(tmp_path / "without", service.url), policy, examples, None, rewards)
+        train(settings(tmp_path / "with", service.url), twin, examples, evaluation, rewards)
+    losses = [
+        [line["loss"] for line in read_metrics(tmp_path / name) if "loss" in line]
+        for name in ("without", "with")
+    ]
+    assert losses[0] == losses[1]
+    for one, other in zip(policy.model.parameters(), twin.model.parameters(), strict=True):
+        assert torch.equal(one, other)
+
+
+@pytest.mark.parametrize("lost", [0, 2, 4])
+def test_an_evaluation_that_finds_no_service_is_done_on_resume(
+    tmp_path: Path, service: Service, policy: Policy, examples: list[Example], lost: int
+) -> None:
+    def evaluation(step: int) -> Mapping[str, float]:
+        if step == lost and not away:
+            away.append(step)
+            service.faults = [(503, {"Retry-After": "60"})]
+        return evaluate(policy, rewards, examples, GREEDY)
+
+    away: list[int] = []
+    with RewardClient(settings(tmp_path, service.url).reward) as rewards:
+        config = settings(tmp_path, service.url)
+        stopped = train(config, policy, examples, evaluation, rewards)
+        assert (stopped.finished, stopped.steps) == (False, lost)
+        assert "did not answer" in stopped.reason
+        config.run.resume = True
+        assert train(config, policy, examples, evaluation, rewards).finished
+    lines = read_metrics(tmp_path)
+    assert [line["step"] for line in lines if "eval/reward" in line] == [0, 2, 4]
+    assert [line["step"] for line in lines if "loss" in line] == [1, 2, 3, 4]
