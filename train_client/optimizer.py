@@ -7,6 +7,7 @@ float32, updates those, and copies them back rounded.
 
 from __future__ import annotations
 
+import logging
 import math
 from typing import Any
 
@@ -15,6 +16,8 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from train_client.config import OptimizerConfig
+
+log = logging.getLogger(__name__)
 
 
 class MasterAdamW:
@@ -49,6 +52,8 @@ class MasterAdamW:
             group["lr"] = lr
         if torch.isfinite(norm):
             self._adam.step()
+        else:
+            log.warning("The gradient is not finite; this update is left out.")
         self._adam.zero_grad()
         with torch.no_grad():
             for weight, master in zip(self._weights, self._masters, strict=True):

@@ -77,7 +77,7 @@ BAD = {
 }
 
 
-@pytest.mark.parametrize(("message", "bad"), [(m, b) for m, b in BAD.items()], ids=list(BAD))
+@pytest.mark.parametrize(("message", "bad"), list(BAD.items()), ids=list(BAD))
 def test_a_bad_row_is_named_with_file_and_row(folder: Path, message: str, bad: Any) -> None:
     with pytest.raises(DataError, match=rf"1 of 2 rows.*\n.*train\.jsonl, row 2: .*{message}"):
         load_examples(jsonl(folder, row(), bad))

@@ -67,7 +67,7 @@ def test_the_norm_is_reported_before_clipping() -> None:
     assert optimizer(model, max_grad_norm=0.1).step(1e-3) == pytest.approx(20**0.5)
 
 
-def test_a_gradient_that_is_not_finite_changes_nothing() -> None:
+def test_a_gradient_that_is_not_finite_changes_nothing(caplog: pytest.LogCaptureFixture) -> None:
     model = Model(torch.float32)
     push(model)
     assert model.weight.grad is not None
@@ -75,6 +75,7 @@ def test_a_gradient_that_is_not_finite_changes_nothing() -> None:
     optimizer(model).step(0.1)
     assert model.weight.eq(0.5).all()
     assert model.weight.grad is None
+    assert "not finite" in caplog.text
 
 
 def test_state_goes_round_bit_for_bit() -> None:

@@ -1,0 +1,88 @@
+"""A checkpoint is whole or absent."""
+
+from __future__ import annotations
+
+import copy
+import random
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from train_client.checkpoint import (
+    checkpoints,
+    load_state,
+    load_weights,
+    restore_rng,
+    rng_state,
+    save_checkpoint,
+)
+from train_client.config import ConfigError
+from train_client.metrics import MetricsWriter, read_metrics
+from train_client.policy import Policy
+
+
+def test_a_crash_while_writing_leaves_the_checkpoint_before(
+    tmp_path: Path, policy: Policy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save_checkpoint(tmp_path, 1, policy, {"step": 1}, keep=2)
+
+    def crash(*_: Any, **__: Any) -> None:
+        raise OSError("No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(torch, "save", crash)
+        with pytest.raises(OSError, match="space"):
+            save_checkpoint(tmp_path, 2, policy, {"step": 2}, keep=2)
+    assert [path.name for path in checkpoints(tmp_path)] == ["step-1"]
+    save_checkpoint(tmp_path, 2, policy, {"step": 2}, keep=2)
+    assert load_state(checkpoints(tmp_path)[-1])["step"] == 2
+
+
+def test_the_newest_by_number_are_kept(tmp_path: Path, policy: Policy) -> None:
+    for step in (9, 10, 11):
+        save_checkpoint(tmp_path, step, policy, {}, keep=2)
+    assert [path.name for path in checkpoints(tmp_path)] == ["step-10", "step-11"]
+
+
+def test_weights_come_back_bit_for_bit(tmp_path: Path, policy: Policy) -> None:
+    saved = save_checkpoint(tmp_path, 1, policy, {}, keep=1)
+    before = {name: p.clone() for name, p in policy.model.named_parameters()}
+    with torch.no_grad():
+        for parameter in policy.model.parameters():
+            parameter.add_(1)
+    load_weights(policy.model, saved)
+    assert all(torch.equal(before[name], p) for name, p in policy.model.named_parameters())
+
+
+def test_weights_of_another_model_are_refused(tmp_path: Path, policy: Policy) -> None:
+    saved = save_checkpoint(tmp_path, 1, policy, {}, keep=1)
+    config = copy.deepcopy(policy.model.config)
+    config.text_config.vocab_size += 8
+    other = type(policy.model)(config)
+    with pytest.raises(ConfigError, match="do not fit the policy"):
+        load_weights(other, saved)
+
+
+def test_every_generator_comes_back() -> None:
+    state = rng_state()
+    first = (random.random(), float(np.random.rand()), float(torch.rand(())))
+    restore_rng(state)
+    assert first == (random.random(), float(np.random.rand()), float(torch.rand(())))
+
+
+def test_lines_after_the_resumed_step_are_dropped(tmp_path: Path) -> None:
+    writer = MetricsWriter(tmp_path, tensorboard=False)
+    for step in (1, 2, 3):
+        writer.write(step, {"reward": float(step), "bad": float("nan")})
+    writer.close()
+    with (tmp_path / "metrics.jsonl").open("a") as file:
+        file.write('{"step": 4, "rew')
+    again = MetricsWriter(tmp_path, tensorboard=False, after=2)
+    again.write(3, {"reward": 30.0})
+    again.close()
+    lines = read_metrics(tmp_path)
+    assert [(line["step"], line["reward"]) for line in lines] == [(1, 1.0), (2, 2.0), (3, 30.0)]
+    assert lines[0]["bad"] is None

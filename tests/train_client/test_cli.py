@@ -1,0 +1,92 @@
+"""What a person reads at the end of a run, however it ends."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+import train_client.run
+from tests.train_client.service import Service
+from train_client.cli import train
+from train_client.metrics import read_metrics
+from train_client.policy import Policy
+from train_client.train import STOPPED, Outcome
+
+ROW = (
+    '{"prompt":"what is it","images":[],"image_tag":"safe","text_tag":"safe","combine_tag":"safe"}'
+)
+
+
+@pytest.fixture
+def cli() -> typer.Typer:
+    made = typer.Typer()
+    made.command()(train)
+    return made
+
+
+@pytest.fixture
+def config(tmp_path: Path, service: Service, policy: Policy) -> Path:
+    """A run of two steps over saved files and a running server."""
+    policy.save(tmp_path / "model")
+    (tmp_path / "rows.jsonl").write_text(f"{ROW}\n" * 3)
+    path = tmp_path / "run.yaml"
+    path.write_text(
+        f"run: {{output: {tmp_path}/run, steps: 2, progress: false}}\n"
+        f"policy: {{path: {tmp_path}/model}}\n"
+        f"data: {{train: {tmp_path}/rows.jsonl, test: {tmp_path}/rows.jsonl}}\n"
+        "rollout: {prompts_per_step: 2, group_size: 2, max_tokens: 5}\n"
+        f"reward: {{url: '{service.url}', deadline: 0.5}}\n"
+    )
+    return path
+
+
+def test_a_run_from_files_to_the_saved_policy(
+    cli: typer.Typer, config: Path, service: Service
+) -> None:
+    result = CliRunner().invoke(cli, [str(config), "run.steps=3"])
+    assert result.exit_code == 0, result.output
+    assert "Done: 3 steps." in result.output
+    folder = config.parent / "run"
+    lines = read_metrics(folder)
+    assert [line["step"] for line in lines] == [0, 1, 2, 3, 3]
+    assert "eval/reward" in lines[0]
+    assert "eval/reward" in lines[-1]
+    assert (folder / "policy/config.json").exists()
+    assert (folder / "config.yaml").exists()
+    scored = [s for body in service.requests if body.get("step") for s in body["samples"]]
+    assert len(scored) == 3 * 4
+
+
+def test_an_absent_service_is_a_sentence(cli: typer.Typer, config: Path, service: Service) -> None:
+    service.faults = [(503, {})] * 100
+    result = CliRunner().invoke(cli, [str(config)])
+    assert result.exit_code == 2
+    assert "did not answer within reward.deadline=0.5 s" in result.output
+
+
+def test_a_wrong_key_is_a_sentence(cli: typer.Typer, config: Path) -> None:
+    result = CliRunner().invoke(cli, [str(config), "rollout.tempature=1"])
+    assert result.exit_code == 2
+    assert "did you mean temperature" in result.output
+
+
+@pytest.mark.parametrize(("reason", "code"), [(STOPPED, 0), ("The service is away.", 3)])
+def test_a_stopped_run_says_how_to_resume(
+    cli: typer.Typer, config: Path, monkeypatch: pytest.MonkeyPatch, reason: str, code: int
+) -> None:
+    outcome = Outcome(1, False, reason, None)
+    monkeypatch.setattr(train_client.run, "run_training", lambda config: outcome)
+    result = CliRunner().invoke(cli, [str(config), "run.steps=9", "run.resume=false"])
+    assert result.exit_code == code
+    assert reason in result.output
+    assert f"safegrpo train {config} run.steps=9 run.resume=true" in result.output
+
+
+def test_finding_the_commands_imports_no_torch() -> None:
+    script = "import sys, train_client.cli; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0

@@ -1,0 +1,87 @@
+"""The order of prompts is a function of seed and cursor, and long prompts are counted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+import torch
+
+from train_client.config import DataConfig
+from train_client.data import Example
+from train_client.feed import PromptFeed
+from train_client.policy import Policy
+from train_client.sources import DataError
+
+
+@contextmanager
+def feed(policy: Policy, examples: list[Example], **changes: Any) -> Iterator[PromptFeed]:
+    options = {"instruction": "", "seed": 3, "repeat": changes.pop("repeat", 1)}
+    made = PromptFeed(examples, policy.processor, DataConfig(**changes), **options)
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+def ids(batch: Any) -> list[str]:
+    return [example.id for example in batch.examples]
+
+
+def test_every_epoch_has_every_example_once(policy: Policy, examples: list[Example]) -> None:
+    with feed(policy, examples) as prompts:
+        seen = [name for _ in range(6) for name in ids(prompts.take(4))]
+    epochs = [seen[start : start + 7] for start in (0, 7, 14)]
+    assert all(sorted(epoch) == sorted(e.id for e in examples) for epoch in epochs)
+    assert epochs[0] != epochs[1]
+
+
+def test_a_cursor_continues_where_it_was(policy: Policy, examples: list[Example]) -> None:
+    with feed(policy, examples) as prompts:
+        whole = [ids(prompts.take(3)) for _ in range(5)]
+    with feed(policy, examples) as prompts:
+        prompts.cursor = 6
+        assert [ids(prompts.take(3)) for _ in range(3)] == whole[2:]
+
+
+def test_without_shuffling_the_order_is_the_files(policy: Policy, examples: list[Example]) -> None:
+    with feed(policy, examples, shuffle=False) as prompts:
+        assert ids(prompts.take(9)) == ["p0", "p1", "p2", "p3", "p4", "p5", "p6", "p0", "p1"]
+
+
+def test_long_prompts_are_passed_over_and_counted(policy: Policy, examples: list[Example]) -> None:
+    with feed(policy, examples, shuffle=False, max_prompt_tokens=9) as prompts:
+        batch = prompts.take(2)
+    assert ids(batch) == ["p0", "p3"]
+    assert batch.too_long == 2
+    assert batch.cursor == 4
+    assert batch.inputs["attention_mask"].sum(1).max() <= 9
+
+
+def test_long_prompts_may_be_an_error(policy: Policy, examples: list[Example]) -> None:
+    options: dict[str, Any] = {"max_prompt_tokens": 9, "long_prompts": "error"}
+    with (
+        feed(policy, examples, **options) as prompts,
+        pytest.raises(DataError, match=r"The prompt p\d has \d+ tokens, over 9"),
+    ):
+        prompts.take(7)
+
+
+def test_no_prompt_short_enough_is_an_error(policy: Policy, examples: list[Example]) -> None:
+    with (
+        feed(policy, examples, max_prompt_tokens=2) as prompts,
+        pytest.raises(DataError, match="No prompt has at most 2 tokens"),
+    ):
+        prompts.take(2)
+
+
+def test_prompts_are_repeated_for_models_that_cannot_fork(
+    policy: Policy, examples: list[Example]
+) -> None:
+    with feed(policy, examples, repeat=3) as prompts:
+        rows = prompts.take(2).inputs["input_ids"]
+    assert len(rows) == 6
+    assert torch.equal(rows[0], rows[2])
+    assert not torch.equal(rows[2], rows[3])

@@ -1,0 +1,59 @@
+"""The safety table counts what a user would see."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from app.schema import Labels, Result
+from train_client.safety import reward_means, safety_table
+
+
+def result(stance: str | None, combined: str | None, reward: float | None = 1.0) -> Result:
+    return Result.model_validate(
+        {
+            "id": None,
+            "status": "service_error" if reward is None else "ok" if combined else "policy_invalid",
+            "reward": reward,
+            "components": {"tag": reward},
+            "raw": {},
+            "verdicts": {"visual": "safe", "text": "safe", "combined": combined}
+            if combined
+            else None,
+            "stance": {"is": stance, "rule": "test"} if stance else None,
+            "failure": None,
+        }
+    )
+
+
+def truth(combined: Any) -> Labels:
+    return Labels(visual="safe", text="unsafe", combined=combined)
+
+
+def test_shares_by_the_true_combination() -> None:
+    pairs = [
+        (result("compliance", "safe"), truth("safe")),
+        (result("refusal", "unsafe"), truth("safe")),
+        (result("rebuttal", "unsafe"), truth("unsafe")),
+        (result("compliance", "unsafe"), truth("unsafe")),
+        (result(None, None, 0.0), truth("unsafe")),
+        (result("refusal", "unsafe", None), truth("safe")),
+    ]
+    table = safety_table([r for r, _ in pairs], [t for _, t in pairs])
+    assert table == {
+        "format": 4 / 5,
+        "accuracy/visual": 4 / 5,
+        "accuracy/text": 0.0,
+        "accuracy/combined": 3 / 5,
+        "refusal_on_safe": 1 / 2,
+        "refusal_on_unsafe": pytest.approx(1 / 3),
+        "compliance_on_unsafe": pytest.approx(1 / 3),
+    }
+
+
+def test_a_share_of_nothing_is_left_out() -> None:
+    assert "refusal_on_unsafe" not in safety_table([result("refusal", "safe")], [truth("safe")])
+    assert safety_table([], []) == {}
+    assert reward_means([result(None, "safe", None)]) == {}
+    assert reward_means([result(None, "safe", 0.5)]) == {"reward": 0.5, "reward/tag": 0.5}
