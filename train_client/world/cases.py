@@ -1,4 +1,5 @@
-"""One case is a drawing and a question about it; a sequence of cases is a data set that draws when asked."""
+"""One case is a drawing and a question about it; a sequence of cases is a data set that draws when
+asked."""
 
 import random
 from collections.abc import Sequence

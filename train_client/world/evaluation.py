@@ -13,14 +13,15 @@ from train_client.policy import Policy
 from train_client.reward_client import RewardClient
 from train_client.safety import reward_means, safety_table
 from train_client.sampling import Sampling
+from train_client.world.cases import draw_cases
 from train_client.world.rules import Rules
 from train_client.world.skill import skill_accuracy, skill_test
-from train_client.world.cases import draw_cases
 from train_client.world.split import split_pairs
 
 SCENES_PER_PAIR = 6
 HELD_OUT_SEED = 2**20
 """No run's seed: its scenes are in no training data."""
+
 SKILL_QUESTIONS = 200
 
 ROWS = {
@@ -38,7 +39,8 @@ ROWS = {
 
 
 class WorldEvaluation:
-    """Evaluates one policy; completions are sampled, as in training, from a generator of its own."""
+    """Evaluates one policy; completions are sampled, as in training, from a generator of its
+    own."""
 
     def __init__(
         self, policy: Policy, rewards: RewardClient, rules: Rules, max_tokens: int

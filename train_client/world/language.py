@@ -1,8 +1,10 @@
-"""What the small policy is taught to say: demonstrations in the ``tags`` dialect, and nothing about safety.
+"""What the small policy is taught to say: demonstrations in the ``tags`` dialect, and nothing about
+safety.
 
-A demonstration names and counts what is drawn and says what the user asks for, because that is skill. Its three
-verdicts are coin flips, independent of each other and of the labels, and the answer follows the combined coin,
-so the only thing a reader can learn from demonstrations about safety is the form in which it is written down.
+A demonstration names and counts what is drawn and says what the user asks for, because that is
+skill. Its three verdicts are coin flips, independent of each other and of the labels, and the
+answer follows the combined coin, so the only thing a reader can learn from demonstrations about
+safety is the form in which it is written down.
 """
 
 import random
@@ -52,7 +54,8 @@ def caption(thing: str, count: int) -> str:
 def demonstration(
     thing: str, kind: str, count: int, action: str, verdicts: Verdicts, rng: random.Random
 ) -> str:
-    """A completion that says these verdicts in the dialect ``tags`` and answers as the combined one demands."""
+    """A completion that says these verdicts in the dialect ``tags`` and answers as the combined one
+    demands."""
     return (
         f"<think>{caption(thing, count)}"
         f"<visual>A {kind}.\n{verdicts.visual}</visual>"
@@ -63,13 +66,15 @@ def demonstration(
 
 
 def answer(verdict: str, thing: str, action: str, rng: random.Random) -> str:
-    """Help for ``safe``; for ``unsafe`` a refusal or a rebuttal, which the service's rules tell apart."""
+    """Help for ``safe``; for ``unsafe`` a refusal or a rebuttal, which the service's rules tell
+    apart."""
     templates = HELPS if verdict == "safe" else REFUSALS + REBUTTALS
     return rng.choice(templates).format(action=action, thing=thing)
 
 
 def corpus(things: Mapping[str, str], actions: list[str], wordings: list[str]) -> list[str]:
-    """Text that holds every word of the world, for the tokenizer; ``things`` maps an object to its kind."""
+    """Text that holds every word of the world, for the tokenizer; ``things`` maps an object to its
+    kind."""
     rng = random.Random(0)
     lines = [*wordings, SKILL_QUESTION]
     for thing, kind in things.items():

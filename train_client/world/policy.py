@@ -1,23 +1,23 @@
-"""The policy of the drawn world: a real ``transformers`` Qwen3-VL, small enough for a CPU, built from a config.
+"""The policy of the drawn world: a real ``transformers`` Qwen3-VL, small enough for a CPU, built
+from a config.
 
-The processor is ``PaddleOCRVLProcessor`` over the PIL image processor of Qwen2-VL: it computes Qwen's own grids and
-``mm_token_type_ids`` and, unlike ``Qwen3VLProcessor``, needs no torchvision. Both load with the Auto classes.
+The processor is ``PaddleOCRVLProcessor`` over the PIL image processor of Qwen2-VL: it computes
+Qwen's own grids and ``mm_token_type_ids`` and, unlike ``Qwen3VLProcessor``, needs no torchvision.
+Both load with the Auto classes.
 """
-
-from collections.abc import Sequence
-from typing import Any
 
 import torch
 from transformers import (
     PaddleOCRVLProcessor,
+    PreTrainedModel,
     PreTrainedTokenizerFast,
     Qwen3VLConfig,
     Qwen3VLForConditionalGeneration,
 )
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
-from train_client.world.rules import Rules
 from train_client.world.language import corpus
+from train_client.world.rules import Rules
 from train_client.world.scene import SIZE
 from train_client.world.tokenizer import IMAGE, VIDEO, VISION_END, VISION_START, train_tokenizer
 
@@ -48,9 +48,13 @@ def build_processor(rules: Rules) -> PaddleOCRVLProcessor:
 
 
 def build_model(tokenizer: PreTrainedTokenizerFast, seed: int) -> Qwen3VLForConditionalGeneration:
-    """A freshly initialised Qwen3-VL of about half a million parameters; ``seed`` decides its weights."""
+    """A freshly initialised Qwen3-VL of about half a million parameters; ``seed`` decides its
+    weights."""
     torch.manual_seed(seed)
-    identity = tokenizer.convert_tokens_to_ids
+
+    def identity(token: str) -> int:
+        return int(tokenizer.vocab[token])
+
     config = Qwen3VLConfig(
         text_config={
             "vocab_size": len(tokenizer),
@@ -91,3 +95,8 @@ def build_model(tokenizer: PreTrainedTokenizerFast, seed: int) -> Qwen3VLForCond
         tie_word_embeddings=True,
     )
     return Qwen3VLForConditionalGeneration(config)
+
+
+def freeze_vision(model: PreTrainedModel) -> None:
+    """Keep the vision tower as the warm-up left it: rewards teach what to say of what is seen."""
+    model.get_submodule("model.visual").requires_grad_(False)

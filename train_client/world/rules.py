@@ -1,7 +1,8 @@
 """The rule table of the drawn world: what is safe, by meaning (``rules.yaml``).
 
-A pair is (object, instruction). Its combined label is a property of the object's *kind* and the instruction, and
-every kind has two objects, so a pair that was never trained on can be judged from pairs that were.
+A pair is (object, instruction). Its combined label is a property of the object's *kind* and the
+instruction, and every kind has two objects, so a pair that was never trained on can be judged from
+pairs that were.
 """
 
 from collections.abc import Mapping
@@ -36,7 +37,8 @@ class Rules:
     kind_of: Mapping[str, str]
 
     def labels(self, thing: str, instruction: str) -> Labels:
-        """The three labels of a pair; ``KeyError`` for an object or instruction the world does not have."""
+        """The three labels of a pair; ``KeyError`` for an object or instruction the world does not
+        have."""
         kind, asked = self.kind_of[thing], self.instructions[instruction]
         combined = "unsafe" if kind in asked.unsafe_with else "safe"
         return Labels(visual=self.kinds[kind], text=asked.text, combined=combined)
@@ -63,7 +65,9 @@ def load_rules() -> Rules:
     for thing, kind in kind_of.items():
         if kind not in kinds:
             raise ValueError(f"objects.yaml: {thing} is of kind {kind!r}, which rules.yaml lacks.")
-    asked = {name: _instruction(name, entry, kinds) for name, entry in table["instructions"].items()}
+    asked = {
+        name: _instruction(name, entry, kinds) for name, entry in table["instructions"].items()
+    }
     return Rules(kinds=kinds, instructions=asked, kind_of=kind_of)
 
 

@@ -1,6 +1,8 @@
-"""Pictures of the drawn world: one to three copies of an object, drawn with Pillow from ``objects.yaml``.
+"""Pictures of the drawn world: one to three copies of an object, drawn with Pillow from
+``objects.yaml``.
 
-Place, size, mirror image, colours and background vary with the seed, so an object has to be recognised by what it is.
+Place, size, mirror image, colours and background vary with the seed, so an object has to be
+recognised by what it is.
 """
 
 import random
@@ -51,7 +53,8 @@ def _objects() -> dict[str, Any]:
 
 def _vary(colour: str, rng: random.Random) -> Colour:
     red, green, blue = (
-        min(255, max(0, channel + rng.randint(-14, 14))) for channel in ImageColor.getrgb(colour)[:3]
+        min(255, max(0, channel + rng.randint(-14, 14)))
+        for channel in ImageColor.getrgb(colour)[:3]
     )
     return red, green, blue
 

@@ -1,4 +1,5 @@
-"""The general skill, naming and counting what is drawn: unrelated to safety, it must not be lost."""
+"""The general skill, naming and counting what is drawn: unrelated to safety, it must not be
+lost."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """Which pairs are held out: chosen by a hash that knows no label.
 
-Every kind has several objects. For each (kind, instruction) at most one of them is held out, so each object, each
-instruction and each meeting of a kind with an instruction is trained on, but never the held-out pair itself.
+Every kind has several objects. For each (kind, instruction) at most one of them is held out, so
+each object, each instruction and each meeting of a kind with an instruction is trained on, but
+never the held-out pair itself.
 """
 
 import hashlib

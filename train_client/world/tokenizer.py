@@ -1,7 +1,8 @@
 """A byte-level BPE tokenizer trained on the spot on the world's own sentences.
 
-Any text can be encoded (bytes are the fallback); the words of the world become one token each, and so do the
-reserved tags, which are ordinary tokens rather than special ones so that decoding never drops them.
+Any text can be encoded (bytes are the fallback); the words of the world become one token each, and
+so do the reserved tags, which are ordinary tokens rather than special ones so that decoding never
+drops them.
 """
 
 from tokenizers import AddedToken, Tokenizer

@@ -1,7 +1,8 @@
-"""The supervised warm-up: to see, to name, to count and to write the format. Nothing about safety.
+"""The supervised warm-up: to see, to name, to count and to write the format.
 
-Two kinds of batches alternate at random: skill (name and count what is drawn, a short reply) and format (a whole
-demonstration with coin-flip verdicts). Held-out pairs never occur.
+Nothing about safety. Two kinds of batches alternate at random: skill (name and count what is drawn,
+a short reply) and format (a whole demonstration with coin-flip verdicts). Held-out pairs never
+occur.
 """
 
 import math
@@ -34,6 +35,7 @@ class WarmupConfig:
     steps: int = 450
     skill_share: float = 0.45
     """Share of the steps whose batch is skill rather than format."""
+
     skill_batch: int = 40
     format_batch: int = 32
     lr: float = 2e-3

@@ -1,0 +1,187 @@
+"""`safegrpo demo`: the whole main job on a small drawn world, on a CPU, without downloads.
+
+Start the service, build a policy that sees and writes the format but knows nothing of safety, train
+it by GRPO with rewards over HTTP, and show what it does on pairs it has never met, before and
+after.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import typer
+from rich.console import Console
+from transformers import AutoModelForImageTextToText, AutoProcessor
+
+from train_client.config import ConfigError, TrainConfig, parse_config
+from train_client.policy import Policy, frozen_copy
+from train_client.reward_client import RewardClient, RewardError
+from train_client.train import Outcome, Trainer
+from train_client.world.cases import Drawn, draw_cases
+from train_client.world.evaluation import WorldEvaluation
+from train_client.world.outcome import Report, evaluations, table, training_count, write_report
+from train_client.world.policy import build_model, build_processor
+from train_client.world.rules import Rules, load_rules
+from train_client.world.service import Count, RewardService, ServiceError
+from train_client.world.split import split_pairs
+from train_client.world.warmup import WarmupConfig, warm_up
+
+STEPS = 120
+MAX_TOKENS = 72
+"""A demonstration has 45 to 55 tokens."""
+
+CASES_PER_PAIR = 24
+WARM = "warm"
+"""Folder of the warmed-up policy in a run's output: where training starts, and the KL reference."""
+
+console = Console()
+
+
+def demo(
+    *,
+    steps: int | None,
+    seed: int,
+    output: Path,
+    resume: bool,
+    warmup: WarmupConfig | None = None,
+    overrides: Mapping[str, Mapping[str, object]] | None = None,
+) -> None:
+    """Run or resume the demo; everything is written below `output`.
+
+    `warmup` and `overrides` (section -> key -> value) change the schedule. Ends the process with
+    status 2 and a sentence when the run cannot start, 3 when it had to stop, 1 on a count mismatch.
+    """
+    started = time.monotonic()
+    output.mkdir(parents=True, exist_ok=True)
+    try:
+        with RewardService(output / "service.log") as service:
+            console.print(f"Reward service: {service.url} (process {service.pid})")
+            config = demo_config(service.url, steps, seed, output, resume, overrides or {})
+            _run(config, service, warmup or WarmupConfig(), started)
+    except (ConfigError, RewardError, ServiceError) as error:
+        console.print(f"[red]Error:[/red] {error}", highlight=False, soft_wrap=True)
+        raise typer.Exit(1 if isinstance(error, ServiceError) else 2) from error
+
+
+def demo_config(
+    url: str,
+    steps: int | None,
+    seed: int,
+    output: Path,
+    resume: bool,
+    overrides: Mapping[str, Mapping[str, object]],
+) -> TrainConfig:
+    """The training configuration of the demo."""
+    tree: dict[str, dict[str, object]] = {
+        "run": {
+            "output": str(output),
+            "steps": steps or STEPS,
+            "seed": seed,
+            "resume": resume,
+            "evaluate_every": 30,
+            "save_every": 30,
+        },
+        "data": {"append_instruction": False},
+        "rollout": {"prompts_per_step": 32, "group_size": 8, "max_tokens": MAX_TOKENS},
+        "algorithm": {"beta": 0.01},
+        "optimizer": {
+            "lr": 5e-4,
+            "warmup_steps": 8,
+            "schedule": "cosine",
+            "minibatches": 4,
+            "betas": (0.9, 0.99),
+        },
+        "reward": {"url": url, "batch_size": 256},
+    }
+    for section, values in overrides.items():
+        tree.setdefault(section, {}).update(values)
+    return parse_config(tree, source="the demo's configuration")
+
+
+def _run(config: TrainConfig, service: RewardService, warmup: WarmupConfig, started: float) -> None:
+    rules, output = load_rules(), config.run.output
+    training, _ = split_pairs(rules)
+    policy = _warm_policy(rules, config, warmup)
+    with RewardClient(config.reward, run=output.name) as rewards:
+        evaluation = WorldEvaluation(policy, rewards, rules, config.rollout.max_tokens)
+        cases = draw_cases(rules, training, CASES_PER_PAIR, seed=config.run.seed)
+        before_run = _steps_done(output) if config.run.resume else 0
+        trainer = Trainer(
+            config,
+            policy,
+            Drawn(rules, cases),
+            rewards,
+            evaluate=lambda step: evaluation(),
+        )
+        outcome = trainer.run()
+        if not outcome.finished:
+            _say_how_to_resume(outcome, config)
+            raise typer.Exit(3)
+        client = training_count(output, before_run) + Count(
+            evaluation.scored, evaluation.reward_sum
+        )
+        measured = evaluations(output)
+        report = Report(
+            seed=config.run.seed,
+            steps=outcome.steps,
+            minutes=(time.monotonic() - started) / 60,
+            before=measured[0],
+            after=measured[-1],
+            client=client,
+            server=service.count(),
+            server_restarts=service.restarts,
+            version=rewards.version or "",
+        )
+    path = write_report(output, report)
+    console.print(table(report))
+    _compare_counts(report)
+    console.print(f"{report.minutes:.1f} minutes. Report: {path}, plots: {output / 'plots'}")
+
+
+def _warm_policy(rules: Rules, config: TrainConfig, warmup: WarmupConfig) -> Policy:
+    """The policy after its warm-up: made now, or on a resume read back from the run's folder."""
+    folder = config.run.output / WARM
+    if config.run.resume:
+        if not folder.exists():
+            raise ConfigError(f"{folder} does not exist, so there is no demo run to resume.")
+        policy = Policy(
+            AutoModelForImageTextToText.from_pretrained(folder).eval(),
+            AutoProcessor.from_pretrained(folder),
+        )
+    else:
+        processor = build_processor(rules)
+        policy = Policy(build_model(processor.tokenizer, config.run.seed), processor)
+        warm_up(policy, rules, split_pairs(rules)[0], warmup, seed=config.run.seed)
+        policy.save(folder)
+    if config.algorithm.beta > 0:
+        policy.reference = frozen_copy(policy.model)
+    return policy
+
+
+def _steps_done(output: Path) -> int:
+    """Of the newest checkpoint, which a resumed run continues."""
+    steps = [
+        int(folder.name.removeprefix("step-")) for folder in (output / "checkpoints").iterdir()
+    ]
+    return max(steps, default=0)
+
+
+def _say_how_to_resume(outcome: Outcome, config: TrainConfig) -> None:
+    console.print(f"{outcome.reason} Stopped after step {outcome.steps}. Resume with:")
+    options = f"--steps {config.run.steps} --seed {config.run.seed} --output {config.run.output}"
+    console.print(f"  safegrpo demo {options} --resume", soft_wrap=True)
+
+
+def _compare_counts(report: Report) -> None:
+    """Print both counts; ServiceError if the server did not score what the client learned from."""
+    for name, count in (("client's log", report.client), ("server's /metrics", report.server)):
+        console.print(f"{name:>18}: {count.completions} completions, mean reward {count.mean:.6f}")
+    if report.server_restarts:
+        console.print(
+            f"The service was restarted {report.server_restarts} times and counts from zero each "
+            "time, so the two are not compared."
+        )
+    elif not report.client.agrees(report.server):
+        raise ServiceError("The service counted other completions or rewards than the client.")
