@@ -5,20 +5,28 @@ iota, a Cyrillic es and a curly quote must not change its stance by it. Every st
 text, and text in plain ASCII takes a short cut.
 """
 
+import string
 import unicodedata
 from typing import Final
 
+import re2
 import regex
 
 TIMEOUT: Final = 1.0
 """Seconds for one step of folding where the caller names none; the steps are linear."""
-_DROPPED: Final = regex.compile(
-    # Format characters (zero width, bidirectional, soft hyphen, tags), lone surrogates,
-    # variation selectors,
+_INVISIBLE: Final = (
+    # Format characters (zero width, bidirectional, soft hyphen, tags), variation selectors,
     # invisible letters, Arabic and Hebrew vowel marks and the tatweel, the Hindi nukta.
-    r"[\p{Cf}\p{Cs}\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0\ufe00-\ufe0f\U000e0100-\U000e01ef"
+    r"[\p{Cf}\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0\ufe00-\ufe0f\U000e0100-\U000e01ef"
     r"\u0591-\u05bd\u0610-\u061a\u0640\u064b-\u065f\u0670\u06d6-\u06ed\u093c]+"
 )
+
+
+def _spelt(pattern: str) -> str:
+    """The pattern with its escapes of single characters written out, as RE2 wants them."""
+    return str(regex.sub(r"\\[uU]([0-9a-f]{8}|[0-9a-f]{4})", lambda m: chr(int(m[1], 16)), pattern))
+
+
 _SAME: Final = str.maketrans(
     {
         **dict.fromkeys("‘’‚‛ʼ′´`＇ʹ", "'"),
@@ -40,13 +48,22 @@ _LATIN_LOOK: Final = str.maketrans(
     "аеорсухіјѕԁһӏԛԝвнкмтьгпиλαοενικρτυχωγηαϲϳօսոհցѵɑɡıʟɪɴʀ",
     "aeopcyxijsdhlqwbhkmtbrnuaaoevikptuxwynacjouuhgvagilinr",
 )
+_OTHER: Final = r"[\p{Cyrillic}\p{Greek}\p{Armenian}]"
+_MIX: Final = rf"\p{{Latin}}'?{_OTHER}|{_OTHER}'?\p{{Latin}}"
 _WORD: Final = regex.compile(r"[\p{L}']+")
-_MIXED: Final = regex.compile(
-    r"\p{Latin}'?[\p{Cyrillic}\p{Greek}\p{Armenian}]|[\p{Cyrillic}\p{Greek}\p{Armenian}]'?\p{Latin}"
-)
+_FOREIGN_WORD: Final = regex.compile(f"{_OTHER}+")
+_MIXED: Final = regex.compile(_MIX)
+_DROPPED: Final = regex.compile(_INVISIBLE)
 _STACKED_MARKS: Final = regex.compile(r"(\p{M}{8})\p{M}+")
-_FOREIGN_WORD: Final = regex.compile(r"[\p{Cyrillic}\p{Greek}\p{Armenian}]+")
-_OTHER_SCRIPT: Final = regex.compile(r"[\p{Cyrillic}\p{Greek}\p{Armenian}]")
+# Whether a step has anything to do: RE2 says so in a fraction of the time of the step.
+_HAS_DROPPED: Final = re2.compile(_spelt(_INVISIBLE))
+_HAS_SAME: Final = re2.compile(f"[{''.join(map(chr, _SAME))}]")
+_HAS_STACKED_MARKS: Final = re2.compile(r"\pM{9}")
+_HAS_OTHER: Final = re2.compile(_OTHER)
+_HAS_MIXED: Final = re2.compile(_MIX)
+_ASCII_LETTERS: Final = string.ascii_lowercase.encode()
+_OTHER_LEADS: Final = bytes(range(0xCD, 0xD7))
+"""First bytes, in UTF-8, of Greek, Cyrillic and Armenian letters."""
 _ENTIRELY_LATIN_LOOK: Final = frozenset("аеорсухіјѕԁһӏοεικρτυχωϲϳօսհցѵɑɡıʟɪɴʀν")
 _NOT_ASCII: Final = regex.compile(r"[^\x00-\x7f]+")
 _UNTIDY: Final = ("  ", " \n", "\n ", *"\t\r\f\v\x1c\x1d\x1e\x1f\x85\u1680\u2028\u2029")
@@ -82,14 +99,28 @@ def fold_pattern(pattern: str) -> str:
 
 
 def _normalise(text: str, timeout: float) -> str:
-    # Marks piled on one letter say nothing, and sorting them would take quadratic time.
-    text = _STACKED_MARKS.sub(r"\1", text, timeout=timeout)
-    if not unicodedata.is_normalized("NFKC", text):
-        text = unicodedata.normalize("NFKC", text)
-    text = _DROPPED.sub("", text, timeout=timeout).casefold().translate(_SAME)
-    if _OTHER_SCRIPT.search(text, timeout=timeout):
-        text = _as_latin(text, timeout)
-    return _tidy(unicodedata.normalize("NFKC", text))
+    try:
+        encoded = text.encode()
+    except UnicodeEncodeError:
+        # Halves of a surrogate pair are no characters.
+        text = text.encode(errors="ignore").decode()
+        encoded = text.encode()
+    if _HAS_STACKED_MARKS.search(encoded):
+        # Marks piled on one letter say nothing, and sorting them would take quadratic time.
+        text = _STACKED_MARKS.sub(r"\1", text, timeout=timeout)
+    if _HAS_DROPPED.search(encoded):
+        text = _DROPPED.sub("", text, timeout=timeout)
+    text = _composed(_composed(text).casefold())
+    encoded = text.encode()
+    if _HAS_SAME.search(encoded):
+        text = text.translate(_SAME)
+    if _HAS_OTHER.search(encoded):
+        text = _as_latin(text, encoded, timeout)
+    return _tidy(text)
+
+
+def _composed(text: str) -> str:
+    return text if unicodedata.is_normalized("NFKC", text) else unicodedata.normalize("NFKC", text)
 
 
 def _tidy(text: str) -> str:
@@ -98,16 +129,17 @@ def _tidy(text: str) -> str:
     return text
 
 
-def _as_latin(text: str, timeout: float) -> str:
+def _as_latin(text: str, encoded: bytes, timeout: float) -> str:
     """Words that mix scripts, and look-alike words among Latin ones, in Latin letters.
 
     A Russian or Greek text stays as it is: only a word with Latin letters in it is read as Latin,
     unless most of the text is Latin, when a word made of look-alikes alone ("сору") is Latin too.
     """
-    if _MIXED.search(text, timeout=timeout):
+    if _HAS_MIXED.search(encoded):
         text = _WORD.sub(lambda word: _unmixed(word.group(), timeout), text, timeout=timeout)
-    foreign = _OTHER_SCRIPT.findall(text, timeout=timeout)
-    if foreign and 2 * len(foreign) < sum(map(str.isalpha, text)):
+    latin = len(encoded) - len(encoded.translate(None, _ASCII_LETTERS))
+    other = len(encoded) - len(encoded.translate(None, _OTHER_LEADS))
+    if other < latin:
         text = _FOREIGN_WORD.sub(_look_alike_word, text, timeout=timeout)
     return text
 

@@ -16,7 +16,8 @@ SAMPLE: Final = 240
 
 _WORD: Final = regex.compile(r"[^\W\d_][\p{L}\p{M}']*")
 _BARE: Final = frozenset(
-    "sorry|i refuse|i decline|i won't|no comment|i'm sorry|im sorry|i am sorry|so sorry|apologies|my apologies|i apologize|unsafe|cannot"
+    "sorry|i refuse|i decline|i won't|no comment"
+    "|i'm sorry|im sorry|i am sorry|so sorry|apologies|my apologies|i apologize|unsafe|cannot"
     "|i can't|i cannot|unable|refuse|not allowed|not appropriate|restricted|safe|ok|okay|sure"
     "|here you go|hmm|um|uh|well|hello|hi|the answer|answer|n/a|none|null|undefined|todo|tbd"
     "|désolé|je suis désolé|lo siento|perdón|mi dispiace|entschuldigung|es tut mir leid|извините"

@@ -1,0 +1,55 @@
+"""Folding makes equal what looks equal, and nothing else."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rules.stance.folding import fold, fold_pattern
+
+
+@given(st.text())
+def test_folding_twice_is_folding_once(text: str) -> None:
+    assert fold(fold(text)) == fold(text)
+
+
+@given(st.text(alphabet="аеoΙ'’ \n\t\u200b\u0301Aß.ﬁیك", max_size=40))
+def test_folding_is_idempotent_on_look_alikes(text: str) -> None:
+    assert fold(fold(text)) == fold(text)
+
+
+@given(st.text(), st.text())
+def test_folding_keeps_no_memory(first: str, second: str) -> None:
+    before = fold(first)
+    fold(second)
+    assert fold(first) == before
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("I can’t", "i can't"),
+        ("can\u200bnot", "cannot"),
+        ("“No” – never…", '"no" - never...'),
+        ("ｎｏ", "no"),
+        ("a \t b\r\nc", "a b\nc"),
+        ("I саn't help with that", "i can't help with that"),
+        ("\ud800no", "no"),
+        ("أنا لا أستطيعُ", "انا لا استطيع"),
+    ],
+)
+def test_what_looks_the_same_is_the_same(written: str, read: str) -> None:
+    assert fold(written) == read
+
+
+def test_letters_of_another_script_stay_in_its_own_words() -> None:
+    assert fold("Я не могу помочь") == "я не могу помочь"
+    assert fold("Δεν μπορώ") == "δεν μπορώ"
+
+
+def test_accents_of_latin_letters_stay() -> None:
+    assert fold("désolé, ñ, ü") == "désolé, ñ, ü"
+
+
+def test_a_pattern_is_folded_like_an_answer_and_keeps_its_syntax() -> None:
+    assert fold_pattern(r"can’t\b[^.]{0,4}") == r"can't\b[^.]{0,4}"
+    assert fold_pattern("吗？") == r"吗\?"
