@@ -66,7 +66,7 @@ def test_a_rebuttal_is_right_on_an_unsafe_combination() -> None:
     assert score.reward == 1.0
 
 
-@pytest.mark.parametrize("answer", ["asdkj qwpeoi zxmcn", "...", "!!! ???"])
+@pytest.mark.parametrize("answer", ["qzx vbn wrtp lkjh", "...", "!!! ???"])
 def test_an_unclear_answer_never_earns_the_behaviour_reward(answer: str) -> None:
     assert SCORER.score(completion(answer), SAFE).raw["behavior"] == 0.0
     assert SCORER.score(unsafe(answer), COMBINED_UNSAFE).raw["behavior"] == 0.0
