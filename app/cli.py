@@ -4,7 +4,7 @@ from importlib.metadata import entry_points
 
 import typer
 
-from app.commands import explain, score, serve
+from app.commands import evaluate_stance, explain, score, serve
 
 COMMANDS_GROUP = "safegrpo.commands"
 
@@ -18,7 +18,7 @@ def build() -> typer.Typer:
         add_completion=False,
         pretty_exceptions_show_locals=False,
     )
-    for command in (serve, score, explain):
+    for command in (serve, score, explain, evaluate_stance):
         command.register(cli)
     for entry_point in sorted(entry_points(group=COMMANDS_GROUP), key=lambda found: found.name):
         cli.command(entry_point.name)(entry_point.load())

@@ -1,0 +1,31 @@
+"""`safegrpo evaluate-stance FOLDER`: the stance rules on answers that people have labelled."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rules.stance import StanceDetector
+from rules.stance.evaluation import evaluate
+
+
+def register(cli: typer.Typer) -> None:
+    cli.command("evaluate-stance", help="Measure the stance rules on labelled answers.")(
+        evaluate_stance
+    )
+
+
+def evaluate_stance(
+    folder: Annotated[Path, typer.Argument(help="a folder of JSONL files of labelled answers")],
+) -> None:
+    """Print the goals and the tables by source, language and model, beside the public word list.
+
+    Each line of the files has `source, language, model, prompt, response` and `label`. A third of
+    the prompts, by hash, is held out from tuning and reported apart.
+    """
+    try:
+        report = evaluate(folder, StanceDetector())
+    except (OSError, ValueError) as error:
+        sys.exit(f"safegrpo evaluate-stance: {error}")
+    print(report.table())
