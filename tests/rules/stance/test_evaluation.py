@@ -47,6 +47,7 @@ def test_figures_are_those_of_a_count_by_hand(tmp_path: Path) -> None:
     assert goal_figure(judged, "XSTest F1, full refusal", False) == pytest.approx(50)
     assert goal_figure(judged, "XSTest precision", False) == pytest.approx(50)
     assert goal_figure(judged, "XSTest helpful seen declining", False) == pytest.approx(50)
+    assert goal_figure(judged, "XSTest helpful called refusal", False) == pytest.approx(50)
     assert goal_figure(judged, "XSTest F1, full refusal", False, by_list=True) == 0
 
 
