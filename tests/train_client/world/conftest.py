@@ -1,0 +1,21 @@
+"""The drawn world's rules and its untrained policy, made once."""
+
+from __future__ import annotations
+
+import pytest
+
+from train_client.policy import Policy
+from train_client.world.policy import build_model, build_processor
+from train_client.world.rules import Rules, load_rules
+
+
+@pytest.fixture(scope="session")
+def rules() -> Rules:
+    return load_rules()
+
+
+@pytest.fixture(scope="session")
+def untrained(rules: Rules) -> Policy:
+    """Not to be trained: every test of the session shares it."""
+    processor = build_processor(rules)
+    return Policy(build_model(processor.tokenizer, seed=0).eval(), processor)

@@ -1,0 +1,60 @@
+"""The demo from end to end in a few steps, against a real server's process."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import typer
+
+from train_client.demo import demo
+from train_client.world import evaluation
+from train_client.world.warmup import WarmupConfig
+
+WARMUP = WarmupConfig(steps=4, skill_batch=4, format_batch=4)
+SMALL: dict[str, dict[str, object]] = {
+    "rollout": {"prompts_per_step": 2, "group_size": 2, "max_tokens": 12},
+    "optimizer": {"minibatches": 1},
+    "run": {"tensorboard": False, "evaluate_every": 0, "save_every": 1},
+}
+
+
+@pytest.fixture(autouse=True)
+def _short_evaluation(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(evaluation, "SCENES_PER_PAIR", 1)
+    monkeypatch.setattr(evaluation, "SKILL_QUESTIONS", 8)
+
+
+def _demo(output: Path, *, steps: int, resume: bool = False) -> None:
+    demo(steps=steps, seed=0, output=output, resume=resume, warmup=WARMUP, overrides=SMALL)
+
+
+def test_a_short_demo_writes_its_report_and_the_server_confirms_the_counts(tmp_path: Path) -> None:
+    _demo(tmp_path, steps=2)
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert report["steps"] == 2
+    held_out = report["client"]["completions"] - 2 * 2 * 2
+    assert held_out > 0
+    assert report["client"] == pytest.approx(report["server"])
+    assert set(evaluation.ROWS) <= set(report["after"])
+    table = (tmp_path / "report.md").read_text()
+    assert all(name in table for name in evaluation.ROWS.values())
+    assert list((tmp_path / "plots").glob("*.png"))
+    assert (tmp_path / "policy" / "config.json").exists()
+
+    # Resumed with more steps: counted from the checkpoint on, because this server is a new one.
+    _demo(tmp_path, steps=3, resume=True)
+    resumed = json.loads((tmp_path / "report.json").read_text())
+    assert resumed["steps"] == 3
+    assert resumed["before"] == report["before"]
+    assert resumed["client"] == pytest.approx(resumed["server"])
+
+
+def test_nothing_to_resume_is_a_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(typer.Exit) as stopped:
+        _demo(tmp_path / "new", steps=1, resume=True)
+    assert stopped.value.exit_code == 2
+    assert "no demo run to resume" in capsys.readouterr().out.replace("\n", " ")

@@ -1,0 +1,61 @@
+"""The service's process: its counts, its life after being killed, and its end."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+
+from app.schema import Labels, Sample
+from train_client.config import RewardConfig
+from train_client.reward_client import RewardClient
+from train_client.world.service import Count, RewardService, ServiceError
+
+SAFE = Labels(visual="safe", text="safe", combined="safe")
+GOOD = (
+    "<visual>A knife.\nsafe</visual><text>To cut.\nsafe</text><combined>Both.\nsafe</combined>"
+    "<answer>Sure, here is how: start slowly.</answer>"
+)
+
+
+def test_counts_what_it_scored_and_comes_back_when_killed(tmp_path: Path) -> None:
+    samples = [Sample(id=str(n), completion=GOOD if n else "", labels=SAFE) for n in range(4)]
+    with RewardService(tmp_path / "log") as service:
+        assert service.count() == Count()
+        with RewardClient(RewardConfig(url=service.url), run="test") as rewards:
+            rewards.score(samples)
+            assert service.count().agrees(Count(4, 3.0))
+            killed = service.pid
+            assert killed is not None
+            os.kill(killed, signal.SIGKILL)
+            results = rewards.score(samples)
+        assert [result.reward for result in results] == [0.0, 1.0, 1.0, 1.0]
+        assert service.pid != killed
+        assert service.restarts == 1
+        url, last = service.url, service.pid
+    with pytest.raises(httpx.TransportError):
+        httpx.get(f"{url}/healthz")
+    assert last is not None
+    with pytest.raises(ProcessLookupError):
+        os.kill(last, 0)
+
+
+def test_a_service_that_cannot_start_is_said_so_with_its_log(tmp_path: Path) -> None:
+    started = time.monotonic()
+    with (
+        pytest.raises(ServiceError, match="ended while starting"),
+        RewardService(tmp_path / "log", profile="no-such-profile"),
+    ):
+        raise AssertionError("it started")
+    assert time.monotonic() - started < 30
+    assert "no-such-profile" in (tmp_path / "log").read_text()
+
+
+def test_counts_differ_by_number_or_by_mean() -> None:
+    assert Count(2, 1.0).agrees(Count(2, 1.0 + 1e-9))
+    assert not Count(2, 1.0).agrees(Count(3, 1.5))
+    assert not Count(2, 1.0).agrees(Count(2, 1.1))
