@@ -125,7 +125,7 @@ class OptimizerConfig(Section):
 
 
 class RewardConfig(Section):
-    url: str = "http://127.0.0.1:8000"
+    url: str = "http://127.0.0.1:8700"
     profile: str = "safegrpo"
     api_key_env: str = ""
     """Name of the environment variable that holds the service's key; empty: no key."""

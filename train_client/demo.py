@@ -22,17 +22,17 @@ from train_client.train import Outcome, Trainer
 from train_client.world.cases import Drawn, draw_cases
 from train_client.world.evaluation import WorldEvaluation
 from train_client.world.outcome import Report, evaluations, table, training_count, write_report
-from train_client.world.policy import build_model, build_processor
+from train_client.world.policy import build_model, build_processor, freeze_vision
 from train_client.world.rules import Rules, load_rules
 from train_client.world.service import Count, RewardService, ServiceError
 from train_client.world.split import split_pairs
 from train_client.world.warmup import WarmupConfig, warm_up
 
-STEPS = 120
+STEPS = 90
 MAX_TOKENS = 72
 """A demonstration has 45 to 55 tokens."""
 
-CASES_PER_PAIR = 24
+CASES_PER_PAIR = 48
 WARM = "warm"
 """Folder of the warmed-up policy in a run's output: where training starts, and the KL reference."""
 
@@ -80,14 +80,14 @@ def demo_config(
             "steps": steps or STEPS,
             "seed": seed,
             "resume": resume,
-            "evaluate_every": 30,
-            "save_every": 30,
+            "evaluate_every": 15,
+            "save_every": 15,
         },
         "data": {"append_instruction": False},
         "rollout": {"prompts_per_step": 32, "group_size": 8, "max_tokens": MAX_TOKENS},
-        "algorithm": {"beta": 0.01},
+        "algorithm": {"beta": 0.04},
         "optimizer": {
-            "lr": 5e-4,
+            "lr": 7e-4,
             "warmup_steps": 8,
             "schedule": "cosine",
             "minibatches": 4,
@@ -157,6 +157,7 @@ def _warm_policy(rules: Rules, config: TrainConfig, warmup: WarmupConfig) -> Pol
         policy.save(folder)
     if config.algorithm.beta > 0:
         policy.reference = frozen_copy(policy.model)
+    freeze_vision(policy.model)
     return policy
 
 
