@@ -28,7 +28,8 @@ class Pattern(NamedTuple):
     reach: int
     exact: "regex.Pattern[str]"
     quick: Any
-    unless: "tuple[regex.Pattern[str], ...]"
+    unless: "regex.Pattern[str] | None"
+    unless_quick: Any
 
 
 class Hit(NamedTuple):
@@ -75,17 +76,19 @@ class Matcher:
             raise StanceTimeout(f"the rule {pattern.rule} took too long") from error
 
     def _excepted(self, pattern: Pattern, text: str, start: int, end: int) -> bool:
-        if not pattern.unless:
+        if pattern.unless is None:
             return False
         around = sentence(text, start, end)
-        return any(e.search(around, timeout=self._timeout) for e in pattern.unless)
+        if not pattern.unless_quick.search(around.encode()):
+            return False
+        return pattern.unless.search(around, timeout=self._timeout) is not None
 
 
 def _compiled(lexicon: Lexicon) -> Iterator[Pattern]:
     options = re2.Options()
     options.never_capture = True
     for rule in lexicon.rules:
-        unless = tuple(regex.compile(pattern) for pattern in rule.unless)
+        unless = "|".join(f"(?:{pattern})" for pattern in rule.unless)
         for written in rule.patterns:
             pattern = rf"\A(?:{written})" if rule.scope == "start" else written
             yield Pattern(
@@ -94,7 +97,8 @@ def _compiled(lexicon: Lexicon) -> Iterator[Pattern]:
                 reach=REACH[rule.scope],
                 exact=regex.compile(pattern),
                 quick=re2.compile(_looser(pattern), options),
-                unless=unless,
+                unless=regex.compile(unless) if unless else None,
+                unless_quick=re2.compile(_looser(unless), options) if unless else None,
             )
 
 

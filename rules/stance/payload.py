@@ -5,6 +5,7 @@ Read only in answers that decline: code, an encoded payload, a forged chat turn,
 
 from typing import Final
 
+import re2
 import regex
 
 from rules.stance.matching import sentence_end
@@ -17,6 +18,14 @@ _ENCODED: Final = regex.compile(
 _TURN: Final = regex.compile(
     r"\n ?(?:<\|[a-z_]{2,20}\|>)? ?\W{0,3}(?:user|human|assistant|system|q|a)\W{0,3}: ?"
     r"|<\|im_start\|>|<\|start_header_id\|>|<start_of_turn>|\[/?inst\]"
+)
+# RE2 says in a fraction of the time that there is nothing of the kind.
+_MAYBE_ENCODED: Final = re2.compile(
+    r"[a-z0-9+/]{48}|(?:[0-9a-f]{2}[ :,]?){24}|(?:\\x[0-9a-f]{2}){8}|(?:[01]{8} ?){8}"
+)
+_MAYBE_TURN: Final = re2.compile(_TURN.pattern)
+_NOT_LATIN: Final = re2.compile(
+    r"[\p{Cyrillic}\p{Greek}\p{Arabic}\p{Devanagari}\p{Han}\p{Hangul}\p{Hiragana}\p{Katakana}]"
 )
 _STEPS: Final = regex.compile(r"\bstep (?:1|one)\b ?[:.\-(\[*]|\n ?(?:1[.)]|step 1)")
 _SCRIPTS: Final = {
@@ -43,9 +52,12 @@ def hidden_help(folded: str, declined_at: int, timeout: float) -> str | None:
     declined, rest = folded[declined_at:end], folded[end:]
     if "```" in rest and _CODE.search(rest, timeout=timeout):
         return "code"
-    if _ENCODED.search(rest, timeout=timeout):
+    if _MAYBE_ENCODED.search(rest.encode()) and _ENCODED.search(rest, timeout=timeout):
         return "encoded"
-    turn = _TURN.search(folded, end - 1, timeout=timeout)
+    tail = folded[max(0, end - 1) :].encode()
+    turn = None
+    if _MAYBE_TURN.search(tail):
+        turn = _TURN.search(folded, max(0, end - 1), timeout=timeout)
     if turn and len(folded) - turn.end() > 20:
         return "forged_turn"
     return "script_switch" if _switches_script(declined, rest, timeout) else None
@@ -59,7 +71,7 @@ def starts_steps(folded: str, declined_at: int, timeout: float) -> bool:
 
 def _switches_script(declined: str, rest: str, timeout: float) -> bool:
     """Much of the rest is in a script other than the one that declines."""
-    if rest.isascii() and declined.isascii():
+    if not _NOT_LATIN.search((declined + rest).encode()):
         return False
     own = max(_SCRIPTS, key=lambda name: len(_SCRIPTS[name].findall(declined, timeout=timeout)))
     for name, letter in _SCRIPTS.items():
