@@ -81,8 +81,8 @@ def results(folder: Path) -> list[dict[str, Any]]:
 def test_ctrl_c_saves_the_run_and_resume_continues_it_exactly(
     tmp_path: Path, service: Service, config: Path
 ) -> None:
-    url = f"reward.url={service.url}"
-    assert run_training(load_config(config, [url, f"run.output={tmp_path}/whole"])).finished
+    url, bare = f"reward.url={service.url}", "run.plots=false"
+    assert run_training(load_config(config, [url, bare, f"run.output={tmp_path}/whole"])).finished
     service.requests.clear()
 
     slow, pay = itertools.count(), service.reward
@@ -102,7 +102,7 @@ def test_ctrl_c_saves_the_run_and_resume_continues_it_exactly(
     assert (tmp_path / "broken/plots/reward.png").exists()
 
     service.reward = pay
-    assert run_training(load_config(config, [*broken, "run.resume=true"])).finished
+    assert run_training(load_config(config, [*broken, bare, "run.resume=true"])).finished
     assert results(tmp_path / "broken") == results(tmp_path / "whole")
     assert any(row.get("loss") for row in results(tmp_path / "whole"))
 
