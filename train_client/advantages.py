@@ -45,8 +45,10 @@ def gdpo_advantages(
 
     GDPO (arXiv 2601.05242): with one sum, a component of large variance drowns the others.
     """
-    each = [advantages(component, scored_PG, scale, eps) for component in components_KPG]
-    total = torch.stack(each).sum(0)
+    # Nothing scored, no components: the sum is then of nothing.
+    total = torch.zeros(scored_PG.shape)
+    for component_PG in components_KPG:
+        total = total + advantages(component_PG, scored_PG, scale, eps)
     scored = total[scored_PG]
     if len(scored) < 2:
         return total

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from app.schema import Result, Sample
 from train_client.advantages import advantages, gdpo_advantages, informative_groups
-from train_client.config import AlgorithmConfig
+from train_client.config import AlgorithmConfig, ConfigError
 from train_client.data import Example
 
 
@@ -69,14 +69,14 @@ class Rewards:
 def gather_rewards(groups: Sequence[Group], weights: dict[str, float] | None) -> Rewards:
     """The groups' results as tensors; `weights` re-weights the components (missing ones count 0).
 
-    Raises ValueError when a weight names a component that the service does not give.
+    Raises ConfigError when a weight names a component that the service does not give.
     """
     results = [[c.result for c in group.completions] for group in groups]
     flat = [r for row in results for r in row if r is not None and r.reward is not None]
     names = sorted(flat[0].components) if flat else []
     unknown = set(weights or {}) - set(names)
     if flat and unknown:
-        raise ValueError(
+        raise ConfigError(
             f"algorithm.component_weights names {', '.join(sorted(unknown))}; the service gives "
             f"{', '.join(names)}."
         )

@@ -97,6 +97,7 @@ def load_policy(config: PolicyConfig, *, reference: bool) -> Policy:
     """
     if not config.path:
         raise ConfigError("policy.path is empty; give a folder or a hub name of a model.")
+    device = _device(config.device)
     try:
         model = AutoModelForImageTextToText.from_pretrained(
             config.path,
@@ -106,15 +107,19 @@ def load_policy(config: PolicyConfig, *, reference: bool) -> Policy:
         processor = AutoProcessor.from_pretrained(config.path)
     except (OSError, ValueError, ImportError) as error:
         raise ConfigError(f"policy.path {config.path!r} cannot be loaded: {error}") from error
-    torch.nn.Module.to(model, torch.device(_device(config.device)))
+    torch.nn.Module.to(model, device)
     model.eval()
     return Policy(model, processor, frozen_copy(model) if reference else None)
 
 
-def _device(name: str) -> str:
-    if name != "auto":
-        return name
-    return "cuda" if torch.cuda.is_available() else "cpu"
+def _device(name: str) -> torch.device:
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        return torch.empty(0, device=name).device
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).split("\n")[0]
+        raise ConfigError(f"policy.device {name!r} cannot be used: {reason}") from error
 
 
 def to_device(inputs: dict[str, Any], device: torch.device) -> dict[str, Any]:

@@ -1,0 +1,55 @@
+"""Loading a policy: what cannot be loaded is a sentence that names the key."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from train_client.config import ConfigError, PolicyConfig
+from train_client.policy import Policy, load_policy
+
+
+def test_a_saved_policy_is_loaded_with_a_frozen_reference(tmp_path: Path, policy: Policy) -> None:
+    policy.save(tmp_path)
+    loaded = load_policy(PolicyConfig(path=str(tmp_path), device="cpu"), reference=True)
+    assert loaded.eos_ids == (2,)
+    assert not loaded.model.training
+    with loaded.reference_model() as reference:
+        pairs = zip(loaded.model.parameters(), reference.parameters(), strict=True)
+        for mine, frozen in pairs:
+            assert torch.equal(mine, frozen)
+            assert mine.data_ptr() != frozen.data_ptr()
+            assert (mine.requires_grad, frozen.requires_grad) == (True, False)
+
+
+def test_without_a_kl_term_no_reference_is_kept(tmp_path: Path, policy: Policy) -> None:
+    policy.save(tmp_path)
+    assert load_policy(PolicyConfig(path=str(tmp_path)), reference=False).reference is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"path": ""}, r"policy\.path is empty"),
+        ({"path": "/no/such/folder"}, r"policy\.path '/no/such/folder' cannot be loaded"),
+        ({"path": "x", "device": "gpu"}, r"policy\.device 'gpu' cannot be used"),
+    ],
+)
+def test_what_cannot_be_loaded_names_the_key(changes: dict[str, str], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        load_policy(PolicyConfig.model_validate(changes), reference=False)
+
+
+def test_the_end_token_is_no_part_of_the_text(policy: Policy) -> None:
+    letters = policy.tokenizer.encode("abc")
+    assert policy.decode([*letters, 2]) == policy.decode(letters)
+    assert "a" in policy.decode(letters)
+
+
+def test_a_policy_that_cannot_end_is_refused(policy: Policy) -> None:
+    policy.model.generation_config.eos_token_id = None
+    policy.tokenizer.eos_token = None
+    with pytest.raises(ConfigError, match="eos_token_id"):
+        _ = policy.eos_ids
