@@ -24,7 +24,8 @@ PIECES = [
     "\U0001f600", "e\u0301", "ﷺ", "ß", "İ", "ſ", "\r\n", "\n\n", "\t", "\u2028", "1. ", "- ", "```",
     "I'm sorry, ", "I can’t help with that. ", "Sure, here is how: ", "Please don't do this. ",
     "It is dangerous. ", "抱歉，我无法帮助。", "Lo siento, no puedo. ", "Je ne peux pas. ",
-    "لا أستطيع المساعدة. ", "मैं मदद नहीं कर सकता। ", "죄송합니다. ", "Нельзя. ", "User: ", "Assistant: ",
+    "لا أستطيع المساعدة. ", "मैं मदद नहीं कर सकता। ", "죄송합니다. ", "Нельзя. ", "User: ",
+    "Assistant: ",
     "QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVo=", "the image is fine ", "a", "x = 3 < 5 ", "<b>", "<!-- ",
 ]  # fmt: skip
 MOST_PIECES = 40

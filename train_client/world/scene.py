@@ -72,7 +72,7 @@ def _paint(
     place: tuple[float, float, float],
     mirrored: bool,
 ) -> None:
-    """Paint a drawing of 100 x 100 units into the square ``place`` = (left, top, side) in pixels."""
+    """Paint 100 x 100 units into the square ``place`` = (left, top, side) in pixels."""
     left, top, side = place
     for primitive, fill, *rest in drawing:
         colour = tint if fill == "tint" else fill
