@@ -43,9 +43,8 @@ def lack_of_substance(folded: str, timeout: float) -> str | None:
     words = sample.split()
     if len(words) >= 6 and len(set(words)) <= max(1, len(words) // 12):
         return "repetition"
-    return (
-        "gibberish" if _SUSPECT.search(sample.encode()) and _is_gibberish(sample, timeout) else None
-    )
+    odd = _SUSPECT.search(sample.encode()) and _is_gibberish(sample, timeout)
+    return "gibberish" if odd or _has_no_vowels(sample, timeout) else None
 
 
 _SUSPECT: Final = re2.compile(r"[bcdfghjklmnpqrstvwxz]{5}|[a-z]{41}")
@@ -60,6 +59,14 @@ def _is_gibberish(sample: str, timeout: float) -> bool:
     if not long or 2 * len(long) < len(words):
         return False
     return 2 * sum(_is_odd(word, timeout) for word in long) > len(long)
+
+
+def _has_no_vowels(sample: str, timeout: float) -> bool:
+    """Three Latin words or more without a single vowel; a list of initials is shorter."""
+    if _VOWEL.search(sample, timeout=timeout):
+        return False
+    words = _LATIN.findall(sample, timeout=timeout)
+    return len(words) >= 3 and sum(map(len, words)) >= 12
 
 
 def _is_odd(word: str, timeout: float) -> bool:
