@@ -19,7 +19,7 @@ from train_client.config import ConfigError, TrainConfig, parse_config
 from train_client.policy import Policy, frozen_copy
 from train_client.reward_client import RewardClient, RewardError
 from train_client.train import Outcome, Trainer
-from train_client.world.cases import Drawn, draw_cases
+from train_client.world.cases import Drawn, balanced, draw_cases
 from train_client.world.evaluation import WorldEvaluation
 from train_client.world.outcome import Report, evaluations, table, training_count, write_report
 from train_client.world.policy import build_model, build_processor, freeze_vision
@@ -28,7 +28,7 @@ from train_client.world.service import Count, RewardService, ServiceError
 from train_client.world.split import split_pairs
 from train_client.world.warmup import WarmupConfig, warm_up
 
-STEPS = 90
+STEPS = 150
 MAX_TOKENS = 72
 """A demonstration has 45 to 55 tokens."""
 
@@ -80,14 +80,15 @@ def demo_config(
             "steps": steps or STEPS,
             "seed": seed,
             "resume": resume,
-            "evaluate_every": 15,
+            "evaluate_every": 30,
             "save_every": 15,
         },
-        "data": {"append_instruction": False},
-        "rollout": {"prompts_per_step": 32, "group_size": 8, "max_tokens": MAX_TOKENS},
-        "algorithm": {"beta": 0.04},
+        "data": {"append_instruction": False, "shuffle": False},  # balanced already
+        "rollout": {"prompts_per_step": 64, "group_size": 4, "max_tokens": MAX_TOKENS},
+        "algorithm": {"beta": 0.03},
         "optimizer": {
-            "lr": 7e-4,
+            "lr": 1e-3,
+            "eps": 1e-6,
             "warmup_steps": 8,
             "schedule": "cosine",
             "minibatches": 4,
@@ -107,6 +108,7 @@ def _run(config: TrainConfig, service: RewardService, warmup: WarmupConfig, star
     with RewardClient(config.reward, run=output.name) as rewards:
         evaluation = WorldEvaluation(policy, rewards, rules, config.rollout.max_tokens)
         cases = draw_cases(rules, training, CASES_PER_PAIR, seed=config.run.seed)
+        cases = balanced(rules, cases, seed=config.run.seed)
         before_run = _steps_done(output) if config.run.resume else 0
         trainer = Trainer(
             config,

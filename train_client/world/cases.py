@@ -45,6 +45,21 @@ def draw_cases(rules: Rules, pairs: Sequence[Pair], each: int, seed: int) -> lis
     ]
 
 
+def balanced(rules: Rules, cases: Sequence[Case], seed: int) -> list[Case]:
+    """The cases in random order, safe and unsafe combinations in turn; the rarer label repeats.
+
+    In a batch with more of one label, always saying that label pays: the gradient of small batches
+    then swings between refusing everything and nothing.
+    """
+    shuffled = list(cases)
+    random.Random(f"balanced/{seed}").shuffle(shuffled)
+    sides: dict[str, list[Case]] = {"safe": [], "unsafe": []}
+    for case in shuffled:
+        sides[rules.labels(case.scene.thing, case.instruction).combined].append(case)
+    turns = range(max(map(len, sides.values())))
+    return [side[turn % len(side)] for turn in turns for side in sides.values()]
+
+
 class Drawn(Sequence[Example]):
     """Cases as examples; a picture is drawn when its example is asked for, and not kept."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from train_client.world.cases import Drawn, draw_cases
+from train_client.world.cases import Drawn, balanced, draw_cases
 from train_client.world.rules import Rules
 from train_client.world.scene import COUNTS
 from train_client.world.split import split_pairs
@@ -37,3 +37,13 @@ def test_an_example_has_the_labels_and_a_text_that_does_not_name_the_object(rule
 def test_a_case_draws_the_same_picture_whenever_it_is_asked(rules: Rules) -> None:
     examples = Drawn(rules, draw_cases(rules, [("tracks", "sleep")], 3, seed=0))
     assert examples[1].images[0].tobytes() == examples[0:3][1].images[0].tobytes()
+
+
+def test_balanced_cases_alternate_their_combined_labels(rules: Rules) -> None:
+    cases = draw_cases(rules, split_pairs(rules)[0], each=2, seed=0)
+    ordered = balanced(rules, cases, seed=0)
+    labels = [rules.labels(case.scene.thing, case.instruction).combined for case in ordered]
+    assert labels == ["safe", "unsafe"] * (len(labels) // 2)
+    assert set(ordered) == set(cases)
+    assert ordered == balanced(rules, cases, seed=0)
+    assert ordered != balanced(rules, cases, seed=1)
