@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 from hypothesis import strategies as st
 
-from grammar import SECTION_NAMES, Dialect, Verdict
+from grammar import Dialect, Verdict
 
 TAG_NAMES: dict[Dialect, tuple[str, str, str]] = {
     "tags": ("visual", "text", "combined"),
@@ -84,7 +84,3 @@ def parts(dialect: Dialect) -> st.SearchStrategy[Parts]:
         st.sampled_from(wrappers),
         st.sampled_from(["", " ", "\n", "\r\n", "\t \n", "\u00a0"]),
     )
-
-
-def section_names() -> list[str]:
-    return list(SECTION_NAMES)
