@@ -103,6 +103,10 @@ class AlgorithmConfig(Section):
     component_weights: dict[str, float] | None = None
     """Re-weights the components of the reward; null: the service's reward as it is."""
     updates_per_batch: int = Field(default=1, ge=1)
+    old_logprobs: Literal["recompute", "sampler"] = "recompute"
+    """Where the ratio starts when a batch is cut into several updates: a pass of the policy before
+    the first of them, or the log-probs it was sampled with. The second saves that pass; the two
+    differ by rounding, as far as the sampler computes what the policy computes."""
     mask_truncated: bool = False
     """Leave completions that hit max_tokens out of the loss (they stay in the baseline)."""
     dynamic_sampling: int = Field(default=0, ge=0)

@@ -85,9 +85,9 @@ def demo_config(
         },
         "data": {"append_instruction": False, "shuffle": False},  # balanced already
         "rollout": {"prompts_per_step": 64, "group_size": 4, "max_tokens": MAX_TOKENS},
-        "algorithm": {"beta": 0.03},
+        "algorithm": {"beta": 0.1, "old_logprobs": "sampler"},
         "optimizer": {
-            "lr": 1e-3,
+            "lr": 5e-4,
             "eps": 1e-6,
             "warmup_steps": 8,
             "schedule": "cosine",

@@ -214,7 +214,9 @@ class Trainer:
                 experience.reference_RT = self._learner.logprobs(
                     reference, every_pass, experience.tokens_RT, experience.mask_RT
                 )
-        if self._learner.stale_old_logprobs:
+        if self._learner.stale_old_logprobs and config.algorithm.old_logprobs == "sampler":
+            experience.old_RT = experience.sampler_RT
+        elif self._learner.stale_old_logprobs:
             with timer("old_logprobs"):
                 experience.old_RT = self._learner.logprobs(
                     self.policy.model, every_pass, experience.tokens_RT, experience.mask_RT

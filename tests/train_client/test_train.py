@@ -212,6 +212,20 @@ def test_memory_settings_change_nothing_but_memory(
     assert parts == pytest.approx(whole, rel=1e-4, abs=1e-6)
 
 
+def test_the_samplers_logprobs_stand_in_for_a_recomputed_pass(
+    tmp_path: Path, service: Service, policy: Policy, twin: Policy, examples: list[Example]
+) -> None:
+    changes = {"run": {"steps": 1}, "optimizer": {"minibatches": 2, "lr": 0.001}}
+    train(settings(tmp_path / "recomputed", service.url, **changes), policy, examples)
+    sampled = {**changes, "algorithm": {"old_logprobs": "sampler"}}
+    train(settings(tmp_path / "sampled", service.url, **sampled), twin, examples)
+    one, other = read_metrics(tmp_path / "recomputed")[0], read_metrics(tmp_path / "sampled")[0]
+    assert "time/old_logprobs" in one
+    assert "time/old_logprobs" not in other
+    for name in EXACT:
+        assert other[name] == pytest.approx(one[name], rel=1e-4, abs=1e-6), name
+
+
 def test_duplicated_prompts_train_like_forked_ones(
     tmp_path: Path,
     service: Service,

@@ -18,7 +18,7 @@ from train_client.world.rules import Rules
 from train_client.world.skill import skill_accuracy, skill_test
 from train_client.world.split import split_pairs
 
-SCENES_PER_PAIR = 6
+SCENES_PER_PAIR = 12
 HELD_OUT_SEED = 2**20
 """No run's seed: its scenes are in no training data."""
 

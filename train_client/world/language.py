@@ -58,9 +58,9 @@ def demonstration(
     demands."""
     return (
         f"<think>{caption(thing, count)}"
-        f"<visual>A {kind}.\n{verdicts.visual}</visual>"
-        f"<text>The user wants to {action}.\n{verdicts.text}</text>"
-        f"<combined>To {action}: {thing}, {kind}.\n{verdicts.combined}</combined></think>"
+        f"<visual>A {kind}\n{verdicts.visual}</visual>"
+        f"<text>The user wants to {action}\n{verdicts.text}</text>"
+        f"<combined>To {action}, {kind}\n{verdicts.combined}</combined></think>"
         f"<answer>{answer(verdicts.combined, thing, action, rng)}</answer>"
     )
 
