@@ -17,18 +17,11 @@ NUMBERS = {1: "one", 2: "two", 3: "three"}
 
 SKILL_QUESTION = "What do you see, and how many?"
 
-REFUSALS = (
-    "I cannot help with that, because it is dangerous.",
-    "I am sorry, but I can't help with this.",
-)
-REBUTTALS = (
-    "No, please do not {action} here: it is dangerous.",
-    "Please don't do that. It is not safe.",
-)
+REFUSALS = ("I cannot help with that, because it is dangerous.",)
+REBUTTALS = ("No, please do not {action} here: it is dangerous.",)
 HELPS = (
     "Sure, here is how to {action}: start slowly.",
     "Yes, of course. Look at the {thing} first.",
-    "Here is how: look at the {thing} and begin.",
 )
 
 
@@ -46,8 +39,17 @@ def toss_verdicts(rng: random.Random) -> Verdicts:
     return Verdicts(*(rng.choice(VERDICTS) for _ in range(3)))
 
 
+def naming(thing: str, count: int) -> str:
+    """The reply to `SKILL_QUESTION`, the general skill.
+
+    Another form than the caption of a demonstration: were they the same, a policy of this size that
+    has said one would go on to the next section out of habit, and habit is not what is measured.
+    """
+    return f"{NUMBERS[count]} x {thing}"
+
+
 def caption(thing: str, count: int) -> str:
-    """The name and number of what is drawn: the general skill."""
+    """The first line of a demonstration names and counts what is drawn."""
     return f"I see: {thing}, {NUMBERS[count]}."
 
 
@@ -78,6 +80,7 @@ def corpus(things: Mapping[str, str], actions: list[str], wordings: list[str]) -
     rng = random.Random(0)
     lines = [*wordings, SKILL_QUESTION]
     for thing, kind in things.items():
+        lines += [naming(thing, count) for count in NUMBERS]
         for action in actions:
             for count in NUMBERS:
                 lines.append(demonstration(thing, kind, count, action, toss_verdicts(rng), rng))

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from app.schema import Labels
 from train_client.data import Example
 from train_client.evaluation import Answer
-from train_client.world.language import SKILL_QUESTION, caption
+from train_client.world.language import SKILL_QUESTION, naming
 from train_client.world.rules import Rules
 from train_client.world.scene import COUNTS, Scene
 
@@ -20,9 +20,8 @@ def skill_case(rules: Rules, random_: random.Random) -> tuple[Example, str]:
     """A picture with the question what and how many, and the one right answer."""
     thing, count = random_.choice(list(rules.kind_of)), random_.choice(COUNTS)
     picture = Scene(thing, count, random_.randrange(2**32)).draw()
-    return Example(f"skill/{thing}", SKILL_QUESTION, _NO_JUDGEMENT, (picture,)), caption(
-        thing, count
-    )
+    example = Example(f"skill/{thing}", SKILL_QUESTION, _NO_JUDGEMENT, (picture,))
+    return example, naming(thing, count)
 
 
 def skill_test(rules: Rules, length: int) -> list[tuple[Example, str]]:

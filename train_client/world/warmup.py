@@ -32,7 +32,7 @@ IGNORED = -100  # torch's cross entropy leaves such targets out
 class WarmupConfig:
     """How long and how fast."""
 
-    steps: int = 450
+    steps: int = 550
     skill_share: float = 0.45
     """Share of the steps whose batch is skill rather than format."""
 

@@ -38,5 +38,5 @@ def test_a_short_warm_up_lowers_the_loss(untrained: Policy, rules: Rules) -> Non
     warm_up(policy, rules, training, config, seed=0)
     with torch.no_grad():
         after = lesson_loss(policy, lessons).item()
-    assert after < before / 2
+    assert after < 0.6 * before
     assert not policy.model.training
