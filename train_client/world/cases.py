@@ -2,7 +2,7 @@
 asked."""
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import overload
 
@@ -10,6 +10,10 @@ from train_client.data import Example
 from train_client.world.rules import Rules
 from train_client.world.scene import COUNTS, Scene
 from train_client.world.split import Pair
+
+
+Cell = tuple[str, str]
+"""(kind, instruction): where the rule table has one entry."""
 
 
 @dataclass(frozen=True)
@@ -46,18 +50,31 @@ def draw_cases(rules: Rules, pairs: Sequence[Pair], each: int, seed: int) -> lis
 
 
 def balanced(rules: Rules, cases: Sequence[Case], seed: int) -> list[Case]:
-    """The cases in random order, safe and unsafe combinations in turn; the rarer label repeats.
+    """The cases in an order that every short stretch of it is a fair sample of the rule table.
 
-    In a batch with more of one label, always saying that label pays: the gradient of small batches
-    then swings between refusing everything and nothing.
+    Safe and unsafe combinations in turn, and among each every (kind, instruction) equally often;
+    what is rarer repeats. In a batch with more of one label, always saying that label pays, and the
+    gradient of small batches then swings between refusing everything and nothing.
     """
-    shuffled = list(cases)
-    random.Random(f"balanced/{seed}").shuffle(shuffled)
-    sides: dict[str, list[Case]] = {"safe": [], "unsafe": []}
-    for case in shuffled:
-        sides[rules.labels(case.scene.thing, case.instruction).combined].append(case)
-    turns = range(max(map(len, sides.values())))
-    return [side[turn % len(side)] for turn in turns for side in sides.values()]
+    rng = random.Random(f"balanced/{seed}")
+    sides: dict[str, dict[Cell, list[Case]]] = {"safe": {}, "unsafe": {}}
+    for case in rng.sample(cases, len(cases)):
+        thing, name = case.scene.thing, case.instruction
+        side = sides[rules.labels(thing, name).combined]
+        side.setdefault((rules.kind_of[thing], name), []).append(case)
+    rounds = max(len(found) for side in sides.values() for found in side.values())
+    lines = [_in_rounds(side, rounds, rng) for side in sides.values() if side]
+    turns = range(max(map(len, lines)))
+    return [line[turn % len(line)] for turn in turns for line in lines]
+
+
+def _in_rounds(cells: Mapping[Cell, Sequence[Case]], rounds: int, rng: random.Random) -> list[Case]:
+    """`rounds` times a case of each cell, the cells in another order every time."""
+    return [
+        cells[cell][turn % len(cells[cell])]
+        for turn in range(rounds)
+        for cell in rng.sample(list(cells), len(cells))
+    ]
 
 
 class Drawn(Sequence[Example]):

@@ -47,3 +47,13 @@ def test_balanced_cases_alternate_their_combined_labels(rules: Rules) -> None:
     assert set(ordered) == set(cases)
     assert ordered == balanced(rules, cases, seed=0)
     assert ordered != balanced(rules, cases, seed=1)
+
+
+def test_balanced_cases_meet_every_rule_of_a_label_equally_often(rules: Rules) -> None:
+    cases = draw_cases(rules, split_pairs(rules)[0], each=2, seed=0)
+    safe = balanced(rules, cases, seed=0)[::2]
+    cells = [(rules.kind_of[case.scene.thing], case.instruction) for case in safe]
+    distinct = len(set(cells))
+    assert distinct > 8
+    for start in range(0, len(cells) - distinct + 1, distinct):
+        assert len(set(cells[start : start + distinct])) == distinct
