@@ -11,7 +11,6 @@ from train_client.world.rules import Rules
 from train_client.world.scene import COUNTS, Scene
 from train_client.world.split import Pair
 
-
 Cell = tuple[str, str]
 """(kind, instruction): where the rule table has one entry."""
 
