@@ -7,22 +7,20 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
-from concurrent.futures import TimeoutError as NotYet
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 
-from app.schema import Result
 from train_client.config import TrainConfig
 from train_client.data import Example
-from train_client.experience import Completion, Group, Rewards, gather_rewards
+from train_client.experience import Group, Rewards, gather_rewards
 from train_client.feed import PromptFeed
 from train_client.policy import Policy, to_device
 from train_client.reward_client import RewardClient
 from train_client.rollout import RolloutEngine
 from train_client.sampling import Sampling
+from train_client.sending import Sending
 from train_client.timing import Timer
 
 log = logging.getLogger(__name__)
@@ -44,6 +42,18 @@ class Collected:
     seen: list[Group]
     """All groups sampled, those dropped for equal rewards included."""
     too_long: int
+
+
+@dataclass(frozen=True)
+class Sampled:
+    sending: Sending
+    inputs: dict[str, Any]
+    """The encoded prompts."""
+    too_long: int
+
+    @property
+    def groups(self) -> list[Group]:
+        return self.sending.groups
 
 
 class Collector:
@@ -74,50 +84,32 @@ class Collector:
             top_k=rollout.top_k,
         )
 
-    def sample(self, timer: Timer) -> tuple[list[Group], dict[str, Any], int]:
-        """Groups of completions for the next prompts, not yet scored."""
-        rollout, group_size = self._config.rollout, self._config.rollout.group_size
+    def sample(self, step: int, round_: int, timer: Timer) -> Sampled:
+        """Groups of completions for the next prompts, each sent for scoring once it is whole."""
+        rollout, size = self._config.rollout, self._config.rollout.group_size
         with timer("prompts"):
             batch = self._feed.take(rollout.prompts_per_step)
             inputs = to_device(batch.inputs, self._policy.device)
+        sending = Sending(batch.examples, size, self._policy, self._rewards, step, round_)
         with timer("rollout"):
-            repeat = group_size if self._forked else 1
-            sampled = self._engine.generate(inputs, repeat, self._sampling, self.generator)
-            rows, finished = sampled.rows(), sampled.finished_R.tolist()
-            logprobs = sampled.logprobs_RT.tolist()
-            completions = [
-                Completion(row, values[: len(row)], done, self._policy.decode(row))
-                for row, values, done in zip(rows, logprobs, finished, strict=True)
-            ]
-        groups = [
-            Group(example, completions[place * group_size : (place + 1) * group_size])
-            for place, example in enumerate(batch.examples)
-        ]
-        return groups, inputs, batch.too_long
-
-    def submit(self, step: int, groups: Sequence[Group], round_: int) -> Future[list[Result]]:
-        """Send the completions for scoring and return at once."""
-        samples = [
-            sample
-            for place, group in enumerate(groups)
-            for sample in group.samples(f"{step}.{round_}.{place}")
-        ]
-        return self._rewards.submit(samples, step)
-
-    def wait(self, pending: Future[list[Result]], groups: Sequence[Group]) -> Rewards:
-        """Rewards of the groups. Raises RewardError, or Stopped if a person asks meanwhile."""
-        while True:
+            repeat = size if self._forked else 1
             try:
-                results = iter(pending.result(timeout=POLL))
-                break
-            except NotYet:
-                if self._stop():
-                    pending.cancel()
-                    raise Stopped from None
-        for group in groups:
-            for completion in group.completions:
-                completion.result = next(results)
-        return gather_rewards(groups, self._config.algorithm.component_weights)
+                sampled = self._engine.generate(
+                    inputs, repeat, self._sampling, self.generator, sending.ended
+                )
+                sending.rest(sampled)
+            except BaseException:
+                sending.cancel()
+                raise
+        return Sampled(sending, inputs, batch.too_long)
+
+    def wait(self, sending: Sending) -> Rewards:
+        """Rewards of the groups. Raises RewardError, or Stopped if a person asks meanwhile."""
+        while not sending.scored(POLL):
+            if self._stop():
+                sending.cancel()
+                raise Stopped
+        return gather_rewards(sending.groups, self._config.algorithm.component_weights)
 
     def refill(self, step: int, first: Collected, timer: Timer) -> Collected:
         """Replace groups whose rewards are all equal (DAPO's dynamic sampling).
@@ -131,12 +123,11 @@ class Collector:
         if len(good) == wanted:
             return first
         for round_ in range(1, self._config.algorithm.dynamic_sampling + 1):
-            groups, _, skipped = self.sample(timer)
-            pending = self.submit(step, groups, round_)
+            sampled = self.sample(step, round_, timer)
             with timer("reward_wait"):
-                rewards = self.wait(pending, groups)
-            seen, too_long = seen + groups, too_long + skipped
-            good += _informative(groups, rewards)
+                rewards = self.wait(sampled.sending)
+            seen, too_long = seen + sampled.groups, too_long + sampled.too_long
+            good += _informative(sampled.groups, rewards)
             if len(good) >= wanted:
                 break
         chosen = good[:wanted]

@@ -1,69 +1,143 @@
-"""A KV cache for decoding that writes in place instead of copying itself once per token.
+"""A KV cache of fixed addresses for decoding: written in place, and masked by whoever uses it.
 
-Same values as the dynamic layer it replaces; only for no-grad decoding, since autograd could not
-see the writes.
+Attention reads the first `length` slots of `rows` rows; slots that hold nothing yet must be masked.
+No Python number changes from one token to the next, so a step can be recorded as a CUDA graph.
+Only for decoding without gradients: autograd could not see the writes.
+
+Shapes: P prompts, R rows, H key heads, L slots, D head size.
 """
 
 from __future__ import annotations
 
-import copy
 from typing import Any
 
+import torch
 from torch import Tensor
-from transformers.cache_utils import Cache, DynamicLayer
+from transformers import DynamicCache
+from transformers.cache_utils import (
+    Cache,
+    CacheLayerMixin,
+    DynamicLayer,
+    DynamicSlidingWindowLayer,
+)
+
+FIXED = (DynamicLayer, DynamicSlidingWindowLayer)
+"""The kinds of layers whose keys and values can be laid out in slots."""
 
 
-class RoomyLayer(DynamicLayer):
-    """A dynamic layer with room for `extra` more tokens behind the ones it starts with."""
+class FixedLayer(CacheLayerMixin):
+    """Room for R rows of L slots, the prompt in the first ones; `slot` says where to write."""
 
-    def __init__(self, keys: Tensor, values: Tensor, extra: int) -> None:
-        DynamicLayer.__init__(self)
-        self.dtype, self.device = keys.dtype, keys.device
-        self.is_initialized = True
-        self._length = keys.shape[-2]
-        self._room = [_widened(half, extra) for half in (keys, values)]
+    is_sliding = False
+
+    def __init__(self, prompt: Any, group: int, width: int, length: int, slot: Tensor) -> None:
+        """`prompt` is the layer after prefill; its tokens end at slot `width`."""
+        super().__init__()
+        self._slot = slot
+        self._rows, self._length = len(prompt.keys) * group, length
+        self._room = [_spread(half, group, width, length) for half in (prompt.keys, prompt.values)]
+        self.dtype, self.device, self.is_initialized = prompt.dtype, prompt.device, True
         self._expose()
 
     def _expose(self) -> None:
-        self.keys, self.values = self._views()
+        self.keys, self.values = (room[: self._rows] for room in self._room)
 
-    def _views(self) -> tuple[Tensor, Tensor]:
-        keys, values = self._room
-        return keys[:, :, : self._length], values[:, :, : self._length]
+    def lengthen(self, length: int) -> None:
+        """Make room for `length` slots a row, of the rows that are left."""
+        self._room = [_widened(room[: self._rows], length) for room in self._room]
+        self._length = length
+        self._expose()
+
+    def keep(self, rows_N: Tensor) -> None:
+        """Go on with these rows alone, moved to the front."""
+        for room in self._room:
+            room[: len(rows_N)] = room[rows_N]
+        self._rows = len(rows_N)
+        self._expose()
 
     def update(
         self, key_states: Tensor, value_states: Tensor, *args: Any, **kwargs: Any
     ) -> tuple[Tensor, Tensor]:
-        """Write the new tokens behind the old ones; returns views of all tokens so far."""
-        end = self._length + key_states.shape[-2]
-        for half, new in zip(self._room, (key_states, value_states), strict=True):
-            half[:, :, self._length : end] = new
-        self._length = end
-        self._expose()
-        return self._views()
+        """Write one token of every row into the present slot; returns all slots."""
+        assert self.keys is not None
+        assert self.values is not None
+        self.keys.index_copy_(2, self._slot, key_states)
+        self.values.index_copy_(2, self._slot, value_states)
+        return self.keys, self.values
 
-    def batch_select_indices(self, indices: Tensor) -> None:
-        """Keep only the rows `indices`."""
-        self._room = [half[indices] for half in self._room]
-        self._expose()
+    def lazy_initialization(self, key_states: Tensor, value_states: Tensor) -> None:
+        raise AssertionError("made from a prompt, never empty")
 
+    def get_mask_sizes(self, query_length: int) -> tuple[int, int]:
+        return self._length, 0
 
-def _widened(half: Tensor, extra: int) -> Tensor:
-    rows, heads, length, size = half.shape
-    room = half.new_empty(rows, heads, length + extra, size)
-    room[:, :, :length] = half
-    return room
+    def get_seq_length(self) -> int:
+        # A constant, so that nothing recorded can depend on how many tokens there are by now.
+        return self._length - 1
 
-
-def preallocated(cache: Cache, extra: int) -> Cache:
-    """The cache with room for `extra` tokens; layers of other kinds (sliding, linear) stay."""
-    roomy = copy.copy(cache)
-    roomy.layers = [_roomy(layer, extra) for layer in cache.layers]
-    return roomy
+    def get_max_length(self) -> int:
+        return self._length
 
 
-def _roomy(layer: Any, extra: int) -> Any:
-    keys, values = layer.keys, layer.values
-    if type(layer) is not DynamicLayer or keys is None or values is None:
-        return copy.copy(layer)
-    return RoomyLayer(keys, values, extra)
+def _spread(half: Tensor, group: int, width: int, length: int) -> Tensor:
+    """[P, H, …, D] as [P*group, H, length, D], each prompt `group` times in a row."""
+    prompts, heads, filled, size = half.shape
+    room = half.new_zeros(prompts, group, heads, length, size)
+    room[:, :, :, width - filled : width] = half[:, None]
+    return room.flatten(0, 1)
+
+
+def _widened(room: Tensor, length: int) -> Tensor:
+    rows, heads, filled, size = room.shape
+    wider = room.new_zeros(rows, heads, length, size)
+    wider[:, :, :filled] = room
+    return wider
+
+
+def can_fix(cache: Cache) -> bool:
+    """Whether all layers keep plain keys and values (linear attention, for one, does not)."""
+    return all(type(layer) in FIXED for layer in cache.layers)
+
+
+def fixed(cache: Cache, group: int, width: int, length: int, slot: Tensor) -> DynamicCache:
+    """The prefilled cache, each prompt `group` times, with `length` slots a row."""
+    made = DynamicCache()
+    made.layers = [FixedLayer(layer, group, width, length, slot) for layer in cache.layers]
+    return made
+
+
+def windows(cache: Cache) -> dict[str, int | None]:
+    """Attention kinds of the layers, by transformers' names, with the sliding ones' window."""
+    found: dict[str, int | None] = {}
+    for layer in cache.layers:
+        if isinstance(layer, DynamicSlidingWindowLayer):
+            found["sliding_attention"] = int(layer.sliding_window)
+        else:
+            found["full_attention"] = None
+    return found
+
+
+def rounded(length: int, step: int) -> int:
+    """`length` or somewhat more: few lengths occur, and at most a quarter is for nothing."""
+    while step * 8 <= length:
+        step *= 2
+    return -(-length // step) * step
+
+
+def compacted(alive: int, rows: int, ratio: float) -> int:
+    """Rows to go on with when `alive` of `rows` are unfinished; few sizes occur.
+
+    The sizes are `rows` times powers of `ratio`, and the same from wherever one starts.
+    """
+    size = rows
+    while size > 1 and int(size * ratio) >= alive and int(size * ratio) > 0:
+        size = int(size * ratio)
+    return size
+
+
+def empty_mask(mask_RS: Tensor, length: int, dtype: torch.dtype) -> Tensor:
+    """[R, 1, 1, L]: what is added to attention scores; only the prompt's own tokens are open."""
+    closed = torch.finfo(dtype).min
+    made = torch.full((len(mask_RS), 1, 1, length), closed, dtype=dtype, device=mask_RS.device)
+    made[:, 0, 0, : mask_RS.shape[1]].masked_fill_(mask_RS.bool(), 0.0)
+    return made

@@ -1,7 +1,7 @@
 """The fallback for models whose cache cannot be forked: every completion carries its own prompt.
 
 Also the definition that the forked prompt is tested against.
-Shapes: R rows, S prompt tokens (left-padded), T completion tokens (right-padded), V vocabulary.
+Shapes: R rows, S prompt tokens (left-padded), T completion tokens (right-padded).
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from train_client.fork import Inputs, prompt_positions
+from train_client.logprobs import model_logprobs
 
 
 def extended(inputs: Inputs, tokens_RT: Tensor) -> dict[str, Any]:
@@ -34,15 +35,20 @@ def extended(inputs: Inputs, tokens_RT: Tensor) -> dict[str, Any]:
     return longer
 
 
-def duplicated_logits(model: PreTrainedModel, inputs: Inputs, tokens_RT: Tensor) -> Tensor:
-    """Logits [R, T, V] that predict each completion token; `inputs` holds one prompt per row."""
+def duplicated_logprobs(
+    model: PreTrainedModel, inputs: Inputs, tokens_RT: Tensor, temperature: float = 1.0
+) -> Tensor:
+    """Log-probs [R, T] of the completions; `inputs` holds one prompt per row."""
     whole = extended(inputs, tokens_RT)
-    positions = prompt_positions(model, whole)
-    output = model(
+    # What the last token predicts is left out; any target will do for it.
+    targets_RT = torch.cat([tokens_RT, tokens_RT[:, -1:]], dim=1)
+    logprobs_RT = model_logprobs(
+        model,
+        targets_RT,
+        temperature,
         **whole,
-        position_ids=positions,
+        position_ids=prompt_positions(model, whole),
         use_cache=False,
-        logits_to_keep=tokens_RT.shape[1] + 1,
+        logits_to_keep=targets_RT.shape[1],
     )
-    logits: Tensor = output.logits[:, :-1]
-    return logits
+    return logprobs_RT[:, :-1]

@@ -11,9 +11,8 @@ T completion tokens (right-padded), V vocabulary.
 
 from __future__ import annotations
 
-import copy
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +20,9 @@ import torch
 from torch import Tensor
 from transformers import DynamicCache, PreTrainedModel
 from transformers.cache_utils import Cache, LinearAttentionCacheLayerMixin
+
+from train_client.cache import copy_cache
+from train_client.logprobs import chosen_logprobs, model_logprobs
 
 Inputs = Mapping[str, Any]
 """What a processor returns, handed to the model unread but for `input_ids` and `attention_mask`."""
@@ -44,12 +46,19 @@ class Prefix:
         """Each prompt `group` times in a row; this prefix stays as it is."""
         cache = copy_cache(self.cache)
         cache.batch_repeat_interleave(group)
+        return self._with(cache, lambda of: of.repeat_interleave(group, dim=0))
+
+    def selected(self, prompts_R: Tensor) -> Prefix:
+        """A row for each prompt named, in that order; this prefix stays as it is."""
+        cache = copy_cache(self.cache)
+        for layer in _filled(cache):
+            layer.keys = layer.keys.index_select(0, prompts_R)
+            layer.values = layer.values.index_select(0, prompts_R)
+        return self._with(cache, lambda of: of.index_select(0, prompts_R))
+
+    def _with(self, cache: Cache, rows: Callable[[Tensor], Tensor]) -> Prefix:
         return Prefix(
-            cache,
-            self.logits_PV.repeat_interleave(group, dim=0),
-            self.mask_PS.repeat_interleave(group, dim=0),
-            self.start_P.repeat_interleave(group, dim=0),
-            self.axes,
+            cache, rows(self.logits_PV), rows(self.mask_PS), rows(self.start_P), self.axes
         )
 
     def positions(self, offset: int, length: int) -> Tensor:
@@ -59,16 +68,6 @@ class Prefix:
         if self.axes is None:
             return positions_PT
         return positions_PT.expand(self.axes, -1, -1)
-
-
-def copy_cache(cache: Cache) -> Cache:
-    """A cache that can grow without the original noticing; the tensors are shared, not copied.
-
-    Dynamic layers never write into a tensor: each update puts a new one in its place.
-    """
-    twin = copy.copy(cache)
-    twin.layers = [copy.copy(layer) for layer in cache.layers]
-    return twin
 
 
 def can_fork(model: PreTrainedModel) -> bool:
@@ -135,25 +134,31 @@ def prefill(model: PreTrainedModel, inputs: Inputs) -> Prefix:
     )
 
 
-def completion_logits(model: PreTrainedModel, prefix: Prefix, tokens_RT: Tensor) -> Tensor:
-    """Logits [R, T, V] that predict each completion token, on a prefix that has R rows.
+def completion_logprobs(
+    model: PreTrainedModel, prefix: Prefix, tokens_RT: Tensor, temperature: float = 1.0
+) -> Tensor:
+    """Log-probs [R, T] of the completions, on a prefix that has R rows.
 
     The first token is predicted by the prompt; the last token is input to nothing. Right padding
     needs no mask: attention is causal, so no real token sees it.
     """
-    first_R1V = prefix.logits_PV[:, None]
+    first_R1 = chosen_logprobs(prefix.logits_PV[:, None], tokens_RT[:, :1], temperature)
     length = tokens_RT.shape[1] - 1
     if length == 0:
-        return first_R1V
-    mask = torch.cat([prefix.mask_PS, prefix.mask_PS.new_ones(len(tokens_RT), length)], dim=1)
-    output = model(
+        return first_R1
+    later_RT = model_logprobs(
+        model,
+        tokens_RT[:, 1:],
+        temperature,
         input_ids=tokens_RT[:, :-1],
-        attention_mask=mask,
+        attention_mask=torch.cat(
+            [prefix.mask_PS, prefix.mask_PS.new_ones(len(tokens_RT), length)], dim=1
+        ),
         position_ids=prefix.positions(0, length),
-        past_key_values=copy_cache(prefix.cache),
+        past_key_values=prefix.cache,
         use_cache=True,
     )
-    return torch.cat([first_R1V, output.logits], dim=1)
+    return torch.cat([first_R1, later_RT], dim=1)
 
 
 class PrefixGradient:

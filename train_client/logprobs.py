@@ -1,17 +1,104 @@
-"""Log-probabilities of chosen tokens, without a [rows, tokens, vocabulary] copy of log-softmax.
+"""Log-probabilities of chosen tokens, never with the logits of a whole batch in memory.
 
-Shapes: R rows, T completion tokens, V vocabulary.
+Shapes: R rows, T completion tokens, V vocabulary, H hidden size.
 """
 
 from __future__ import annotations
 
-from torch import Tensor
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+from transformers import PreTrainedModel
+from transformers.cache_utils import Cache
+
+from train_client.cache import copy_cache
+
+log = logging.getLogger(__name__)
+
+CHUNK_LOGITS = 1 << 26
+"""Logits that exist at once (256 MiB in float32); a chunk is computed again in its backward."""
+
+Head = Callable[[Tensor], Tensor]
 
 
 def chosen_logprobs(logits_RTV: Tensor, tokens_RT: Tensor, temperature: float = 1.0) -> Tensor:
-    """log softmax(logits / temperature) at `tokens`, float32 [R, T]."""
+    """log softmax(logits / temperature) at `tokens`, float32 [R, T]; no copy of log-softmax."""
     scaled = logits_RTV.float()
     if temperature != 1.0:
         scaled = scaled / temperature
     chosen_RT = scaled.gather(-1, tokens_RT.unsqueeze(-1)).squeeze(-1)
     return chosen_RT - scaled.logsumexp(-1)
+
+
+def head_logprobs(
+    head: Head, hidden_RTH: Tensor, tokens_RT: Tensor, temperature: float, vocabulary: int
+) -> Tensor:
+    """`chosen_logprobs` of head(hidden), a chunk of positions at a time."""
+    hidden, tokens = hidden_RTH.flatten(0, 1), tokens_RT.flatten()
+
+    def part(hidden: Tensor, tokens: Tensor) -> Tensor:
+        return chosen_logprobs(head(hidden), tokens, temperature)
+
+    size = max(1, CHUNK_LOGITS // vocabulary)
+    if len(tokens) <= size:
+        return part(hidden, tokens).view(tokens_RT.shape)
+    parts = [
+        checkpoint(part, h, t, use_reentrant=False, preserve_rng_state=False)
+        for h, t in zip(hidden.split(size), tokens.split(size), strict=True)
+    ]
+    return torch.cat(parts).view(tokens_RT.shape)
+
+
+def model_logprobs(
+    model: PreTrainedModel,
+    tokens_RT: Tensor,
+    temperature: float,
+    *,
+    past_key_values: Cache | None = None,
+    **inputs: Any,
+) -> Tensor:
+    """Log-probs [R, T] of `tokens`, where `inputs` make the model give logits [R, T, V] for them.
+
+    The head is applied inside the model's own forward, where its weights are at hand even if they
+    are sharded. `past_key_values` stay as they are.
+    """
+
+    def output() -> Tensor:
+        cache = None if past_key_values is None else copy_cache(past_key_values)
+        logits: Tensor = model(**inputs, past_key_values=cache).logits
+        return logits
+
+    head = model.get_output_embeddings()
+    given: list[Tensor] = []
+    with _replaced_forward(head) as plain:
+
+        def chosen(hidden_RTH: Tensor) -> Tensor:
+            vocabulary = head.weight.shape[0]
+            found = head_logprobs(plain, hidden_RTH, tokens_RT, temperature, vocabulary)
+            given.append(found.unsqueeze(-1))
+            return given[-1]
+
+        head.forward = chosen
+        result = output()
+    if len(given) == 1 and (result is given[0] or torch.equal(result, given[0])):
+        return result.squeeze(-1)
+    # Something follows the head (a soft cap on the logits, say), so its output is no logit yet.
+    log.debug("%s computes its logits in one piece.", type(model).__name__)
+    return chosen_logprobs(output(), tokens_RT, temperature)
+
+
+@contextmanager
+def _replaced_forward(module: nn.Module) -> Iterator[Head]:
+    """Gives the forward that the module has, which may be replaced until the end."""
+    before = module.__dict__.get("forward")
+    try:
+        yield module.forward
+    finally:
+        module.__dict__.pop("forward", None)
+        if before is not None:
+            module.__dict__["forward"] = before

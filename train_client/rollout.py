@@ -7,6 +7,7 @@ Shapes: P prompts, G completions a prompt, R = P*G rows, T completion tokens (ri
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -14,12 +15,12 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from train_client.decode_cache import preallocated
-from train_client.fork import Inputs, can_fork, prefill
+from train_client.decode import decoder
+from train_client.fork import Inputs, prefill
 from train_client.sampling import Sampling, sample
 
-COMPACT_BELOW = 0.75
-"""Finished rows are thrown out of the batch when at most this share of it is still decoding."""
+TELL_EVERY = 8
+"""Tokens between two looks at which completions have ended, for those who want to be told."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,18 @@ class Rollout:
         return [row[:n] for row, n in zip(self.tokens_RT.tolist(), map(int, lengths), strict=True)]
 
 
+@dataclass(frozen=True)
+class Ended:
+    """A completion that has ended, while others may still be at work."""
+
+    row: int
+    tokens: list[int]
+    logprobs: list[float]
+
+
+Listener = Callable[[list[Ended]], None]
+
+
 class RolloutEngine(Protocol):
     def generate(
         self,
@@ -45,19 +58,26 @@ class RolloutEngine(Protocol):
         group: int,
         sampling: Sampling,
         generator: torch.Generator | None,
+        listener: Listener | None = None,
     ) -> Rollout:
-        """Sample `group` completions for each prompt; rows of a prompt stand together."""
+        """Sample `group` completions for each prompt; rows of a prompt stand together.
+
+        `listener` may be told of completions as they end; it need not be told of any.
+        """
         ...
 
 
 class LocalEngine:
     """Samples with the training model itself."""
 
-    def __init__(self, model: PreTrainedModel, eos_ids: tuple[int, ...], pad_id: int) -> None:
+    def __init__(
+        self, model: PreTrainedModel, eos_ids: tuple[int, ...], pad_id: int, *, graphs: bool = True
+    ) -> None:
+        """`graphs`: record decoding steps as CUDA graphs; not for weights that move."""
         self._model = model
         self._pad = pad_id
         self._eos = torch.tensor(eos_ids, device=model.device)
-        self._compactable = can_fork(model)
+        self._graphs = graphs
         # Asking whether rows have ended makes the host wait for a GPU; on a CPU it costs nothing.
         self._check_every = 8 if model.device.type == "cuda" else 1
 
@@ -68,16 +88,14 @@ class LocalEngine:
         group: int,
         sampling: Sampling,
         generator: torch.Generator | None,
+        listener: Listener | None = None,
     ) -> Rollout:
         """See RolloutEngine. A model that cannot be forked must be given repeated prompts."""
-        prefix = prefill(self._model, inputs)
-        if group > 1:
-            prefix = prefix.repeated(group)
         limit = sampling.max_tokens
-        cache = preallocated(prefix.cache, limit)
-        logits, mask, positions = prefix.logits_PV, prefix.mask_PS, prefix.positions(0, limit)
-        mask = torch.cat([mask, mask.new_ones(len(mask), limit)], dim=1)
-        prompt_length = prefix.mask_PS.shape[1]
+        prefix = prefill(self._model, inputs)
+        logits = prefix.logits_PV.repeat_interleave(group, dim=0)
+        work = decoder(self._model, prefix, group, limit, graphs=self._graphs)
+        del prefix
         record = _Record(len(logits), limit, self._pad, logits.device)
         for step in range(limit):
             token, logprob = sample(logits, sampling, generator)
@@ -85,20 +103,17 @@ class LocalEngine:
             if step + 1 == limit:
                 break
             if step % self._check_every == 0:
-                keep = record.compact(self._compactable)
-                if keep is not None:
-                    if len(keep) == 0:
-                        break
-                    cache.batch_select_indices(keep)
-                    token, mask = token[keep], mask[keep]
-                    positions = positions[..., keep, :]
-            logits = self._model(
-                input_ids=token[:, None],
-                attention_mask=mask[:, : prompt_length + step + 1],
-                position_ids=positions[..., step : step + 1],
-                past_key_values=cache,
-                use_cache=True,
-            ).logits[:, -1]
+                alive = record.alive()
+                if not alive:
+                    break
+                if listener is not None and step % TELL_EVERY == 0:
+                    listener(record.ended())
+                rows = work.fitting(alive)
+                if rows < len(token):
+                    keep = record.compact(rows)
+                    work.keep(keep)
+                    token = token[keep]
+            logits = work.step(token)
         return record.rollout()
 
 
@@ -109,30 +124,41 @@ class _Record:
         self._tokens_RT = torch.full((rows, limit), pad, device=device)
         self._logprobs_RT = torch.zeros(rows, limit, device=device)
         self._lengths_R = torch.full((rows,), limit, device=device)
-        self._finished_R = torch.zeros(rows, dtype=torch.bool, device=device)
+        self._ended_R = torch.zeros(rows, dtype=torch.bool, device=device)
+        self._told_R = self._ended_R.clone()
         self._rows = torch.arange(rows, device=device)
-        self._done = torch.zeros(rows, dtype=torch.bool, device=device)
         self._pad = pad
 
     def put(self, step: int, token: Tensor, logprob: Tensor, ends: Tensor) -> None:
         self._tokens_RT[self._rows, step] = token
         self._logprobs_RT[self._rows, step] = logprob
-        ends = ends & ~self._done
-        self._lengths_R[self._rows] = torch.where(ends, step + 1, self._lengths_R[self._rows])
-        self._done = self._done | ends
+        before = self._ended_R[self._rows]
+        lengths = self._lengths_R[self._rows]
+        self._lengths_R[self._rows] = torch.where(ends & ~before, step + 1, lengths)
+        self._ended_R[self._rows] = before | ends
 
-    def compact(self, allowed: bool) -> Tensor | None:
-        """Places (in the present batch) of the rows to keep, or None to keep them all."""
-        alive = int((~self._done).sum())
-        if alive and (not allowed or alive > COMPACT_BELOW * len(self._done)):
-            return None
-        keep = (~self._done).nonzero().squeeze(1)
-        self._finished_R[self._rows[self._done]] = True
-        self._rows, self._done = self._rows[keep], self._done[keep]
+    def alive(self) -> int:
+        """Rows that are still at work; waits for the device."""
+        return int((~self._ended_R).sum())
+
+    def compact(self, rows: int) -> Tensor:
+        """Go on with `rows` rows, the unfinished ones and others to fill up; their places."""
+        keep = self._ended_R[self._rows].int().argsort(stable=True)[:rows]
+        self._rows = self._rows[keep]
         return keep
 
+    def ended(self) -> list[Ended]:
+        """What has ended since it was last asked; waits for the device."""
+        fresh = (self._ended_R & ~self._told_R).nonzero().squeeze(1)
+        self._told_R |= self._ended_R
+        tokens, logprobs = self._tokens_RT[fresh].tolist(), self._logprobs_RT[fresh].tolist()
+        lengths = self._lengths_R[fresh].tolist()
+        return [
+            Ended(row, tokens[place][:length], logprobs[place][:length])
+            for place, (row, length) in enumerate(zip(fresh.tolist(), lengths, strict=True))
+        ]
+
     def rollout(self) -> Rollout:
-        self._finished_R[self._rows[self._done]] = True
         length = int(self._lengths_R.max())
         steps_T = torch.arange(length, device=self._lengths_R.device)
         mask_RT = steps_T < self._lengths_R[:, None]
@@ -140,5 +166,5 @@ class _Record:
             self._tokens_RT[:, :length].masked_fill(~mask_RT, self._pad),
             mask_RT,
             self._logprobs_RT[:, :length].masked_fill(~mask_RT, 0.0),
-            self._finished_R,
+            self._ended_R,
         )

@@ -194,12 +194,12 @@ class Trainer:
 
     def _one_step(self, writer: MetricsWriter) -> dict[str, float]:
         config, timer, step = self.config, self._timer, self.step + 1
-        groups, inputs, too_long = self._collector.sample(timer)
-        pending = self._collector.submit(step, groups, 0)
+        sampled = self._collector.sample(step, 0, timer)
+        groups, inputs = sampled.groups, sampled.inputs
         passes = self._learner.passes(examples_of(groups), inputs, self._feed.encode)
         with timer("reward_wait"):
-            rewards = self._collector.wait(pending, groups)
-        collected = Collected(groups, rewards, inputs, groups, too_long)
+            rewards = self._collector.wait(sampled.sending)
+        collected = Collected(groups, rewards, inputs, groups, sampled.too_long)
         if config.algorithm.dynamic_sampling:
             collected = self._collector.refill(step, collected, timer)
             if collected.inputs is None:
@@ -218,9 +218,7 @@ class Trainer:
             experience.old_RT = experience.sampler_RT
         elif self._learner.stale_old_logprobs:
             with timer("old_logprobs"):
-                experience.old_RT = self._learner.logprobs(
-                    self.policy.model, every_pass, experience.tokens_RT, experience.mask_RT
-                )
+                experience.old_RT = self._learner.old_logprobs(experience, passes)
         with timer("update"):
             learned = self._learner.learn(experience, passes, self._rates())
         every = config.run.completions_every

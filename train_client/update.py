@@ -15,10 +15,9 @@ from transformers import PreTrainedModel
 from train_client.config import TrainConfig
 from train_client.data import Example
 from train_client.experience import Experience
-from train_client.logprobs import chosen_logprobs
 from train_client.losses import LossConfig, LossValue, Share, policy_loss
 from train_client.optimizer import MasterAdamW
-from train_client.passes import Pass, pass_logits
+from train_client.passes import Pass, pass_logprobs
 from train_client.policy import Policy, to_device
 
 Encode = Callable[[Sequence[Example], int], dict[str, Any]]
@@ -50,6 +49,14 @@ class Learner:
     def stale_old_logprobs(self) -> bool:
         """Whether some update of a batch starts from weights that did not sample it."""
         return self._config.algorithm.updates_per_batch * self._config.optimizer.minibatches > 1
+
+    def old_logprobs(self, experience: Experience, minibatches: Sequence[Sequence[Pass]]) -> Tensor:
+        """Log-probs [R, T] under the weights that sampled, before several updates.
+
+        Those of the first minibatch are left at 0: its first update finds them as it goes.
+        """
+        later = [work for passes in minibatches[1:] for work in passes]
+        return self.logprobs(self._policy.model, later, experience.tokens_RT, experience.mask_RT)
 
     def passes(
         self, examples: Sequence[Example], inputs: dict[str, Any] | None, encode: Encode
@@ -93,14 +100,16 @@ class Learner:
         """All updates of a batch; one learning rate for each. Returns the means over updates."""
         totals: dict[str, float] = {}
         updates = list(minibatches) * self._config.algorithm.updates_per_batch
-        for passes, rate in zip(updates, rates, strict=True):
-            found = self._minibatch(experience, passes)
+        for update, (passes, rate) in enumerate(zip(updates, rates, strict=True)):
+            found = self._minibatch(experience, passes, first=update == 0)
             found["grad_norm"] = self._optimizer.step(rate)
             for name, value in found.items():
                 totals[name] = totals.get(name, 0.0) + value / len(updates)
         return totals
 
-    def _minibatch(self, experience: Experience, passes: Sequence[Pass]) -> dict[str, float]:
+    def _minibatch(
+        self, experience: Experience, passes: Sequence[Pass], *, first: bool
+    ) -> dict[str, float]:
         rows = torch.cat([work.rows for work in passes])
         mask = experience.mask_RT[rows]
         share = Share(
@@ -111,7 +120,10 @@ class Learner:
         values: list[LossValue] = []
         gap = 0.0
         each = self._each(self._policy.model, passes, experience.tokens_RT, experience.mask_RT)
+        fresh = first and self._config.algorithm.old_logprobs == "recompute"
         for part, logprobs in each:
+            if fresh and experience.old_RT is not None:
+                experience.old_RT[part, : logprobs.shape[1]] = logprobs.detach()
             value = self._value(experience, share, part, logprobs)
             value.loss.backward()
             values.append(value)
@@ -152,5 +164,4 @@ class Learner:
         lengths_R = mask_RT.sum(1)
         temperature = self._config.rollout.temperature
         for work in passes:
-            for rows, logits in pass_logits(model, work, tokens_RT, lengths_R):
-                yield rows, chosen_logprobs(logits, tokens_RT[rows, : logits.shape[1]], temperature)
+            yield from pass_logprobs(model, work, tokens_RT, lengths_R, temperature)

@@ -8,9 +8,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from train_client.duplicate import duplicated_logits
-from train_client.fork import PrefixGradient, can_fork, completion_logits, prefill
-from train_client.logprobs import chosen_logprobs
+from train_client.duplicate import duplicated_logprobs
+from train_client.fork import PrefixGradient, can_fork, completion_logprobs, prefill
 
 GROUP = 3
 CASES = {
@@ -51,8 +50,7 @@ def duplicated(model: Any, make: Any, case: Any, tokens: Tensor, mask: Tensor) -
     alone = [single(make, case, place, inputs) for place in range(len(case[0]))]
     rows = []
     for row in range(len(tokens)):
-        logits = duplicated_logits(model, alone[row // GROUP], tokens[row : row + 1])
-        rows.append(chosen_logprobs(logits, tokens[row : row + 1]))
+        rows.append(duplicated_logprobs(model, alone[row // GROUP], tokens[row : row + 1]))
     logprobs = torch.cat(rows)
     loss_of(logprobs, mask).backward()
     return logprobs.detach(), gradients(model)
@@ -85,7 +83,7 @@ def test_forked_prompt_equals_duplicated_prompt(architecture: Any, case: Any) ->
     expected, expected_grad = duplicated(model, make, case, tokens, mask)
 
     prefix = prefill(model, make(*case)).repeated(GROUP)
-    logprobs = chosen_logprobs(completion_logits(model, prefix, tokens), tokens)
+    logprobs = completion_logprobs(model, prefix, tokens)
     loss_of(logprobs, mask).backward()
     grad = gradients(model)
 
@@ -101,15 +99,15 @@ def test_micro_batched_completions_share_one_exact_backward(architecture: Any) -
     tokens, mask = completions(GROUP * 2)
     weights = torch.linspace(-1, 1, len(mask))[:, None]
     prefix = prefill(model, make(*case)).repeated(GROUP)
-    logprobs = chosen_logprobs(completion_logits(model, prefix, tokens), tokens)
+    logprobs = completion_logprobs(model, prefix, tokens)
     (logprobs * mask * weights).sum().backward()
     expected = gradients(model)
 
     shared = PrefixGradient(prefill(model, make(*case)))
     for member in range(GROUP):
         rows = torch.arange(member, len(tokens), GROUP)
-        logits = completion_logits(model, shared.leaf.repeated(1), tokens[rows])
-        part = chosen_logprobs(logits, tokens[rows]) * mask[rows] * weights[rows]
+        logprobs = completion_logprobs(model, shared.leaf.repeated(1), tokens[rows])
+        part = logprobs * mask[rows] * weights[rows]
         part.sum().backward()
     shared.backward()
 
@@ -120,9 +118,9 @@ def test_stale_rope_offsets_of_an_earlier_batch_do_not_leak(qwen3: Any) -> None:
     model, make = qwen3
     tokens, _ = completions(2)
     inputs = make([6, 6], [1, 1])
-    fresh = completion_logits(model, prefill(model, inputs), tokens)
+    fresh = completion_logprobs(model, prefill(model, inputs), tokens)
     model.generate(**make([3, 3], [2, 2]), max_new_tokens=2)
-    again = completion_logits(model, prefill(model, inputs), tokens)
+    again = completion_logprobs(model, prefill(model, inputs), tokens)
     assert torch.equal(fresh, again)
 
 

@@ -7,9 +7,8 @@ from typing import Any
 import pytest
 import torch
 
-import train_client.rollout as rollout_module
-from train_client.fork import completion_logits, prefill
-from train_client.logprobs import chosen_logprobs
+from train_client.decode import FixedDecoder
+from train_client.fork import completion_logprobs, prefill
 from train_client.rollout import LocalEngine
 from train_client.sampling import Sampling, sample, truncated
 
@@ -33,8 +32,8 @@ def test_sampler_logprobs_are_the_training_logprobs(architecture: Any) -> None:
         inputs, GROUP, Sampling(max_tokens=12, temperature=0.8), seeded()
     )
     with torch.no_grad():
-        logits = completion_logits(model, prefill(model, inputs).repeated(GROUP), found.tokens_RT)
-    again = chosen_logprobs(logits, found.tokens_RT, temperature=0.8)
+        prefix = prefill(model, inputs).repeated(GROUP)
+        again = completion_logprobs(model, prefix, found.tokens_RT, temperature=0.8)
     assert (again - found.logprobs_RT)[found.mask_RT].abs().max() <= 1e-5
     assert len({len(row) for row in found.rows()}) > 2
 
@@ -80,7 +79,7 @@ def test_compaction_changes_no_token(qwen3: Any, monkeypatch: pytest.MonkeyPatch
     inputs = make([6, 9, 4, 5], [1, 0, 1, 2])
     sampling, eos = Sampling(max_tokens=20, temperature=0), tuple(range(3, 30))
     compacted = engine(model, eos).generate(inputs, 1, sampling, None)
-    monkeypatch.setattr(rollout_module, "COMPACT_BELOW", -1.0)
+    monkeypatch.setattr(FixedDecoder, "fitting", lambda self, alive: self._rows)
     whole = engine(model, eos).generate(inputs, 1, sampling, None)
     assert compacted.rows() == whole.rows()
     assert torch.allclose(compacted.logprobs_RT, whole.logprobs_RT, atol=1e-5)

@@ -19,7 +19,7 @@ from typing import Self
 import httpx
 
 HOST = "127.0.0.1"
-START_SECONDS = 60.0
+START_SECONDS = 240.0
 
 
 class ServiceError(RuntimeError):

@@ -1,0 +1,214 @@
+"""One trainer in a process of its own that makes a step when told to, and says what it cost.
+
+Reads a line a step on its standard input and answers with a line of JSON. Both trainers get the
+same saved policy, the same prompts, loss, group, temperature, KL weight and forced length.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import PreTrainedModel
+
+from benchmarks.trainer_shapes import SHAPES, Shape, examples
+from train_client.config import parse_config
+from train_client.metrics import read_metrics
+from train_client.policy import load_policy
+from train_client.reward_client import RewardClient
+from train_client.rollout import LocalEngine
+from train_client.train import Trainer
+from train_client.world.service import RewardService
+
+LR, BETA = 1e-6, 0.04
+ANSWERS = sys.stdout
+"""For the parent process alone; what libraries print goes to standard error."""
+
+NEVER = -1
+"""No token is this one, so every completion runs to the limit."""
+
+
+class Gauge:
+    """Counts what goes through models, and measures from one `start` to the `report` after it."""
+
+    def __init__(self, device: str) -> None:
+        self._gpu = device == "cuda"
+        self._before = _peak(self._gpu)
+        self._images = self._tokens = 0
+
+    def watch(self, model: PreTrainedModel) -> None:
+        """Count the images its vision tower and the tokens its language model are given."""
+        model.get_submodule("model.visual").register_forward_pre_hook(self._saw, with_kwargs=True)
+        model.get_submodule("model.language_model").register_forward_pre_hook(
+            self._read, with_kwargs=True
+        )
+
+    def _saw(self, module: Any, arguments: Any, named: dict[str, Any]) -> None:
+        self._images += len(named["grid_thw"] if "grid_thw" in named else arguments[1])
+
+    def _read(self, module: Any, arguments: Any, named: dict[str, Any]) -> None:
+        rows, length = named["inputs_embeds"].shape[:2]
+        self._tokens += rows * length
+
+    def start(self) -> None:
+        """Wait for the word, then start the clocks."""
+        print("ready", file=ANSWERS, flush=True)
+        sys.stdin.readline()
+        self._images = self._tokens = 0
+        self._wall, self._cpu = time.perf_counter(), time.process_time()
+
+    def report(self) -> None:
+        if self._gpu:
+            torch.cuda.synchronize()
+        found = {
+            "seconds": time.perf_counter() - self._wall,
+            "cpu seconds": time.process_time() - self._cpu,
+            "images encoded": self._images,
+            "tokens through the model": self._tokens,
+            "peak memory (MB)": (_peak(self._gpu) - self._before) / 2**20,
+        }
+        print(json.dumps(found), file=ANSWERS, flush=True)
+
+
+def _peak(gpu: bool) -> float:
+    """Bytes, the largest ever: of the process, or of the GPU's allocator."""
+    if gpu:
+        return float(torch.cuda.max_memory_allocated())
+    unit = 1 if sys.platform == "darwin" else 1024
+    return float(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit)
+
+
+def ours(shape: Shape, folder: Path, device: str, steps: int) -> None:
+    """This project's trainer, its rewards from the real service in a process of its own."""
+    gauge = Gauge(device)
+    # A large model's activations fit for a prompt and its group at a time.
+    passes = {"prompts_per_pass": 1} if shape.layers > 8 else {}
+    run = {"steps": steps, "evaluate_every": 1, "save_every": 0}
+    output = folder / "ours"
+    with RewardService(folder / "service.log") as service:
+        config = parse_config(
+            {
+                "run": {
+                    "output": str(output),
+                    **dict.fromkeys(("tensorboard", "plots", "progress"), False),
+                    **run,
+                },
+                "policy": {"path": str(folder / "policy"), "device": device, "dtype": shape.dtype},
+                "rollout": {
+                    "prompts_per_step": shape.prompts,
+                    "group_size": shape.group,
+                    "max_tokens": shape.completion,
+                },
+                "data": {"append_instruction": False, "shuffle": False},
+                "algorithm": {"loss": "grpo", "beta": BETA},
+                "optimizer": {"lr": LR, **passes},
+                "reward": {"url": service.url},
+            }
+        )
+        policy = load_policy(config.policy, reference=True)
+        assert policy.reference is not None
+        for model in (policy.model, policy.reference):
+            gauge.watch(model)
+
+        def between(step: int) -> dict[str, float]:
+            if step:
+                gauge.report()
+            if step < steps:
+                gauge.start()
+            return {}
+
+        engine = LocalEngine(policy.model, (NEVER,), policy.pad_id)
+        with RewardClient(config.reward) as rewards:
+            Trainer(config, policy, examples(shape), rewards, evaluate=between, engine=engine).run()
+    for line in read_metrics(output):
+        if "loss" in line:
+            times = {key: value for key, value in line.items() if key.startswith("time/")}
+            print(json.dumps(times), file=ANSWERS, flush=True)
+
+
+def trl(shape: Shape, folder: Path, device: str, steps: int) -> None:
+    """TRL's GRPOTrainer; its rewards cost nothing; it checkpoints activations on a GPU alone."""
+    from datasets import Dataset, Features, Image, Value
+    from transformers import TrainerCallback
+    from trl import GRPOConfig, GRPOTrainer
+
+    gauge = Gauge(device)
+
+    class Turns(TrainerCallback):  # type: ignore[misc]
+        def on_step_begin(self, *_: Any, **__: Any) -> None:
+            gauge.start()
+
+        def on_step_end(self, *_: Any, **__: Any) -> None:
+            gauge.report()
+
+    def reward(completions: list[Any], **_: Any) -> list[float]:
+        return [len(str(c)) % 7 / 7 for c in completions]
+
+    data = Dataset.from_list(
+        [
+            {
+                "prompt": [{"role": "user", "content": example.instruction}],
+                "image": example.images[0],
+            }
+            for example in examples(shape)
+        ],
+        features=Features(
+            prompt=[{"role": Value("string"), "content": Value("string")}], image=Image()
+        ),
+    )
+    options = GRPOConfig(
+        output_dir=str(folder / "trl"),
+        per_device_train_batch_size=shape.prompts * shape.group,
+        num_generations=shape.group,
+        max_completion_length=shape.completion,
+        generation_kwargs={"min_new_tokens": shape.completion},
+        max_steps=steps,
+        learning_rate=LR,
+        lr_scheduler_type="constant",
+        beta=BETA,
+        loss_type="grpo",
+        temperature=1.0,
+        top_k=0,
+        bf16=device == "cuda",
+        use_cpu=device == "cpu",
+        gradient_checkpointing=device == "cuda",
+        shuffle_dataset=False,
+        logging_steps=1,
+        save_strategy="no",
+        report_to="none",
+        disable_tqdm=True,
+        dataloader_pin_memory=device == "cuda",
+        model_init_kwargs={"dtype": shape.dtype},
+    )
+    trainer = GRPOTrainer(
+        str(folder / "policy"), reward, options, train_dataset=data, callbacks=[Turns()]
+    )
+    for model in (trainer.model, trainer.ref_model):
+        gauge.watch(model)
+    trainer.train()
+
+
+TRAINERS: dict[str, Callable[[Shape, Path, str, int], None]] = {"ours": ours, "trl": trl}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("trainer", choices=TRAINERS)
+    parser.add_argument("shape", choices=SHAPES)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--steps", type=int, required=True)
+    given = parser.parse_args()
+    sys.stdout = sys.stderr
+    TRAINERS[given.trainer](SHAPES[given.shape], given.folder, given.device, given.steps)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,185 @@
+"""One decoding step for all rows that are still at work, again and again.
+
+`FixedDecoder` keeps everything at fixed addresses and, on a GPU, replays a step as a CUDA graph:
+one launch instead of thousands, and nothing that makes the host wait. `GrowingDecoder` is for
+models with other caches (linear attention), or attention that takes no explicit mask.
+
+Shapes: R rows, V vocabulary.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import torch
+from torch import Tensor
+from transformers import PreTrainedModel
+
+from train_client.decode_cache import (
+    can_fix,
+    compacted,
+    empty_mask,
+    fixed,
+    rounded,
+    windows,
+)
+from train_client.fork import Prefix, can_fork
+from train_client.graphs import Graphs
+
+CPU_RATIO, GPU_RATIO = 0.75, 0.5
+"""How much smaller the next smaller batch is, when enough rows have ended."""
+
+
+class Decoder(Protocol):
+    def step(self, token_R: Tensor) -> Tensor:
+        """Append a token to each row; logits [R, V] of the next. Valid until the next step."""
+        ...
+
+    def fitting(self, alive: int) -> int:
+        """How many rows to go on with when `alive` are unfinished."""
+        ...
+
+    def keep(self, rows_N: Tensor) -> None:
+        """Go on with these rows alone."""
+        ...
+
+
+def decoder(
+    model: PreTrainedModel, prefix: Prefix, group: int, limit: int, *, graphs: bool
+) -> Decoder:
+    """For `group` completions of each prompt of `prefix`, of at most `limit` tokens."""
+    masks = model.config._attn_implementation in ("sdpa", "eager")
+    if can_fix(prefix.cache) and masks:
+        return FixedDecoder(model, prefix, group, limit, graphs=graphs)
+    return GrowingDecoder(model, prefix.repeated(group) if group > 1 else prefix, limit)
+
+
+class FixedDecoder:
+    """Fixed cache, explicit mask and positions; few sizes of batch and cache, so few graphs."""
+
+    def __init__(
+        self, model: PreTrainedModel, prefix: Prefix, group: int, limit: int, *, graphs: bool
+    ) -> None:
+        gpu = model.device.type == "cuda"
+        # A graph is worth making for large steps only; without them a fine grain wastes less.
+        self._grain, self._ratio = (256, GPU_RATIO) if gpu else (16, CPU_RATIO)
+        self._model = model
+        self._graphs = Graphs(enabled=graphs and gpu)
+        rows, width = len(prefix.mask_PS) * group, prefix.mask_PS.shape[1]
+        self._rows = self._all = rows
+        self._used, self._most = width, width + limit
+        self._length = self._rounded(width + 1)
+        device = model.device
+        self._slot = torch.tensor([width], device=device)
+        self._windows = windows(prefix.cache)
+        self._cache = fixed(prefix.cache, group, width, self._length, self._slot)
+        prompt = prefix.mask_PS.repeat_interleave(group, dim=0)
+        self._open = empty_mask(prompt, self._length, model.dtype)
+        start = prefix.start_P.repeat_interleave(group)[:, None]
+        self._positions = start.clone()
+        self._axes = prefix.axes
+        self._tokens = torch.zeros(rows, 1, dtype=torch.long, device=device)
+
+    def step(self, token_R: Tensor) -> Tensor:
+        if self._used == self._length:
+            self._lengthen()
+        self._tokens.copy_(token_R[:, None])
+        logits = self._graphs.run((self._rows, self._length), self._forward)
+        self._slot += 1
+        self._positions += 1
+        self._used += 1
+        return logits
+
+    def _forward(self) -> Tensor:
+        """A function of tensors at fixed addresses alone; doing it twice is doing it once."""
+        self._open.index_fill_(-1, self._slot, 0.0)
+        axes = self._axes
+        positions = self._positions if axes is None else self._positions.expand(axes, -1, -1)
+        logits: Tensor = self._model(
+            input_ids=self._tokens,
+            attention_mask=self._masks(),
+            position_ids=positions,
+            past_key_values=self._cache,
+            use_cache=True,
+        ).logits
+        return logits[:, -1]
+
+    def _masks(self) -> Tensor | dict[str, Tensor]:
+        """One mask, or for a model whose layers differ, one for each kind."""
+        if set(self._windows) == {"full_attention"}:
+            return self._open
+        made = {"full_attention": self._open}
+        if (window := self._windows["sliding_attention"]) is not None:
+            columns = torch.arange(self._length, device=self._slot.device)
+            closed = torch.finfo(self._open.dtype).min
+            made["sliding_attention"] = self._open.masked_fill(
+                columns <= self._slot - window, closed
+            )
+        return made
+
+    def fitting(self, alive: int) -> int:
+        return compacted(alive, self._all, self._ratio)
+
+    def keep(self, rows_N: Tensor) -> None:
+        for layer in self._cache.layers:
+            layer.keep(rows_N)
+        # Moved to the front of where they are: graphs know these tensors by their address.
+        self._open = _moved(self._open, rows_N)
+        self._positions = _moved(self._positions, rows_N)
+        self._tokens = self._tokens[: len(rows_N)]
+        self._rows = len(rows_N)
+
+    def _rounded(self, length: int) -> int:
+        return min(rounded(length, self._grain), -(-self._most // 8) * 8)
+
+    def _lengthen(self) -> None:
+        """More slots, elsewhere: what was recorded for the old addresses is worthless."""
+        self._graphs.clear()
+        longer = self._rounded(self._used + 1)
+        for layer in self._cache.layers:
+            layer.lengthen(longer)
+        closed = torch.finfo(self._open.dtype).min
+        more = longer - self._length
+        self._open = torch.nn.functional.pad(self._open, (0, more), value=closed)
+        self._length = longer
+
+
+def _moved(tensor: Tensor, rows_N: Tensor) -> Tensor:
+    tensor[: len(rows_N)] = tensor[rows_N]
+    return tensor[: len(rows_N)]
+
+
+class GrowingDecoder:
+    """The model's own cache and masks, whatever they are; the prompts are already repeated."""
+
+    def __init__(self, model: PreTrainedModel, prefix: Prefix, limit: int) -> None:
+        self._model = model
+        self._cache = prefix.cache
+        self._compactable = can_fork(model)
+        self._all = len(prefix.mask_PS)
+        self._mask = torch.cat(
+            [prefix.mask_PS, prefix.mask_PS.new_ones(len(prefix.mask_PS), limit)], dim=1
+        )
+        self._used = prefix.mask_PS.shape[1]
+        self._width = self._used
+        self._positions = prefix.positions(0, limit)
+
+    def step(self, token_R: Tensor) -> Tensor:
+        place = self._used - self._width
+        self._used += 1
+        logits: Tensor = self._model(
+            input_ids=token_R[:, None],
+            attention_mask=self._mask[:, : self._used],
+            position_ids=self._positions[..., place : place + 1],
+            past_key_values=self._cache,
+            use_cache=True,
+        ).logits
+        return logits[:, -1]
+
+    def fitting(self, alive: int) -> int:
+        return compacted(alive, self._all, CPU_RATIO) if self._compactable else len(self._mask)
+
+    def keep(self, rows_N: Tensor) -> None:
+        self._cache.batch_select_indices(rows_N)
+        self._mask = self._mask[rows_N]
+        self._positions = self._positions[..., rows_N, :]

@@ -1,0 +1,40 @@
+"""CUDA graphs of one function, one a key, made when a key comes back; or the function itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+
+import torch
+from torch import Tensor
+
+
+class Graphs:
+    """The function must read and write tensors at fixed addresses alone and be repeatable.
+
+    The first run of a key is an ordinary one, which also warms up what a recording may not
+    initialise. All graphs share their memory, so a result lasts until the next run.
+    """
+
+    def __init__(self, *, enabled: bool) -> None:
+        self._enabled = enabled
+        self._seen: set[Hashable] = set()
+        self._recorded: dict[Hashable, tuple[torch.cuda.CUDAGraph, Tensor]] = {}
+        self._pool = torch.cuda.graph_pool_handle() if enabled else None
+
+    def run(self, key: Hashable, function: Callable[[], Tensor]) -> Tensor:
+        if not self._enabled or key not in self._seen:
+            self._seen.add(key)
+            return function()
+        if key not in self._recorded:
+            graph = torch.cuda.CUDAGraph()
+            with torch.cuda.graph(graph, pool=self._pool):
+                result = function()
+            self._recorded[key] = graph, result
+        graph, result = self._recorded[key]
+        graph.replay()
+        return result
+
+    def clear(self) -> None:
+        """Forget all graphs: the addresses that they know are gone."""
+        self._recorded.clear()
+        self._seen.clear()

@@ -1,0 +1,102 @@
+"""Completions on their way to the service while others are still being sampled.
+
+A group is sent once all of its completions have ended: the service reports on groups too, and what
+it is to report on must come in one request.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from concurrent.futures import Future, wait
+
+from app.schema import Result
+from train_client.data import Example
+from train_client.experience import Completion, Group
+from train_client.policy import Policy
+from train_client.reward_client import RewardClient
+from train_client.rollout import Ended, Rollout
+
+
+class Sending:
+    """The groups of one rollout; rows of a group stand together, `size` each."""
+
+    def __init__(
+        self,
+        examples: Sequence[Example],
+        size: int,
+        policy: Policy,
+        rewards: RewardClient,
+        step: int,
+        round_: int,
+    ) -> None:
+        self._examples = examples
+        self._size = size
+        self._policy = policy
+        self._rewards = rewards
+        self._step, self._round = step, round_
+        self._rows: list[Completion | None] = [None] * (len(examples) * size)
+        self._pending: list[tuple[list[Completion], Future[list[Result]]]] = []
+        self._sent: set[int] = set()
+
+    def ended(self, rows: Sequence[Ended]) -> None:
+        """Take in completions that have ended, and send the groups that are whole by now."""
+        for row in rows:
+            text = self._policy.decode(row.tokens)
+            self._rows[row.row] = Completion(row.tokens, row.logprobs, True, text)
+        self._send_whole()
+
+    def rest(self, rollout: Rollout) -> None:
+        """Take in what has not been told of, the completions cut at the limit included."""
+        logprobs, finished = rollout.logprobs_RT.tolist(), rollout.finished_R.tolist()
+        for place, tokens in enumerate(rollout.rows()):
+            if self._rows[place] is None:
+                self._rows[place] = Completion(
+                    tokens,
+                    logprobs[place][: len(tokens)],
+                    finished[place],
+                    self._policy.decode(tokens),
+                )
+        self._send_whole()
+
+    @property
+    def groups(self) -> list[Group]:
+        """All groups, once `rest` has been called."""
+        return [self._group(place) for place in range(len(self._examples))]
+
+    def scored(self, seconds: float) -> bool:
+        """Wait that long at most. Raises RewardError when a request has failed for good."""
+        deadline = time.monotonic() + seconds
+        while self._pending:
+            completions, future = self._pending[0]
+            if not wait([future], timeout=max(0.0, deadline - time.monotonic())).done:
+                return False
+            try:
+                results = future.result()
+            except BaseException:
+                self.cancel()
+                raise
+            for completion, result in zip(completions, results, strict=True):
+                completion.result = result
+            self._pending.pop(0)
+        return True
+
+    def cancel(self) -> None:
+        """Nobody waits for the rewards any more."""
+        for _, future in self._pending:
+            future.cancel()
+
+    def _group(self, place: int) -> Group:
+        rows = self._rows[place * self._size : (place + 1) * self._size]
+        return Group(self._examples[place], [row for row in rows if row is not None])
+
+    def _send_whole(self) -> None:
+        samples, completions = [], []
+        for place in range(len(self._examples)):
+            group = self._group(place)
+            if place not in self._sent and len(group.completions) == self._size:
+                self._sent.add(place)
+                samples += group.samples(f"{self._step}.{self._round}.{place}")
+                completions += group.completions
+        if samples:
+            self._pending.append((completions, self._rewards.submit(samples, self._step)))
