@@ -19,7 +19,7 @@ from train_client.feed import PromptFeed
 from train_client.policy import Policy, to_device
 from train_client.reward_client import RewardClient
 from train_client.rollout import RolloutEngine
-from train_client.sampling import Sampling
+from train_client.sampling import sampling_of
 from train_client.sending import Sending
 from train_client.timing import Timer
 
@@ -76,13 +76,7 @@ class Collector:
         self._forked = forked
         self._stop = stop
         self.generator = torch.Generator(policy.device).manual_seed(config.run.seed)
-        rollout = config.rollout
-        self._sampling = Sampling(
-            max_tokens=rollout.max_tokens,
-            temperature=rollout.temperature,
-            top_p=rollout.top_p,
-            top_k=rollout.top_k,
-        )
+        self._sampling = sampling_of(config.rollout)
 
     def sample(self, step: int, round_: int, timer: Timer) -> Sampled:
         """Groups of completions for the next prompts, each sent for scoring once it is whole."""

@@ -18,6 +18,7 @@ from transformers import AutoModelForImageTextToText, AutoProcessor
 from train_client.config import ConfigError, TrainConfig, parse_config
 from train_client.policy import Policy, frozen_copy
 from train_client.reward_client import RewardClient, RewardError
+from train_client.sampling import sampling_of
 from train_client.train import Outcome, Trainer
 from train_client.world.cases import Drawn, balanced, draw_cases
 from train_client.world.evaluation import WorldEvaluation
@@ -84,7 +85,14 @@ def demo_config(
             "save_every": 15,
         },
         "data": {"append_instruction": False, "shuffle": False},  # balanced already
-        "rollout": {"prompts_per_step": 64, "group_size": 4, "max_tokens": MAX_TOKENS},
+        "rollout": {
+            "prompts_per_step": 32,
+            "group_size": 8,
+            "max_tokens": MAX_TOKENS,
+            # A policy this small has a long tail: one stray token in fifty, and the rest of the
+            # completion is noise that the update would learn from.
+            "top_p": 0.95,
+        },
         "algorithm": {"beta": 0.1, "old_logprobs": "sampler"},
         "optimizer": {
             "lr": 5e-4,
@@ -106,7 +114,7 @@ def _run(config: TrainConfig, service: RewardService, warmup: WarmupConfig, star
     training, _ = split_pairs(rules)
     policy = _warm_policy(rules, config, warmup)
     with RewardClient(config.reward, run=output.name) as rewards:
-        evaluation = WorldEvaluation(policy, rewards, rules, config.rollout.max_tokens)
+        evaluation = WorldEvaluation(policy, rewards, rules, sampling_of(config.rollout))
         cases = draw_cases(rules, training, CASES_PER_PAIR, seed=config.run.seed)
         cases = balanced(rules, cases, seed=config.run.seed)
         before_run = _steps_done(output) if config.run.resume else 0

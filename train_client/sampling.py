@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from train_client.config import RolloutConfig
+
 
 @dataclass(frozen=True, kw_only=True)
 class Sampling:
@@ -19,6 +21,16 @@ class Sampling:
     top_p: float = 1.0
     top_k: int = 0
     """0: no limit."""
+
+
+def sampling_of(rollout: RolloutConfig) -> Sampling:
+    """How the rollouts of a run are sampled."""
+    return Sampling(
+        max_tokens=rollout.max_tokens,
+        temperature=rollout.temperature,
+        top_p=rollout.top_p,
+        top_k=rollout.top_k,
+    )
 
 
 def sample(

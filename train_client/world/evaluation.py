@@ -39,16 +39,16 @@ ROWS = {
 
 
 class WorldEvaluation:
-    """Evaluates one policy; completions are sampled, as in training, from a generator of its
-    own."""
+    """Evaluates one policy; completions are sampled as in training (`sampling`), from a generator
+    of its own, and the skill is asked greedily."""
 
     def __init__(
-        self, policy: Policy, rewards: RewardClient, rules: Rules, max_tokens: int
+        self, policy: Policy, rewards: RewardClient, rules: Rules, sampling: Sampling
     ) -> None:
         self._policy = policy
         self._rewards = rewards
-        self._sampling = Sampling(max_tokens=max_tokens, temperature=1.0)
-        self._greedy = Sampling(max_tokens=max_tokens, temperature=0)
+        self._sampling = sampling
+        self._greedy = Sampling(max_tokens=sampling.max_tokens, temperature=0)
         self._held_out = held_out_examples(rules)
         self._skill = skill_test(rules, SKILL_QUESTIONS)
         self.scored = 0
