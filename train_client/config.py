@@ -84,6 +84,8 @@ class RolloutConfig(Section):
     top_p: float = Field(default=1.0, gt=0, le=1)
     top_k: int = Field(default=0, ge=0)
     """0: no limit."""
+    min_p: float = Field(default=0.0, ge=0, lt=1)
+    """Never sample a token less likely than this share of the likeliest one's probability."""
 
 
 class AlgorithmConfig(Section):

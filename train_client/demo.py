@@ -89,11 +89,11 @@ def demo_config(
             "prompts_per_step": 32,
             "group_size": 8,
             "max_tokens": MAX_TOKENS,
-            # A policy this small has a long tail: one stray token in fifty, and the rest of the
-            # completion is noise that the update would learn from.
-            "top_p": 0.95,
+            # A policy this small has a long tail of stray tokens. After one, the rest of the
+            # completion is noise that the update would learn from; a rare verdict stays possible.
+            "min_p": 0.02,
         },
-        "algorithm": {"beta": 0.1, "old_logprobs": "sampler"},
+        "algorithm": {"beta": 0.25, "old_logprobs": "sampler"},
         "optimizer": {
             "lr": 5e-4,
             "eps": 1e-6,

@@ -112,9 +112,15 @@ def test_draws_follow_the_distribution() -> None:
     assert torch.allclose(logprob, probabilities.log()[token], atol=1e-5)
 
 
-def test_top_k_and_top_p_cut_the_tail() -> None:
+def test_top_k_top_p_and_min_p_cut_the_tail() -> None:
     logp = torch.tensor([[0.05, 0.5, 0.15, 0.3]]).log()
-    assert truncated(logp, 2, 1.0).isfinite().tolist() == [[False, True, False, True]]
-    assert truncated(logp, 0, 0.6).isfinite().tolist() == [[False, True, False, True]]
-    assert truncated(logp, 0, 0.4).isfinite().tolist() == [[False, True, False, False]]
-    assert torch.equal(truncated(logp, 9, 1.0), logp)
+
+    def kept(**limits: float) -> list[bool]:
+        sampling = Sampling(max_tokens=1, **limits)  # type: ignore[arg-type]
+        (flags,) = truncated(logp, sampling).isfinite().tolist()
+        return list(flags)
+
+    assert kept(top_k=2) == kept(top_p=0.6) == kept(min_p=0.5) == [False, True, False, True]
+    assert kept(top_p=0.4) == kept(min_p=0.7) == [False, True, False, False]
+    assert kept(min_p=0.2) == [False, True, True, True]
+    assert torch.equal(truncated(logp, Sampling(max_tokens=1, top_k=9)), logp)

@@ -9,7 +9,8 @@ import hashlib
 
 from train_client.world.rules import Rules
 
-HELD_OUT_SHARE = 0.4  # of the (kind, instruction) cells; with two objects a kind, 20 % of the pairs
+HELD_OUT_SHARE = 0.4
+"""Of the (kind, instruction) cells, each with at most one of its objects."""
 
 Pair = tuple[str, str]
 
