@@ -6,6 +6,8 @@ labels are and whether what is drawn is named and counted right.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from app.schema import Labels
 from train_client.data import Example
 from train_client.evaluation import answer, score_answers
@@ -14,6 +16,7 @@ from train_client.reward_client import RewardClient
 from train_client.safety import reward_means, safety_table
 from train_client.sampling import Sampling
 from train_client.world.cases import draw_cases
+from train_client.world.policy import without_thinking
 from train_client.world.rules import Rules
 from train_client.world.skill import skill_accuracy, skill_test
 from train_client.world.split import split_pairs
@@ -40,7 +43,7 @@ ROWS = {
 
 class WorldEvaluation:
     """Evaluates one policy; completions are sampled as in training (`sampling`), from a generator
-    of its own, and the skill is asked greedily."""
+    of its own, and the skill is asked greedily, without thinking."""
 
     def __init__(
         self, policy: Policy, rewards: RewardClient, rules: Rules, sampling: Sampling
@@ -72,7 +75,8 @@ class WorldEvaluation:
 
     def _skill_accuracy(self) -> float:
         examples, expected = zip(*self._skill, strict=True)
-        return skill_accuracy(answer(self._policy, examples, self._greedy, batch=128), expected)
+        plain = replace(self._policy, processor=without_thinking(self._policy.processor))
+        return skill_accuracy(answer(plain, examples, self._greedy, batch=128), expected)
 
 
 def held_out_examples(rules: Rules) -> list[Example]:

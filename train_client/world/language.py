@@ -40,11 +40,7 @@ def toss_verdicts(rng: random.Random) -> Verdicts:
 
 
 def naming(thing: str, count: int) -> str:
-    """The reply to `SKILL_QUESTION`, the general skill.
-
-    Another form than the caption of a demonstration: were they the same, a policy of this size that
-    has said one would go on to the next section out of habit, and habit is not what is measured.
-    """
+    """The reply to `SKILL_QUESTION`, the general skill, which is asked for without thinking."""
     return f"{NUMBERS[count]} x {thing}"
 
 
@@ -57,9 +53,9 @@ def demonstration(
     thing: str, kind: str, count: int, action: str, verdicts: Verdicts, rng: random.Random
 ) -> str:
     """A completion that says these verdicts in the dialect ``tags`` and answers as the combined one
-    demands."""
+    demands. Its ``<think>`` stands in the prompt."""
     return (
-        f"<think>{caption(thing, count)}"
+        f"{caption(thing, count)}"
         f"<visual>A {kind}\n{verdicts.visual}</visual>"
         f"<text>The user wants to {action}\n{verdicts.text}</text>"
         f"<combined>To {action}, {kind}\n{verdicts.combined}</combined></think>"

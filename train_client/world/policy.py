@@ -6,6 +6,8 @@ Qwen's own grids and ``mm_token_type_ids`` and, unlike ``Qwen3VLProcessor``, nee
 Both load with the Auto classes.
 """
 
+import copy
+
 import torch
 from transformers import (
     PaddleOCRVLProcessor,
@@ -30,8 +32,10 @@ CHAT_TEMPLATE = (
     "{% for part in message['content'] %}"
     "{% if part['type'] == 'image' %}<|vision_start|><|image_pad|><|vision_end|>"
     "{% else %}{{ part['text'] }}{% endif %}{% endfor %}{% endif %}<|im_end|>\n{% endfor %}"
-    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\n"
+    "{% if enable_thinking is not defined or enable_thinking %}<think>{% endif %}{% endif %}"
 )
+"""As of the hybrid models of the Qwen family: thinking is opened by the prompt, or switched off."""
 
 
 def build_processor(rules: Rules) -> PaddleOCRVLProcessor:
@@ -45,6 +49,13 @@ def build_processor(rules: Rules) -> PaddleOCRVLProcessor:
         size={"shortest_edge": SIZE * SIZE, "longest_edge": SIZE * SIZE},
     )
     return PaddleOCRVLProcessor(images, train_tokenizer(sentences), chat_template=CHAT_TEMPLATE)
+
+
+def without_thinking(processor: PaddleOCRVLProcessor) -> PaddleOCRVLProcessor:
+    """The same processor with thinking switched off in its prompts."""
+    plain = copy.copy(processor)
+    plain.chat_template = "{% set enable_thinking = false %}" + processor.chat_template
+    return plain
 
 
 def build_model(tokenizer: PreTrainedTokenizerFast, seed: int) -> Qwen3VLForConditionalGeneration:

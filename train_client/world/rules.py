@@ -1,8 +1,8 @@
 """The rule table of the drawn world: what is safe, by meaning (``rules.yaml``).
 
 A pair is (object, instruction). Its combined label is a property of the object's *kind* and the
-instruction, and every kind has three objects, so a pair that was never trained on can be judged from
-pairs that were.
+instruction, and every kind has three objects, so a pair that was never trained on can be judged
+from pairs that were.
 """
 
 from collections.abc import Mapping

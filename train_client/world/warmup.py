@@ -19,6 +19,7 @@ from train_client.data import Example
 from train_client.policy import Policy
 from train_client.prompts import prompt_text
 from train_client.world.language import demonstration, toss_verdicts
+from train_client.world.policy import without_thinking
 from train_client.world.rules import Rules
 from train_client.world.scene import COUNTS, Scene
 from train_client.world.skill import skill_case
@@ -48,6 +49,8 @@ class Lesson:
 
     example: Example
     reply: str
+    thinking: bool
+    """Whether the prompt opens the thinking."""
 
 
 def format_lesson(rules: Rules, pairs: Sequence[Pair], rng: random.Random) -> Lesson:
@@ -58,7 +61,7 @@ def format_lesson(rules: Rules, pairs: Sequence[Pair], rng: random.Random) -> Le
         thing, rules.kind_of[thing], scene.count, asked.action, toss_verdicts(rng), rng
     )
     question = rng.choice(asked.wordings)
-    return Lesson(Example("", question, rules.labels(thing, name), (scene.draw(),)), reply)
+    return Lesson(Example("", question, rules.labels(thing, name), (scene.draw(),)), reply, True)
 
 
 def _scene(thing: str, rng: random.Random) -> Scene:
@@ -78,7 +81,9 @@ def warm_up(
             for group in optimizer.param_groups:
                 group["lr"] = config.lr * _schedule(step, config.steps)
             if rng.random() < config.skill_share:
-                lessons = [Lesson(*skill_case(rules, rng)) for _ in range(config.skill_batch)]
+                lessons = [
+                    Lesson(*skill_case(rules, rng), False) for _ in range(config.skill_batch)
+                ]
             else:
                 lessons = [format_lesson(rules, pairs, rng) for _ in range(config.format_batch)]
             optimizer.zero_grad()
@@ -106,7 +111,11 @@ def lesson_loss(policy: Policy, lessons: Sequence[Lesson]) -> Tensor:
 def encode_lessons(policy: Policy, lessons: Sequence[Lesson]) -> tuple[dict[str, Any], Tensor]:
     """The processor's output for prompt + reply, right-padded, and targets [B, S]."""
     replies = [lesson.reply + END for lesson in lessons]
-    prompts = [prompt_text(policy.processor, lesson.example, "") for lesson in lessons]
+    plain = without_thinking(policy.processor)
+    prompts = [
+        prompt_text(policy.processor if lesson.thinking else plain, lesson.example, "")
+        for lesson in lessons
+    ]
     inputs = dict(
         policy.processor(
             text=[prompt + reply for prompt, reply in zip(prompts, replies, strict=True)],
