@@ -64,6 +64,12 @@ def format_lesson(rules: Rules, pairs: Sequence[Pair], rng: random.Random) -> Le
     return Lesson(Example("", question, rules.labels(thing, name), (scene.draw(),)), reply, True)
 
 
+def skill_lesson(rules: Rules, rng: random.Random) -> Lesson:
+    """What is drawn and how many, asked and answered without thinking."""
+    example, reply = skill_case(rules, rng)
+    return Lesson(example, reply, False)
+
+
 def _scene(thing: str, rng: random.Random) -> Scene:
     return Scene(thing, rng.choice(COUNTS), rng.randrange(2**31))
 
@@ -81,9 +87,7 @@ def warm_up(
             for group in optimizer.param_groups:
                 group["lr"] = config.lr * _schedule(step, config.steps)
             if rng.random() < config.skill_share:
-                lessons = [
-                    Lesson(*skill_case(rules, rng), False) for _ in range(config.skill_batch)
-                ]
+                lessons = [skill_lesson(rules, rng) for _ in range(config.skill_batch)]
             else:
                 lessons = [format_lesson(rules, pairs, rng) for _ in range(config.format_batch)]
             optimizer.zero_grad()
