@@ -23,9 +23,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from transformers import AutoProcessor
 
 from benchmarks.trainer_gpu import gpu_parts
-from benchmarks.trainer_shapes import SHAPES, write_policy
+from benchmarks.trainer_shapes import SHAPES, examples, write_policy
+from train_client.prompts import encode_prompts
 
 WARM_UP = 1
 TARGETS = {"large tower": 3.0, "small tower": 2.0, "2B": 2.0}
@@ -96,6 +98,9 @@ def compare(name: str, folder: Path, device: str, steps: int) -> None:
     every = WARM_UP + steps
     run = in_turns if device == "cpu" else one_after_the_other
     mine, theirs, phases = run(name, folder, device, every)
+    processor = AutoProcessor.from_pretrained(folder / "policy")
+    prompt = encode_prompts(processor, examples(SHAPES[name])[:1])["input_ids"].shape[1]
+    print(f"\n{name}: prompts of {prompt} tokens, image included")
     report(name, mine[WARM_UP:], theirs[WARM_UP:], phases[WARM_UP:])
 
 
@@ -135,7 +140,7 @@ def report(name: str, mine: Sequence[Step], theirs: Sequence[Step], phases: Sequ
     """Medians of each, and the median of the pairs' ratios (TRL / this)."""
     shape = SHAPES[name]
     rows = shape.prompts * shape.group
-    print(f"\n{name}: {rows} completions of {shape.completion} tokens a step, {len(mine)} steps")
+    print(f"{rows} completions of {shape.completion} tokens a step, {len(mine)} steps")
     print(f"{'a step':<26} {'this':>12} {'TRL':>12} {'TRL / this':>11}")
     for key in mine[0]:
         ratio = statistics.median(b[key] / a[key] for a, b in zip(mine, theirs, strict=True))

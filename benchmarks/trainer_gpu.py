@@ -91,7 +91,7 @@ def _passes(policy: Policy, shape: Shape, ceiling: float) -> None:
     for name, forked in (("duplicated", False), ("forked", True)):
         repeated = one if forked else one * group
         inputs = to_device(encode_prompts(policy.processor, repeated), policy.device)
-        work = Pass(rows, inputs, group, group, forked)
+        work = Pass(rows, Pass.ready(inputs), group, group, forked)
         torch.cuda.reset_peak_memory_stats()
 
         def step(work: Pass = work) -> None:

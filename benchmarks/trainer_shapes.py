@@ -64,7 +64,7 @@ _SMALL = Shape(
     vision_inner=768,
     patch=8,
     side=192,
-    asides=2,
+    asides=5,
 )
 SHAPES = {
     "large tower": _SMALL,

@@ -13,7 +13,7 @@ from typing import Protocol
 
 import torch
 from torch import Tensor
-from transformers import PreTrainedModel
+from transformers import DynamicCache, PreTrainedModel
 
 from train_client.decode_cache import (
     can_fix,
@@ -48,8 +48,7 @@ def decoder(
     model: PreTrainedModel, prefix: Prefix, group: int, limit: int, *, graphs: bool
 ) -> Decoder:
     """For `group` completions of each prompt of `prefix`, of at most `limit` tokens."""
-    masks = model.config._attn_implementation in ("sdpa", "eager")
-    if can_fix(prefix.cache) and masks:
+    if can_fix(model, prefix.cache):
         return FixedDecoder(model, prefix, group, limit, graphs=graphs)
     return GrowingDecoder(model, prefix.repeated(group) if group > 1 else prefix, limit)
 
@@ -72,9 +71,12 @@ class FixedDecoder:
         device = model.device
         self._slot = torch.tensor([width], device=device)
         self._windows = windows(prefix.cache)
-        self._cache = fixed(prefix.cache, group, width, self._length, self._slot)
+        self._layers = fixed(prefix.cache, group, width, self._length, self._slot)
+        self._cache = DynamicCache()
+        self._cache.layers = list(self._layers)
         prompt = prefix.mask_PS.repeat_interleave(group, dim=0)
-        self._open = empty_mask(prompt, self._length, model.dtype)
+        # Of the type that attention computes in, which need not be that of the weights.
+        self._open = empty_mask(prompt, self._length, self._layers[0].dtype)
         start = prefix.start_P.repeat_interleave(group)[:, None]
         self._positions = start.clone()
         self._axes = prefix.axes
@@ -121,7 +123,7 @@ class FixedDecoder:
         return compacted(alive, self._all, self._ratio)
 
     def keep(self, rows_N: Tensor) -> None:
-        for layer in self._cache.layers:
+        for layer in self._layers:
             layer.keep(rows_N)
         # Moved to the front of where they are: graphs know these tensors by their address.
         self._open = _moved(self._open, rows_N)
@@ -136,7 +138,7 @@ class FixedDecoder:
         """More slots, elsewhere: what was recorded for the old addresses is worthless."""
         self._graphs.clear()
         longer = self._rounded(self._used + 1)
-        for layer in self._cache.layers:
+        for layer in self._layers:
             layer.lengthen(longer)
         closed = torch.finfo(self._open.dtype).min
         more = longer - self._length

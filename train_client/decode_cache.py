@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from transformers import DynamicCache
+from transformers import PreTrainedModel
 from transformers.cache_utils import (
     Cache,
     CacheLayerMixin,
@@ -32,7 +32,7 @@ class FixedLayer(CacheLayerMixin):
 
     def __init__(self, prompt: Any, group: int, width: int, length: int, slot: Tensor) -> None:
         """`prompt` is the layer after prefill; its tokens end at slot `width`."""
-        super().__init__()
+        CacheLayerMixin.__init__(self)
         self._slot = slot
         self._rows, self._length = len(prompt.keys) * group, length
         self._room = [_spread(half, group, width, length) for half in (prompt.keys, prompt.values)]
@@ -94,16 +94,23 @@ def _widened(room: Tensor, length: int) -> Tensor:
     return wider
 
 
-def can_fix(cache: Cache) -> bool:
-    """Whether all layers keep plain keys and values (linear attention, for one, does not)."""
-    return all(type(layer) in FIXED for layer in cache.layers)
+def can_fix(model: PreTrainedModel, cache: Cache) -> bool:
+    """Whether the layers keep plain keys and values, under masks that are known here.
+
+    Linear attention has none, chunked attention another mask, and flash attention takes none.
+    """
+    kinds = getattr(model.config.get_text_config(), "layer_types", None) or ["full_attention"]
+    return (
+        model.config._attn_implementation in ("sdpa", "eager")
+        and {"full_attention"} <= set(kinds) <= {"full_attention", "sliding_attention"}
+        and {type(layer) for layer in cache.layers} <= set(FIXED)
+        and any(type(layer) is DynamicLayer for layer in cache.layers)
+    )
 
 
-def fixed(cache: Cache, group: int, width: int, length: int, slot: Tensor) -> DynamicCache:
-    """The prefilled cache, each prompt `group` times, with `length` slots a row."""
-    made = DynamicCache()
-    made.layers = [FixedLayer(layer, group, width, length, slot) for layer in cache.layers]
-    return made
+def fixed(cache: Cache, group: int, width: int, length: int, slot: Tensor) -> list[FixedLayer]:
+    """The prefilled cache's layers, each prompt `group` times, with `length` slots a row."""
+    return [FixedLayer(layer, group, width, length, slot) for layer in cache.layers]
 
 
 def windows(cache: Cache) -> dict[str, int | None]:

@@ -121,25 +121,31 @@ class Experience:
         return self
 
 
+def padded(groups: Sequence[Group], pad: int) -> tuple[Tensor, Tensor]:
+    """The completions' tokens [R, T], padded to one length, and a mask of those that are theirs."""
+    rows = [completion.tokens for group in groups for completion in group.completions]
+    length = max(map(len, rows))
+    return (
+        torch.tensor([row + [pad] * (length - len(row)) for row in rows]),
+        torch.tensor([[True] * len(row) + [False] * (length - len(row)) for row in rows]),
+    )
+
+
 def as_tensors(
     groups: Sequence[Group], rewards: Rewards, config: AlgorithmConfig, pad: int
 ) -> Experience:
     """Pad the completions to one length; unscored (and, if asked, cut) ones do not count."""
+    tokens_RT, mask_RT = padded(groups, pad)
     rows = [completion for group in groups for completion in group.completions]
-    length = max(len(row.tokens) for row in rows)
     scored = rewards.scored_PG.flatten().tolist()
     counts = [
         ok and (row.finished or not config.mask_truncated)
         for row, ok in zip(rows, scored, strict=True)
     ]
+    length = tokens_RT.shape[1]
     return Experience(
-        torch.tensor([row.tokens + [pad] * (length - len(row.tokens)) for row in rows]),
-        torch.tensor(
-            [
-                [ok] * len(row.tokens) + [False] * (length - len(row.tokens))
-                for row, ok in zip(rows, counts, strict=True)
-            ]
-        ),
+        tokens_RT,
+        mask_RT & torch.tensor(counts)[:, None],
         torch.tensor([row.logprobs + [0.0] * (length - len(row.logprobs)) for row in rows]),
         rewards.advantages(config).flatten(),
     )

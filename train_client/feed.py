@@ -71,10 +71,13 @@ class PromptFeed:
         self._ahead = (self.cursor, count, later)
         return batch
 
-    def encode(self, examples: Sequence[Example], repeat: int = 1) -> dict[str, Any]:
-        """Encode examples of a batch again, for a pass that carries only some of them."""
+    def encode(self, examples: Sequence[Example], repeat: int = 1) -> Future[dict[str, Any]]:
+        """Encode examples of a batch again, for a pass that carries only some of them.
+
+        Done in the thread, so that the first passes run while those of later ones are encoded.
+        """
         repeated = [example for example in examples for _ in range(repeat)]
-        return self._thread.submit(self._encode, repeated).result()
+        return self._thread.submit(self._encode, repeated)
 
     def close(self) -> None:
         self._thread.shutdown(cancel_futures=True)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Hashable
 
 import torch
 from torch import Tensor
+
+log = logging.getLogger(__name__)
 
 
 class Graphs:
@@ -25,14 +28,24 @@ class Graphs:
         if not self._enabled or key not in self._seen:
             self._seen.add(key)
             return function()
-        if key not in self._recorded:
-            graph = torch.cuda.CUDAGraph()
-            with torch.cuda.graph(graph, pool=self._pool):
-                result = function()
-            self._recorded[key] = graph, result
+        if key not in self._recorded and not self._record(key, function):
+            return function()
         graph, result = self._recorded[key]
         graph.replay()
         return result
+
+    def _record(self, key: Hashable, function: Callable[[], Tensor]) -> bool:
+        """Whether it could be recorded; if not, nothing is from now on."""
+        graph = torch.cuda.CUDAGraph()
+        try:
+            with torch.cuda.graph(graph, pool=self._pool):
+                result = function()
+        except RuntimeError as error:
+            log.warning("Decoding goes on without CUDA graphs, which is slower: %s", error)
+            self._enabled = False
+            return False
+        self._recorded[key] = graph, result
+        return True
 
     def clear(self) -> None:
         """Forget all graphs: the addresses that they know are gone."""

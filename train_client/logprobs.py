@@ -27,12 +27,14 @@ Head = Callable[[Tensor], Tensor]
 
 
 def chosen_logprobs(logits_RTV: Tensor, tokens_RT: Tensor, temperature: float = 1.0) -> Tensor:
-    """log softmax(logits / temperature) at `tokens`, float32 [R, T]; no copy of log-softmax."""
+    """log softmax(logits / temperature) at `tokens`, float32 and of the shape of `tokens`."""
     scaled = logits_RTV.float()
     if temperature != 1.0:
         scaled = scaled / temperature
-    chosen_RT = scaled.gather(-1, tokens_RT.unsqueeze(-1)).squeeze(-1)
-    return chosen_RT - scaled.logsumexp(-1)
+    flat = torch.nn.functional.cross_entropy(
+        scaled.flatten(0, -2), tokens_RT.flatten(), reduction="none"
+    )
+    return -flat.view(tokens_RT.shape)
 
 
 def head_logprobs(

@@ -6,6 +6,7 @@ Shapes: P prompts of the pass, G completions each, R = P*G rows, T completion to
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,7 @@ from transformers import PreTrainedModel
 
 from train_client.duplicate import duplicated_logprobs
 from train_client.fork import PrefixGradient, completion_logprobs, prefill
+from train_client.policy import to_device
 
 PART_COST = 256
 """What another part costs, in tokens: splitting off short completions must save more padding."""
@@ -22,16 +24,23 @@ PART_COST = 256
 
 @dataclass(frozen=True)
 class Pass:
-    """Some whole groups of a batch, and their encoded prompts."""
+    """Some whole groups of a batch, and their prompts, which a thread may still be encoding."""
 
     rows: Tensor
     """Rows of the batch that these groups are, a group's rows together."""
-    inputs: dict[str, Any]
-    """One row a prompt; for a model that cannot be forked, one row a completion of a part."""
+    encoded: Future[dict[str, Any]]
+    """A row a prompt; for a model that cannot be forked, one a completion of a part."""
     group: int
     part: int
     """Completions of each group that go through the model at once, on average."""
     forked: bool
+
+    @staticmethod
+    def ready(inputs: dict[str, Any]) -> Future[dict[str, Any]]:
+        """Inputs that are encoded already."""
+        done: Future[dict[str, Any]] = Future()
+        done.set_result(inputs)
+        return done
 
     def parts(self, lengths_R: Tensor) -> Iterator[tuple[Tensor, int]]:
         """Places in `rows` that go through the model together, and their longest completion.
@@ -80,12 +89,13 @@ def pass_logprobs(
     Call backward on what is made of one part before taking the next. Gradients reach the shared
     prompt when the iterator is run to its end.
     """
-    shared = PrefixGradient(prefill(model, work.inputs)) if work.forked else None
+    inputs = to_device(work.encoded.result(), model.device)
+    shared = PrefixGradient(prefill(model, inputs)) if work.forked else None
     for places, length in work.parts(lengths_R):
         rows = work.rows[places]
         tokens = tokens_RT[rows, :length]
         if shared is None:
-            yield rows, duplicated_logprobs(model, work.inputs, tokens, temperature)
+            yield rows, duplicated_logprobs(model, inputs, tokens, temperature)
         else:
             fork = shared.leaf.selected(places // work.group)
             yield rows, completion_logprobs(model, fork, tokens, temperature)

@@ -5,13 +5,15 @@ Shapes: R rows, V vocabulary.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from train_client.config import RolloutConfig
+
+FEW = 64
+"""Tokens that hold the nucleus of most distributions."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,7 +25,8 @@ class Sampling:
     top_k: int = 0
     """0: no limit."""
     min_p: float = 0.0
-    """Leaves out tokens less likely than this share of the likeliest one's probability."""
+    """Leaves out tokens less likely than this share of the likeliest one's probability (arXiv
+    2407.01082)."""
 
 
 def sampling_of(rollout: RolloutConfig) -> Sampling:
@@ -46,28 +49,58 @@ def sample(
         token_R = logits.argmax(-1)
         return token_R, _at(logits.log_softmax(-1), token_R)
     logp_RV = torch.log_softmax(logits / sampling.temperature, dim=-1)
-    allowed = truncated(logp_RV, sampling)
-    # argmax(p / Exp(1)) is a draw from p, and unlike multinomial it never asks the host.
-    noise = torch.empty_like(allowed).exponential_(generator=generator)
-    token_R = (allowed.softmax(-1) / noise).argmax(-1)
+    mass_RV = logp_RV.exp()
+    if sampling.min_p > 0:
+        least = sampling.min_p * mass_RV.amax(-1, keepdim=True)
+        mass_RV = mass_RV.masked_fill(mass_RV < least, 0.0)
+    if sampling.top_k or sampling.top_p < 1.0:
+        mass_RK, tokens_RK = truncated(mass_RV, sampling.top_k, sampling.top_p)
+        token_R = _at(tokens_RK, _drawn(mass_RK, generator))
+    else:
+        token_R = _drawn(mass_RV, generator)
     return token_R, _at(logp_RV, token_R)
 
 
-def truncated(logp_RV: Tensor, sampling: Sampling) -> Tensor:
-    """Log-probs with -inf outside the top k, under the share `min_p` of the likeliest (arXiv
-    2407.01082), and outside the smallest set of mass >= `top_p`, in this order."""
-    if 0 < sampling.top_k < logp_RV.shape[-1]:
-        floor = logp_RV.topk(sampling.top_k).values[:, -1:]
-        logp_RV = logp_RV.masked_fill(logp_RV < floor, -torch.inf)
-    if sampling.min_p > 0:
-        floor = logp_RV.amax(-1, keepdim=True) + math.log(sampling.min_p)
-        logp_RV = logp_RV.masked_fill(logp_RV < floor, -torch.inf)
-    if sampling.top_p < 1.0:
-        ordered, order = logp_RV.softmax(-1).sort(descending=True)
-        beyond = ordered.cumsum(-1) - ordered >= sampling.top_p
-        logp_RV = logp_RV.masked_fill(beyond.gather(-1, order.argsort(-1)), -torch.inf)
-    return logp_RV
+def _drawn(mass_RV: Tensor, generator: torch.Generator | None) -> Tensor:
+    """One index of each row, with a chance in proportion to its mass; never one without mass.
+
+    Where a uniform number falls in the running sum: one random number a row, where the noise of
+    the usual argmax takes one a token of the vocabulary; and unlike multinomial it asks no host.
+    """
+    sums_RV = mass_RV.cumsum(-1)
+    total_R1 = sums_RV[:, -1:]
+    uniform_R1 = torch.rand(total_R1.shape, generator=generator, device=mass_RV.device)
+    # Below the total even when the product is rounded up.
+    point_R1 = torch.minimum(uniform_R1 * total_R1, total_R1.nextafter(total_R1.new_zeros(())))
+    return torch.searchsorted(sums_RV, point_R1, right=True).squeeze(1)
 
 
-def _at(logp_RV: Tensor, token_R: Tensor) -> Tensor:
-    return logp_RV.gather(-1, token_R[:, None]).squeeze(1)
+def truncated(mass_RV: Tensor, top_k: int, top_p: float) -> tuple[Tensor, Tensor]:
+    """The K largest masses, largest first, and whose they are.
+
+    0 outside the smallest set that holds `top_p` of what is left of the top k.
+    """
+    if 0 < top_k < mass_RV.shape[-1]:
+        ordered, tokens = mass_RV.topk(top_k)
+        whole_R1 = ordered.sum(-1, keepdim=True)
+    else:
+        whole_R1 = mass_RV.sum(-1, keepdim=True)
+        ordered, tokens = _head(mass_RV, top_p * whole_R1)
+    if top_p < 1.0:
+        before = ordered.cumsum(-1) - ordered
+        ordered = ordered.masked_fill(before >= top_p * whole_R1, 0.0)
+    return ordered, tokens
+
+
+def _head(mass_RV: Tensor, enough_R1: Tensor) -> tuple[Tensor, Tensor]:
+    """The largest masses in order, at least so many that they sum to enough."""
+    if mass_RV.device.type == "cpu" and mass_RV.shape[-1] > FEW:
+        # Looking whether a few suffice would make the host wait for a GPU; a sort is quick there.
+        found: tuple[Tensor, Tensor] = mass_RV.topk(FEW)
+        if (found[0].sum(-1, keepdim=True) > enough_R1).all():
+            return found
+    return mass_RV.sort(descending=True)
+
+
+def _at(values_RV: Tensor, place_R: Tensor) -> Tensor:
+    return values_RV.gather(-1, place_R[:, None]).squeeze(1)

@@ -197,6 +197,11 @@ class Trainer:
         sampled = self._collector.sample(step, 0, timer)
         groups, inputs = sampled.groups, sampled.inputs
         passes = self._learner.passes(examples_of(groups), inputs, self._feed.encode)
+        reference_RT = None
+        if config.algorithm.beta > 0 and not config.algorithm.dynamic_sampling:
+            # While the last rewards arrive; not if what was sampled may yet be replaced.
+            with timer("reference"):
+                reference_RT = self._learner.reference_logprobs(groups, passes)
         with timer("reward_wait"):
             rewards = self._collector.wait(sampled.sending)
         collected = Collected(groups, rewards, inputs, groups, sampled.too_long)
@@ -208,12 +213,10 @@ class Trainer:
         experience = as_tensors(
             collected.groups, collected.rewards, config.algorithm, self.policy.pad_id
         ).to(self.policy.device)
-        every_pass = [work for minibatch in passes for work in minibatch]
-        if config.algorithm.beta > 0:
-            with timer("reference"), self.policy.reference_model() as reference:
-                experience.reference_RT = self._learner.logprobs(
-                    reference, every_pass, experience.tokens_RT, experience.mask_RT
-                )
+        if config.algorithm.beta > 0 and reference_RT is None:
+            with timer("reference"):
+                reference_RT = self._learner.reference_logprobs(collected.groups, passes)
+        experience.reference_RT = reference_RT
         if self._learner.stale_old_logprobs and config.algorithm.old_logprobs == "sampler":
             experience.old_RT = experience.sampler_RT
         elif self._learner.stale_old_logprobs:

@@ -6,6 +6,7 @@ Shapes: R rows (P prompts x G completions), T completion tokens.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
 from typing import Any
 
 import torch
@@ -14,14 +15,14 @@ from transformers import PreTrainedModel
 
 from train_client.config import TrainConfig
 from train_client.data import Example
-from train_client.experience import Experience
+from train_client.experience import Experience, Group, padded
 from train_client.losses import LossConfig, LossValue, Share, policy_loss
 from train_client.optimizer import MasterAdamW
 from train_client.passes import Pass, pass_logprobs
-from train_client.policy import Policy, to_device
+from train_client.policy import Policy
 
-Encode = Callable[[Sequence[Example], int], dict[str, Any]]
-"""(examples, rows of each) -> the processor's output."""
+Encode = Callable[[Sequence[Example], int], Future[dict[str, Any]]]
+"""(examples, rows of each) -> the processor's output, as soon as it is there."""
 
 
 class Learner:
@@ -50,6 +51,15 @@ class Learner:
         """Whether some update of a batch starts from weights that did not sample it."""
         return self._config.algorithm.updates_per_batch * self._config.optimizer.minibatches > 1
 
+    def reference_logprobs(
+        self, groups: Sequence[Group], minibatches: Sequence[Sequence[Pass]]
+    ) -> Tensor:
+        """The reference's log-probs [R, T] of all completions, scored or not yet."""
+        tokens_RT, mask_RT = padded(groups, self._policy.pad_id)
+        device, every = self._policy.device, [work for passes in minibatches for work in passes]
+        with self._policy.reference_model() as reference:
+            return self.logprobs(reference, every, tokens_RT.to(device), mask_RT.to(device))
+
     def old_logprobs(self, experience: Experience, minibatches: Sequence[Sequence[Pass]]) -> Tensor:
         """Log-probs [R, T] under the weights that sampled, before several updates.
 
@@ -71,13 +81,12 @@ class Learner:
 
         def made(first: int) -> Pass:
             whole = per_pass == len(examples) and (self._forked or part == group)
-            if not (whole and inputs is not None):
-                encoded = encode(examples[first : first + per_pass], repeat)
+            if whole and inputs is not None:
+                encoded = Pass.ready(inputs)
             else:
-                encoded = inputs
-            placed = to_device(encoded, self._policy.device)
+                encoded = encode(examples[first : first + per_pass], repeat)
             mine = rows[first * group : (first + per_pass) * group]
-            return Pass(mine, placed, group, part, self._forked)
+            return Pass(mine, encoded, group, part, self._forked)
 
         return [
             [made(first) for first in range(start, start + per_minibatch, per_pass)]

@@ -9,8 +9,8 @@ import torch
 
 from train_client.decode import FixedDecoder
 from train_client.fork import completion_logprobs, prefill
-from train_client.rollout import LocalEngine
-from train_client.sampling import Sampling, sample, truncated
+from train_client.rollout import Ended, LocalEngine
+from train_client.sampling import FEW, Sampling, sample, truncated
 
 GROUP = 4
 
@@ -38,14 +38,14 @@ def test_sampler_logprobs_are_the_training_logprobs(architecture: Any) -> None:
     assert len({len(row) for row in found.rows()}) > 2
 
 
-def test_greedy_is_what_generate_gives(qwen3: Any) -> None:
-    model, make = qwen3
+def test_greedy_is_what_generate_gives(architecture: Any) -> None:
+    model, make = architecture
     inputs = make([9, 5], [1, 2])
-    found = engine(model).generate(inputs, 1, Sampling(max_tokens=10, temperature=0), None)
+    found = engine(model).generate(inputs, 2, Sampling(max_tokens=20, temperature=0), None)
     expected = model.generate(
-        **inputs, max_new_tokens=10, do_sample=False, eos_token_id=2, pad_token_id=0
+        **inputs, max_new_tokens=20, do_sample=False, eos_token_id=2, pad_token_id=0
     )
-    new = expected[:, inputs["input_ids"].shape[1] :]
+    new = expected[:, inputs["input_ids"].shape[1] :].repeat_interleave(2, dim=0)
     assert torch.equal(found.tokens_RT, new[:, : found.tokens_RT.shape[1]])
 
 
@@ -85,6 +85,22 @@ def test_compaction_changes_no_token(qwen3: Any, monkeypatch: pytest.MonkeyPatch
     assert torch.allclose(compacted.logprobs_RT, whole.logprobs_RT, atol=1e-5)
 
 
+def test_completions_are_told_of_as_they_end(qwen3: Any) -> None:
+    model, make = qwen3
+    told: list[list[Ended]] = []
+    found = engine(model, tuple(range(3, 12))).generate(
+        make([6, 6], [1, 0]), 16, Sampling(max_tokens=40), seeded(), told.append
+    )
+    ended = [one for some in told for one in some]
+    assert len(ended) > len(told[1]) > 0
+    assert len({one.row for one in ended}) == len(ended)
+    rows = found.rows()
+    for one in ended:
+        assert found.finished_R[one.row]
+        assert one.tokens == rows[one.row]
+        assert one.logprobs == found.logprobs_RT[one.row, : len(one.tokens)].tolist()
+
+
 def test_the_limit_cuts_a_completion(qwen3: Any) -> None:
     model, make = qwen3
     found = engine(model, (119,)).generate(make([4], [0]), GROUP, Sampling(max_tokens=3), seeded(1))
@@ -112,15 +128,42 @@ def test_draws_follow_the_distribution() -> None:
     assert torch.allclose(logprob, probabilities.log()[token], atol=1e-5)
 
 
-def test_top_k_top_p_and_min_p_cut_the_tail() -> None:
-    logp = torch.tensor([[0.05, 0.5, 0.15, 0.3]]).log()
+@pytest.mark.parametrize(("spread", "looked_at"), [(0.1, 300), (6.0, FEW)])
+def test_the_nucleus_is_that_of_the_whole_vocabulary(spread: float, looked_at: int) -> None:
+    """Of wide distributions, and of narrow ones, of which a few tokens are looked at."""
+    mass = (torch.randn(50, 300, generator=seeded()) * spread).softmax(-1)
+    kept, tokens = truncated(mass, 0, 0.9)
+    assert kept.shape[-1] == looked_at
+    ordered, order = mass.sort(descending=True)
+    inside = ordered.cumsum(-1) - ordered < 0.9
+    for row in range(len(mass)):
+        assert tokens[row][kept[row] > 0].tolist() == order[row][inside[row]].tolist()
 
-    def kept(**limits: float) -> list[bool]:
-        sampling = Sampling(max_tokens=1, **limits)  # type: ignore[arg-type]
-        (flags,) = truncated(logp, sampling).isfinite().tolist()
-        return list(flags)
 
-    assert kept(top_k=2) == kept(top_p=0.6) == kept(min_p=0.5) == [False, True, False, True]
-    assert kept(top_p=0.4) == kept(min_p=0.7) == [False, True, False, False]
-    assert kept(min_p=0.2) == [False, True, True, True]
-    assert torch.equal(truncated(logp, Sampling(max_tokens=1, top_k=9)), logp)
+@pytest.mark.parametrize(
+    ("top_k", "top_p", "min_p", "left"),
+    [
+        (2, 1.0, 0.0, [1, 3]),
+        (0, 0.6, 0.0, [1, 3]),
+        (0, 0.4, 0.0, [1]),
+        (9, 1.0, 0.0, [0, 1, 2, 3]),
+        (3, 0.9, 0.0, [1, 2, 3]),
+        (0, 1.0, 0.5, [1, 3]),
+        (0, 1.0, 0.7, [1]),
+        (3, 0.8, 0.2, [1, 3]),
+    ],
+)
+def test_top_k_top_p_and_min_p_cut_the_tail(
+    top_k: int, top_p: float, min_p: float, left: list[int]
+) -> None:
+    """Of what is left, the shares stay as they were."""
+    probabilities = torch.tensor([0.05, 0.5, 0.15, 0.3])
+    logits = probabilities.log().expand(20_000, -1)
+    sampling = Sampling(max_tokens=1, top_k=top_k, top_p=top_p, min_p=min_p)
+    token, logprob = sample(logits, sampling, seeded())
+    shares = torch.bincount(token, minlength=4) / len(token)
+    expected = torch.zeros(4)
+    expected[left] = probabilities[left] / probabilities[left].sum()
+    assert (shares > 0).nonzero().flatten().tolist() == left
+    assert torch.allclose(shares, expected, atol=0.015)
+    assert torch.allclose(logprob, probabilities.log()[token], atol=1e-5)

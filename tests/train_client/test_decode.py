@@ -1,0 +1,93 @@
+"""Decoding at fixed addresses is decoding as the model itself does it, and can be recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+from torch.fx.experimental.proxy_tensor import make_fx
+
+from tests.train_client.conftest import built
+from train_client.decode import FixedDecoder, GrowingDecoder, decoder
+from train_client.decode_cache import compacted, rounded
+from train_client.fork import prefill
+
+GROUP, LIMIT = 3, 40
+
+
+def tokens(step: int, rows: int) -> Tensor:
+    return torch.randint(3, 100, (rows,), generator=torch.Generator().manual_seed(step))
+
+
+@torch.no_grad()
+def test_fixed_addresses_equal_a_growing_cache(architecture: Any) -> None:
+    """Over several lengths of the cache, rows leaving on the way, padding on the left."""
+    model, make = architecture
+    prefix = prefill(model, make([9, 3, 5], [1, 1, 0]))
+    growing = GrowingDecoder(model, prefix.repeated(GROUP), LIMIT)
+    fixed = decoder(model, prefix, GROUP, LIMIT, graphs=True)
+    assert isinstance(fixed, FixedDecoder)
+    rows = 3 * GROUP
+    for step in range(LIMIT - 1):
+        if step in (7, 20):
+            keep = torch.arange(rows)[1 + step % 2 :: 2]
+            fixed.keep(keep)
+            growing.keep(keep)
+            rows = len(keep)
+        chosen = tokens(step, rows)
+        expected, found = growing.step(chosen), fixed.step(chosen)
+        assert (found.log_softmax(-1) - expected.log_softmax(-1)).abs().max() <= 1e-5
+
+
+class Recorded:
+    """Stands in for CUDA graphs on a CPU: the second run of a key is traced, later ones replay."""
+
+    def __init__(self) -> None:
+        self.replays = 0
+        self._seen: set[Hashable] = set()
+        self._traced: dict[Hashable, Callable[[], Tensor]] = {}
+
+    def run(self, key: Hashable, function: Callable[[], Tensor]) -> Tensor:
+        if key not in self._seen:
+            self._seen.add(key)
+            return function()
+        if key not in self._traced:
+            self._traced[key] = make_fx(lambda: function())()
+        self.replays += 1
+        return self._traced[key]()
+
+    def clear(self) -> None:
+        self._seen.clear()
+        self._traced.clear()
+
+
+@pytest.mark.parametrize("name", ["qwen3_vl", "gemma3"])
+@torch.no_grad()
+def test_a_recorded_step_replays_at_every_later_token(name: str) -> None:
+    """What a recording bakes in (a length, an address) must still be right when it is replayed."""
+    model, make = built(name)
+    prefix = prefill(model, make([9, 3], [1, 0]))
+    growing = GrowingDecoder(model, prefix.repeated(GROUP), LIMIT)
+    fixed = FixedDecoder(model, prefix, GROUP, LIMIT, graphs=False)
+    fixed._graphs = recorded = Recorded()  # type: ignore[assignment]
+    rows = 2 * GROUP
+    for step in range(30):
+        if step == 12:
+            fixed.keep(torch.tensor([4, 1]))
+            growing.keep(torch.tensor([4, 1]))
+            rows = 2
+        chosen = tokens(step, rows)
+        expected, found = growing.step(chosen), fixed.step(chosen)
+        assert (found.log_softmax(-1) - expected.log_softmax(-1)).abs().max() <= 1e-5
+    assert recorded.replays >= 20
+
+
+def test_few_sizes_of_cache_and_batch_occur() -> None:
+    lengths = {rounded(n, 16) for n in range(1, 5001)}
+    assert len(lengths) < 45
+    assert all(n <= rounded(n, 16) <= max(n * 1.25 + 1, n + 15) for n in range(1, 5001))
+    assert [compacted(alive, 64, 0.5) for alive in (64, 33, 32, 17, 5, 1)] == [64, 64, 32, 32, 8, 1]
+    assert all(alive <= compacted(alive, 100, 0.75) for alive in range(1, 101))
