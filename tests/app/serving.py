@@ -39,7 +39,7 @@ def server(*flags: str, env: dict[str, str] | None = None) -> Iterator[tuple[str
     """`safegrpo serve` as a process of its own; yields its address and process id."""
     port = free_port()
     process = subprocess.Popen(
-        [sys.executable, "-m", "app", "serve", "--port", str(port), *flags],
+        [sys.executable, "-m", "app", "serve", "--port", str(port), "--drain-seconds", "0", *flags],
         env={**os.environ, **(env or {})},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
