@@ -37,12 +37,17 @@ class Exchange:
 
     @contextmanager
     def timed(self, phase: str) -> Iterator[None]:
-        """Count the time of the block to a phase."""
-        began = time.perf_counter()
+        """Count the time of the block to a phase, less what of it went by in the queue."""
+        began, queued = time.perf_counter(), self.phases["queue"]
         try:
             yield
         finally:
-            self.phases[phase] += time.perf_counter() - began
+            took = time.perf_counter() - began
+            self.phases[phase] += took - (self.phases["queue"] - queued)
+
+    def waited(self, seconds: float) -> None:
+        """Count a wait in the queue."""
+        self.phases["queue"] += seconds
 
     @property
     def seconds(self) -> float:

@@ -7,6 +7,7 @@ its directory. What a worker counts reaches that directory at each heartbeat, an
 import os
 import platform
 from collections import Counter as Multiset
+from collections.abc import Mapping
 from importlib.metadata import version
 from typing import NamedTuple
 
@@ -34,7 +35,7 @@ _SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 
 _SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384)
 _CHARACTERS = (0, 250, 500, 1000, 2000, 4000, 8000, 16000, 32000, 64000, 128000)
 
-disable_created_metrics()  # several workers have none, so one has none either
+disable_created_metrics()  # type: ignore[no-untyped-call]  # several workers have none, so one has none either
 
 registry = CollectorRegistry()
 tallies = Tallies()
@@ -196,11 +197,12 @@ def rejected(status: int, reason: str) -> None:
     tallies.count(_REJECTED, str(status), reason)
 
 
-def timed(queue: float, compute: float) -> None:
-    """Count the seconds of a request that got rewards."""
+def timed(phases: Mapping[str, float]) -> None:
+    """Count the seconds of a request that got rewards: its wait, and all else together."""
+    queue = phases["queue"]
     with tallies.lock:
         tallies.observe(_QUEUE_WAIT, queue)
-        tallies.observe(_COMPUTE, compute)
+        tallies.observe(_COMPUTE, sum(phases.values()) - queue)
 
 
 def captured(outcome: str, samples: int) -> None:

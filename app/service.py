@@ -17,6 +17,7 @@ from app import metrics
 from app.admission import RETRY_SECONDS, Admission, Ticket
 from app.audit import Runs
 from app.body import parse_body, read_body
+from app.capture import Capture
 from app.encoding import unpack
 from app.errors import RequestError
 from app.exchange import Exchange, exchange_of
@@ -41,6 +42,7 @@ class Service:
         self.admission = Admission(settings.queue_bytes, settings.queue_samples)
         self.turns = Turns()
         self.runs = Runs(settings.max_runs)
+        self._capture = _capture(settings)
         self.ready = False
         self.in_flight = 0
 
@@ -62,16 +64,34 @@ class Service:
             if len(body) <= INLINE_BYTES and not request.encoding:
                 return await request.steps(at_once)
             gone = asyncio.ensure_future(receive())  # its next word can only be that it hangs up
-            place = self.turns.place(request.deadline, abandoned=gone.done)
+            place = self.turns.place(request.deadline, gone.done, exchange.waited)
             try:
                 return await request.steps(place.run)
             finally:
-                exchange.phases["queue"] = place.waited
                 gone.cancel()
+
+    def record(self, scored: Scored, exchange: Exchange) -> None:
+        """Count a scored batch, and capture a share of it where that is switched on."""
+        metrics.record(*scored, self.runs)
+        if self._capture:
+            self._capture.offer(scored, exchange.id.decode("ascii"))
 
     async def close(self) -> None:
         self.turns.close()
+        if self._capture:
+            self._capture.close()
         await self.scoring.close()
+
+
+def _capture(settings: Settings) -> Capture | None:
+    if settings.capture_folder is None:
+        return None
+    return Capture(
+        settings.capture_folder,
+        settings.capture_share,
+        settings.capture_max_bytes,
+        settings.workers,
+    )
 
 
 class _Request:
@@ -129,7 +149,8 @@ class _Request:
     def _reply(self, wire: BaseModel, scored: Scored) -> Response:
         with self._exchange.timed("serialise"):
             content = orjson.dumps(self._protocol.reply(wire, scored))
-            metrics.record(*scored, self._service.runs)
+            self._service.record(scored, self._exchange)
+        metrics.timed(self._exchange.phases)
         headers = {
             VERSION_HEADER: scored.scorer.version,
             "Server-Timing": self._exchange.server_timing,

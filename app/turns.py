@@ -36,13 +36,17 @@ class Turns:
         """Computations that wait for their turn."""
         return len(self._waiting)
 
-    def place(self, deadline: float, abandoned: Callable[[], bool]) -> Place:
+    def place(
+        self, deadline: float, abandoned: Callable[[], bool], waited: Callable[[float], None]
+    ) -> Place:
         """A place at the queue's end.
 
-        Whoever has not begun at `deadline` (on `time.monotonic`) leaves the queue; whoever is
-        `abandoned` by then is not begun with.
+        Args:
+            deadline: on `time.monotonic`; whoever has not begun by then leaves the queue.
+            abandoned: asked when its first turn comes; if so, it is not begun.
+            waited: told the seconds of each wait.
         """
-        return Place(self, next(self._numbers), deadline, abandoned)
+        return Place(self, next(self._numbers), deadline, abandoned, waited)
 
     def close(self) -> None:
         self._thread.shutdown()
@@ -86,15 +90,19 @@ class Place:
     """One request's place in the queue."""
 
     def __init__(
-        self, turns: Turns, number: int, deadline: float, abandoned: Callable[[], bool]
+        self,
+        turns: Turns,
+        number: int,
+        deadline: float,
+        abandoned: Callable[[], bool],
+        waited: Callable[[float], None],
     ) -> None:
         self._turns = turns
         self._number = number
         self._deadline = deadline
         self._abandoned = abandoned
+        self._waited = waited
         self._begun = False
-        self.waited = 0.0
-        """Seconds that its computations waited for their turns."""
 
     async def run(self, compute: Callable[[], Result], /) -> Result:
         """Compute in the scoring thread.
@@ -106,7 +114,7 @@ class Place:
         asked = time.perf_counter()
 
         def turn() -> Result:
-            self.waited += time.perf_counter() - asked
+            self._waited(time.perf_counter() - asked)
             if not self._begun and self._abandoned():
                 raise ClientDisconnect
             self._begun = True
