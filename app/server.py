@@ -19,16 +19,17 @@ from app.openapi import REFUSALS, body_of, document
 from app.protocol import REWARD, Protocol
 from app.reply import VERSION_HEADER, json_response
 from app.schema import ErrorReply, ProfileReply, ProfileSummary
+from app.scoring import Scoring
 from app.service import Service
 from app.settings import Settings
 
 PROTOCOLS: tuple[Protocol[Any], ...] = (REWARD,)
 
 
-def create_app(settings: Settings | None = None) -> Gate:
-    """The application, with settings from the environment unless given."""
+def create_app(settings: Settings | None = None, scoring: Scoring | None = None) -> Gate:
+    """The application, with settings from the environment, and their profiles, unless given."""
     settings = settings or Settings()
-    service = Service(settings)
+    service = Service(settings, scoring or Scoring(settings.profile, settings.profiles))
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:

@@ -36,9 +36,9 @@ INLINE_BYTES = 32 * 1024
 class Service:
     """What the worker process holds: profiles, bounds, the queue. Belongs to one event loop."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, scoring: Scoring) -> None:
         self.settings = settings
-        self.scoring = Scoring(settings.profile, settings.profiles)
+        self.scoring = scoring
         self.admission = Admission(settings.queue_bytes, settings.queue_samples)
         self.turns = Turns()
         self.runs = Runs(settings.max_runs)

@@ -54,11 +54,13 @@ class Turns:
     async def run(
         self, number: int, deadline: float | None, compute: Callable[[], Result]
     ) -> Result:
+        loop = asyncio.get_running_loop()
         await self._turn(number, deadline)
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._thread, compute)
+            return await loop.run_in_executor(self._thread, compute)
         finally:
-            self._next()
+            # Soon, not now: first the request may ask for the turn of its next step.
+            loop.call_soon(self._next)
 
     async def _turn(self, number: int, deadline: float | None) -> None:
         if not self._busy:
