@@ -40,8 +40,9 @@ async def _beat(service: Service) -> None:
     while True:
         metrics.publish(service.admission, service.in_flight)
         if parent is not None and not parent.is_alive():
-            # A killed supervisor cannot tell its workers; they must not keep its port.
-            os.kill(os.getpid(), signal.SIGTERM)
+            # A killed supervisor cannot tell its workers; they must not keep its port for long.
+            service.ready = False
+            os.kill(os.getpid(), signal.SIGINT)
             parent = None
         await asyncio.sleep(HEARTBEAT_SECONDS)
 

@@ -73,7 +73,7 @@ def test_a_body_that_does_not_arrive_is_408() -> None:
 
     reply = ask(talk, body_seconds=0.05)
     assert reply.status_code == 408
-    assert reply.headers["connection"] == "close"
+    assert "close" in reply.headers["connection"]
 
 
 def test_what_is_not_scored_by_the_deadline_is_null(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -42,11 +42,11 @@ def test_keys_come_from_the_variable_and_from_a_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = tmp_path / "keys"
-    file.write_text("# of the cluster\nthree\n\n four \n")
-    monkeypatch.setenv("SAFEGRPO_API_KEYS", "one, two")
+    file.write_text("# of the cluster\nkey-3\n\n key-4 \n")
+    monkeypatch.setenv("SAFEGRPO_API_KEYS", "key-1, key-2")
     settings = Settings(api_keys_file=file)
-    assert settings.accepted_keys == ["one", "two", "three", "four"]
-    assert "one" not in repr(settings)
+    assert settings.accepted_keys == ["key-1", "key-2", "key-3", "key-4"]
+    assert "key-1" not in repr(settings)
     file.write_text("# none\n")
     with pytest.raises(ValidationError, match="has no keys"):
         Settings(api_keys_file=file)
