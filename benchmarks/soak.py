@@ -2,8 +2,8 @@
 
     python -m benchmarks.soak --minutes 30
 
-Batches of all sizes, single samples, hostile completions, compressed bodies, wrong requests, clients
-that hang up in the middle. Every minute prints the resident memory of the server's processes; the
+Batches of all sizes, single samples, hostile completions, compressed bodies, wrong requests, and
+clients that hang up in the middle. Every minute prints the resident memory of the server's processes; the
 last line compares the end with the middle, since caches fill at first.
 """
 
