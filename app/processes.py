@@ -20,6 +20,10 @@ from app.metrics import MULTIPROCESS_VARIABLE
 from app.server import create_app
 from app.settings import Settings
 
+HUNG_SECONDS = 30
+"""A worker that does not answer the supervisor for so long is replaced. It cannot answer while it
+imports, which takes a second, but much longer where many processes want the same processor."""
+
 
 def run(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT."""
@@ -46,6 +50,7 @@ def _config(settings: Settings) -> uvicorn.Config:
         server_header=False,
         timeout_keep_alive=settings.keep_alive_seconds,
         timeout_graceful_shutdown=settings.grace_seconds,
+        timeout_worker_healthcheck=HUNG_SECONDS,
         ssl_certfile=settings.tls_certificate,
         ssl_keyfile=settings.tls_key,
         ssl_keyfile_password=password.get_secret_value() if password else None,

@@ -3,8 +3,8 @@
     python -m benchmarks.soak --minutes 30
 
 Batches of all sizes, single samples, hostile completions, compressed bodies, wrong requests, and
-clients that hang up in the middle. Every minute prints the resident memory of the server's processes; the
-last line compares the end with the middle, since caches fill at first.
+clients that hang up in the middle. Every minute prints the resident memory of the server's
+processes; the last line compares the end with the middle, since caches fill at first.
 """
 
 import argparse
