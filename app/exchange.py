@@ -33,6 +33,7 @@ class Exchange:
         self.reason: str | None = None
         self.phases = dict.fromkeys(("queue", "parse", "score", "serialise"), 0.0)
         """Seconds spent waiting, and in each step."""
+        self._scope = scope
         scope[_KEY] = self
 
     @contextmanager
@@ -61,8 +62,10 @@ class Exchange:
 
     def event(self) -> dict[str, Any]:
         """The fields of the log line."""
-        return {
+        fields = {
             "request_id": self.id.decode("ascii"),
+            "method": self._scope["method"],
+            "route": getattr(self._scope.get("route"), "path", None),
             "status": self.status,
             "reason": self.reason,
             "protocol": self.protocol,
@@ -72,6 +75,7 @@ class Exchange:
             "milliseconds": round(self.seconds * 1e3, 3),
             "queue_milliseconds": round(self.phases["queue"] * 1e3, 3),
         }
+        return {name: value for name, value in fields.items() if value is not None}
 
 
 def exchange_of(scope: Scope) -> Exchange:

@@ -49,7 +49,9 @@ class RewardRequest(_Request):
 
     profile: str | None = Field(None, description="the server's default if left out")
     run: str | None = Field(None, max_length=256, description="a name for the statistics")
-    step: int | None = Field(None, ge=-(2**53), le=2**53, description="of the training")
+    step: int | None = Field(
+        None, strict=True, ge=-(2**53), le=2**53, description="of the training"
+    )
     detail: Detail = "components"
     samples: list[Sample]
 
