@@ -134,6 +134,11 @@ _QUEUE_SAMPLES = _gauge("queue_samples", "Samples waiting or being scored")
 _LIMIT_BYTES = _gauge("queue_limit_bytes", "Most bytes held before requests are turned away")
 _LIMIT_SAMPLES = _gauge("queue_limit_samples", "Most samples held before requests are turned away")
 _WORKERS = _gauge("workers", "Worker processes that live")
+_START_TIME = _gauge(
+    "start_time_seconds",
+    "Unix time at which the service started; all counts begin there",
+    mode="min",  # a worker that replaces another goes on with its counts
+)
 _PROFILE_INFO = _gauge(
     "profile_info", "1 for each reward version that is served", "profile", "version", mode="max"
 )
@@ -148,6 +153,7 @@ def announce(scorers: list[Scorer], admission: Admission) -> None:
     _LIMIT_BYTES.set(admission.max_bytes)
     _LIMIT_SAMPLES.set(admission.max_samples)
     _WORKERS.set(1)
+    _START_TIME.set_to_current_time()
 
 
 def publish(admission: Admission, in_flight: int) -> None:

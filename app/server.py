@@ -23,7 +23,7 @@ from app.scoring import Scoring
 from app.service import Service
 from app.settings import Settings
 
-PROTOCOLS: tuple[Protocol[Any], ...] = (REWARD,)
+SERVED: tuple[Protocol[Any], ...] = (REWARD,)
 
 
 def create_app(settings: Settings | None = None, scoring: Scoring | None = None) -> Gate:
@@ -46,15 +46,17 @@ def create_app(settings: Settings | None = None, scoring: Scoring | None = None)
     _add_error_handlers(app)
     _add_operations(app, service)
     _add_profiles(app, service)
-    for protocol in PROTOCOLS:
-        _add_protocol(app, service, protocol)
-    document(app, PROTOCOLS, list(service.scoring.scorers))
+    for protocol in SERVED:
+        add_scoring(app, service, protocol)
+    document(app, SERVED, list(service.scoring.scorers))
     key = settings.metrics_key
     keys = Keys(settings.accepted_keys, key.get_secret_value() if key else None)
-    return Gate(app, service, PROTOCOLS, keys)
+    return Gate(app, service, SERVED, keys)
 
 
-def _add_protocol(app: FastAPI, service: Service, protocol: Protocol[Any]) -> None:
+def add_scoring(app: FastAPI, service: Service, protocol: Protocol[Any]) -> None:
+    """Register the address where a protocol's batches are scored."""
+
     @app.post(
         protocol.path,
         name=protocol.name,
