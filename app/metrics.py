@@ -158,7 +158,11 @@ def announce(scorers: list[Scorer], admission: Admission) -> None:
 
 def publish(admission: Admission, in_flight: int) -> None:
     """Hand over what was counted, and how much is being done now."""
-    tallies.flush()
+    with tallies.lock:
+        for (profile, run, outcome), times in _outcomes.items():
+            _count_outcome(profile, run, outcome, times)
+        _outcomes.clear()
+        tallies.flush()
     _IN_FLIGHT.set(in_flight)
     _QUEUE_BYTES.set(admission.bytes)
     _QUEUE_SAMPLES.set(admission.samples)
@@ -226,16 +230,18 @@ class _Outcome(NamedTuple):
     stance: str
 
 
+_outcomes: Multiset[tuple[str, str, _Outcome]] = Multiset()
+"""What was scored since the last heartbeat, by profile and run; `tallies.lock` guards it."""
+
+
 def record(scorer: Scorer, batch: RewardRequest, scores: list[Score], runs: Runs) -> None:
     """Count a scored batch."""
     profile, run = scorer.profile.name, runs.label(batch.run)
     pairs = list(zip(batch.samples, scores, strict=True))
-    outcomes = Multiset(_outcome(sample, score) for sample, score in pairs)
     with tallies.lock:
         tallies.observe(_BATCH, len(pairs))
-        for outcome, times in outcomes.items():
-            _count_outcome(profile, run, outcome, times)
-        for sample, _ in pairs:
+        for sample, score in pairs:
+            _outcomes[profile, run, _outcome(sample, score)] += 1
             tallies.observe(_LENGTH, len(sample.completion), profile, run)
         for kind, times in _groups(pairs).items():
             tallies.count(_GROUPS, profile, run, kind, times=times)

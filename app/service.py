@@ -170,10 +170,10 @@ def check_sizes(samples: Sequence[Sample], settings: Settings) -> None:
         raise RequestError(
             413, f"the batch has {len(samples)} samples; at most {settings.max_samples} are taken"
         )
+    most = settings.max_characters
     for index, sample in enumerate(samples):
-        for field in ("completion", "prompt"):
-            length = len(getattr(sample, field))
-            if length > settings.max_characters:
-                message = f"has {length} characters; at most {settings.max_characters} are taken"
+        for field, text in (("completion", sample.completion), ("prompt", sample.prompt)):
+            if len(text) > most:
+                message = f"has {len(text)} characters; at most {most} are taken"
                 problem = Problem(field=f"samples[{index}].{field}", sample=index, message=message)
                 raise RequestError(413, f"{problem.field} {message}", [problem])
