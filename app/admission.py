@@ -1,8 +1,8 @@
 """Who is let in: a bound on the bytes and samples that this process holds at any time.
 
-What is being read, waits or is being scored counts. Beyond the bound a request is told to come back
-(429), before its body is in memory; so the process neither grows nor keeps anyone waiting for
-longer than it can help.
+What has been read, waits or is being scored counts. Beyond the bound a request is told to come back
+(429), before the rest of its body is in memory; so the process neither grows nor keeps anyone
+waiting for longer than it can help.
 """
 
 from __future__ import annotations

@@ -34,19 +34,18 @@ async def read_body(
         ClientDisconnect: the client is gone.
     """
     declared = headers.get(b"content-length", b"")
-    expected = int(declared) if declared.isdigit() else 0
-    if expected > limit:
+    if declared.isdigit() and int(declared) > limit:
         raise _too_large(limit)
-    ticket.hold(expected)
     try:
         async with asyncio.timeout(seconds):
-            return await _read(receive, limit, ticket, held=expected)
+            return await _read(receive, limit, ticket)
     except TimeoutError:
         message = f"the body was not whole after {seconds:g} seconds; send smaller batches"
         raise RequestError(408, message) from None
 
 
-async def _read(receive: Receive, limit: int, ticket: Ticket, held: int) -> bytes:
+async def _read(receive: Receive, limit: int, ticket: Ticket) -> bytes:
+    """What has arrived is held, not what is announced: who sends slowly keeps nobody out."""
     chunks: list[bytes] = []
     size = 0
     while True:
@@ -57,9 +56,7 @@ async def _read(receive: Receive, limit: int, ticket: Ticket, held: int) -> byte
         size += len(chunk)
         if size > limit:
             raise _too_large(limit)
-        if size > held:
-            ticket.hold(size - held)
-            held = size
+        ticket.hold(len(chunk))
         chunks.append(chunk)
         if not message.get("more_body", False):
             return b"".join(chunks) if len(chunks) > 1 else chunk
