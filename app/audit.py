@@ -51,6 +51,7 @@ def _verdicts(score: Score) -> tuple[str | None, ...] | None:
     return None if found is None else tuple(found[name] for name in SECTION_NAMES)
 
 
-def triple(verdicts: Sequence[str]) -> str:
+def triple(verdicts: Sequence[str | None]) -> str:
     """`safe/safe/unsafe`; `none` where the completion has no verdicts."""
-    return "none" if set(verdicts) == {"none"} else "/".join(verdicts)
+    given = [verdict or "none" for verdict in verdicts]
+    return "none" if set(given) == {"none"} else "/".join(given)

@@ -9,7 +9,6 @@ import platform
 from collections import Counter as Multiset
 from collections.abc import Mapping
 from importlib.metadata import version
-from typing import NamedTuple
 
 from prometheus_client import (
     CollectorRegistry,
@@ -159,8 +158,8 @@ def announce(scorers: list[Scorer], admission: Admission) -> None:
 def publish(admission: Admission, in_flight: int) -> None:
     """Hand over what was counted, and how much is being done now."""
     with tallies.lock:
-        for (profile, run, outcome), times in _outcomes.items():
-            _count_outcome(profile, run, outcome, times)
+        for (scorer, run, outcome), times in _outcomes.items():
+            _count_outcome(scorer, run, outcome, times)
         _outcomes.clear()
         tallies.flush()
     _IN_FLIGHT.set(in_flight)
@@ -220,17 +219,20 @@ def captured(outcome: str, samples: int) -> None:
     tallies.count(_CAPTURED, outcome, times=samples)
 
 
-class _Outcome(NamedTuple):
-    """What the statistics tell apart about a sample. Samples share few of them."""
+_Outcome = tuple[
+    str,  # status
+    float | None,  # reward
+    tuple[float | None, ...],  # components
+    str | None,  # failure code
+    str | None,  # stance
+    tuple[str, str, str],  # labels
+    tuple[str | None, ...],  # verdicts
+]
+"""What the statistics tell apart about a sample. Samples share few of them."""
 
-    score: tuple[str, float | None, tuple[tuple[str, float | None], ...]]
-    failure: str
-    labels: tuple[str, ...]
-    verdicts: tuple[str, ...]
-    stance: str
+_NO_VERDICTS = (None, None, None)
 
-
-_outcomes: Multiset[tuple[str, str, _Outcome]] = Multiset()
+_outcomes: Multiset[tuple[Scorer, str, _Outcome]] = Multiset()
 """What was scored since the last heartbeat, by profile and run; `tallies.lock` guards it."""
 
 
@@ -241,8 +243,10 @@ def record(scorer: Scorer, batch: RewardRequest, scores: list[Score], runs: Runs
     with tallies.lock:
         tallies.observe(_BATCH, len(pairs))
         for sample, score in pairs:
-            _outcomes[profile, run, _outcome(sample, score)] += 1
-            tallies.observe(_LENGTH, len(sample.completion), profile, run)
+            _outcomes[scorer, run, _outcome(sample, score)] += 1
+        tallies.observe_all(
+            _LENGTH, [len(sample.completion) for sample in batch.samples], profile, run
+        )
         for kind, times in _groups(pairs).items():
             tallies.count(_GROUPS, profile, run, kind, times=times)
     if batch.step is not None and batch.run is not None:
@@ -250,31 +254,34 @@ def record(scorer: Scorer, batch: RewardRequest, scores: list[Score], runs: Runs
 
 
 def _outcome(sample: Sample, score: Score) -> _Outcome:
-    verdicts = score.verdicts
-    return _Outcome(
-        (score.status, score.reward, tuple(score.components.items())),
-        score.failure.code if score.failure else "",
-        tuple([getattr(sample.labels, name) for name in SECTION_NAMES]),
-        tuple([(verdicts and verdicts[name]) or "none" for name in SECTION_NAMES]),
-        score.stance.kind if score.stance else "none",
+    labels, verdicts = sample.labels, score.verdicts
+    return (
+        score.status,
+        score.reward,
+        tuple(score.components.values()),
+        score.failure.code if score.failure else None,
+        score.stance.kind if score.stance else None,
+        (labels.visual, labels.text, labels.combined),
+        tuple([verdicts[name] for name in SECTION_NAMES]) if verdicts else _NO_VERDICTS,
     )
 
 
-def _count_outcome(profile: str, run: str, outcome: _Outcome, times: int) -> None:
-    status, reward, components = outcome.score
+def _count_outcome(scorer: Scorer, run: str, outcome: _Outcome, times: int) -> None:
+    profile = scorer.profile.name
+    status, reward, components, failure, stance, labels, verdicts = outcome
     tallies.count(_SAMPLES, profile, status, times=times)
     if reward is None:
         return
     tallies.observe(_REWARD, reward, profile, times=times)
     tallies.observe(_RUN_REWARD, reward, profile, run, times=times)
-    for name, value in components:
+    for name, value in zip(scorer.component_names, components, strict=True):
         tallies.observe(_COMPONENT, value or 0.0, profile, name, times=times)
-    if outcome.failure:
-        tallies.count(_FAILURES, profile, outcome.failure, times=times)
-    for name, label, verdict in zip(SECTION_NAMES, outcome.labels, outcome.verdicts, strict=True):
-        tallies.count(_VERDICTS, profile, name, label, verdict, times=times)
-    tallies.count(_TRIPLES, profile, run, triple(outcome.verdicts), times=times)
-    tallies.count(_STANCES, profile, outcome.labels[-1], outcome.stance, times=times)
+    if failure is not None:
+        tallies.count(_FAILURES, profile, failure, times=times)
+    for name, label, verdict in zip(SECTION_NAMES, labels, verdicts, strict=True):
+        tallies.count(_VERDICTS, profile, name, label, verdict or "none", times=times)
+    tallies.count(_TRIPLES, profile, run, triple(verdicts), times=times)
+    tallies.count(_STANCES, profile, labels[-1], stance or "none", times=times)
 
 
 def _groups(pairs: list[tuple[Sample, Score]]) -> Multiset[GroupKind]:

@@ -4,8 +4,11 @@ A request of one sample makes some twenty observations. Made one by one they cos
 the sample, the more so where each goes into a file shared with other workers; as sums they do not.
 """
 
+from __future__ import annotations
+
 from bisect import bisect_left
 from collections import Counter as Multiset
+from collections.abc import Sequence
 from threading import RLock
 from typing import TypeVar
 
@@ -49,11 +52,25 @@ class Tallies:
         self, histogram: SummableHistogram, value: float, *labels: str, times: int = 1
     ) -> None:
         with self.lock:
-            observed = self._observed.get((histogram, labels))
-            if observed is None:
-                observed = self._observed[histogram, labels] = _Observed(len(histogram.bounds))
+            observed = self._sums(histogram, labels)
             observed.total += value * times
             observed.counts[bisect_left(histogram.bounds, value)] += times
+
+    def observe_all(
+        self, histogram: SummableHistogram, values: Sequence[float], *labels: str
+    ) -> None:
+        with self.lock:
+            observed = self._sums(histogram, labels)
+            observed.total += sum(values)
+            bounds, counts = histogram.bounds, observed.counts
+            for value in values:
+                counts[bisect_left(bounds, value)] += 1
+
+    def _sums(self, histogram: SummableHistogram, labels: tuple[str, ...]) -> _Observed:
+        observed = self._observed.get((histogram, labels))
+        if observed is None:
+            observed = self._observed[histogram, labels] = _Observed(len(histogram.bounds))
+        return observed
 
     def flush(self) -> None:
         """Hand everything over, and begin anew."""

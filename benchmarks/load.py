@@ -54,7 +54,8 @@ def _wrk(server: Server, body: bytes, seconds: float) -> tuple[int, float]:
             '  io.write(string.format("\\n[%d,%d,%d]", summary.requests, bad, summary.duration))\n'
             "end\n"
         )
-        command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds:g}s", "-s", str(script)]
+        duration = f"-d{max(1, round(seconds))}s"  # whole seconds are all that it takes
+        command = ["wrk", "-t1", f"-c{CONNECTIONS}", duration, "-s", str(script)]
         done = subprocess.run(
             [*command, f"{server.url}/reward"], capture_output=True, text=True, check=True
         )
