@@ -1,16 +1,20 @@
-"""A request's body: read within its limit, and parsed straight from bytes.
+"""A request's body: read within its limits, and parsed straight from bytes.
 
 JSON from Python clients may hold lone surrogates (`"\\ud800"`), which the fast parser rejects. They
 are policy output like any other: such a body is parsed again the slow way, each replaced by U+FFFD.
 """
 
+import asyncio
 import json
 import re
+from collections.abc import Mapping
 from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect
+from starlette.types import Receive
 
+from app.admission import Ticket
 from app.errors import RequestError, invalid_request
 
 _SURROGATE_ESCAPE = re.compile(rb"\\u[dD][89a-fA-F]")
@@ -19,27 +23,48 @@ _SURROGATES = re.compile("[\ud800-\udfff]")
 Model = TypeVar("Model", bound=BaseModel)
 
 
-async def read_body(request: Request, limit: int) -> bytes:
-    """The body of `request`, at most `limit` bytes of it in memory.
+async def read_body(
+    receive: Receive, headers: Mapping[bytes, bytes], limit: int, seconds: float, ticket: Ticket
+) -> bytes:
+    """The body as it is sent, at most `limit` bytes of it in memory.
 
     Raises:
-        RequestError: 413 as soon as the body is known to be larger.
+        RequestError: 413 as soon as the body is known to be larger, 429 if it does not fit now,
+            408 if it is not whole after so many seconds.
+        ClientDisconnect: the client is gone.
     """
-    declared = request.headers.get("content-length", "")
-    if declared.isdecimal() and int(declared) > limit:
+    declared = headers.get(b"content-length", b"")
+    if declared.isdigit() and int(declared) > limit:
         raise _too_large(limit)
+    try:
+        async with asyncio.timeout(seconds):
+            return await _read(receive, limit, ticket)
+    except TimeoutError:
+        message = f"the body was not whole after {seconds:g} seconds; send smaller batches"
+        raise RequestError(408, message) from None
+
+
+async def _read(receive: Receive, limit: int, ticket: Ticket) -> bytes:
+    """What has arrived is held, not what is announced: who sends slowly keeps nobody out."""
     chunks: list[bytes] = []
     size = 0
-    async for chunk in request.stream():
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        chunk: bytes = message.get("body", b"")
         size += len(chunk)
         if size > limit:
             raise _too_large(limit)
+        ticket.hold(len(chunk))
         chunks.append(chunk)
-    return b"".join(chunks)
+        if not message.get("more_body", False):
+            return b"".join(chunks) if len(chunks) > 1 else chunk
 
 
 def _too_large(limit: int) -> RequestError:
-    return RequestError(413, f"the body is larger than {limit} bytes; send smaller batches")
+    message = f"the body is larger than {limit} bytes; send smaller batches"
+    return RequestError(413, message, reason="body_size")
 
 
 def parse_body(model: type[Model], body: bytes) -> Model:

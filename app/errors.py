@@ -8,25 +8,47 @@ from app.schema import ErrorReply, Problem
 
 MAX_PROBLEMS = 20
 
+_REASONS = {
+    400: "json",
+    401: "unauthorized",
+    408: "body_timeout",
+    413: "size",
+    415: "encoding",
+    422: "invalid",
+    503: "internal",
+}
+
 
 class RequestError(Exception):
-    """A request that gets no rewards: the HTTP status, a sentence, and what is wrong where."""
+    """A request that gets no rewards: the HTTP status, a sentence, and what is wrong where.
+
+    `reason` is a word for the statistics, one of few; by default it follows from the status.
+    """
 
     def __init__(
         self,
         status: int,
         error: str,
         problems: Sequence[Problem] = (),
-        retry_after: float | None = None,
+        retry_after: int | None = None,
+        reason: str | None = None,
     ) -> None:
         super().__init__(error)
         self.status = status
         self.reply = ErrorReply(error=error, problems=list(problems))
         self.retry_after = retry_after
+        self.reason = reason or _REASONS.get(status, "other")
 
     @property
     def headers(self) -> dict[str, str]:
-        return {} if self.retry_after is None else {"Retry-After": f"{self.retry_after:g}"}
+        headers = {}
+        if self.retry_after is not None:
+            headers["Retry-After"] = str(self.retry_after)
+        if self.status == 401:
+            headers["WWW-Authenticate"] = "Bearer"
+        if self.status == 408:
+            headers["Connection"] = "close"
+        return headers
 
 
 def invalid_request(error: ValidationError) -> RequestError:

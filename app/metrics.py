@@ -1,24 +1,28 @@
 """Reward statistics for Prometheus. No label value is an id, a prompt or a completion.
 
 With several workers, prometheus-client's multiprocess mode adds them up; the `serve` command sets
-its directory.
+its directory. What a worker counts reaches that directory at each heartbeat, and at its end.
 """
 
 import os
-from collections import Counter as Tally
-from collections import defaultdict
-from collections.abc import Sequence
+import platform
+from collections import Counter as Multiset
+from collections.abc import Mapping
+from importlib.metadata import version
 
 from prometheus_client import (
     CollectorRegistry,
     Counter,
     Gauge,
-    Histogram,
+    disable_created_metrics,
     generate_latest,
     multiprocess,
 )
 
-from app.schema import Sample
+from app.admission import Admission
+from app.audit import GroupKind, Runs, group_kinds, triple
+from app.schema import RewardRequest, Sample
+from app.tally import SummableHistogram, Tallies
 from grammar import SECTION_NAMES
 from rules.reward import Score, Scorer
 
@@ -28,147 +32,261 @@ MULTIPROCESS_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 _REWARD_BUCKETS = (0.0, 0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875, 1.0, 2.0)
 _SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 _SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384)
+_CHARACTERS = (0, 250, 500, 1000, 2000, 4000, 8000, 16000, 32000, 64000, 128000)
+
+disable_created_metrics()  # type: ignore[no-untyped-call]  # several workers have none, so one has none either
 
 registry = CollectorRegistry()
+tallies = Tallies()
 
-_SAMPLES = Counter(
-    "safegrpo_samples", "Samples by outcome", ["profile", "status"], registry=registry
-)
-_REWARD = Histogram(
-    "safegrpo_reward", "Rewards given", ["profile"], buckets=_REWARD_BUCKETS, registry=registry
-)
-_COMPONENT = Histogram(
-    "safegrpo_component",
+
+def _counter(name: str, documentation: str, *labels: str) -> Counter:
+    return Counter(f"safegrpo_{name}", documentation, labels, registry=registry)
+
+
+def _histogram(
+    name: str, documentation: str, buckets: tuple[float, ...], *labels: str
+) -> SummableHistogram:
+    return SummableHistogram(
+        f"safegrpo_{name}", documentation, labels, buckets=buckets, registry=registry
+    )
+
+
+def _gauge(name: str, documentation: str, *labels: str, mode: str = "livesum") -> Gauge:
+    return Gauge(
+        f"safegrpo_{name}",
+        documentation,
+        labels,
+        multiprocess_mode=mode,  # type: ignore[arg-type]
+        registry=registry,
+    )
+
+
+_SAMPLES = _counter("samples", "Samples by outcome", "profile", "status")
+_REWARD = _histogram("reward", "Rewards given", _REWARD_BUCKETS, "profile")
+_COMPONENT = _histogram(
+    "component",
     "Components of the rewards: gated, weighted contributions",
-    ["profile", "component"],
-    buckets=_REWARD_BUCKETS,
-    registry=registry,
+    _REWARD_BUCKETS,
+    "profile",
+    "component",
 )
-_FAILURES = Counter(
-    "safegrpo_format_failures",
-    "Completions that failed the format, by failure code",
-    ["profile", "code"],
-    registry=registry,
+_FAILURES = _counter(
+    "format_failures", "Completions that failed the format, by failure code", "profile", "code"
 )
-_VERDICTS = Counter(
-    "safegrpo_verdicts",
+_VERDICTS = _counter(
+    "verdicts",
     "Confusion of label and verdict, for each of the three judgements",
-    ["profile", "judgement", "label", "verdict"],
-    registry=registry,
+    "profile",
+    "judgement",
+    "label",
+    "verdict",
 )
-_STANCES = Counter(
-    "safegrpo_stances",
+_STANCES = _counter(
+    "stances",
     "The safety table: combined label and stance of the answer",
-    ["profile", "label", "stance"],
-    registry=registry,
+    "profile",
+    "label",
+    "stance",
 )
-_GROUPS = Counter(
-    "safegrpo_groups",
-    "Groups of at least two samples: in all, with equal rewards, all 0, all 1",
-    ["profile", "kind"],
-    registry=registry,
+_GROUPS = _counter(
+    "groups",
+    "Groups of at least two samples: all of them; with equal rewards, all 0, all 1; "
+    "with one verdict triple throughout",
+    "profile",
+    "run",
+    "kind",
 )
-_BATCH = Histogram(
-    "safegrpo_batch_samples", "Samples per request", buckets=_SIZES, registry=registry
+_TRIPLES = _counter(
+    "verdict_triples",
+    "How often each triple of verdicts (visual/text/combined) was given",
+    "profile",
+    "run",
+    "triple",
 )
-LATENCY = Histogram(
-    "safegrpo_request_seconds",
-    "Seconds from a request's first byte to its reply",
-    ["status"],
-    buckets=_SECONDS,
-    registry=registry,
+_LENGTH = _histogram(
+    "completion_characters", "Characters of the completions", _CHARACTERS, "profile", "run"
 )
-QUEUE_WAIT = Histogram(
-    "safegrpo_queue_wait_seconds",
-    "Seconds that a request waited to be scored",
-    buckets=_SECONDS,
-    registry=registry,
+_RUN_REWARD = _histogram("run_reward", "Rewards given, by run", _REWARD_BUCKETS, "profile", "run")
+_RUN_STEP = _gauge(
+    "run_step", "The last training step that a request named", "profile", "run", mode="mostrecent"
 )
-COMPUTE = Histogram(
-    "safegrpo_compute_seconds", "Seconds of scoring", buckets=_SECONDS, registry=registry
+_BATCH = _histogram("batch_samples", "Samples per request", _SIZES)
+_LATENCY = _histogram(
+    "request_seconds",
+    "Seconds from a scoring request's first byte to its reply",
+    _SECONDS,
+    "protocol",
+    "status",
 )
-IN_FLIGHT = Gauge(
-    "safegrpo_in_flight",
-    "Requests being answered",
-    multiprocess_mode="livesum",
-    registry=registry,
+_QUEUE_WAIT = _histogram(
+    "queue_wait_seconds", "Seconds that a request waited to be scored", _SECONDS
 )
-REJECTED = Counter(
-    "safegrpo_rejected", "Requests that got no rewards, by status", ["status"], registry=registry
+_COMPUTE = _histogram(
+    "compute_seconds", "Seconds of parsing, scoring and writing a reply", _SECONDS
 )
-_INFO = Gauge(
-    "safegrpo_profile_info",
-    "1 for each reward version that is served",
-    ["profile", "version"],
-    multiprocess_mode="max",
-    registry=registry,
+_REJECTED = _counter("rejected", "Requests that got no rewards", "status", "reason")
+_CAPTURED = _counter("captured_samples", "Samples of the sampled capture", "outcome")
+_IN_FLIGHT = _gauge("in_flight", "Scoring requests being answered")
+_QUEUE_BYTES = _gauge("queue_bytes", "Bytes being read, waiting or being scored")
+_QUEUE_SAMPLES = _gauge("queue_samples", "Samples waiting or being scored")
+_LIMIT_BYTES = _gauge("queue_limit_bytes", "Most bytes held before requests are turned away")
+_LIMIT_SAMPLES = _gauge("queue_limit_samples", "Most samples held before requests are turned away")
+_WORKERS = _gauge("workers", "Worker processes that live")
+_START_TIME = _gauge(
+    "start_time_seconds",
+    "Unix time at which the service started; all counts begin there",
+    mode="min",  # a worker that replaces another goes on with its counts
 )
+_PROFILE_INFO = _gauge(
+    "profile_info", "1 for each reward version that is served", "profile", "version", mode="max"
+)
+_BUILD_INFO = _gauge("build_info", "1: the build", "version", "python", mode="max")
 
 
-def announce(scorer: Scorer) -> None:
-    """Publish the reward version of a served profile."""
-    _INFO.labels(scorer.profile.name, scorer.version).set(1)
+def announce(scorers: list[Scorer], admission: Admission) -> None:
+    """Publish what does not change: the build, the reward versions, the bounds."""
+    _BUILD_INFO.labels(version("safegrpo"), platform.python_version()).set(1)
+    for scorer in scorers:
+        _PROFILE_INFO.labels(scorer.profile.name, scorer.version).set(1)
+    _LIMIT_BYTES.set(admission.max_bytes)
+    _LIMIT_SAMPLES.set(admission.max_samples)
+    _WORKERS.set(1)
+    _START_TIME.set_to_current_time()
 
 
-def record(scorer: Scorer, samples: Sequence[Sample], scores: Sequence[Score]) -> None:
-    """Count a scored batch."""
-    profile = scorer.profile.name
-    _BATCH.observe(len(samples))
-    tallies: Tally[tuple[Counter, tuple[str, ...]]] = Tally()
-    for sample, score in zip(samples, scores, strict=True):
-        tallies[_SAMPLES, (profile, score.status)] += 1
-        if score.reward is None:
-            continue
-        _tally_sample(tallies, profile, sample, score)
-        _REWARD.labels(profile).observe(score.reward)
-        for name, value in score.components.items():
-            if value is not None:
-                _COMPONENT.labels(profile, name).observe(value)
-    _tally_groups(tallies, profile, samples, scores)
-    for (metric, labels), count in tallies.items():
-        metric.labels(*labels).inc(count)
+def publish(admission: Admission, in_flight: int) -> None:
+    """Hand over what was counted, and how much is being done now."""
+    with tallies.lock:
+        for (scorer, run, outcome), times in _outcomes.items():
+            _count_outcome(scorer, run, outcome, times)
+        _outcomes.clear()
+        tallies.flush()
+    _IN_FLIGHT.set(in_flight)
+    _QUEUE_BYTES.set(admission.bytes)
+    _QUEUE_SAMPLES.set(admission.samples)
 
 
-def _tally_sample(
-    tallies: Tally[tuple[Counter, tuple[str, ...]]], profile: str, sample: Sample, score: Score
-) -> None:
-    if score.failure is not None:
-        tallies[_FAILURES, (profile, score.failure.code)] += 1
-    for judgement in SECTION_NAMES:
-        label = getattr(sample.labels, judgement)
-        verdict = (score.verdicts and score.verdicts[judgement]) or "none"
-        tallies[_VERDICTS, (profile, judgement, label, verdict)] += 1
-    stance = score.stance.kind if score.stance else "none"
-    tallies[_STANCES, (profile, sample.labels.combined, stance)] += 1
+def forget_dead_workers() -> None:
+    """Take the gauges of workers that are no more out of the sums; their counters stay in."""
+    directory = os.environ.get(MULTIPROCESS_VARIABLE)
+    for name in os.listdir(directory) if directory else ():
+        pid = name.removesuffix(".db").rpartition("_")[2]
+        if name.startswith("gauge_live") and not _lives(int(pid)):
+            multiprocess.mark_process_dead(pid, directory)  # type: ignore[no-untyped-call]
 
 
-def _tally_groups(
-    tallies: Tally[tuple[Counter, tuple[str, ...]]],
-    profile: str,
-    samples: Sequence[Sample],
-    scores: Sequence[Score],
-) -> None:
-    groups: defaultdict[str, list[float]] = defaultdict(list)
-    for sample, score in zip(samples, scores, strict=True):
-        if sample.group is not None and score.reward is not None:
-            groups[sample.group].append(score.reward)
-    for rewards in groups.values():
-        if len(rewards) < 2:
-            continue
-        distinct = set(rewards)
-        tallies[_GROUPS, (profile, "all")] += 1
-        if len(distinct) == 1:
-            tallies[_GROUPS, (profile, "equal")] += 1
-        if distinct == {0.0}:
-            tallies[_GROUPS, (profile, "zero")] += 1
-        if distinct == {1.0}:
-            tallies[_GROUPS, (profile, "one")] += 1
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def exposition() -> bytes:
     """All statistics in Prometheus' text format, of all workers together."""
     if MULTIPROCESS_VARIABLE in os.environ:
+        forget_dead_workers()
         merged = CollectorRegistry()
         multiprocess.MultiProcessCollector(merged)  # type: ignore[no-untyped-call]
         return generate_latest(merged)
     return generate_latest(registry)
+
+
+def answered(protocol: str, status: int, seconds: float) -> None:
+    """Count a scoring request that got a reply, whatever it was."""
+    tallies.observe(_LATENCY, seconds, protocol, str(status))
+
+
+def rejected(status: int, reason: str) -> None:
+    """Count a request that got no rewards."""
+    tallies.count(_REJECTED, str(status), reason)
+
+
+def timed(phases: Mapping[str, float]) -> None:
+    """Count the seconds of a request that got rewards: its wait, and all else together."""
+    queue = phases["queue"]
+    with tallies.lock:
+        tallies.observe(_QUEUE_WAIT, queue)
+        tallies.observe(_COMPUTE, sum(phases.values()) - queue)
+
+
+def captured(outcome: str, samples: int) -> None:
+    """Count samples that the capture has `written` or `dropped`."""
+    tallies.count(_CAPTURED, outcome, times=samples)
+
+
+_Outcome = tuple[
+    str,  # status
+    float | None,  # reward
+    tuple[float | None, ...],  # components
+    str | None,  # failure code
+    str | None,  # stance
+    tuple[str, str, str],  # labels
+    tuple[str | None, ...],  # verdicts
+]
+"""What the statistics tell apart about a sample. Samples share few of them."""
+
+_NO_VERDICTS = (None, None, None)
+
+_outcomes: Multiset[tuple[Scorer, str, _Outcome]] = Multiset()
+"""What was scored since the last heartbeat, by profile and run; `tallies.lock` guards it."""
+
+
+def record(scorer: Scorer, batch: RewardRequest, scores: list[Score], runs: Runs) -> None:
+    """Count a scored batch."""
+    profile, run = scorer.profile.name, runs.label(batch.run)
+    pairs = list(zip(batch.samples, scores, strict=True))
+    with tallies.lock:
+        tallies.observe(_BATCH, len(pairs))
+        for sample, score in pairs:
+            _outcomes[scorer, run, _outcome(sample, score)] += 1
+        tallies.observe_all(
+            _LENGTH, [len(sample.completion) for sample in batch.samples], profile, run
+        )
+        for kind, times in _groups(pairs).items():
+            tallies.count(_GROUPS, profile, run, kind, times=times)
+    if batch.step is not None and batch.run is not None:
+        _RUN_STEP.labels(profile, run).set(batch.step)
+
+
+def _outcome(sample: Sample, score: Score) -> _Outcome:
+    labels, verdicts = sample.labels, score.verdicts
+    return (
+        score.status,
+        score.reward,
+        tuple(score.components.values()),
+        score.failure.code if score.failure else None,
+        score.stance.kind if score.stance else None,
+        (labels.visual, labels.text, labels.combined),
+        tuple([verdicts[name] for name in SECTION_NAMES]) if verdicts else _NO_VERDICTS,
+    )
+
+
+def _count_outcome(scorer: Scorer, run: str, outcome: _Outcome, times: int) -> None:
+    profile = scorer.profile.name
+    status, reward, components, failure, stance, labels, verdicts = outcome
+    tallies.count(_SAMPLES, profile, status, times=times)
+    if reward is None:
+        return
+    tallies.observe(_REWARD, reward, profile, times=times)
+    tallies.observe(_RUN_REWARD, reward, profile, run, times=times)
+    for name, value in zip(scorer.component_names, components, strict=True):
+        tallies.observe(_COMPONENT, value or 0.0, profile, name, times=times)
+    if failure is not None:
+        tallies.count(_FAILURES, profile, failure, times=times)
+    for name, label, verdict in zip(SECTION_NAMES, labels, verdicts, strict=True):
+        tallies.count(_VERDICTS, profile, name, label, verdict or "none", times=times)
+    tallies.count(_TRIPLES, profile, run, triple(verdicts), times=times)
+    tallies.count(_STANCES, profile, labels[-1], stance or "none", times=times)
+
+
+def _groups(pairs: list[tuple[Sample, Score]]) -> Multiset[GroupKind]:
+    groups: dict[str, list[Score]] = {}
+    for sample, score in pairs:
+        if sample.group is not None and score.reward is not None:
+            groups.setdefault(sample.group, []).append(score)
+    return Multiset(kind for scores in groups.values() for kind in group_kinds(scores))

@@ -15,6 +15,13 @@ def _label(value: Any) -> Any:
     return value.strip().lower() if isinstance(value, str) else value
 
 
+def _integral(value: Any) -> Any:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+Step = Annotated[int, Field(strict=True, ge=-(2**53), le=2**53), BeforeValidator(_integral)]
+"""JSON knows no integers, so 3.0 is one; but `true` and `"3"` are not."""
+
 Verdict = Literal["safe", "unsafe"]
 Label = Annotated[Verdict, BeforeValidator(_label)]
 """`safe` or `unsafe`; letter case and outer white space are ignored."""
@@ -49,7 +56,7 @@ class RewardRequest(_Request):
 
     profile: str | None = Field(None, description="the server's default if left out")
     run: str | None = Field(None, max_length=256, description="a name for the statistics")
-    step: int | None = None
+    step: Step | None = Field(None, description="of the training")
     detail: Detail = "components"
     samples: list[Sample]
 

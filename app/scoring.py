@@ -1,19 +1,36 @@
 """The one scoring path: validated samples -> scores. Server, commands and protocols all use it."""
 
+import asyncio
+import logging
+import math
+import time
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from app.errors import RequestError
+from app.logs import failure
 from app.schema import Problem, Sample
 from rules.judge import Judge, JudgeError, Question
+from rules.judge.formats import Kind
 from rules.labels import Labels
 from rules.profile import Profile, load_profile, shipped_profiles
 from rules.reward import Examined, Score, Scorer
 from rules.stance import Stance
 
+log = logging.getLogger("safegrpo.scoring")
+
 Result = TypeVar("Result")
-Offload = Callable[[Callable[[], Result]], Awaitable[Result]]
-"""Runs a function where it does not hold up the event loop."""
+
+
+class Offload(Protocol):
+    """Runs a function where it does not hold up the event loop."""
+
+    def __call__(self, compute: Callable[[], Result], /) -> Awaitable[Result]: ...
+
+
+async def at_once(compute: Callable[[], Result], /) -> Result:
+    """An offload that runs it here and now."""
+    return compute()
 
 
 class Scoring:
@@ -53,20 +70,23 @@ class Scoring:
         return scorer
 
     async def score(
-        self, scorer: Scorer, samples: Sequence[Sample], offload: Offload[list[Score]]
+        self,
+        scorer: Scorer,
+        samples: Sequence[Sample],
+        offload: Offload,
+        deadline: float = math.inf,
     ) -> list[Score]:
-        """Score a batch; `offload` runs the parts that compute."""
+        """Score a batch; `offload` runs the parts that compute.
+
+        What is not scored at `deadline` (on `time.monotonic`), or fails, is a service error.
+        """
         judge = self._judges.get(scorer.profile.name)
         if judge is None:
-            return await offload(lambda: settle(scorer, samples, examine(scorer, samples)))
-        examined: list[Examined] = []
-
-        def read() -> list[Score]:
-            examined.extend(examine(scorer, samples))
-            return []
-
-        await offload(read)
-        judged = await _consult(judge, scorer, samples, examined)
+            return await offload(
+                lambda: settle(scorer, samples, examine(scorer, samples, deadline))
+            )
+        examined = await offload(lambda: examine(scorer, samples, deadline))
+        judged = await _consult(judge, scorer, samples, examined, deadline)
         return await offload(lambda: settle(scorer, samples, judged))
 
     async def close(self) -> None:
@@ -75,36 +95,59 @@ class Scoring:
             await judge.close()
 
 
-def examine(scorer: Scorer, samples: Sequence[Sample]) -> list[Examined]:
-    """Read the completions, before any judge is asked."""
-    return [scorer.examine(sample.completion, sample.prompt) for sample in samples]
+def examine(
+    scorer: Scorer, samples: Sequence[Sample], deadline: float = math.inf
+) -> list[Examined | None]:
+    """Read the completions, before any judge is asked; None where that failed, or is too late."""
+    examined: list[Examined | None] = []
+    for sample in samples:
+        if time.monotonic() > deadline:
+            break
+        try:
+            examined.append(scorer.examine(sample.completion, sample.prompt))
+        except Exception as error:
+            log.error("a sample could not be scored", extra={"event": failure(error)})
+            examined.append(None)
+    return examined + [None] * (len(samples) - len(examined))
 
 
 def settle(
-    scorer: Scorer, samples: Sequence[Sample], examined: Sequence[Examined | JudgeError]
+    scorer: Scorer, samples: Sequence[Sample], examined: Sequence[Examined | None]
 ) -> list[Score]:
-    """The rewards of what was read; where the judge could not be heard, a service error."""
+    """The rewards of what was read; a service error where there is nothing to go by."""
     return [
-        scorer.service_error()
-        if isinstance(one, JudgeError)
-        else scorer.settle(one, _truth(sample))
+        scorer.service_error() if one is None else scorer.settle(one, _truth(sample))
         for sample, one in zip(samples, examined, strict=True)
     ]
 
 
 async def _consult(
-    judge: Judge, scorer: Scorer, samples: Sequence[Sample], examined: Sequence[Examined]
-) -> list[Examined | JudgeError]:
+    judge: Judge,
+    scorer: Scorer,
+    samples: Sequence[Sample],
+    examined: Sequence[Examined | None],
+    deadline: float,
+) -> list[Examined | None]:
     """Ask the judge about the answers that the profile says, and put its word in their place."""
-    asked = [index for index, one in enumerate(examined) if scorer.needs_judge(one)]
-    questions = [Question(samples[index].prompt, examined[index].answer) for index in asked]
-    outcome: list[Examined | JudgeError] = list(examined)
-    for index, word in zip(asked, await judge.ask(questions), strict=True):
+    asked = [(i, one) for i, one in enumerate(examined) if one and scorer.needs_judge(one)]
+    questions = [Question(samples[index].prompt, one.answer) for index, one in asked]
+    outcome = list(examined)
+    for (index, one), word in zip(asked, await _words(judge, questions, deadline), strict=True):
         if isinstance(word, JudgeError):
-            outcome[index] = word
+            outcome[index] = None
         elif word is not None:
-            outcome[index] = examined[index]._replace(stance=Stance(word, judge.rule))
+            outcome[index] = one._replace(stance=Stance(word, judge.rule))
     return outcome
+
+
+async def _words(
+    judge: Judge, questions: Sequence[Question], deadline: float
+) -> Sequence[Kind | JudgeError | None]:
+    try:
+        async with asyncio.timeout(max(0.0, deadline - time.monotonic())):
+            return await judge.ask(questions)
+    except TimeoutError:
+        return [JudgeError("the judge did not answer in time")] * len(questions)
 
 
 def _truth(sample: Sample) -> Labels:

@@ -1,9 +1,6 @@
-"""The HTTP service: bytes -> validated samples -> scores -> reply."""
+"""The HTTP application: what is served where."""
 
-import asyncio
-import time
-from collections.abc import AsyncIterator, Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 from typing import Any
@@ -14,134 +11,69 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.exceptions import HTTPException
 
 from app import metrics
-from app.body import parse_body, read_body
+from app.auth import Keys
 from app.errors import RequestError
-from app.reply import VERSION_HEADER, json_response, reward_reply
-from app.schema import (
-    ErrorReply,
-    Problem,
-    ProfileReply,
-    ProfileSummary,
-    RewardReply,
-    RewardRequest,
-    Sample,
-)
+from app.gate import Gate, failed, refused
+from app.lifespan import living
+from app.openapi import REFUSALS, body_of, document
+from app.protocol import REWARD, Protocol
+from app.reply import VERSION_HEADER, json_response
+from app.schema import ErrorReply, ProfileReply, ProfileSummary
 from app.scoring import Scoring
+from app.service import Service
 from app.settings import Settings
-from rules.reward import Score, Scorer
 
-_ERRORS: dict[int | str, dict[str, Any]] = {
-    400: {"model": ErrorReply, "description": "the body is no JSON"},
-    413: {"model": ErrorReply, "description": "body, samples or characters over the limit"},
-    422: {"model": ErrorReply, "description": "a field is missing or wrong"},
-    503: {"model": ErrorReply, "description": "no rewards now; see Retry-After"},
-}
-_REWARD_BODY = {
-    "requestBody": {
-        "required": True,
-        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/RewardRequest"}}},
-    }
-}
+SERVED: tuple[Protocol[Any], ...] = (REWARD,)
 
 
-def create_app(settings: Settings | None = None) -> FastAPI:
-    """The application, with settings from the environment unless given."""
+def create_app(settings: Settings | None = None, scoring: Scoring | None = None) -> Gate:
+    """The application, with settings from the environment, and their profiles, unless given."""
     settings = settings or Settings()
+    service = Service(settings, scoring or Scoring(settings.profile, settings.profiles))
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with living(service):
+            yield
+
     app = FastAPI(
         title="SafeGRPO reward service",
         version=version("safegrpo"),
         summary="Verifies step-guided safety thinking and pays rewards for it.",
-        lifespan=_lifespan,
+        lifespan=lifespan,
+        redoc_url=None,
     )
-    app.state.settings = settings
-    app.state.scoring = Scoring(settings.profile, settings.profiles)
-    app.state.ready = False
     _add_error_handlers(app)
-    _add_operations(app)
-    _add_profiles(app)
-    _add_reward(app)
-    _document_request(app)
-    return app
+    _add_operations(app, service)
+    _add_profiles(app, service)
+    for protocol in SERVED:
+        add_scoring(app, service, protocol)
+    document(app, SERVED, list(service.scoring.scorers))
+    key = settings.metrics_key
+    keys = Keys(settings.accepted_keys, key.get_secret_value() if key else None)
+    return Gate(app, service, SERVED, keys)
 
 
-@asynccontextmanager
-async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
-    for scorer in app.state.scoring.scorers.values():
-        metrics.announce(scorer)
-    # One thread: scoring holds the interpreter, so a second one would only add switching.
-    with ThreadPoolExecutor(1, thread_name_prefix="score") as app.state.executor:
-        app.state.ready = True
-        yield
-        app.state.ready = False
-    await app.state.scoring.close()
+def add_scoring(app: FastAPI, service: Service, protocol: Protocol[Any]) -> None:
+    """Register the address where a protocol's batches are scored."""
 
-
-def _add_reward(app: FastAPI) -> None:
     @app.post(
-        "/reward",
-        response_model=RewardReply,
-        responses=_ERRORS,
-        openapi_extra=_REWARD_BODY,
-        summary="Score a batch of completions",
+        protocol.path,
+        name=protocol.name,
+        response_model=protocol.response_model,
+        responses=REFUSALS,
+        openapi_extra=body_of(protocol),
+        summary=protocol.summary,
     )
-    async def reward(request: Request) -> Response:
-        started = time.perf_counter()
-        with metrics.IN_FLIGHT.track_inprogress():
-            settings, scoring = app.state.settings, app.state.scoring
-            body = await read_body(request, settings.max_body_bytes)
-            batch = parse_body(RewardRequest, body)
-            scorer = scoring.scorer(batch.profile)
-            check_sizes(batch.samples, settings)
-            scores = await score_batch(app, scorer, batch.samples)
-            reply = reward_reply(scorer, batch.samples, scores, batch.detail)
-            response = json_response(reply, headers={VERSION_HEADER: scorer.version})
-        metrics.LATENCY.labels("200").observe(time.perf_counter() - started)
-        return response
+    async def scored(request: Request) -> Response:
+        return await service.answer(request.scope, request.receive, protocol)
 
 
-async def score_batch(app: FastAPI, scorer: Scorer, samples: Sequence[Sample]) -> list[Score]:
-    """Score a batch off the event loop, so that health checks answer meanwhile."""
+def _add_profiles(app: FastAPI, service: Service) -> None:
+    scoring = service.scoring
 
-    async def offload(compute: Callable[[], list[Score]]) -> list[Score]:
-        queued = time.perf_counter()
-
-        def timed() -> list[Score]:
-            started = time.perf_counter()
-            metrics.QUEUE_WAIT.observe(started - queued)
-            scores = compute()
-            metrics.COMPUTE.observe(time.perf_counter() - started)
-            return scores
-
-        return await asyncio.get_running_loop().run_in_executor(app.state.executor, timed)
-
-    scores: list[Score] = await app.state.scoring.score(scorer, samples, offload)
-    metrics.record(scorer, samples, scores)
-    return scores
-
-
-def check_sizes(samples: Sequence[Sample], settings: Settings) -> None:
-    """Refuse what is over the limits.
-
-    Raises:
-        RequestError: 413 naming the limit and, where there is one, the sample.
-    """
-    if len(samples) > settings.max_samples:
-        raise RequestError(
-            413, f"the batch has {len(samples)} samples; at most {settings.max_samples} are taken"
-        )
-    for index, sample in enumerate(samples):
-        for field in ("completion", "prompt"):
-            length = len(getattr(sample, field))
-            if length > settings.max_characters:
-                message = f"has {length} characters; at most {settings.max_characters} are taken"
-                problem = Problem(field=f"samples[{index}].{field}", sample=index, message=message)
-                raise RequestError(413, f"{problem.field} {message}", [problem])
-
-
-def _add_profiles(app: FastAPI) -> None:
     @app.get("/profiles", response_model=list[ProfileSummary], summary="The profiles served")
     async def profiles() -> Response:
-        scoring: Scoring = app.state.scoring
         return json_response(
             [
                 {
@@ -161,7 +93,7 @@ def _add_profiles(app: FastAPI) -> None:
         summary="A profile in full, with the instruction text for the policy",
     )
     async def profile(name: str) -> Response:
-        scorer = app.state.scoring.scorers.get(name)
+        scorer = scoring.scorers.get(name)
         if scorer is None:
             raise RequestError(404, "there is no such profile; GET /profiles lists them")
         content = scorer.profile.model_dump(mode="json")
@@ -174,28 +106,32 @@ def _add_profiles(app: FastAPI) -> None:
         return json_response(reply, headers={VERSION_HEADER: scorer.version})
 
 
-def _add_operations(app: FastAPI) -> None:
+def _add_operations(app: FastAPI, service: Service) -> None:
     @app.get("/healthz", summary="Is the process alive?")
     async def healthz() -> dict[str, str]:
         return {"status": "alive"}
 
     @app.get("/readyz", responses={503: {"model": ErrorReply}}, summary="Does it take traffic?")
     async def readyz() -> dict[str, str]:
-        if not app.state.ready:
-            raise RequestError(503, "the service is draining", retry_after=1)
+        if not service.ready:
+            raise RequestError(503, "the service is draining", retry_after=1, reason="draining")
         return {"status": "ready"}
 
-    @app.get("/metrics", summary="Reward statistics for Prometheus", response_class=Response)
+    @app.get(
+        "/metrics",
+        responses={200: {"content": {"text/plain": {}}}},
+        response_class=Response,
+        summary="Reward statistics for Prometheus",
+    )
     async def metrics_page() -> Response:
+        metrics.publish(service.admission, service.in_flight)
         return Response(metrics.exposition(), media_type=CONTENT_TYPE_LATEST)
 
 
 def _add_error_handlers(app: FastAPI) -> None:
     @app.exception_handler(RequestError)
     async def refuse(request: Request, error: RequestError) -> Response:
-        if request.method == "POST":
-            metrics.REJECTED.labels(str(error.status)).inc()
-        return json_response(error.reply.model_dump(), error.status, error.headers)
+        return refused(request.scope, error)
 
     @app.exception_handler(HTTPException)
     async def http_error(request: Request, error: HTTPException) -> Response:
@@ -208,21 +144,4 @@ def _add_error_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(Exception)
     async def internal(request: Request, error: Exception) -> Response:
-        metrics.REJECTED.labels("503").inc()
-        reply = {"error": "the service failed on this request; send it again", "problems": []}
-        return json_response(reply, 503, {"Retry-After": "1"})
-
-
-def _document_request(app: FastAPI) -> None:
-    """Put the request's schema into OpenAPI: the body is parsed from bytes, not by FastAPI."""
-    build = app.openapi
-
-    def openapi() -> dict[str, Any]:
-        document = build()
-        schema = RewardRequest.model_json_schema(ref_template="#/components/schemas/{model}")
-        schemas = document["components"]["schemas"]
-        schemas.update(schema.pop("$defs"))
-        schemas["RewardRequest"] = schema
-        return document
-
-    app.openapi = openapi  # type: ignore[method-assign]
+        return failed(request.scope)

@@ -1,9 +1,10 @@
 """The service's settings: from flags, then `SAFEGRPO_…` variables, then a file, then defaults."""
 
 import os
-from typing import Annotated, Any
+from pathlib import Path
+from typing import Annotated, Any, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, FilePath, SecretStr, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
@@ -16,12 +17,17 @@ from rules.profile import load_profile
 
 CONFIG_VARIABLE = "SAFEGRPO_CONFIG"
 
+Seconds = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
+
 
 class Settings(BaseSettings):
-    """What an operator can set."""
+    """What an operator can set. Bounds hold for each worker process."""
 
     model_config = SettingsConfigDict(env_prefix="SAFEGRPO_", extra="forbid", cli_kebab_case=True)
 
+    config: FilePath | None = Field(
+        None, description="a YAML file with any of these settings; flags and variables go before it"
+    )
     host: str = Field("127.0.0.1", description="address to listen on")
     port: int = Field(8700, ge=0, le=65535, description="port to listen on; 0 picks a free one")
     workers: int = Field(1, ge=1, le=256, description="worker processes")
@@ -29,14 +35,68 @@ class Settings(BaseSettings):
     profiles: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="further profiles of your own: YAML files, separated by commas"
     )
-    max_body_bytes: int = Field(64 * 2**20, ge=1024, description="largest body of a request")
+
+    max_body_bytes: int = Field(
+        64 * 2**20, ge=1024, description="largest body of a request, sent and unpacked"
+    )
     max_samples: int = Field(16384, ge=1, description="most samples in a request")
     max_characters: int = Field(
         8 * 2**20, ge=1, description="most characters in one completion or prompt"
     )
-    log_level: str = Field("info", pattern="^(debug|info|warning|error|critical)$")
+    queue_bytes: int = Field(
+        256 * 2**20, ge=1024, description="most bytes held at a time; beyond it: 429"
+    )
+    queue_samples: int = Field(
+        65536, ge=1, description="most samples held at a time; beyond it: 429"
+    )
+    deadline_seconds: Seconds = Field(
+        30, description="seconds from a whole body to its reply; what is not scored by then is null"
+    )
+    body_seconds: Seconds = Field(30, description="seconds for a body to arrive; beyond it: 408")
+    keep_alive_seconds: int = Field(
+        75, ge=1, description="seconds that an idle connection is kept: longer than clients do"
+    )
+    drain_seconds: float = Field(
+        1, ge=0, le=3600, description="seconds between not ready and not listening, on SIGTERM"
+    )
+    grace_seconds: int = Field(
+        35, ge=1, description="seconds to finish what is in flight, before the process ends"
+    )
 
-    @field_validator("profiles", mode="before")
+    api_keys: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
+        (), description="keys that clients must send, separated by commas; none: no key is needed"
+    )
+    api_keys_file: FilePath | None = Field(
+        None, description="a file with such keys, one a line; lines with # are comments"
+    )
+    metrics_key: SecretStr | None = Field(
+        None, description="the key for /metrics; else it asks for an API key, where there are any"
+    )
+    tls_certificate: FilePath | None = Field(None, description="serve HTTPS with this PEM file")
+    tls_key: FilePath | None = Field(None, description="the certificate's private key")
+    tls_key_password: SecretStr | None = Field(None, description="the private key's password")
+    tls_client_ca: FilePath | None = Field(
+        None, description="let only clients in whose certificates these authorities signed"
+    )
+
+    log_level: str = Field("info", pattern="^(debug|info|warning|error|critical)$")
+    log_requests: bool = Field(
+        False, description="log each request, not only those that got no rewards"
+    )
+    max_runs: int = Field(
+        20, ge=0, description="runs that the statistics tell apart by name; later ones are `other`"
+    )
+    capture_folder: Path | None = Field(
+        None, description="write a share of the samples with their scores here: CONTENT, for audit"
+    )
+    capture_share: float = Field(
+        0.01, gt=0, le=1, description="share of the samples that is captured, by chance"
+    )
+    capture_max_bytes: int = Field(
+        2**30, ge=2**20, description="most bytes of the folder; the oldest files make room"
+    )
+
+    @field_validator("profiles", "api_keys", mode="before")
     @classmethod
     def _separated(cls, value: Any) -> Any:
         if isinstance(value, str):
@@ -56,6 +116,31 @@ class Settings(BaseSettings):
             load_profile(name)
         return value
 
+    @field_validator("api_keys_file")
+    @classmethod
+    def _has_keys(cls, value: Path | None) -> Path | None:
+        if value is not None and not keys_of(value):
+            raise ValueError("the file has no keys; write one on a line of its own")
+        return value
+
+    @model_validator(mode="after")
+    def _fit_together(self) -> Self:
+        if self.queue_bytes < self.max_body_bytes:
+            raise ValueError("queue_bytes must be at least max_body_bytes, or no such body fits")
+        if self.queue_samples < self.max_samples:
+            raise ValueError("queue_samples must be at least max_samples, or no such batch fits")
+        if (self.tls_certificate is None) != (self.tls_key is None):
+            raise ValueError("tls_certificate and tls_key go together; give both or neither")
+        if self.tls_client_ca is not None and self.tls_certificate is None:
+            raise ValueError("tls_client_ca needs tls_certificate and tls_key")
+        return self
+
+    @property
+    def accepted_keys(self) -> list[str]:
+        """The API keys of both sources."""
+        keys = [key.get_secret_value() for key in self.api_keys]
+        return keys + (keys_of(self.api_keys_file) if self.api_keys_file else [])
+
     @classmethod
     def settings_customise_sources(
         cls,
@@ -68,3 +153,9 @@ class Settings(BaseSettings):
         path = os.environ.get(CONFIG_VARIABLE)
         from_file = (YamlConfigSettingsSource(settings_cls, path),) if path else ()
         return init_settings, env_settings, *from_file
+
+
+def keys_of(file: Path) -> list[str]:
+    """The keys in a file: one a line, `#` begins a comment line."""
+    lines = (line.strip() for line in file.read_text(encoding="utf-8").splitlines())
+    return [line for line in lines if line and not line.startswith("#")]

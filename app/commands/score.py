@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import islice
 from typing import Annotated
 
@@ -13,10 +13,9 @@ from app.body import parse_body
 from app.errors import RequestError
 from app.reply import result
 from app.schema import Sample
-from app.scoring import Scoring
+from app.scoring import Scoring, at_once
 from rules.judge import JudgeError
 from rules.profile import ProfileError
-from rules.reward import Score
 
 BATCH = 256
 
@@ -57,16 +56,12 @@ async def _score(file: str, profile: str) -> int:
             except RequestError as error:
                 print(f"{file}, line {number}: {error}", file=sys.stderr)
                 wrong += 1
-        scores = await scoring.score(scorer, samples, _here)
+        scores = await scoring.score(scorer, samples, at_once)
         for sample, scored in zip(samples, scores, strict=True):
             content = {**result(sample.id, scored), "version": scorer.version}
             sys.stdout.buffer.write(orjson.dumps(content, option=orjson.OPT_APPEND_NEWLINE))
     await scoring.close()
     return wrong
-
-
-async def _here(compute: Callable[[], list[Score]]) -> list[Score]:
-    return compute()
 
 
 def _lines(file: str) -> Iterator[tuple[int, bytes]]:

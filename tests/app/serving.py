@@ -7,11 +7,16 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import httpx
+from prometheus_client.parser import text_string_to_metric_families
 
 from tests.rules.completions import completion, unsafe
+
+START_SECONDS = 240
+"""Long, for machines that have much else to do."""
 
 LABELS_SAFE = {"visual": "safe", "text": "safe", "combined": "safe"}
 LABELS_UNSAFE = {"visual": "safe", "text": "safe", "combined": "unsafe"}
@@ -38,12 +43,7 @@ def free_port() -> int:
 def server(*flags: str, env: dict[str, str] | None = None) -> Iterator[tuple[str, int]]:
     """`safegrpo serve` as a process of its own; yields its address and process id."""
     port = free_port()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "app", "serve", "--port", str(port), *flags],
-        env={**os.environ, **(env or {})},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    process = started(port, "--drain-seconds", "0", *flags, env=env)
     address = f"http://127.0.0.1:{port}"
     try:
         wait_ready(address, process)
@@ -53,13 +53,51 @@ def server(*flags: str, env: dict[str, str] | None = None) -> Iterator[tuple[str
         process.wait(20)
 
 
+def started(port: int, *flags: str, env: dict[str, str] | None = None) -> subprocess.Popen[bytes]:
+    """The process of `safegrpo serve`, which leads a process group, before it is ready."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "app", "serve", "--port", str(port), *flags],
+        env={**os.environ, **(env or {})},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+
+
 def wait_ready(address: str, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        assert process.poll() is None, "the server ended before it was ready"
-        try:
-            if httpx.get(f"{address}/readyz").status_code == 200:
-                return
-        except httpx.TransportError:
-            time.sleep(0.05)
-    raise AssertionError("the server was not ready within a minute")
+    deadline = time.monotonic() + START_SECONDS
+    with httpx.Client(base_url=address) as client:
+        while time.monotonic() < deadline:
+            assert process.poll() is None, "the server ended before it was ready"
+            try:
+                if client.get("/readyz").status_code == 200:
+                    return
+            except httpx.TransportError:
+                time.sleep(0.1)
+    raise AssertionError(f"the server was not ready after {START_SECONDS} seconds")
+
+
+Statistics = dict[tuple[str, frozenset[tuple[str, str]]], float]
+
+
+def statistics(address: str) -> Statistics:
+    """What `/metrics` says: a series' name and labels -> its value."""
+    page = httpx.get(f"{address.rstrip('/')}/metrics", timeout=60).text
+    return {
+        (metric.name, frozenset(metric.labels.items())): metric.value
+        for family in text_string_to_metric_families(page)
+        for metric in family.samples
+    }
+
+
+def workers(pid: int) -> list[int]:
+    """The worker processes of a server that has several."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [int(child) for child in children if b"spawn_main" in _command(child)]
+
+
+def _command(pid: str) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except FileNotFoundError:
+        return b""

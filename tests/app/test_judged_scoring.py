@@ -1,7 +1,6 @@
 """A profile with a judge, end to end: its word decides, and its failure is a service error."""
 
 import asyncio
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +8,7 @@ import httpx
 import pytest
 
 from app.schema import Sample
-from app.scoring import Scoring
+from app.scoring import Scoring, at_once
 from rules.reward import Score
 from tests.app.serving import sample, server, unsafe_sample
 from tests.rules.judge.endpoint import chat, serving
@@ -27,16 +26,12 @@ def profile(folder: Path, url: str, ask: str = "unclear") -> str:
     return str(path)
 
 
-async def here(compute: Callable[[], list[Score]]) -> list[Score]:
-    return compute()
-
-
 def score(source: str, *samples: dict[str, Any]) -> list[Score]:
     async def run() -> list[Score]:
         scoring = Scoring(source)
         try:
             parsed = [Sample.model_validate(one) for one in samples]
-            return await scoring.score(scoring.scorer(None), parsed, here)
+            return await scoring.score(scoring.scorer(None), parsed, at_once)
         finally:
             await scoring.close()
 

@@ -6,11 +6,10 @@ from typing import Any
 
 import httpx
 import pytest
-from prometheus_client.parser import text_string_to_metric_families
 
 from app.schema import RewardReply
 from rules.profile import load_profile
-from tests.app.serving import LABELS_SAFE, sample, server, unsafe_sample
+from tests.app.serving import LABELS_SAFE, sample, server, statistics, unsafe_sample
 
 
 @pytest.fixture(scope="module")
@@ -215,9 +214,9 @@ def test_openapi_documents_the_request_and_the_reply(client: httpx.Client) -> No
 
 
 def test_metrics_count_what_was_scored(client: httpx.Client) -> None:
-    before = statistics(client)
+    before = statistics(str(client.base_url))
     reward(client, sample(group="g"), sample("x", group="g"), unsafe_sample(group="h"))
-    after = statistics(client)
+    after = statistics(str(client.base_url))
 
     def grew(name: str, **labels: str) -> float:
         key = (name, frozenset({"profile": "safegrpo", **labels}.items()))
@@ -233,14 +232,5 @@ def test_metrics_count_what_was_scored(client: httpx.Client) -> None:
         grew("safegrpo_verdicts_total", judgement="combined", label="unsafe", verdict="unsafe") == 1
     )
     assert grew("safegrpo_stances_total", label="safe", stance="compliance") == 1
-    assert grew("safegrpo_groups_total", kind="all") == 1
-    assert grew("safegrpo_groups_total", kind="equal") == 0
-
-
-def statistics(client: httpx.Client) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
-    families = text_string_to_metric_families(client.get("/metrics").text)
-    return {
-        (metric.name, frozenset(metric.labels.items())): metric.value
-        for family in families
-        for metric in family.samples
-    }
+    assert grew("safegrpo_groups_total", kind="all", run="none") == 1
+    assert grew("safegrpo_groups_total", kind="equal", run="none") == 0

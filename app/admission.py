@@ -1,0 +1,81 @@
+"""Who is let in: a bound on the bytes and samples that this process holds at any time.
+
+What has been read, waits or is being scored counts. Beyond the bound a request is told to come back
+(429), before the rest of its body is in memory; so the process neither grows nor keeps anyone
+waiting for longer than it can help.
+"""
+
+from __future__ import annotations
+
+from threading import Lock
+from types import TracebackType
+from typing import Self
+
+from app.errors import RequestError
+
+RETRY_SECONDS = 1
+
+
+class Admission:
+    """The bound. One request alone always fits, since the limits of a request are smaller."""
+
+    def __init__(self, max_bytes: int, max_samples: int) -> None:
+        self.max_bytes = max_bytes
+        self.max_samples = max_samples
+        self.bytes = 0
+        self.samples = 0
+        self._lock = Lock()
+
+    def ticket(self) -> Ticket:
+        """A request's share, empty at first; leaving its context gives it back."""
+        return Ticket(self)
+
+    def take(self, bytes_: int, samples: int) -> None:
+        """Hold so much more.
+
+        Raises:
+            RequestError: 429, it does not fit now.
+        """
+        with self._lock:
+            if self.bytes + bytes_ > self.max_bytes:
+                raise _full("overload_bytes")
+            if self.samples + samples > self.max_samples:
+                raise _full("overload_samples")
+            self.bytes += bytes_
+            self.samples += samples
+
+    def give_back(self, bytes_: int, samples: int) -> None:
+        with self._lock:
+            self.bytes -= bytes_
+            self.samples -= samples
+
+
+class Ticket:
+    """What one request holds. Usable from any thread."""
+
+    def __init__(self, admission: Admission) -> None:
+        self._admission = admission
+        self._bytes = 0
+        self._samples = 0
+
+    def hold(self, bytes_: int = 0, samples: int = 0) -> None:
+        """Hold so much more; raises RequestError (429) if it does not fit now."""
+        self._admission.take(bytes_, samples)
+        self._bytes += bytes_
+        self._samples += samples
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._admission.give_back(self._bytes, self._samples)
+
+
+def _full(reason: str) -> RequestError:
+    message = "the service has as much to score as it can hold; send the request again later"
+    return RequestError(429, message, retry_after=RETRY_SECONDS, reason=reason)

@@ -1,0 +1,51 @@
+"""Who may ask: API keys, as `Authorization: Bearer KEY` or `X-API-Key: KEY`."""
+
+import hashlib
+import hmac
+from collections.abc import Iterable, Mapping
+
+from app.errors import RequestError
+
+OPEN_PATHS = frozenset({"/healthz", "/readyz", "/docs", "/openapi.json"})
+METRICS_PATH = "/metrics"
+
+
+class Keys:
+    """The keys that are accepted; none at all leaves the service open.
+
+    `/metrics` has a key of its own where one is given; else it asks for any API key.
+    """
+
+    def __init__(self, api_keys: Iterable[str], metrics_key: str | None = None) -> None:
+        self._api = [_digest(key.encode()) for key in api_keys]
+        self._metrics = self._api if metrics_key is None else [_digest(metrics_key.encode())]
+
+    def check(self, path: str, headers: Mapping[bytes, bytes]) -> None:
+        """Let the request pass.
+
+        Args:
+            path: the address's path.
+            headers: names in lower case -> values.
+
+        Raises:
+            RequestError: 401, a key is wanted and the request has none of those accepted.
+        """
+        accepted = self._metrics if path == METRICS_PATH else self._api
+        if not accepted or path in OPEN_PATHS:
+            return
+        given = _digest(_key(headers))
+        # Every key is compared, each in constant time: the time tells nothing about any of them.
+        matches = [hmac.compare_digest(given, key) for key in accepted]
+        if True not in matches:
+            raise RequestError(
+                401, "an API key is needed: send Authorization: Bearer KEY, or X-API-Key: KEY"
+            )
+
+
+def _key(headers: Mapping[bytes, bytes]) -> bytes:
+    scheme, _, token = headers.get(b"authorization", b"").partition(b" ")
+    return token.strip() if scheme.lower() == b"bearer" else headers.get(b"x-api-key", b"")
+
+
+def _digest(key: bytes) -> bytes:
+    return hashlib.sha256(key).digest()

@@ -1,0 +1,116 @@
+"""The sampled capture: a share of the scored samples, with their content, written for audit.
+
+Off unless a folder is named. A thread of its own writes; what it cannot keep up with is dropped,
+never waited for. The folder holds files of JSON lines, the oldest of which make room for new ones.
+"""
+
+import logging
+import os
+import queue
+import random
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from app import metrics
+from app.logs import failure
+from app.protocol import Scored
+from app.reply import result
+
+log = logging.getLogger("safegrpo.capture")
+
+_WAITING_BATCHES = 256
+_FILES_PER_WORKER = 8
+
+
+class Capture:
+    """Writes to `folder`, which all workers share and keep under `max_bytes` together.
+
+    Args:
+        folder: made if it is not there; only its owner may read it.
+        share: of the samples, by chance.
+        max_bytes: of all files in it.
+        workers: how many processes write there.
+    """
+
+    def __init__(self, folder: Path, share: float, max_bytes: int, workers: int) -> None:
+        self._folder = folder
+        self._share = share
+        self._file_bytes = max_bytes // (workers * _FILES_PER_WORKER)
+        self._room = max_bytes - workers * self._file_bytes
+        self._file: Path | None = None
+        self._queue: queue.Queue[list[dict[str, Any]] | None] = queue.Queue(_WAITING_BATCHES)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._thread = threading.Thread(target=self._write_all, name="capture", daemon=True)
+        self._thread.start()
+
+    def offer(self, scored: Scored, request_id: str) -> None:
+        """Take a share of the scored samples; returns at once."""
+        taken = list(self._lines(scored, request_id))
+        if not taken:
+            return
+        try:
+            self._queue.put_nowait(taken)
+        except queue.Full:
+            metrics.captured("dropped", len(taken))
+
+    def close(self) -> None:
+        """Write what waits, and stop."""
+        self._queue.put(None)
+        self._thread.join()
+
+    def _lines(self, scored: Scored, request_id: str) -> Iterator[dict[str, Any]]:
+        batch = scored.batch
+        for sample, score in zip(batch.samples, scored.scores, strict=True):
+            if random.random() < self._share:
+                yield {
+                    "time": time.time(),
+                    "request_id": request_id,
+                    "version": scored.scorer.version,
+                    "run": batch.run,
+                    "step": batch.step,
+                    "sample": sample.model_dump(),
+                    "result": result(sample.id, score),
+                }
+
+    def _write_all(self) -> None:
+        while (lines := self._queue.get()) is not None:
+            for line in lines:
+                metrics.captured("written" if self._write(line) else "dropped", 1)
+
+    def _write(self, line: dict[str, Any]) -> bool:
+        """Append to the present file, or to a new one where that is full or was taken away."""
+        try:
+            text = orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE)
+            if len(text) > self._file_bytes:
+                return False
+            if self._file is None or not 0 < _size(self._file) <= self._file_bytes - len(text):
+                self._make_room()
+                self._file = self._folder / f"samples-{time.time_ns()}-{os.getpid()}.jsonl"
+            descriptor = os.open(self._file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+            with os.fdopen(descriptor, "ab") as file:
+                file.write(text)
+        except (OSError, TypeError) as error:
+            log.error("a sample could not be captured", extra={"event": failure(error)})
+            return False
+        return True
+
+    def _make_room(self) -> None:
+        """Delete the oldest files until all workers' present files can grow to their full size."""
+        files = sorted(self._folder.glob("samples-*.jsonl"))
+        sizes = [_size(file) for file in files]
+        while files and sum(sizes) > self._room:
+            files.pop(0).unlink(missing_ok=True)
+            sizes.pop(0)
+
+
+def _size(file: Path) -> int:
+    """In bytes; 0 for a file that another worker has deleted."""
+    try:
+        return file.stat().st_size
+    except FileNotFoundError:
+        return 0

@@ -1,0 +1,72 @@
+"""Compressed bodies (gzip, deflate, zstd), unpacked no further than the limit on bodies."""
+
+import io
+import zlib
+from collections.abc import Callable, Iterator
+
+import zstandard
+
+from app.errors import RequestError
+
+_PIECE = 2**20
+_WINDOW = 2**27
+"""Most memory that a zstd frame may ask for: what the format's tools use at most by default."""
+
+
+def unpack(body: bytes, encoding: str, limit: int, hold: Callable[[int], None]) -> bytes:
+    """The body as it was before its sender compressed it.
+
+    Args:
+        body: as received.
+        encoding: the header Content-Encoding; empty or `identity` leaves the body as it is.
+        limit: most bytes to unpack.
+        hold: told of each piece's size before the next is unpacked.
+
+    Raises:
+        RequestError: 413 beyond the limit, 415 for another encoding, 400 if it is not so encoded.
+    """
+    name = encoding.strip().lower()
+    if name in ("", "identity"):
+        return body
+    if name not in _PIECES:
+        raise RequestError(415, "Content-Encoding must be gzip, deflate, zstd or none")
+    unpacked = bytearray()
+    try:
+        for piece in _PIECES[name](body):
+            if len(unpacked) + len(piece) > limit:
+                raise RequestError(
+                    413, f"the body is larger than {limit} bytes unpacked; send smaller batches"
+                )
+            hold(len(piece))
+            unpacked += piece
+    except (zlib.error, zstandard.ZstdError, EOFError):
+        raise RequestError(400, f"the body is not valid {name}") from None
+    return bytes(unpacked)
+
+
+def _zlib(body: bytes) -> Iterator[bytes]:
+    """Of gzip members and of a zlib stream; `EOFError` if the last one is not whole."""
+    while body:
+        stream = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)
+        while not stream.eof:
+            piece = stream.decompress(body, _PIECE)
+            body = stream.unconsumed_tail
+            yield piece
+            if not piece and not body and not stream.eof:
+                raise EOFError
+        body = stream.unused_data
+
+
+def _zstd(body: bytes) -> Iterator[bytes]:
+    unpacker = zstandard.ZstdDecompressor(max_window_size=_WINDOW)
+    with unpacker.stream_reader(io.BytesIO(body), read_across_frames=True) as reader:
+        while piece := reader.read(_PIECE):
+            yield piece
+
+
+_PIECES: dict[str, Callable[[bytes], Iterator[bytes]]] = {
+    "gzip": _zlib,
+    "x-gzip": _zlib,
+    "deflate": _zlib,
+    "zstd": _zstd,
+}

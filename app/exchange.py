@@ -1,0 +1,88 @@
+"""What is known about the request that is being answered, for its headers, its log line and counts.
+
+Numbers and names alone: nothing of what was sent.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from starlette.types import Scope
+
+_KEY = "safegrpo.exchange"
+_GIVEN_ID = re.compile(rb"[A-Za-z0-9._:/+=-]{1,128}")
+
+
+class Exchange:
+    """One request and its reply."""
+
+    def __init__(self, scope: Scope) -> None:
+        self.started = time.perf_counter()
+        self.headers: Mapping[bytes, bytes] = dict(scope["headers"])
+        self.id = _request_id(self.headers.get(b"x-request-id", b""))
+        self.protocol: str | None = None
+        self.profile: str | None = None
+        self.samples: int | None = None
+        self.bytes = 0
+        self.status: int | None = None
+        self.reason: str | None = None
+        self.phases = dict.fromkeys(("queue", "parse", "score", "serialise"), 0.0)
+        """Seconds spent waiting, and in each step."""
+        self._scope = scope
+        scope[_KEY] = self
+
+    @contextmanager
+    def timed(self, phase: str) -> Iterator[None]:
+        """Count the time of the block to a phase, less what of it went by in the queue."""
+        began, queued = time.perf_counter(), self.phases["queue"]
+        try:
+            yield
+        finally:
+            took = time.perf_counter() - began
+            self.phases[phase] += took - (self.phases["queue"] - queued)
+
+    def waited(self, seconds: float) -> None:
+        """Count a wait in the queue."""
+        self.phases["queue"] += seconds
+
+    @property
+    def seconds(self) -> float:
+        """Since the request's head was read."""
+        return time.perf_counter() - self.started
+
+    @property
+    def server_timing(self) -> str:
+        """The phases in milliseconds, as the header Server-Timing wants them."""
+        return ", ".join(f"{name};dur={took * 1e3:.3f}" for name, took in self.phases.items())
+
+    def event(self) -> dict[str, Any]:
+        """The fields of the log line."""
+        fields = {
+            "request_id": self.id.decode("ascii"),
+            "method": self._scope["method"],
+            "route": getattr(self._scope.get("route"), "path", None),
+            "status": self.status,
+            "reason": self.reason,
+            "protocol": self.protocol,
+            "profile": self.profile,
+            "samples": self.samples,
+            "bytes": self.bytes,
+            "milliseconds": round(self.seconds * 1e3, 3),
+            "queue_milliseconds": round(self.phases["queue"] * 1e3, 3),
+        }
+        return {name: value for name, value in fields.items() if value is not None}
+
+
+def exchange_of(scope: Scope) -> Exchange:
+    """The exchange that the gate began for this request."""
+    exchange: Exchange = scope[_KEY]
+    return exchange
+
+
+def _request_id(given: bytes) -> bytes:
+    return given if _GIVEN_ID.fullmatch(given) else os.urandom(12).hex().encode()

@@ -1,0 +1,109 @@
+"""The outermost layer of the application: request ids, keys, counts, log lines, and no loose ends.
+
+It is plain ASGI, and hands scoring requests straight to the service: on one sample, the layers of a
+web framework take longer than scoring does.
+"""
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from starlette.requests import ClientDisconnect
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app import metrics
+from app.auth import Keys
+from app.errors import RequestError
+from app.exchange import Exchange, exchange_of
+from app.logs import failure
+from app.protocol import Protocol
+from app.reply import json_response
+from app.service import Service
+
+log = logging.getLogger("safegrpo.requests")
+
+CLIENT_GONE = 499
+"""What the statistics call the status of a reply that nobody waited for."""
+
+
+class Gate:
+    """Everything that the service answers passes through here."""
+
+    def __init__(
+        self, app: ASGIApp, service: Service, protocols: tuple[Protocol[Any], ...], keys: Keys
+    ) -> None:
+        self._app = app
+        self._service = service
+        self._protocols = {protocol.path: protocol for protocol in protocols}
+        self._keys = keys
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        exchange = Exchange(scope)
+        marked = self._marking(exchange, send)
+        scoring = scope["method"] == "POST" and scope["path"] in self._protocols
+        self._service.in_flight += scoring
+        try:
+            await self._let_in(scope, receive, marked)
+        except ClientDisconnect:
+            exchange.status = CLIENT_GONE
+        except Exception as error:
+            log.error("a request failed", extra={"event": exchange.event() | failure(error)})
+            if exchange.status is None:
+                await failed(scope)(scope, receive, marked)
+        finally:
+            self._service.in_flight -= scoring
+            self._account(exchange)
+
+    async def _let_in(self, scope: Scope, receive: Receive, send: Send) -> None:
+        exchange, path = exchange_of(scope), scope["path"]
+        try:
+            protocol = self._protocols.get(path) if scope["method"] == "POST" else None
+            exchange.protocol = protocol.name if protocol else None
+            self._keys.check(path, exchange.headers)
+            if protocol is None:
+                await self._app(scope, receive, send)
+                return
+            response = await self._service.answer(scope, receive, protocol)
+        except RequestError as error:
+            response = refused(scope, error)
+        await response(scope, receive, send)
+
+    def _marking(self, exchange: Exchange, send: Send) -> Callable[[Message], Any]:
+        async def marked(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                exchange.status = message["status"]
+                message["headers"] = [*message["headers"], (b"x-request-id", exchange.id)]
+                if not self._service.ready:
+                    message["headers"].append((b"connection", b"close"))
+            await send(message)
+
+        return marked
+
+    def _account(self, exchange: Exchange) -> None:
+        status = exchange.status or CLIENT_GONE
+        if exchange.protocol is not None:
+            metrics.answered(exchange.protocol, status, exchange.seconds)
+        if exchange.reason is not None:
+            metrics.rejected(status, exchange.reason)
+        if status >= 500:
+            log.error("no rewards", extra={"event": exchange.event()})
+        elif exchange.reason is not None:
+            log.warning("refused", extra={"event": exchange.event()})
+        elif self._service.settings.log_requests:
+            log.info("answered", extra={"event": exchange.event()})
+
+
+def refused(scope: Scope, error: RequestError) -> Response:
+    """The reply to a request that gets no rewards."""
+    exchange_of(scope).reason = error.reason
+    return json_response(error.reply.model_dump(), error.status, error.headers)
+
+
+def failed(scope: Scope) -> Response:
+    """The reply to a request that we failed on: never a made-up reward, always worth a retry."""
+    message = "the service failed on this request; send it again"
+    return refused(scope, RequestError(503, message, retry_after=1))

@@ -1,0 +1,67 @@
+"""A worker's life: ready, a heartbeat, draining on SIGTERM, the last counts handed over."""
+
+import asyncio
+import contextlib
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from types import FrameType
+
+from app import metrics
+from app.service import Service
+
+HEARTBEAT_SECONDS = 0.25
+
+
+@asynccontextmanager
+async def living(service: Service) -> AsyncIterator[None]:
+    """What surrounds the answering of requests."""
+    metrics.forget_dead_workers()
+    metrics.announce(list(service.scoring.scorers.values()), service.admission)
+    heart = asyncio.create_task(_beat(service))
+    _drain_on_sigterm(service)
+    service.ready = True
+    try:
+        yield
+    finally:
+        service.ready = False
+        heart.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await heart
+        await service.close()
+        metrics.publish(service.admission, service.in_flight)
+
+
+async def _beat(service: Service) -> None:
+    parent = multiprocessing.parent_process()
+    while True:
+        metrics.publish(service.admission, service.in_flight)
+        if parent is not None and not parent.is_alive():
+            # A killed supervisor cannot tell its workers; they must not keep its port for long.
+            service.ready = False
+            os.kill(os.getpid(), signal.SIGINT)
+            parent = None
+        await asyncio.sleep(HEARTBEAT_SECONDS)
+
+
+def _drain_on_sigterm(service: Service) -> None:
+    """On SIGTERM be not ready for a while, still answering, so that load balancers look away.
+
+    The server's own handler, which stops listening and finishes what is in flight, comes after.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return
+    stop = signal.getsignal(signal.SIGTERM)
+    loop = asyncio.get_running_loop()
+
+    def drain(number: int, frame: FrameType | None) -> None:
+        service.ready = False
+        if callable(stop):
+            loop.call_soon_threadsafe(
+                loop.call_later, service.settings.drain_seconds, stop, number, frame
+            )
+
+    signal.signal(signal.SIGTERM, drain)

@@ -1,0 +1,56 @@
+"""What /docs says beyond what FastAPI can see: bodies that are parsed from bytes, errors, keys."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from fastapi import FastAPI
+
+from app.protocol import Protocol
+from app.schema import ErrorReply
+
+_REFUSALS = {
+    400: "the body is no JSON",
+    401: "an API key is needed",
+    408: "the body did not arrive in time",
+    413: "body, samples or characters over the limit",
+    415: "the body's encoding is not known",
+    422: "a field is missing or wrong",
+    429: "as much to score as the service can hold; see Retry-After",
+    503: "no rewards now; see Retry-After",
+}
+REFUSALS: dict[int | str, dict[str, Any]] = {
+    status: {"model": ErrorReply, "description": description}
+    for status, description in _REFUSALS.items()
+}
+"""How a scoring request may be refused, for FastAPI's `responses`."""
+
+
+def body_of(protocol: Protocol[Any]) -> dict[str, Any]:
+    """The request's body, for FastAPI's `openapi_extra`."""
+    reference = {"$ref": f"#/components/schemas/{protocol.wire.__name__}"}
+    return {
+        "requestBody": {"required": True, "content": {"application/json": {"schema": reference}}}
+    }
+
+
+def document(app: FastAPI, protocols: Sequence[Protocol[Any]], profiles: Sequence[str]) -> None:
+    """Add the protocols' requests, the profiles' names and the keys to `app.openapi`."""
+    build = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        found = build()
+        components = found["components"]
+        for protocol in protocols:
+            schema = protocol.wire.model_json_schema(ref_template="#/components/schemas/{model}")
+            components["schemas"].update(schema.pop("$defs", {}))
+            components["schemas"][protocol.wire.__name__] = schema
+        profile = components["schemas"]["RewardRequest"]["properties"]["profile"]
+        profile["anyOf"] = [{"type": "string", "enum": sorted(profiles)}, {"type": "null"}]
+        components["securitySchemes"] = {
+            "bearer": {"type": "http", "scheme": "bearer"},
+            "key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+        }
+        found["security"] = [{}, {"bearer": []}, {"key": []}]
+        return found
+
+    app.openapi = openapi  # type: ignore[method-assign]

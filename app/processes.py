@@ -1,0 +1,70 @@
+"""The processes of a server: one, or several workers under uvicorn's supervisor.
+
+The supervisor replaces a worker that dies or hangs. All workers share one listening socket, and one
+directory of counts, which begins empty and goes when the server does.
+"""
+
+import os
+import shutil
+import ssl
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+
+import uvicorn
+from uvicorn.supervisors import Multiprocess
+
+from app.logs import log_config
+from app.metrics import MULTIPROCESS_VARIABLE
+from app.server import create_app
+from app.settings import Settings
+
+HUNG_SECONDS = 30
+"""A worker that does not answer the supervisor for so long is replaced. It cannot answer while it
+imports, which takes a second, but much longer where many processes want the same processor."""
+
+
+def run(settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT."""
+    config = _config(settings)
+    listening = [config.bind_socket()]
+    if settings.workers == 1:
+        uvicorn.Server(config).run(listening)
+        return
+    with _shared_counts():
+        Multiprocess(config, listening).run()
+
+
+def _config(settings: Settings) -> uvicorn.Config:
+    password = settings.tls_key_password
+    return uvicorn.Config(
+        partial(create_app, settings),
+        factory=True,
+        host=settings.host,
+        port=settings.port,
+        workers=settings.workers,
+        log_config=log_config(settings.log_level),
+        access_log=False,
+        ws="none",
+        server_header=False,
+        timeout_keep_alive=settings.keep_alive_seconds,
+        timeout_graceful_shutdown=settings.grace_seconds,
+        timeout_worker_healthcheck=HUNG_SECONDS,
+        ssl_certfile=settings.tls_certificate,
+        ssl_keyfile=settings.tls_key,
+        ssl_keyfile_password=password.get_secret_value() if password else None,
+        ssl_ca_certs=str(settings.tls_client_ca) if settings.tls_client_ca else None,
+        ssl_cert_reqs=ssl.CERT_REQUIRED if settings.tls_client_ca else ssl.CERT_NONE,
+    )
+
+
+@contextmanager
+def _shared_counts() -> Iterator[None]:
+    """A new directory in which the workers add up what they count."""
+    directory = tempfile.mkdtemp(prefix="safegrpo-metrics-")
+    os.environ[MULTIPROCESS_VARIABLE] = directory
+    try:
+        yield
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)

@@ -1,0 +1,189 @@
+"""One request's way: bytes -> batch -> scores -> bytes, for every protocol.
+
+Where it runs was chosen by measurement (`python -m benchmarks.service` prints the crossover; these
+are milliseconds for completions of 4,000 characters under the profile `official`):
+
+    body      inline   thread   another process
+     4 kB        0.2      0.4               0.8
+    31 kB        0.4      0.6               1.3
+
+So a thread costs 0.2 ms a request and a process 0.6 ms or more: for small bodies as much as scoring
+them. Those are scored on the event loop, which nobody notices; larger ones in a thread, so that the
+loop answers meanwhile. A process would be quicker on none of them, as one worker scores one batch
+at a time either way; for more processors there are more workers.
+"""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import orjson
+from pydantic import BaseModel
+from starlette.responses import Response
+from starlette.types import Receive, Scope
+
+from app import metrics
+from app.admission import RETRY_SECONDS, Admission, Ticket
+from app.audit import Runs
+from app.body import parse_body, read_body
+from app.capture import Capture
+from app.encoding import unpack
+from app.errors import RequestError
+from app.exchange import Exchange, exchange_of
+from app.protocol import Protocol, Scored
+from app.reply import VERSION_HEADER
+from app.schema import Problem, RewardRequest, Sample
+from app.scoring import Offload, Scoring, at_once
+from app.settings import Settings
+from app.turns import Turns
+from rules.reward import Score, Scorer
+
+INLINE_BYTES = 32 * 1024
+"""A body up to this size is scored at once, on the event loop: see the module's docstring."""
+
+
+class Service:
+    """What the worker process holds: profiles, bounds, the queue. Belongs to one event loop."""
+
+    def __init__(self, settings: Settings, scoring: Scoring) -> None:
+        self.settings = settings
+        self.scoring = scoring
+        self.admission = Admission(settings.queue_bytes, settings.queue_samples)
+        self.turns = Turns()
+        self.runs = Runs(settings.max_runs)
+        self._capture = _capture(settings)
+        self.ready = False
+        self.in_flight = 0
+
+    async def answer(self, scope: Scope, receive: Receive, protocol: Protocol[Any]) -> Response:
+        """Score what is asked for in `protocol`.
+
+        Raises:
+            RequestError: there are no rewards; it says why.
+            ClientDisconnect: nobody waits for the reply any more.
+        """
+        exchange, settings = exchange_of(scope), self.settings
+        exchange.protocol = protocol.name
+        with self.admission.ticket() as ticket:
+            body = await read_body(
+                receive, exchange.headers, settings.max_body_bytes, settings.body_seconds, ticket
+            )
+            exchange.bytes = len(body)
+            request = _Request(self, protocol, body, ticket, exchange)
+            if len(body) <= INLINE_BYTES and not request.encoding:
+                return await request.steps(at_once)
+            gone = asyncio.ensure_future(receive())  # its next word can only be that it hangs up
+            place = self.turns.place(request.deadline, gone.done, exchange.waited)
+            try:
+                return await request.steps(place.run)
+            finally:
+                gone.cancel()
+
+    def record(self, scored: Scored, exchange: Exchange) -> None:
+        """Count a scored batch, and capture a share of it where that is switched on."""
+        metrics.record(*scored, self.runs)
+        if self._capture:
+            self._capture.offer(scored, exchange.id.decode("ascii"))
+
+    async def close(self) -> None:
+        self.turns.close()
+        if self._capture:
+            self._capture.close()
+        await self.scoring.close()
+
+
+def _capture(settings: Settings) -> Capture | None:
+    if settings.capture_folder is None:
+        return None
+    return Capture(
+        settings.capture_folder,
+        settings.capture_share,
+        settings.capture_max_bytes,
+        settings.workers,
+    )
+
+
+class _Request:
+    """The steps of one request, of which `offload` runs those that compute."""
+
+    def __init__(
+        self,
+        service: Service,
+        protocol: Protocol[Any],
+        body: bytes,
+        ticket: Ticket,
+        exchange: Exchange,
+    ) -> None:
+        self._service = service
+        self._protocol = protocol
+        self._body = body
+        self._ticket = ticket
+        self._exchange = exchange
+        self.encoding = exchange.headers.get(b"content-encoding", b"").decode("latin-1")
+        self.deadline = time.monotonic() + service.settings.deadline_seconds
+
+    async def steps(self, offload: Offload) -> Response:
+        wire, batch, scorer = await offload(self._prepare)
+        with self._exchange.timed("score"):
+            scores = await self._service.scoring.score(
+                scorer, batch.samples, offload, self.deadline
+            )
+        self._check_scored(scores)
+        return await offload(lambda: self._reply(wire, Scored(scorer, batch, scores)))
+
+    def _prepare(self) -> tuple[BaseModel, RewardRequest, Scorer]:
+        settings = self._service.settings
+        with self._exchange.timed("parse"):
+            body = unpack(self._body, self.encoding, settings.max_body_bytes, self._ticket.hold)
+            wire = parse_body(self._protocol.wire, body)
+            batch = self._protocol.batch(wire)
+            scorer = self._service.scoring.scorer(batch.profile)
+            self._exchange.profile = scorer.profile.name
+            self._exchange.samples = len(batch.samples)
+            check_sizes(batch.samples, settings)
+            self._ticket.hold(samples=len(batch.samples))
+        return wire, batch, scorer
+
+    def _check_scored(self, scores: list[Score]) -> None:
+        if self._protocol.masks:
+            return
+        if scores and all(score.reward is None for score in scores):
+            late = time.monotonic() > self.deadline
+            why = "in time" if late else "now"
+            raise RequestError(
+                503,
+                f"none of the samples could be scored {why}; send them again",
+                retry_after=RETRY_SECONDS,
+                reason="deadline" if late else "internal",
+            )
+
+    def _reply(self, wire: BaseModel, scored: Scored) -> Response:
+        with self._exchange.timed("serialise"):
+            content = orjson.dumps(self._protocol.reply(wire, scored))
+            self._service.record(scored, self._exchange)
+        metrics.timed(self._exchange.phases)
+        headers = {
+            VERSION_HEADER: scored.scorer.version,
+            "Server-Timing": self._exchange.server_timing,
+        }
+        return Response(content, headers=headers, media_type="application/json")
+
+
+def check_sizes(samples: Sequence[Sample], settings: Settings) -> None:
+    """Refuse what is over the limits.
+
+    Raises:
+        RequestError: 413 naming the limit and, where there is one, the sample.
+    """
+    if len(samples) > settings.max_samples:
+        raise RequestError(
+            413, f"the batch has {len(samples)} samples; at most {settings.max_samples} are taken"
+        )
+    most = settings.max_characters
+    for index, sample in enumerate(samples):
+        for field, text in (("completion", sample.completion), ("prompt", sample.prompt)):
+            if len(text) > most:
+                message = f"has {len(text)} characters; at most {most} are taken"
+                problem = Problem(field=f"samples[{index}].{field}", sample=index, message=message)
+                raise RequestError(413, f"{problem.field} {message}", [problem])

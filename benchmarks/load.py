@@ -1,0 +1,133 @@
+"""Load on a server: as fast as it goes, or at a steady rate with each reply's latency."""
+
+import asyncio
+import json
+import statistics
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+from benchmarks.serving import Server, wrk
+
+CONNECTIONS = 32
+
+
+class Load(NamedTuple):
+    """Requests answered with 200, per second; the client that was used; CPU of the server."""
+
+    per_second: float
+    client: str
+    cpu_seconds_each: float
+
+
+class Latency(NamedTuple):
+    """Seconds from the time at which a request was due to its reply's last byte."""
+
+    median: float
+    p99: float
+
+
+def flood(server: Server, body: bytes, seconds: float) -> Load:
+    """As many requests as the server answers, over `CONNECTIONS` connections.
+
+    With `wrk` where it is installed, else with the client below, which takes about as much of a
+    processor as the server does.
+    """
+    cpu = server.cpu_seconds()
+    count, took = _wrk(server, body, seconds) if wrk() else _client(server, body, seconds)
+    each = (server.cpu_seconds() - cpu) / max(1, count)
+    return Load(count / took, "wrk" if wrk() else "asyncio", each)
+
+
+def _wrk(server: Server, body: bytes, seconds: float) -> tuple[int, float]:
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "body.json").write_bytes(body)
+        script = Path(folder) / "post.lua"
+        script.write_text(
+            f'local file = io.open("{folder}/body.json", "rb")\n'
+            'wrk.method = "POST"\nwrk.body = file:read("*a")\n'
+            'wrk.headers["Content-Type"] = "application/json"\n'
+            "done = function(summary)\n"
+            "  local bad = summary.errors.status + summary.errors.read + summary.errors.timeout\n"
+            '  io.write(string.format("\\n[%d,%d,%d]", summary.requests, bad, summary.duration))\n'
+            "end\n"
+        )
+        duration = f"-d{max(1, round(seconds))}s"  # whole seconds are all that it takes
+        command = ["wrk", "-t1", f"-c{CONNECTIONS}", duration, "-s", str(script)]
+        done = subprocess.run(
+            [*command, f"{server.url}/reward"], capture_output=True, text=True, check=True
+        )
+    requests, bad, microseconds = json.loads(done.stdout.splitlines()[-1])
+    return requests - bad, microseconds / 1e6
+
+
+def _client(server: Server, body: bytes, seconds: float) -> tuple[int, float]:
+    async def run() -> int:
+        until = time.perf_counter() + seconds
+        return sum(await asyncio.gather(*[_one(server, body, until) for _ in range(CONNECTIONS)]))
+
+    return asyncio.run(run()), seconds
+
+
+async def _one(server: Server, body: bytes, until: float) -> int:
+    connection = await Connection.open(server)
+    answered = 0
+    while time.perf_counter() < until:
+        answered += await connection.post(body) == 200
+    connection.close()
+    return answered
+
+
+def steady(server: Server, body: bytes, per_second: float, seconds: float) -> Latency:
+    """Latencies at a rate that does not wait for the server: a late reply delays no request."""
+
+    async def run() -> list[float]:
+        idle: asyncio.Queue[Connection] = asyncio.Queue()
+        for _ in range(CONNECTIONS):
+            idle.put_nowait(await Connection.open(server))
+
+        async def request(due: float) -> float:
+            connection = await idle.get()
+            await connection.post(body)
+            idle.put_nowait(connection)
+            return time.perf_counter() - due
+
+        begin, tasks = time.perf_counter(), []
+        for number in range(int(per_second * seconds)):
+            due = begin + number / per_second
+            if (pause := due - time.perf_counter()) > 0:
+                await asyncio.sleep(pause)
+            tasks.append(asyncio.create_task(request(due)))
+        taken = await asyncio.gather(*tasks)
+        while not idle.empty():
+            idle.get_nowait().close()
+        return taken
+
+    cuts = statistics.quantiles(asyncio.run(run()), n=100)
+    return Latency(cuts[49], cuts[98])
+
+
+class Connection:
+    """One kept-alive connection, with no more of HTTP than these replies need."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self._writer = writer
+
+    @classmethod
+    async def open(cls, server: Server) -> "Connection":
+        return cls(*await asyncio.open_connection("127.0.0.1", server.port))
+
+    async def post(self, body: bytes) -> int:
+        """The status of the reply to `POST /reward`."""
+        head = f"POST /reward HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n"
+        self._writer.write(head.encode() + body)
+        head_lines = (await self._reader.readuntil(b"\r\n\r\n")).lower()
+        length = head_lines.partition(b"content-length: ")[2].partition(b"\r\n")[0]
+        await self._reader.readexactly(int(length))
+        return int(head_lines[9:12])
+
+    def close(self) -> None:
+        self._writer.close()

@@ -1,0 +1,18 @@
+"""The peer of the service's single-sample benchmark: the endpoint that anyone writes first."""
+
+from fastapi import FastAPI
+
+from app.reply import reward_reply
+from app.schema import RewardReply, RewardRequest
+from app.scoring import Scoring, examine, settle
+
+app = FastAPI()
+_scoring = Scoring("official")
+
+
+@app.post("/reward")
+def reward(batch: RewardRequest) -> RewardReply:
+    """The same scoring, with FastAPI's own parsing, validation of replies and thread pool."""
+    scorer = _scoring.scorer(batch.profile)
+    scores = settle(scorer, batch.samples, examine(scorer, batch.samples))
+    return RewardReply.model_validate(reward_reply(scorer, batch.samples, scores, batch.detail))

@@ -1,0 +1,96 @@
+"""Where to score: on the event loop, in a thread, or in another process?
+
+For each size of body: the milliseconds until the reply is there, and the longest that the event
+loop was held up meanwhile, which is what a health check or a small request would wait.
+"""
+
+import asyncio
+import os
+import time
+from collections.abc import Awaitable, Callable
+from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from functools import cache
+from multiprocessing import get_context
+from typing import NamedTuple
+
+import orjson
+
+from app.body import parse_body
+from app.reply import reward_reply
+from app.schema import RewardRequest
+from app.scoring import Scoring, examine, settle
+
+TICK = 0.001
+REPEATS = 15
+Way = Callable[[bytes], Awaitable[bytes]]
+
+
+class Measured(NamedTuple):
+    """Seconds, each the least of the repeats: what else runs on the machine only adds to it."""
+
+    took: float
+    held_up: float
+
+
+@cache
+def _scoring() -> Scoring:
+    return Scoring("official")
+
+
+def answer(body: bytes) -> bytes:
+    """A request's computation, from bytes to bytes."""
+    batch = parse_body(RewardRequest, body)
+    scorer = _scoring().scorer(batch.profile)
+    scores = settle(scorer, batch.samples, examine(scorer, batch.samples))
+    return orjson.dumps(reward_reply(scorer, batch.samples, scores, batch.detail))
+
+
+def compare(bodies: dict[str, bytes]) -> None:
+    """Print the table for bodies of these names."""
+    print(f"\n{'body':<16}{'':>8} {'inline ms':>18} {'thread ms':>18} {'process ms':>18}")
+    print(f"{'':<24} {'took  held up':>18} {'took  held up':>18} {'took  held up':>18}")
+    context = get_context("spawn")
+    with ThreadPoolExecutor(1) as thread, ProcessPoolExecutor(1, context) as process:
+        for name, body in bodies.items():
+            cells = []
+            for way in (_inline, _through(thread), _through(process)):
+                measured = asyncio.run(_measure(way, body))
+                cells.append(f"{measured.took * 1e3:9.2f} {measured.held_up * 1e3:8.2f}")
+            print(f"{name:<16}{len(body) / 1024:>5.0f} kB {' '.join(f'{c:>18}' for c in cells)}")
+    print(f"(processors: {os.cpu_count()})")
+
+
+async def _inline(body: bytes) -> bytes:
+    return answer(body)
+
+
+def _through(executor: Executor) -> Way:
+    async def way(body: bytes) -> bytes:
+        return await asyncio.get_running_loop().run_in_executor(executor, answer, body)
+
+    return way
+
+
+async def _measure(way: Way, body: bytes) -> Measured:
+    for _ in range(3):
+        await way(body)  # loads the profiles, wherever it runs
+    lags: list[float] = []
+    ticker = asyncio.create_task(_tick(lags))
+    taken, held = [], []
+    for _ in range(REPEATS):
+        await asyncio.sleep(2 * TICK)
+        lags.clear()
+        began = time.perf_counter()
+        await way(body)
+        taken.append(time.perf_counter() - began)
+        await asyncio.sleep(2 * TICK)
+        held.append(max(lags, default=0.0))
+    ticker.cancel()
+    return Measured(min(taken), min(held))
+
+
+async def _tick(lags: list[float]) -> None:
+    while True:
+        due = time.perf_counter() + TICK
+        await asyncio.sleep(TICK)
+        lags.append(time.perf_counter() - due)

@@ -1,0 +1,89 @@
+"""Servers to measure: processes of their own, on free ports."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+
+
+class Server:
+    """A running server."""
+
+    def __init__(self, port: int, process: subprocess.Popen[bytes]) -> None:
+        self.port = port
+        self.url = f"http://127.0.0.1:{port}"
+        self._process = process
+
+    @property
+    def processes(self) -> list[int]:
+        """The process, and the children that it has now."""
+        pid = self._process.pid
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        return [pid, *map(int, children)]
+
+    def cpu_seconds(self) -> float:
+        """Processor time so far, of all its processes."""
+        ticks = 0
+        for pid in self.processes:
+            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+            ticks += int(fields[11]) + int(fields[12])
+        return ticks / os.sysconf("SC_CLK_TCK")
+
+    def memory_bytes(self) -> int:
+        """Resident memory of all its processes."""
+        pages = [int(Path(f"/proc/{pid}/statm").read_text().split()[1]) for pid in self.processes]
+        return sum(pages) * os.sysconf("SC_PAGE_SIZE")
+
+
+@contextmanager
+def service(*flags: str) -> Iterator[Server]:
+    """The reward service."""
+    with _running("app", "serve", "--drain-seconds", "0", *flags) as server:
+        yield server
+
+
+@contextmanager
+def naive_service() -> Iterator[Server]:
+    """The peer of `benchmarks.naive`, served as FastAPI's documentation does."""
+    flags = ("--log-level", "warning", "--no-access-log")
+    with _running("uvicorn", "benchmarks.naive:app", *flags) as server:
+        yield server
+
+
+@contextmanager
+def _running(module: str, *arguments: str) -> Iterator[Server]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    command = [sys.executable, "-m", module, *arguments, "--port", str(port)]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    server = Server(port, process)
+    try:
+        _wait(server, process)
+        yield server
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _wait(server: Server, process: subprocess.Popen[bytes]) -> None:
+    while process.poll() is None:
+        try:
+            httpx.get(f"{server.url}/openapi.json", timeout=60)
+        except httpx.TransportError:
+            time.sleep(0.1)
+        else:
+            return
+    raise RuntimeError("the server ended before it was ready")
+
+
+def wrk() -> str | None:
+    """The load generator `wrk` (Debian's package of that name), if there is one."""
+    return shutil.which("wrk")

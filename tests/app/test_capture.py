@@ -1,0 +1,57 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.capture import Capture
+from app.protocol import Scored
+from app.schema import RewardRequest
+from app.scoring import examine, settle
+from tests.app.local import SCORING
+from tests.app.serving import sample
+
+
+def scored(*samples: dict[str, Any]) -> Scored:
+    batch = RewardRequest.model_validate({"run": "r", "step": 3, "samples": list(samples)})
+    scorer = SCORING.scorer(None)
+    return Scored(scorer, batch, settle(scorer, batch.samples, examine(scorer, batch.samples)))
+
+
+def captured(folder: Path) -> list[dict[str, Any]]:
+    files = sorted(folder.glob("*.jsonl"))
+    return [json.loads(line) for file in files for line in file.read_text().splitlines()]
+
+
+def test_a_captured_sample_can_be_scored_again(tmp_path: Path) -> None:
+    folder = tmp_path / "capture"
+    capture = Capture(folder, share=1.0, max_bytes=2**20, workers=1)
+    capture.offer(scored(sample(id="a"), sample("x", id="b")), "request-1")
+    capture.close()
+    first, second = captured(folder)
+    assert first["version"] == SCORING.scorer(None).version
+    assert (first["run"], first["step"], first["request_id"]) == ("r", 3, "request-1")
+    assert [line["result"]["reward"] for line in (first, second)] == [1.0, 0.0]
+    again = scored(first["sample"], second["sample"])
+    assert [score.reward for score in again.scores] == [1.0, 0.0]
+    assert folder.stat().st_mode & 0o077 == 0
+    assert all(file.stat().st_mode & 0o077 == 0 for file in folder.iterdir())
+
+
+def test_the_folder_stays_under_its_cap_and_keeps_the_newest(tmp_path: Path) -> None:
+    cap = 2**20
+    capture = Capture(tmp_path, share=1.0, max_bytes=cap, workers=2)
+    for number in range(150):
+        capture.offer(scored(sample("x" * 20_000, id=str(number))), "r")
+    capture.close()
+    assert cap / 2 < sum(file.stat().st_size for file in tmp_path.iterdir()) <= cap
+    assert captured(tmp_path)[-1]["sample"]["id"] == "149"
+
+
+def test_a_share_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    numbers = iter([0.1, 0.3, 0.2, 0.9])
+    monkeypatch.setattr("app.capture.random.random", lambda: next(numbers))
+    capture = Capture(tmp_path, share=0.25, max_bytes=2**20, workers=1)
+    capture.offer(scored(*[sample("x", id=name) for name in "abcd"]), "r")
+    capture.close()
+    assert [line["sample"]["id"] for line in captured(tmp_path)] == ["a", "c"]

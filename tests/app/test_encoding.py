@@ -1,0 +1,62 @@
+import gzip
+import zlib
+
+import pytest
+import zstandard
+
+from app.encoding import unpack
+from app.errors import RequestError
+
+LIMIT = 2**22
+TEXT = b'{"samples": []}' * 1000
+
+
+def held(size: int) -> None:
+    """Takes any size."""
+
+
+@pytest.mark.parametrize(
+    ("encoding", "body"),
+    [
+        ("", TEXT),
+        ("identity", TEXT),
+        ("gzip", gzip.compress(TEXT)),
+        ("GZIP", gzip.compress(TEXT[:5000]) + gzip.compress(TEXT[5000:])),
+        ("deflate", zlib.compress(TEXT)),
+        ("zstd", zstandard.compress(TEXT)),
+        ("zstd", zstandard.compress(TEXT[:5000]) + zstandard.compress(TEXT[5000:])),
+    ],
+)
+def test_a_body_is_as_it_was_before_it_was_compressed(encoding: str, body: bytes) -> None:
+    assert unpack(body, encoding, LIMIT, held) == TEXT
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "deflate", "zstd"])
+def test_a_bomb_is_413_and_goes_off_no_further_than_the_limit(encoding: str) -> None:
+    zeros = bytes(2**28)
+    bomb = {
+        "gzip": gzip.compress,
+        "deflate": zlib.compress,
+        "zstd": zstandard.compress,
+    }[encoding](zeros)
+    sizes: list[int] = []
+    with pytest.raises(RequestError) as refused:
+        unpack(bomb, encoding, LIMIT, sizes.append)
+    assert refused.value.status == 413
+    assert sum(sizes) <= LIMIT
+
+
+@pytest.mark.parametrize(
+    ("encoding", "body", "status"),
+    [
+        ("br", b"x", 415),
+        ("gzip, gzip", b"x", 415),
+        ("gzip", b"plain", 400),
+        ("gzip", gzip.compress(TEXT)[:-9], 400),
+        ("zstd", b"plain", 400),
+    ],
+)
+def test_what_cannot_be_unpacked_is_refused(encoding: str, body: bytes, status: int) -> None:
+    with pytest.raises(RequestError) as refused:
+        unpack(body, encoding, LIMIT, held)
+    assert refused.value.status == status

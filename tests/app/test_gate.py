@@ -1,0 +1,147 @@
+"""What every request passes, whatever it asks for."""
+
+import asyncio
+import gzip
+import json
+import logging
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import pytest
+
+from app.scoring import Scoring
+from rules.reward import Scorer
+from tests.app.local import ask, post
+from tests.app.serving import sample
+
+SECRET = "do-not-echo-me"
+BODY = json.dumps({"samples": [sample()]}).encode()
+
+
+def test_a_request_id_is_given_back_or_made() -> None:
+    assert post(BODY, {"X-Request-Id": "trainer-7/3"}).headers["x-request-id"] == "trainer-7/3"
+    made = [post(BODY, headers).headers["x-request-id"] for headers in ({}, {"X-Request-Id": "<"})]
+    assert all(len(one) == 24 for one in made)
+    assert made[0] != made[1]
+
+
+@pytest.mark.parametrize("samples", [1, 50])
+def test_a_reply_says_how_long_each_step_took(samples: int) -> None:
+    reply = post({"samples": [sample()] * samples})
+    phases = dict(part.split(";dur=") for part in reply.headers["server-timing"].split(", "))
+    assert list(phases) == ["queue", "parse", "score", "serialise"]
+    assert all(float(took) >= 0 for took in phases.values())
+    assert float(phases["score"]) > 0
+
+
+def test_a_key_is_asked_for_before_anything_else() -> None:
+    async def talk(client: httpx.AsyncClient) -> list[int]:
+        key = {"Authorization": "Bearer one"}
+        return [
+            (await client.post("/reward", content=b"{", headers={})).status_code,
+            (await client.post("/reward", content=BODY, headers=key)).status_code,
+            (await client.get("/profiles")).status_code,
+            (await client.get("/metrics", headers=key)).status_code,
+            (await client.get("/metrics", headers={"X-API-Key": "two"})).status_code,
+            (await client.get("/healthz")).status_code,
+        ]
+
+    settings = {"api_keys": "one, three", "metrics_key": "two"}
+    assert ask(talk, **settings) == [401, 200, 401, 401, 200, 200]
+
+
+def test_compressed_bodies_are_read() -> None:
+    reply = post(gzip.compress(BODY), {"Content-Encoding": "gzip"})
+    assert reply.json()["rewards"] == [1.0]
+
+
+def test_a_bomb_is_413() -> None:
+    bomb = gzip.compress(b" " * 2**24)
+    reply = post(bomb, {"Content-Encoding": "gzip"}, max_body_bytes=2**20)
+    assert reply.status_code == 413
+
+
+def test_a_body_that_does_not_arrive_is_408() -> None:
+    async def slowly() -> AsyncIterator[bytes]:
+        yield BODY[:10]
+        await asyncio.sleep(60)
+
+    async def talk(client: httpx.AsyncClient) -> httpx.Response:
+        return await client.post("/reward", content=slowly())
+
+    reply = ask(talk, body_seconds=0.05)
+    assert reply.status_code == 408
+    assert "close" in reply.headers["connection"]
+
+
+def test_what_is_not_scored_by_the_deadline_is_null(monkeypatch: pytest.MonkeyPatch) -> None:
+    examine = Scorer.examine
+
+    def slow(self: Scorer, completion: str, prompt: str = "") -> Any:
+        time.sleep(0.1)
+        return examine(self, completion, prompt)
+
+    monkeypatch.setattr(Scorer, "examine", slow)
+    reply = post({"samples": [sample()] * 6}, deadline_seconds=0.25).json()
+    assert reply["rewards"][0] == 1.0
+    assert reply["rewards"][-1] is None
+    assert reply["results"][-1]["status"] == "service_error"
+    none = post(BODY, deadline_seconds=1e-6)
+    assert none.status_code == 503
+    assert none.headers["retry-after"]
+
+
+def failing(monkeypatch: pytest.MonkeyPatch, on: str) -> None:
+    examine = Scorer.examine
+
+    def broken(self: Scorer, completion: str, prompt: str = "") -> Any:
+        if on in completion:
+            raise RuntimeError(completion)
+        return examine(self, completion, prompt)
+
+    monkeypatch.setattr(Scorer, "examine", broken)
+
+
+def test_our_failure_on_a_sample_is_null_for_it_alone(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    failing(monkeypatch, SECRET)
+    reply = post({"samples": [sample(), sample(SECRET)]})
+    assert reply.json()["rewards"] == [1.0, None]
+    assert post({"samples": [sample(SECRET)]}).status_code == 503
+    assert "a sample could not be scored" in caplog.text
+    assert SECRET not in reply.text + caplog.text
+
+
+def test_our_failure_on_a_request_is_503_and_tells_nothing(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(*arguments: object) -> None:
+        raise RuntimeError(SECRET)
+
+    caplog.set_level(logging.INFO)
+    monkeypatch.setattr(Scoring, "scorer", broken)
+    reply = post(BODY)
+    assert reply.status_code == 503
+    assert reply.headers["retry-after"]
+    assert reply.headers["x-request-id"]
+    assert SECRET not in reply.text + caplog.text
+    assert any(getattr(record, "event", {}).get("error") for record in caplog.records)
+
+
+@pytest.mark.parametrize("path", ["/reward", f"/{SECRET}"])
+def test_a_refusal_is_logged_with_its_reason_and_nothing_that_was_sent(
+    path: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    body = {"samples": [{"completion": SECRET, "labels": {"visual": SECRET}}]}
+
+    async def talk(client: httpx.AsyncClient) -> httpx.Response:
+        return await client.post(f"{path}?{SECRET}", json=body)
+
+    reply = ask(talk)
+    events = [getattr(record, "event", None) for record in caplog.records]
+    assert SECRET not in reply.text + caplog.text + str(events)
+    if path == "/reward":
+        assert [event["reason"] for event in events if event] == ["invalid"]

@@ -1,0 +1,96 @@
+"""Ten times as much as the service can hold, slow clients, and the end of the process."""
+
+import asyncio
+import json
+import signal
+import socket
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import httpx
+import pytest
+
+from tests.app.serving import free_port, sample, server, started, wait_ready
+
+DEADLINE = 10
+SAMPLES = 400
+BODY = json.dumps({"samples": [sample()] * SAMPLES}).encode()
+UNLIMITED = httpx.Limits(max_connections=None)
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    limits = ("--max-body-bytes", str(len(BODY)), "--queue-bytes", str(7 * len(BODY)))
+    times = ("--body-seconds", "1", "--deadline-seconds", str(DEADLINE))
+    with server(*limits, *times) as (address, _):
+        yield address
+
+
+def test_ten_times_the_capacity_gets_rewards_or_429_and_nobody_waits_for_long(
+    address: str,
+) -> None:
+    async def run() -> list[httpx.Response]:
+        async with httpx.AsyncClient(base_url=address, timeout=250, limits=UNLIMITED) as client:
+            posts = [client.post("/reward", content=BODY) for _ in range(70)]
+            *answers, probe = await asyncio.gather(*posts, client.get("/healthz"))
+        assert probe.status_code == 200
+        return answers
+
+    answers = asyncio.run(run())
+    assert {answer.status_code for answer in answers} == {200, 429}
+    for answer in answers:
+        if answer.status_code == 429:
+            assert int(answer.headers["retry-after"]) >= 1
+        else:
+            assert len(answer.json()["rewards"]) == SAMPLES
+            assert queued_seconds(answer) < DEADLINE
+
+
+def queued_seconds(answer: httpx.Response) -> float:
+    timing = answer.headers["server-timing"]
+    return float(timing.partition("queue;dur=")[2].partition(",")[0]) / 1e3
+
+
+def test_slow_clients_are_let_go_and_keep_out_nobody(address: str) -> None:
+    """They announce more, together, than the service can hold."""
+    url = httpx.URL(address)
+    head = f"POST /reward HTTP/1.1\r\nHost: x\r\nContent-Length: {len(BODY)}\r\n\r\n{{"
+    with ExitStack() as connections:
+        slow = [
+            connections.enter_context(socket.create_connection((url.host, url.port or 80), 60))
+            for _ in range(10)
+        ]
+        for connection in slow:
+            connection.sendall(head.encode())
+        assert httpx.post(f"{address}/reward", content=BODY, timeout=60).status_code == 200
+        reply = b""
+        while received := slow[0].recv(4096):  # until the server closes the connection
+            reply += received
+    assert reply.startswith(b"HTTP/1.1 408 ")
+
+
+def test_on_sigterm_it_is_not_ready_and_finishes_what_is_in_flight() -> None:
+    port = free_port()
+    process = started(port, "--drain-seconds", "3")
+    address = f"http://127.0.0.1:{port}"
+
+    async def run() -> tuple[int, httpx.Response]:
+        async with httpx.AsyncClient(base_url=address, timeout=60) as client:
+            batch = {"samples": [sample()] * 10_000}
+            flying = asyncio.create_task(client.post("/reward", json=batch))
+            await asyncio.sleep(0.2)
+            process.send_signal(signal.SIGTERM)
+            await asyncio.sleep(0.2)
+            return (await client.get("/readyz")).status_code, await flying
+
+    try:
+        wait_ready(address, process)
+        ready, reply = asyncio.run(run())
+        assert process.wait(60) in (0, -signal.SIGTERM)
+    finally:
+        process.kill()
+    assert ready == 503
+    assert reply.status_code == 200
+    assert reply.json()["rewards"] == [1.0] * 10_000
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(f"{address}/healthz")

@@ -1,0 +1,52 @@
+"""Settings: where they come from, and what is said of wrong ones."""
+
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from app.settings import Settings
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        ({"port": 70_000}, "port"),
+        ({"deadline_seconds": 0}, "deadline_seconds"),
+        ({"queue_bytes": 2048}, "queue_bytes must be at least max_body_bytes"),
+        ({"max_samples": 70_000}, "queue_samples must be at least max_samples"),
+        ({"tls_key": __file__}, "tls_certificate and tls_key go together"),
+        ({"api_keys_file": "/nowhere"}, "api_keys_file"),
+        ({"capture_share": 2}, "capture_share"),
+        ({"workerz": 2}, "workerz"),
+    ],
+)
+def test_a_wrong_setting_is_named(wrong: dict[str, object], says: str) -> None:
+    with pytest.raises(ValidationError, match=says):
+        Settings(**wrong)  # type: ignore[arg-type]
+
+
+def test_flags_go_before_variables_and_variables_before_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "service.yaml"
+    file.write_text("workers: 3\nport: 1000\nmax_samples: 7\n")
+    monkeypatch.setenv("SAFEGRPO_CONFIG", str(file))
+    monkeypatch.setenv("SAFEGRPO_PORT", "2000")
+    monkeypatch.setenv("SAFEGRPO_WORKERS", "2")
+    settings = Settings(workers=1)
+    assert (settings.workers, settings.port, settings.max_samples) == (1, 2000, 7)
+
+
+def test_keys_come_from_the_variable_and_from_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "keys"
+    file.write_text("# of the cluster\nkey-3\n\n key-4 \n")
+    monkeypatch.setenv("SAFEGRPO_API_KEYS", "key-1, key-2")
+    settings = Settings(api_keys_file=file)
+    assert settings.accepted_keys == ["key-1", "key-2", "key-3", "key-4"]
+    assert "key-1" not in repr(settings)
+    file.write_text("# none\n")
+    with pytest.raises(ValidationError, match="has no keys"):
+        Settings(api_keys_file=file)

@@ -1,0 +1,167 @@
+"""Several worker processes: one set of counts, and no reward lost or bent when processes die."""
+
+import os
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import httpx
+import pytest
+
+from app.schema import Result, Sample
+from tests.app.serving import (
+    Statistics,
+    free_port,
+    sample,
+    server,
+    started,
+    statistics,
+    unsafe_sample,
+    wait_ready,
+    workers,
+)
+from train_client.config import RewardConfig
+from train_client.reward_client import RewardClient
+
+LONG = "The image shows a scene. " * 40
+
+
+@pytest.fixture(scope="module")
+def two_workers() -> Iterator[tuple[str, int]]:
+    with server("--workers", "2") as (address, pid):
+        yield address, pid
+
+
+def eventually(holds: Callable[[], bool], seconds: float = 240) -> None:
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline, "it never came about"
+        time.sleep(0.1)
+
+
+def value(found: Statistics, name: str, **labels: str) -> float:
+    return found.get((f"safegrpo_{name}", frozenset(labels.items())), 0.0)
+
+
+def test_two_workers_count_as_one(two_workers: tuple[str, int]) -> None:
+    address, _ = two_workers
+    batches: list[dict[str, object]] = [
+        {"samples": [sample(group="g"), sample("x", group="g")], "run": "a", "step": 7},
+        {"samples": [unsafe_sample(group="g"), unsafe_sample(group="g")], "run": "b"},
+        {"samples": [{"completion": 5}]},
+    ]
+    rounds = 12
+    for _ in range(rounds):
+        for batch in batches:  # a connection each, so that both workers get some
+            httpx.post(f"{address}/reward", json=batch, timeout=60)
+    eventually(lambda: value(statistics(address), "batch_samples_count") == 2 * rounds)
+    found = statistics(address)
+    expected = {
+        ("samples_total", ("profile", "safegrpo"), ("status", "ok")): 3,
+        ("samples_total", ("profile", "safegrpo"), ("status", "policy_invalid")): 1,
+        ("reward_count", ("profile", "safegrpo")): 4,
+        ("reward_sum", ("profile", "safegrpo")): 3,
+        ("component_sum", ("profile", "safegrpo"), ("component", "behavior")): 1.5,
+        ("format_failures_total", ("profile", "safegrpo"), ("code", "missing_section")): 1,
+        ("stances_total", ("profile", "safegrpo"), ("label", "safe"), ("stance", "none")): 1,
+        ("groups_total", ("profile", "safegrpo"), ("run", "a"), ("kind", "all")): 1,
+        ("groups_total", ("profile", "safegrpo"), ("run", "a"), ("kind", "equal")): 0,
+        ("groups_total", ("profile", "safegrpo"), ("run", "b"), ("kind", "one")): 1,
+        ("verdict_triples_total", ("profile", "safegrpo"), ("run", "a"), ("triple", "none")): 1,
+        ("request_seconds_count", ("protocol", "reward"), ("status", "200")): 2,
+        ("request_seconds_count", ("protocol", "reward"), ("status", "422")): 1,
+        ("rejected_total", ("status", "422"), ("reason", "invalid")): 1,
+    }
+    for (name, *labels), each_round in expected.items():
+        assert value(found, name, **dict(labels)) == each_round * rounds, (name, labels)
+    assert value(found, "workers") == 2
+    assert value(found, "in_flight") == 0
+    assert value(found, "run_step", profile="safegrpo", run="a") == 7
+
+
+def test_a_killed_worker_is_replaced_and_its_counts_stay(two_workers: tuple[str, int]) -> None:
+    address, pid = two_workers
+    before = statistics(address)
+    victim = workers(pid)[0]
+    os.kill(victim, signal.SIGKILL)
+    eventually(lambda: len(workers(pid)) == 2 and victim not in workers(pid))
+    eventually(lambda: _answers(address, "workers") == 2)
+    after = statistics(address)
+    for name in ("reward_count", "reward_sum"):
+        assert value(after, name, profile="safegrpo") == value(before, name, profile="safegrpo")
+
+
+def _answers(address: str, name: str) -> float:
+    try:
+        return value(statistics(address), name)
+    except httpx.TransportError:
+        return -1.0
+
+
+def batch(number: int) -> list[Sample]:
+    made = [
+        [unsafe_sample(), sample(), sample("x"), sample(LONG)][(index + number) % 4]
+        for index in range(16)
+    ]
+    return [
+        Sample.model_validate({**one, "id": f"{number}/{index}"}) for index, one in enumerate(made)
+    ]
+
+
+def gather(address: str, meanwhile: Callable[[], None]) -> list[list[Result]]:
+    """The results of many batches, asked for by a client that retries."""
+    config = RewardConfig(url=address, batch_size=4, in_flight=8, timeout=20, deadline=200)
+    disturbance = threading.Thread(target=meanwhile)
+    with RewardClient(config) as client:
+        disturbance.start()
+        results = []
+        while disturbance.is_alive() or len(results) < 20:
+            results.append(client.score(batch(len(results))))
+        disturbance.join()
+    return results
+
+
+def test_no_reward_is_lost_or_bent_when_a_worker_and_the_whole_server_are_killed() -> None:
+    port = free_port()
+    address = f"http://127.0.0.1:{port}"
+    servers = [started(port, "--workers", "2")]
+
+    def disturb() -> None:
+        time.sleep(0.3)
+        os.kill(workers(servers[0].pid)[0], signal.SIGKILL)
+        time.sleep(0.3)
+        servers[0].kill()
+        servers[0].wait()
+        servers.append(_restarted(port))
+
+    try:
+        wait_ready(address, servers[0])
+        undisturbed = gather(address, lambda: None)
+        disturbed = gather(address, disturb)
+    finally:
+        for process in servers:
+            process.terminate()
+            process.wait(60)
+    for number, results in enumerate(disturbed):
+        assert [one.id for one in results] == [f"{number}/{index}" for index in range(16)]
+        alike = undisturbed[number % 4]
+        assert [_judged(one) for one in results] == [_judged(one) for one in alike]
+
+
+def _restarted(port: int) -> subprocess.Popen[bytes]:
+    """A new server on the port, once the workers of the killed one have let go of it."""
+    deadline = time.monotonic() + 60
+    while True:
+        process = started(port, "--workers", "2")
+        try:
+            wait_ready(f"http://127.0.0.1:{port}", process)
+        except AssertionError:
+            assert time.monotonic() < deadline
+        else:
+            return process
+
+
+def _judged(result: Result) -> Result:
+    return result.model_copy(update={"id": None})
