@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: install demo test lint lock clean
+.PHONY: install demo test monitoring lint lock clean
 
 install: .venv/installed
 
@@ -19,6 +19,10 @@ demo: install
 
 test: install
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist loadfile
+
+# Test the alert rules, and every query of dashboard and alerts in a real Prometheus.
+monitoring: install
+	$(BIN)/python -m deploy.check
 
 lint: install
 	$(BIN)/ruff check .

@@ -45,12 +45,15 @@ def demo(
     seed: Annotated[int, typer.Option(help="of the world, the policy and the run")] = 0,
     output: Annotated[Path, typer.Option(help="folder of the run")] = Path("runs/demo"),
     resume: Annotated[bool, typer.Option("--resume", help="continue the run in --output")] = False,
+    service: Annotated[
+        str | None, typer.Option(help="URL of a running service; default: start one")
+    ] = None,
 ) -> None:
-    """Train a small policy on the drawn world against a service of its own: before and after."""
+    """Train a small policy on the drawn world by the rewards of the service: before and after."""
     _log_to_console()
     from train_client.demo import demo as run_demo
 
-    run_demo(steps=steps, seed=seed, output=output, resume=resume)
+    run_demo(steps=steps, seed=seed, output=output, resume=resume, service_url=service)
 
 
 def _log_to_console() -> None:

@@ -25,7 +25,7 @@ from train_client.world.evaluation import WorldEvaluation
 from train_client.world.outcome import Report, evaluations, table, training_count, write_report
 from train_client.world.policy import build_model, build_processor, freeze_vision
 from train_client.world.rules import Rules, load_rules
-from train_client.world.service import Count, RewardService, ServiceError
+from train_client.world.service import Count, RewardService, RunningService, ServiceError
 from train_client.world.split import split_pairs
 from train_client.world.warmup import WarmupConfig, warm_up
 
@@ -46,19 +46,23 @@ def demo(
     seed: int,
     output: Path,
     resume: bool,
+    service_url: str | None = None,
     warmup: WarmupConfig | None = None,
     overrides: Mapping[str, Mapping[str, object]] | None = None,
 ) -> None:
     """Run or resume the demo; everything is written below `output`.
 
+    Rewards come from the service at `service_url`, or without one from a process started for it.
     `warmup` and `overrides` (section -> key -> value) change the schedule. Ends the process with
     status 2 and a sentence when the run cannot start, 3 when it had to stop, 1 on a count mismatch.
     """
     started = time.monotonic()
     output.mkdir(parents=True, exist_ok=True)
     try:
-        with RewardService(output / "service.log") as service:
-            console.print(f"Reward service: {service.url} (process {service.pid})")
+        with (
+            RunningService(service_url) if service_url else RewardService(output / "service.log")
+        ) as service:
+            console.print(f"Reward service: {service}")
             config = demo_config(service.url, steps, seed, output, resume, overrides or {})
             _run(config, service, warmup or WarmupConfig(), started)
     except (ConfigError, RewardError, ServiceError) as error:
@@ -109,7 +113,12 @@ def demo_config(
     return parse_config(tree, source="the demo's configuration")
 
 
-def _run(config: TrainConfig, service: RewardService, warmup: WarmupConfig, started: float) -> None:
+def _run(
+    config: TrainConfig,
+    service: RewardService | RunningService,
+    warmup: WarmupConfig,
+    started: float,
+) -> None:
     rules, output = load_rules(), config.run.output
     training, _ = split_pairs(rules)
     policy = _warm_policy(rules, config, warmup)
@@ -127,7 +136,7 @@ def _run(config: TrainConfig, service: RewardService, warmup: WarmupConfig, star
         )
         outcome = trainer.run()
         if not outcome.finished:
-            _say_how_to_resume(outcome, config)
+            _say_how_to_resume(outcome, config, service)
             raise typer.Exit(3)
         client = training_count(output, before_run) + Count(
             evaluation.scored, evaluation.reward_sum
@@ -179,9 +188,13 @@ def _steps_done(output: Path) -> int:
     return max(steps, default=0)
 
 
-def _say_how_to_resume(outcome: Outcome, config: TrainConfig) -> None:
+def _say_how_to_resume(
+    outcome: Outcome, config: TrainConfig, service: RewardService | RunningService
+) -> None:
     console.print(f"{outcome.reason} Stopped after step {outcome.steps}. Resume with:")
     options = f"--steps {config.run.steps} --seed {config.run.seed} --output {config.run.output}"
+    if isinstance(service, RunningService):
+        options += f" --service {service.url}"
     console.print(f"  safegrpo demo {options} --resume", soft_wrap=True)
 
 
@@ -191,8 +204,11 @@ def _compare_counts(report: Report) -> None:
         console.print(f"{name:>18}: {count.completions} completions, mean reward {count.mean:.6f}")
     if report.server_restarts:
         console.print(
-            f"The service was restarted {report.server_restarts} times and counts from zero each "
-            "time, so the two are not compared."
+            "The service was restarted meanwhile and then counts from zero, so the two are not "
+            "compared."
         )
     elif not report.client.agrees(report.server):
-        raise ServiceError("The service counted other completions or rewards than the client.")
+        raise ServiceError(
+            "The service counted other completions or rewards than the client, or scored for "
+            "another client too."
+        )

@@ -1,5 +1,5 @@
-"""The reward service as a process of its own, for the demo: started, watched, started again if it
-dies, and asked.
+"""The reward service as the demo sees it: a process of its own, started, watched and started again
+if it dies (`RewardService`), or one that runs already (`RunningService`).
 
 What it counted is read from its `/metrics`, so a run can prove that its rewards came from there.
 """
@@ -20,6 +20,9 @@ import httpx
 
 HOST = "127.0.0.1"
 START_SECONDS = 240.0
+STARTED = "safegrpo_start_time_seconds"
+SETTLING_SECONDS = 1.0
+"""Several workers of a service add up what they counted a few times a second."""
 
 
 class ServiceError(RuntimeError):
@@ -35,6 +38,9 @@ class Count:
 
     def __add__(self, other: Count) -> Count:
         return Count(self.completions + other.completions, self.reward_sum + other.reward_sum)
+
+    def __sub__(self, other: Count) -> Count:
+        return Count(self.completions - other.completions, self.reward_sum - other.reward_sum)
 
     @property
     def mean(self) -> float:
@@ -67,6 +73,9 @@ class RewardService:
         """Of the process that serves now."""
         return self._process.pid if self._process else None
 
+    def __str__(self) -> str:
+        return f"{self.url} (process {self.pid})"
+
     def __enter__(self) -> Self:
         self._process = self._start()
         try:
@@ -89,11 +98,7 @@ class RewardService:
 
     def count(self) -> Count:
         """What the service has scored since its process started, for this profile."""
-        page = httpx.get(f"{self.url}/metrics", timeout=10).text
-        return Count(
-            int(_value(page, "safegrpo_reward_count", self._profile)),
-            _value(page, "safegrpo_reward_sum", self._profile),
-        )
+        return _count(httpx.get(f"{self.url}/metrics", timeout=10).text, self._profile)
 
     def _start(self) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", "app", "serve", "--host", HOST]
@@ -137,6 +142,47 @@ class RewardService:
             self._process.wait()
 
 
+class RunningService:
+    """A service that runs already, in the same context: nothing is started, and what it has scored
+    for others before is not counted."""
+
+    def __init__(self, url: str, profile: str = "safegrpo") -> None:
+        self.url = url.rstrip("/")
+        self._profile = profile
+
+    def __str__(self) -> str:
+        return self.url
+
+    def __enter__(self) -> Self:
+        time.sleep(SETTLING_SECONDS)
+        page = self._page()
+        self._before, self._started = _count(page, self._profile), _value(page, STARTED)
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        pass
+
+    @property
+    def restarts(self) -> int:
+        """1 if it was restarted meanwhile, however often; its counts then began at zero."""
+        return int(_value(self._page(), STARTED) != self._started)
+
+    def count(self) -> Count:
+        """What it has scored for this profile since the context was entered."""
+        time.sleep(SETTLING_SECONDS)
+        counted = _count(self._page(), self._profile)
+        return counted if self.restarts else counted - self._before
+
+    def _page(self) -> str:
+        try:
+            reply = httpx.get(f"{self.url}/metrics", timeout=10).raise_for_status()
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise ServiceError(
+                f"{self.url}/metrics cannot be read ({error}); is the reward service there?"
+            ) from error
+        return reply.text
+
+
 def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind((HOST, 0))
@@ -144,9 +190,18 @@ def _free_port() -> int:
         return port
 
 
-def _value(page: str, name: str, profile: str) -> float:
-    """One number of a Prometheus page; 0 before the first observation."""
-    start = f'{name}{{profile="{profile}"}} '
+def _count(page: str, profile: str) -> Count:
+    """What a page of metrics says was scored for a profile."""
+    labels = f'{{profile="{profile}"}}'
+    return Count(
+        int(_value(page, f"safegrpo_reward_count{labels}")),
+        _value(page, f"safegrpo_reward_sum{labels}"),
+    )
+
+
+def _value(page: str, series: str) -> float:
+    """One number of a page of metrics; 0 before the first observation."""
+    start = f"{series} "
     values = [
         float(line.removeprefix(start)) for line in page.splitlines() if line.startswith(start)
     ]

@@ -13,7 +13,7 @@ import pytest
 from app.schema import Labels, Sample
 from train_client.config import RewardConfig
 from train_client.reward_client import RewardClient
-from train_client.world.service import Count, RewardService, ServiceError
+from train_client.world.service import Count, RewardService, RunningService, ServiceError
 
 SAFE = Labels(visual="safe", text="safe", combined="safe")
 GOOD = (
@@ -59,3 +59,30 @@ def test_counts_differ_by_number_or_by_mean() -> None:
     assert Count(2, 1.0).agrees(Count(2, 1.0 + 1e-9))
     assert not Count(2, 1.0).agrees(Count(3, 1.5))
     assert not Count(2, 1.0).agrees(Count(2, 1.1))
+
+
+def test_of_a_running_service_only_this_runs_samples_count(tmp_path: Path) -> None:
+    samples = [Sample(id=str(n), completion=GOOD, labels=SAFE) for n in range(3)]
+    with (
+        RewardService(tmp_path / "log") as service,
+        RewardClient(RewardConfig(url=service.url), run="test") as rewards,
+    ):
+        rewards.score(samples)
+        with RunningService(service.url) as running:
+            assert running.count() == Count()
+            rewards.score(samples[:2])
+            assert running.count().agrees(Count(2, 2.0))
+            assert running.restarts == 0
+            assert service.pid is not None
+            os.kill(service.pid, signal.SIGKILL)
+            rewards.score(samples)
+            assert running.restarts == 1
+            assert running.count().agrees(Count(3, 3.0))
+
+
+def test_a_url_without_a_service_is_said_so() -> None:
+    with (
+        pytest.raises(ServiceError, match="is the reward service there"),
+        RunningService("http://127.0.0.1:1"),
+    ):
+        raise AssertionError("it was there")

@@ -1,0 +1,115 @@
+"""Checks that every query of the dashboard and the alerts returns data in a real Prometheus.
+
+    python -m deploy.check
+
+Tests the alert rules, then starts the reward service and a Prometheus that scrapes it, sends
+synthetic requests, and asks for each expression until all have answered with numbers. Without the
+programs `prometheus` and `promtool` (Debian's package `prometheus` has both) it says so and checks
+nothing.
+"""
+
+import math
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import chain
+from pathlib import Path
+
+import httpx
+import yaml
+from rich.console import Console
+
+from deploy.queries import ALERTS, FOLDER, Query, alert_queries, dashboard_queries, with_selectors
+from deploy.traffic import flags, send
+from tests.app.serving import free_port, server
+
+SECONDS = 90
+"""Within which every query must have returned data."""
+
+CONFIG = FOLDER / "prometheus" / "prometheus.yml"
+PROGRAMS = ("prometheus", "promtool")
+
+console = Console(soft_wrap=True, highlight=False)
+
+
+def main() -> None:
+    """Exits with status 1 where a rule is wrong or a query returns nothing."""
+    missing = [name for name in PROGRAMS if shutil.which(name) is None]
+    if missing:
+        console.print(f"SKIPPED: no {' and no '.join(missing)} here (Debian: package prometheus).")
+        return
+    promtool("check", "config", CONFIG)
+    promtool("test", "rules", ALERTS.with_name("alerts_test.yml"))
+    queries = list(with_selectors(chain(dashboard_queries(), alert_queries())))
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        server(*flags(Path(folder))) as (url, _),
+        prometheus(Path(folder), url) as address,
+    ):
+        silent = ask(address, url, queries)
+    for place, expr in silent:
+        console.print(f"No data: {place}: {' '.join(expr.split())}", style="red", markup=False)
+    console.print(f"{len(queries) - len(silent)} of {len(queries)} expressions returned data.")
+    sys.exit(bool(silent))
+
+
+def promtool(*words: str | Path) -> None:
+    """Runs `promtool`, which says itself what is wrong."""
+    if subprocess.run(["promtool", *words]).returncode:
+        sys.exit(1)
+
+
+@contextmanager
+def prometheus(folder: Path, target: str) -> Iterator[str]:
+    """Our configuration, but with this one target, scraped each second; yields its address."""
+    config = yaml.safe_load(CONFIG.read_text("utf-8"))
+    config["global"] = {"scrape_interval": "1s", "evaluation_interval": "1s"}
+    config["rule_files"] = [str(ALERTS.resolve())]
+    (job,) = config["scrape_configs"]
+    del job["dns_sd_configs"]
+    job["static_configs"] = [{"targets": [target.removeprefix("http://")]}]
+    (folder / "prometheus.yml").write_text(yaml.safe_dump(config))
+    listening = f"127.0.0.1:{free_port()}"
+    process = subprocess.Popen(
+        [
+            "prometheus",
+            f"--config.file={folder / 'prometheus.yml'}",
+            f"--storage.tsdb.path={folder / 'data'}",
+            f"--web.listen-address={listening}",
+            "--log.level=error",
+        ]
+    )
+    try:
+        yield f"http://{listening}"
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def ask(address: str, url: str, queries: list[Query]) -> list[Query]:
+    """Send requests to the service and queries to Prometheus; returns those that stayed silent."""
+    deadline, step = time.monotonic() + SECONDS, 0
+    while queries and time.monotonic() < deadline:
+        send(url, step := step + 1)
+        time.sleep(1)
+        queries = [query for query in queries if not answers(address, query.expr)]
+    return queries
+
+
+def answers(address: str, expr: str) -> bool:
+    """Whether an expression returns series, and a number in at least one of them."""
+    try:
+        reply = httpx.post(f"{address}/api/v1/query", data={"query": expr}, timeout=10).json()
+    except httpx.TransportError:
+        return False  # Prometheus is still starting
+    if reply["status"] != "success":
+        sys.exit(f"Prometheus: {reply['error']} in {expr}")
+    return any(not math.isnan(float(series["value"][1])) for series in reply["data"]["result"])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,59 @@
+"""The files of the deployment name only settings, probes and ports that the service has."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import yaml
+from fastapi.testclient import TestClient
+
+from app.server import create_app
+from app.settings import Settings
+from deploy.queries import alert_queries, dashboard_queries, with_selectors
+
+ROOT = Path(__file__).parents[2]
+COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+MANIFESTS = [
+    manifest
+    for path in sorted((ROOT / "deploy" / "kubernetes").glob("*.yaml"))
+    for manifest in yaml.safe_load_all(path.read_text())
+]
+
+
+def container() -> dict[str, Any]:
+    (deployment,) = [found for found in MANIFESTS if found["kind"] == "Deployment"]
+    (only,) = deployment["spec"]["template"]["spec"]["containers"]
+    return dict(only)
+
+
+def test_every_variable_is_a_setting() -> None:
+    text = (ROOT / "Dockerfile").read_text() + str(COMPOSE) + str(MANIFESTS)
+    named = {name.lower() for name in re.findall(r"SAFEGRPO_(\w+)", text)}
+    assert named
+    assert named <= set(Settings.model_fields)
+
+
+def test_probes_ask_what_the_service_answers() -> None:
+    probes = [
+        container()[f"{kind}Probe"]["httpGet"] for kind in ("startup", "readiness", "liveness")
+    ]
+    with TestClient(create_app(Settings())) as client:
+        assert [client.get(probe["path"]).status_code for probe in probes] == [200, 200, 200]
+    assert {port["containerPort"] for port in container()["ports"]} == {Settings().port}
+
+
+def test_images_are_pinned() -> None:
+    images = [service["image"] for service in COMPOSE["services"].values()]
+    assert all(re.search(r":v?\d+\.\d+\.\d+$", image) for image in [*images, container()["image"]])
+
+
+def test_comparisons_of_alerts_become_numbers_and_labels_stay() -> None:
+    queries = list(alert_queries())
+    assert all("bool" in query.expr for query in queries)
+    assert not any("bool" in selector for q in queries for selector in re.findall(r"{.*?}", q.expr))
+
+
+def test_each_selector_is_asked_for_once() -> None:
+    asked = [query.expr for query in with_selectors(dashboard_queries())]
+    assert len(asked) == len(set(asked))
+    assert 'safegrpo_stances_total{profile=~".*", label="unsafe", stance="compliance"}' in asked
