@@ -54,7 +54,7 @@ def build_processor(rules: Rules) -> PaddleOCRVLProcessor:
 def without_thinking(processor: PaddleOCRVLProcessor) -> PaddleOCRVLProcessor:
     """The same processor with thinking switched off in its prompts."""
     plain = copy.copy(processor)
-    plain.chat_template = "{% set enable_thinking = false %}" + processor.chat_template
+    plain.chat_template = f"{{% set enable_thinking = false %}}{processor.chat_template}"
     return plain
 
 
