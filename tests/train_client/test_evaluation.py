@@ -30,7 +30,7 @@ def settings(output: Path, url: str, *, resume: bool = False) -> TrainConfig:
                 "steps": 4,
                 "evaluate_every": 2,
                 "resume": resume,
-                "tensorboard": False,
+                "loggers": [],
                 "plots": False,
                 "progress": False,
             },

@@ -35,7 +35,7 @@ def settings(output: Path, url: str, **changes: dict[str, Any]) -> Any:
         "optimizer": {"lr": 0.02},
         "reward": {"url": url, "deadline": 20},
     }
-    tree["run"].update({"tensorboard": False, "plots": False})
+    tree["run"].update({"loggers": [], "plots": False})
     for section, values in changes.items():
         tree[section] = {**tree.get(section, {}), **values}
     return parse_config(tree)
@@ -248,7 +248,9 @@ def test_duplicated_prompts_train_like_forked_ones(
 def test_the_saved_policy_loads_with_plain_from_pretrained_and_answers(
     tmp_path: Path, service: Service, policy: Policy, examples: list[Example]
 ) -> None:
-    config = settings(tmp_path, service.url, run={"steps": 1, "plots": True, "tensorboard": True})
+    config = settings(
+        tmp_path, service.url, run={"steps": 1, "plots": True, "loggers": ["tensorboard"]}
+    )
     train(config, policy, examples)
     model = AutoModelForImageTextToText.from_pretrained(tmp_path / "policy")
     processor = AutoProcessor.from_pretrained(tmp_path / "policy")
