@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import math
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,7 +41,7 @@ from train_client.optimizer import MasterAdamW, learning_rate
 from train_client.policy import Policy
 from train_client.progress import TrainingProgress
 from train_client.records import completion_rows, step_metrics
-from train_client.report import write_plots
+from train_client.report import TAIL, write_plots
 from train_client.reward_client import RewardClient, RewardError
 from train_client.rollout import LocalEngine, RolloutEngine
 from train_client.timing import Timer
@@ -206,10 +207,12 @@ class Trainer:
         config, timer, step = self.config, self._timer, self.step + 1
         with together(RewardError, Stopped), gathered(self.policy.model):
             sampled = self._collector.sample(step, 0, timer)
+            sampled_at = time.monotonic()
             groups, inputs = sampled.groups, sampled.inputs
             passes = self._learner.passes(examples_of(groups), inputs, self._feed.encode)
             with timer("reward_wait"):
                 rewards = self._collector.wait(sampled.sending)
+            tail = max(0.0, self._rewards.last_reply - sampled_at)
             collected = Collected(groups, rewards, inputs, groups, sampled.too_long)
             if config.algorithm.dynamic_sampling:
                 collected = self._collector.refill(step, collected, timer)
@@ -241,7 +244,18 @@ class Trainer:
         every = config.run.completions_every
         if every and step % every == 0:
             writer.completions(completion_rows(step, everyone, advantages_R))
-        return step_metrics(everyone, advantages_R, learned, self._rates()[-1], timer.take())
+        values = step_metrics(everyone, advantages_R, learned, self._rates()[-1], timer.take())
+        return {**values, TAIL: tail, **self._memory()}
+
+    def _memory(self) -> dict[str, float]:
+        """Peak GiB of the step, on this process's GPU."""
+        device = self.policy.device
+        if device.type != "cuda":
+            return {}
+        peak = torch.cuda.max_memory_allocated(device) / 2**30
+        reserved = torch.cuda.max_memory_reserved(device) / 2**30
+        torch.cuda.reset_peak_memory_stats(device)
+        return {"memory/peak_gib": peak, "memory/reserved_gib": reserved}
 
     def _rates(self) -> list[float]:
         per_step = self.config.algorithm.updates_per_batch * self.config.optimizer.minibatches

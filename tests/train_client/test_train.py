@@ -67,6 +67,8 @@ def test_rewards_rise(
     rewards = [line["reward"] for line in read_metrics(tmp_path)]
     assert outcome.finished
     assert sum(rewards[-5:]) > 1.5 * sum(rewards[:5])
+    assert max(line["sampler_gap"] for line in read_metrics(tmp_path)) < 1e-5
+    assert all(0 <= line["reward/tail_time"] < line["time/step"] for line in read_metrics(tmp_path))
 
 
 VARIANTS: dict[str, dict[str, dict[str, Any]]] = {
@@ -224,6 +226,26 @@ def test_the_samplers_logprobs_stand_in_for_a_recomputed_pass(
     assert "time/old_logprobs" not in other
     for name in EXACT:
         assert other[name] == pytest.approx(one[name], rel=1e-4, abs=1e-6), name
+
+
+@pytest.mark.parametrize("extra", [0, 8])
+def test_groups_of_equal_rewards_are_replaced_where_asked(
+    tmp_path: Path, service: Service, policy: Policy, examples: list[Example], extra: int
+) -> None:
+    service.reward = lambda text: float(len(text) % 3 == 0)
+    algorithm = {"dynamic_sampling": extra, "beta": 0.0}
+    config = settings(tmp_path, service.url, run={"steps": 3}, algorithm=algorithm)
+    train(config, policy, examples)
+    rows = [json.loads(line) for line in (tmp_path / "completions.jsonl").open()]
+    groups = [{row["reward"] for row in rows[start : start + 4]} for start in range(0, 48, 4)]
+    sampled = [line["scored_completions"] for line in read_metrics(tmp_path)]
+    assert len(rows) == 3 * 16
+    if extra:
+        assert all(len(group) == 2 for group in groups)
+        assert max(sampled) > 16
+    else:
+        assert any(len(group) == 1 for group in groups)
+        assert sampled == [16] * 3
 
 
 def test_duplicated_prompts_train_like_forked_ones(
