@@ -41,8 +41,8 @@ class TensorBoard:
 class Tracker:
     """Weights & Biases, or trackio, which has the same functions.
 
-    A resumed run continues the run of its folder's name, so the steps it does again are logged
-    again; what the package does with them is its own business.
+    A resumed run is another run there, in the group of its folder's name: neither can take back the
+    steps that a resumed run does again.
     """
 
     def __init__(self, package: str, config: TrainConfig) -> None:
@@ -53,8 +53,8 @@ class Tracker:
         self._package.init(
             project="safegrpo",
             name=config.run.output.name,
+            group=config.run.output.name,
             config=config.model_dump(mode="json"),
-            resume="allow",
         )
 
     def write(self, step: int, values: Mapping[str, float]) -> None:
