@@ -6,6 +6,8 @@ only when it is complete and on disk.
 
 from __future__ import annotations
 
+import logging
+import math
 import os
 import random
 import re
@@ -20,8 +22,11 @@ from transformers import AutoModelForImageTextToText, PreTrainedModel
 
 from train_client.adapter import adapter_file, has_adapter
 from train_client.config import ConfigError
-from train_client.distributed import is_main, like, wait_for_all
+from train_client.distributed import is_main, like, own_seed, rank, wait_for_all, world
+from train_client.feed import PromptFeed
 from train_client.policy import Policy
+
+log = logging.getLogger(__name__)
 
 _NAME = re.compile(r"step-(\d+)")
 STATE = "trainer.pt"
@@ -44,6 +49,35 @@ def restore_rng(state: dict[str, Any]) -> None:
     torch.set_rng_state(state["torch"])
     if state["cuda"]:
         torch.cuda.set_rng_state_all(state["cuda"])
+
+
+def process_state(feed: PromptFeed, sampler: torch.Generator) -> dict[str, Any]:
+    """Where this process is: its place in the data, and every generator."""
+    return {"cursor": feed.cursor, "sampler": sampler.get_state(), "rng": rng_state()}
+
+
+def restore_process(
+    saved: list[dict[str, Any]], feed: PromptFeed, sampler: torch.Generator, seed: int, step: int
+) -> None:
+    """Go on from the states of all processes: of as many as there are now, exactly.
+
+    Of another number, from the next prompts, with a sampler of this seed and step.
+    """
+    if len(saved) == world():
+        mine = saved[rank()]
+        feed.cursor = mine["cursor"]
+        sampler.set_state(mine["sampler"])
+        restore_rng(mine["rng"])
+        return
+    log.warning(
+        "The run was on %d processes and goes on with %d: it continues with the next prompts, but "
+        "its samples are not those that it would have drawn.",
+        len(saved),
+        world(),
+    )
+    used = max(process["cursor"] for process in saved) * len(saved)
+    feed.cursor = math.ceil(used / world())
+    sampler.manual_seed(own_seed(seed) + 7_919 * step)
 
 
 def checkpoints(folder: Path) -> list[Path]:

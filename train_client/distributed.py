@@ -21,6 +21,8 @@ from torch.distributed.fsdp import FSDPModule, MixedPrecisionPolicy, fully_shard
 from torch.distributed.tensor import DTensor, distribute_tensor
 from transformers import PreTrainedModel
 
+from train_client.config import ConfigError, TrainConfig, parse_config
+
 T = TypeVar("T")
 
 
@@ -95,6 +97,27 @@ def together(*kinds: type[Exception]) -> Iterator[None]:
         if other is not None:
             kind, text = other
             raise kind(f"{text} (process {place})")
+
+
+def share_of(config: TrainConfig) -> TrainConfig:
+    """The part of every batch that one of the processes does, as a configuration of its own.
+
+    Raises ConfigError when the batch cannot be shared out evenly, whole groups each.
+    """
+    prompts, rest = divmod(config.rollout.prompts_per_step, world())
+    if rest:
+        raise ConfigError(
+            f"rollout.prompts_per_step={config.rollout.prompts_per_step} cannot be shared out to "
+            f"{world()} processes; make it a multiple of that."
+        )
+    tree = config.model_dump()
+    tree["rollout"]["prompts_per_step"] = prompts
+    return parse_config(tree, source=f"The share of one of {world()} processes")
+
+
+def own_seed(seed: int) -> int:
+    """Different for every process, or their groups on one prompt would be the same."""
+    return seed + 1_000_003 * rank()
 
 
 def shard(model: PreTrainedModel) -> None:

@@ -13,7 +13,7 @@ from train_client.distributed import gather, rank, together, world
 from train_client.policy import Policy, to_device
 from train_client.prompts import encode_prompts
 from train_client.reward_client import RewardClient, RewardError
-from train_client.rollout import LocalEngine, RolloutEngine
+from train_client.rollout import RolloutEngine, local_engine
 from train_client.safety import reward_means, safety_table
 from train_client.sampling import Sampling
 
@@ -40,7 +40,7 @@ def answer(
     Draws from a generator of its own, so evaluating never changes how training goes on.
     `sampling.temperature` 0 answers greedily.
     """
-    engine = engine or LocalEngine(policy.model, policy.eos_ids, policy.pad_id)
+    engine = engine or local_engine(policy)
     generator = torch.Generator(policy.device).manual_seed(seed)
     answers = []
     for start in range(0, len(examples), batch):

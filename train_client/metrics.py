@@ -8,7 +8,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from train_client.loggers import Logger
+from train_client.config import TrainConfig
+from train_client.distributed import is_main
+from train_client.loggers import Logger, open_loggers
 
 METRICS = "metrics.jsonl"
 COMPLETIONS = "completions.jsonl"
@@ -61,6 +63,13 @@ class NoWriter(MetricsWriter):
 
     def close(self) -> None:
         pass
+
+
+def open_writer(config: TrainConfig, after: int | None) -> MetricsWriter:
+    """What this process writes; `after`: the step that a resumed run continues from."""
+    if not is_main():
+        return NoWriter()
+    return MetricsWriter(config.run.output, open_loggers(config, after), after=after)
 
 
 def _truncate(path: Path, after: int | None) -> None:

@@ -121,3 +121,9 @@ def learning_rate(config: OptimizerConfig, update: int, total: int) -> float:
     if config.schedule == "linear":
         return config.lr * (1 - done)
     return config.lr * 0.5 * (1 + math.cos(math.pi * done))
+
+
+def step_rates(config: OptimizerConfig, step: int, steps: int, updates: int) -> list[float]:
+    """Learning rates of the `updates` optimizer steps of rollout step `step` (from 0) of `steps`."""
+    first, total = step * updates, steps * updates
+    return [learning_rate(config, first + update, total) for update in range(updates)]

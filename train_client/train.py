@@ -8,7 +8,6 @@ uninterrupted one, bit for bit on a CPU.
 from __future__ import annotations
 
 import logging
-import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,28 +22,37 @@ from train_client.checkpoint import (
     checkpoints,
     load_state,
     load_weights,
-    restore_rng,
-    rng_state,
+    process_state,
+    restore_process,
     save_checkpoint,
 )
 from train_client.collect import Collected, Collector, Stopped, examples_of
-from train_client.config import ConfigError, TrainConfig, parse_config
+from train_client.config import ConfigError, TrainConfig
 from train_client.data import Example
-from train_client.distributed import gather, gathered, is_main, rank, together, wait_for_all, world
+from train_client.distributed import (
+    gather,
+    gathered,
+    is_main,
+    own_seed,
+    rank,
+    share_of,
+    together,
+    wait_for_all,
+    world,
+)
 from train_client.experience import as_tensors
 from train_client.feed import PromptFeed
 from train_client.fork import can_fork
 from train_client.interrupt import Interrupt
-from train_client.loggers import open_loggers
-from train_client.metrics import MetricsWriter, NoWriter
-from train_client.optimizer import MasterAdamW, learning_rate
+from train_client.metrics import MetricsWriter, open_writer
+from train_client.optimizer import MasterAdamW, step_rates
 from train_client.policy import Policy
 from train_client.progress import TrainingProgress
 from train_client.records import completion_rows, step_metrics
 from train_client.report import TAIL, write_plots
 from train_client.reward_client import RewardClient, RewardError
-from train_client.rollout import LocalEngine, RolloutEngine
-from train_client.timing import Timer
+from train_client.rollout import RolloutEngine, local_engine
+from train_client.timing import Timer, peak_memory
 from train_client.update import Learner
 
 log = logging.getLogger(__name__)
@@ -116,17 +124,17 @@ class Trainer:
             repeat=1 if forked else config.rollout.group_size,
             share=(rank(), world()),
         )
-        mine = share_of(config, world())
+        mine = share_of(config)
         self._collector = Collector(
             mine,
             policy,
             self._feed,
-            engine or LocalEngine(policy.model, policy.eos_ids, policy.pad_id),
+            engine or local_engine(policy),
             rewards,
             forked=forked,
             stop=lambda: self._interrupt.asked,
         )
-        self._collector.generator.manual_seed(_sampler_seed(config.run.seed))
+        self._collector.generator.manual_seed(own_seed(config.run.seed))
         self._optimizer = MasterAdamW(policy.model, config.optimizer)
         self._learner = Learner(mine, policy, self._optimizer, forked)
 
@@ -143,7 +151,7 @@ class Trainer:
         options = self.config.run
         if not resumed:
             torch.manual_seed(options.seed)
-        writer = self._writer(self.step if resumed else None)
+        writer = open_writer(self.config, self.step if resumed else None)
         reason = ""
         shown = options.progress and is_main()
         progress = TrainingProgress(options.steps, self.step, shown=shown)
@@ -245,26 +253,11 @@ class Trainer:
         if every and step % every == 0:
             writer.completions(completion_rows(step, everyone, advantages_R))
         values = step_metrics(everyone, advantages_R, learned, self._rates()[-1], timer.take())
-        return {**values, TAIL: tail, **self._memory()}
-
-    def _memory(self) -> dict[str, float]:
-        """Peak GiB of the step, on this process's GPU."""
-        device = self.policy.device
-        if device.type != "cuda":
-            return {}
-        peak = torch.cuda.max_memory_allocated(device) / 2**30
-        reserved = torch.cuda.max_memory_reserved(device) / 2**30
-        torch.cuda.reset_peak_memory_stats(device)
-        return {"memory/peak_gib": peak, "memory/reserved_gib": reserved}
+        return {**values, TAIL: tail, **peak_memory(self.policy.device)}
 
     def _rates(self) -> list[float]:
-        per_step = self.config.algorithm.updates_per_batch * self.config.optimizer.minibatches
-        total = per_step * self.config.run.steps
-        first = self.step * per_step
-        return [
-            learning_rate(self.config.optimizer, first + update, total)
-            for update in range(per_step)
-        ]
+        updates = self.config.algorithm.updates_per_batch * self.config.optimizer.minibatches
+        return step_rates(self.config.optimizer, self.step, self.config.run.steps, updates)
 
     def _evaluation(self, writer: MetricsWriter) -> None:
         if self._evaluate is None:
@@ -280,11 +273,7 @@ class Trainer:
         """All but the weights: what the next step starts from."""
         return {
             "step": self.step,
-            "process": {
-                "cursor": self._feed.cursor,
-                "sampler": self._collector.generator.get_state(),
-                "rng": rng_state(),
-            },
+            "process": process_state(self._feed, self._collector.generator),
             "version": self._rewards.version,
             "evaluated": self._evaluated,
             "best": self._best.value,
@@ -324,49 +313,11 @@ class Trainer:
         self._optimizer.load_state_dict(state["optimizer"])
         self.step, self._evaluated = state["step"], state["evaluated"]
         self._best.value = state["best"]
-        self._restore_process(state["processes"])
+        restore_process(
+            state["processes"],
+            self._feed,
+            self._collector.generator,
+            self.config.run.seed,
+            self.step,
+        )
         return True
-
-    def _restore_process(self, saved: list[dict[str, Any]]) -> None:
-        """Where this process was; of as many processes as the run had before, exactly."""
-        if len(saved) == world():
-            mine = saved[rank()]
-            self._feed.cursor = mine["cursor"]
-            self._collector.generator.set_state(mine["sampler"])
-            restore_rng(mine["rng"])
-            return
-        log.warning(
-            "The run was on %d processes and goes on with %d: it continues with the next prompts, "
-            "but its samples are not those that it would have drawn.",
-            len(saved),
-            world(),
-        )
-        used = max(process["cursor"] for process in saved) * len(saved)
-        self._feed.cursor = math.ceil(used / world())
-        self._collector.generator.manual_seed(_sampler_seed(self.config.run.seed, self.step))
-
-    def _writer(self, after: int | None) -> MetricsWriter:
-        if not is_main():
-            return NoWriter()
-        return MetricsWriter(self._output, open_loggers(self.config, after), after=after)
-
-
-def share_of(config: TrainConfig, processes: int) -> TrainConfig:
-    """The part of every batch that one of the processes does, as a configuration of its own.
-
-    Raises ConfigError when the batch cannot be shared out evenly, whole groups each.
-    """
-    tree = config.model_dump()
-    prompts, rest = divmod(config.rollout.prompts_per_step, processes)
-    if rest:
-        raise ConfigError(
-            f"rollout.prompts_per_step={config.rollout.prompts_per_step} cannot be shared out to "
-            f"{processes} processes; make it a multiple of that."
-        )
-    tree["rollout"]["prompts_per_step"] = prompts
-    return parse_config(tree, source=f"The share of one of {processes} processes")
-
-
-def _sampler_seed(seed: int, step: int = 0) -> int:
-    """Different for every process, or their groups on one prompt would be the same."""
-    return seed + 1_000_003 * rank() + 7_919 * step

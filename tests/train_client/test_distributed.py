@@ -13,11 +13,11 @@ from transformers import AutoModelForImageTextToText
 
 from tests.train_client import ranks
 from tests.train_client.service import Service
-from train_client.config import ConfigError, load_config
+from train_client import distributed
+from train_client.config import ConfigError, TrainConfig, load_config
 from train_client.distributed import together
 from train_client.metrics import read_metrics
 from train_client.policy import Policy
-from train_client.train import share_of
 
 NUMBERS = ("loss", "kl", "grad_norm", "reward", "advantage/abs", "clipped", "length/mean", "lr")
 
@@ -45,7 +45,7 @@ def two_processes(*runs: str) -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=280,
+        timeout=550,
     )
     assert done.returncode == 0, done.stderr[-3000:]
 
@@ -68,6 +68,7 @@ def assert_same(folder: Path, other: Path) -> None:
         assert torch.allclose(one, two, atol=1e-5)
 
 
+@pytest.mark.timeout(600)
 def test_two_processes_are_one_and_load_each_others_checkpoints(
     tmp_path: Path, service: Service, config: Path
 ) -> None:
@@ -92,7 +93,13 @@ def test_two_processes_are_one_and_load_each_others_checkpoints(
     assert len(scored) == 4 * (4 * 4 * 4) + 4 * 4
 
 
-def test_a_batch_that_cannot_be_shared_out_is_a_sentence(config: Path) -> None:
+def test_a_batch_that_cannot_be_shared_out_is_a_sentence(
+    config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def share_of(config: TrainConfig, processes: int) -> TrainConfig:
+        monkeypatch.setattr(distributed, "world", lambda: processes)
+        return distributed.share_of(config)
+
     whole = load_config(config)
     assert share_of(whole, 2).rollout.prompts_per_step == 2
     with pytest.raises(ConfigError, match="cannot be shared out to 3 processes"):
