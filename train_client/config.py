@@ -53,7 +53,7 @@ class RunConfig(Section):
 class LoraConfig(Section):
     rank: int = Field(default=0, ge=0)
     """0: no adapter, every weight is trained."""
-    alpha: float = Field(default=32.0, gt=0)
+    alpha: int = Field(default=32, ge=1)
     """The adapter's output is scaled by alpha / rank."""
     targets: Literal["language", "all"] | list[str] = "language"
     """Linear layers that get an adapter: the language model's, the vision tower's as well, or those

@@ -159,7 +159,7 @@ def whole(tensor: Tensor) -> Tensor:
     """A tensor as it is, a sharded one put together: on the main process's CPU, empty elsewhere."""
     if not isinstance(tensor, DTensor):
         return tensor
-    full = tensor.detach().full_tensor()
+    full: Tensor = tensor.full_tensor().detach()
     return full.cpu() if is_main() else full.new_empty(0)
 
 

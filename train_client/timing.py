@@ -1,4 +1,4 @@
-"""What a step costs: memory, and its phases' seconds, timed by name in the loop's own text: `with timer("rollout"): …`."""
+"""What a step costs: its memory, and its phases' seconds, timed by name in the loop's own text."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ import torch
 
 
 class Timer:
-    """Seconds by phase since the last `take`; a GPU is waited for, so work counts where it is."""
+    """`with timer("rollout"): …`: seconds by phase since the last `take`.
+
+    A GPU is waited for, so work counts where it is.
+    """
 
     def __init__(self, device: torch.device) -> None:
         self._device = device

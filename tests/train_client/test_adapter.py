@@ -19,7 +19,7 @@ from train_client.policy import Policy, load_policy
 
 pytest.importorskip("peft")
 
-LORA = {"rank": 4, "alpha": 8.0}
+LORA = {"rank": 4, "alpha": 8}
 
 
 @pytest.fixture
