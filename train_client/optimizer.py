@@ -124,6 +124,6 @@ def learning_rate(config: OptimizerConfig, update: int, total: int) -> float:
 
 
 def step_rates(config: OptimizerConfig, step: int, steps: int, updates: int) -> list[float]:
-    """Learning rates of the `updates` optimizer steps in rollout step `step` (from 0) of `steps`."""
+    """Learning rates of the `updates` optimizer steps of rollout step `step` (from 0)."""
     first, total = step * updates, steps * updates
     return [learning_rate(config, first + update, total) for update in range(updates)]
