@@ -20,7 +20,7 @@ def train(
     """Train a vision-language policy by GRPO against a running reward service."""
     _log_to_console()
     from train_client.config import ConfigError, load_config
-    from train_client.distributed import is_main
+    from train_client.distributed import is_main, joined
     from train_client.progress import show_evaluations
     from train_client.reward_client import RewardError
     from train_client.run import run_training
@@ -30,11 +30,12 @@ def train(
     console = Console(stderr=True)
     try:
         run = load_config(config, overrides or [])
-        outcome = run_training(run)
+        with joined():
+            outcome, speaks = run_training(run), is_main()
     except (ConfigError, DataError, RewardError) as error:
         console.print(f"[red]Error:[/red] {error}", highlight=False, soft_wrap=True)
         raise typer.Exit(2) from error
-    if not is_main():
+    if not speaks:
         raise typer.Exit(0 if outcome.finished or outcome.reason == STOPPED else 3)
     show_evaluations(run.run.output, console)
     if outcome.finished:

@@ -26,19 +26,20 @@ from train_client.config import ConfigError, TrainConfig, parse_config
 T = TypeVar("T")
 
 
-def join() -> None:
-    """Join the other processes if torchrun started this one; the device is the local rank's."""
-    if int(os.environ.get("WORLD_SIZE", "1")) < 2 or dist.is_initialized():
+@contextmanager
+def joined() -> Iterator[None]:
+    """With the other processes if torchrun started this one; the device is the local rank's."""
+    if int(os.environ.get("WORLD_SIZE", "1")) < 2:
+        yield
         return
     backend = "gloo"
     if torch.cuda.is_available():
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
         backend = "cpu:gloo,cuda:nccl"
     dist.init_process_group(backend)
-
-
-def leave() -> None:
-    if dist.is_initialized():
+    try:
+        yield
+    finally:
         dist.destroy_process_group()
 
 

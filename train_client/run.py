@@ -9,7 +9,7 @@ import torch
 
 from train_client.config import TrainConfig
 from train_client.data import load_examples
-from train_client.distributed import join, leave, shard
+from train_client.distributed import shard
 from train_client.evaluation import evaluate
 from train_client.policy import load_policy
 from train_client.reward_client import RewardClient
@@ -21,14 +21,6 @@ log = logging.getLogger(__name__)
 
 def run_training(config: TrainConfig) -> Outcome:
     """Everything `safegrpo train` does. Raises ConfigError, DataError, RewardError."""
-    join()
-    try:
-        return _train(config)
-    finally:
-        leave()
-
-
-def _train(config: TrainConfig) -> Outcome:
     examples = load_examples(config.data).examples
     held_out = load_examples(config.data, config.data.test).examples if config.data.test else []
     with RewardClient(config.reward, run=config.run.output.name) as rewards:

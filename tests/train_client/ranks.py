@@ -17,7 +17,7 @@ import torch
 from app.schema import Labels
 from train_client.config import TrainConfig, load_config
 from train_client.data import Example
-from train_client.distributed import join, leave, shard
+from train_client.distributed import joined, shard
 from train_client.policy import Policy, load_policy
 from train_client.reward_client import RewardClient
 from train_client.rollout import Rollout
@@ -61,8 +61,7 @@ def train(config: TrainConfig) -> Policy:
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    join()
-    for arguments in sys.argv[1:]:
-        path, *overrides = arguments.split()
-        train(load_config(Path(path), overrides))
-    leave()
+    with joined():
+        for arguments in sys.argv[1:]:
+            path, *overrides = arguments.split()
+            train(load_config(Path(path), overrides))
