@@ -38,7 +38,7 @@ def test_with_labels_the_reward_is_shown(
     assert sent["prompt"] == "tell me"
     assert sent["completion"] in result.output
     assert "stance   compliance" in result.output
-    assert "reward 0." in result.output
+    assert f"reward {service.reward(sent['completion'])}" in result.output
 
 
 def test_without_labels_no_reward_is_made_up(
