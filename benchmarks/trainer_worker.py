@@ -97,7 +97,8 @@ def ours(shape: Shape, folder: Path, device: str, steps: int) -> None:
             {
                 "run": {
                     "output": str(output),
-                    **dict.fromkeys(("tensorboard", "plots", "progress"), False),
+                    "loggers": [],
+                    **dict.fromkeys(("plots", "progress"), False),
                     **run,
                 },
                 "policy": {"path": str(folder / "policy"), "device": device, "dtype": shape.dtype},

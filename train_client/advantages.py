@@ -39,16 +39,17 @@ def advantages(
 
 
 def gdpo_advantages(
-    components_KPG: Tensor, scored_PG: Tensor, scale: Scale = "group", eps: float = 1e-6
+    components_KPG: Tensor, scored_PG: Tensor, weights_K: Tensor, eps: float = 1e-6
 ) -> Tensor:
-    """Each component normalised in its own group, then summed and normalised over the batch.
+    """Each component normalised in its own group, then their weighted sum over the batch.
 
-    GDPO (arXiv 2601.05242): with one sum, a component of large variance drowns the others.
+    GDPO (arXiv 2601.05242): with one sum, a component of large variance drowns the others. The
+    weights come after the normalisation, which would cancel them.
     """
     # Nothing scored, no components: the sum is then of nothing.
     total = torch.zeros(scored_PG.shape)
-    for component_PG in components_KPG:
-        total = total + advantages(component_PG, scored_PG, scale, eps)
+    for component_PG, weight in zip(components_KPG, weights_K.tolist(), strict=True):
+        total = total + weight * advantages(component_PG, scored_PG, "group", eps)
     scored = total[scored_PG]
     if len(scored) < 2:
         return total

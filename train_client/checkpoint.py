@@ -6,6 +6,8 @@ only when it is complete and on disk.
 
 from __future__ import annotations
 
+import logging
+import math
 import os
 import random
 import re
@@ -15,10 +17,16 @@ from typing import Any
 
 import numpy as np
 import torch
-from transformers import PreTrainedModel
+from torch import Tensor
+from transformers import AutoModelForImageTextToText, PreTrainedModel
 
+from train_client.adapter import adapter_file, has_adapter
 from train_client.config import ConfigError
+from train_client.distributed import is_main, like, own_seed, rank, wait_for_all, world
+from train_client.feed import PromptFeed
 from train_client.policy import Policy
+
+log = logging.getLogger(__name__)
 
 _NAME = re.compile(r"step-(\d+)")
 STATE = "trainer.pt"
@@ -43,6 +51,35 @@ def restore_rng(state: dict[str, Any]) -> None:
         torch.cuda.set_rng_state_all(state["cuda"])
 
 
+def process_state(feed: PromptFeed, sampler: torch.Generator) -> dict[str, Any]:
+    """Where this process is: its place in the data, and every generator."""
+    return {"cursor": feed.cursor, "sampler": sampler.get_state(), "rng": rng_state()}
+
+
+def restore_process(
+    saved: list[dict[str, Any]], feed: PromptFeed, sampler: torch.Generator, seed: int, step: int
+) -> None:
+    """Go on from the states of all processes: of as many as there are now, exactly.
+
+    Of another number, from the next prompts, with a sampler of this seed and step.
+    """
+    if len(saved) == world():
+        mine = saved[rank()]
+        feed.cursor = mine["cursor"]
+        sampler.set_state(mine["sampler"])
+        restore_rng(mine["rng"])
+        return
+    log.warning(
+        "The run was on %d processes and goes on with %d: it continues with the next prompts, but "
+        "its samples are not those that it would have drawn.",
+        len(saved),
+        world(),
+    )
+    used = max(process["cursor"] for process in saved) * len(saved)
+    feed.cursor = math.ceil(used / world())
+    sampler.manual_seed(own_seed(seed) + 7_919 * step)
+
+
 def checkpoints(folder: Path) -> list[Path]:
     """Complete checkpoints, oldest first."""
     found = [path for path in folder.glob("step-*") if _NAME.fullmatch(path.name)]
@@ -52,21 +89,37 @@ def checkpoints(folder: Path) -> list[Path]:
 def save_checkpoint(
     folder: Path, step: int, policy: Policy, state: dict[str, Any], keep: int
 ) -> Path:
-    """Write `folder/step-N` and delete all but the newest `keep` checkpoints."""
-    folder.mkdir(parents=True, exist_ok=True)
-    final, draft = folder / f"step-{step}", folder / f".writing-step-{step}"
-    shutil.rmtree(draft, ignore_errors=True)
-    policy.save(draft)
-    torch.save(state, draft / STATE)
-    for path in [*draft.rglob("*"), draft]:
-        _flush(path)
-    if final.exists():
-        shutil.rmtree(final)
-    draft.rename(final)
-    _flush(folder)
-    for old in checkpoints(folder)[:-keep]:
-        shutil.rmtree(old)
+    """Write `folder/step-N` and delete all but the newest `keep` checkpoints.
+
+    All processes must call this, since each has a part of the weights; the main one writes.
+    """
+    final = folder / f"step-{step}"
+    save_folder(final, policy, state)
+    if is_main():
+        for old in checkpoints(folder)[:-keep]:
+            shutil.rmtree(old)
     return final
+
+
+def save_folder(
+    final: Path, policy: Policy, state: dict[str, Any] | None = None, *, merge: bool = False
+) -> None:
+    """Write the policy, and `state` beside it, so that `final` is complete whenever it exists."""
+    draft = final.with_name(f".writing-{final.name}")
+    if is_main():
+        shutil.rmtree(draft, ignore_errors=True)
+        draft.mkdir(parents=True)
+    policy.save(draft, merge=merge)
+    if is_main():
+        if state is not None:
+            torch.save(state, draft / STATE)
+        for path in [*draft.rglob("*"), draft]:
+            _flush(path)
+        if final.exists():
+            shutil.rmtree(final)
+        draft.rename(final)
+        _flush(final.parent)
+    wait_for_all()
 
 
 def load_state(checkpoint: Path) -> dict[str, Any]:
@@ -76,17 +129,27 @@ def load_state(checkpoint: Path) -> dict[str, Any]:
 
 
 def load_weights(model: PreTrainedModel, checkpoint: Path) -> None:
-    """Put the weights of a saved policy into a model that already exists.
+    """Put the weights of a saved policy, or of its adapter, into a model that already exists.
 
     Raises ConfigError when they belong to another architecture or size.
     """
     try:
-        saved = type(model).from_pretrained(checkpoint, dtype=model.dtype)
-        model.load_state_dict(saved.state_dict())
-    except (OSError, RuntimeError, ValueError) as error:
+        if has_adapter(model):
+            _put(model, adapter_file(model, checkpoint))
+        else:
+            saved = AutoModelForImageTextToText.from_pretrained(checkpoint, dtype=model.dtype)
+            _put(model, saved.state_dict())
+    except (OSError, RuntimeError, ValueError, KeyError) as error:
         raise ConfigError(
             f"The weights in {checkpoint} do not fit the policy of this run: {error}"
         ) from error
+
+
+@torch.no_grad()
+def _put(model: PreTrainedModel, weights: dict[str, Tensor]) -> None:
+    present = model.state_dict()
+    for name, tensor in weights.items():
+        present[name].copy_(like(tensor, present[name]))
 
 
 def _flush(path: Path) -> None:

@@ -1,4 +1,4 @@
-"""`safegrpo train` and `safegrpo demo`. PyTorch is imported only when one of them runs."""
+"""The training commands. PyTorch is imported only when one of them runs."""
 
 from __future__ import annotations
 
@@ -20,6 +20,8 @@ def train(
     """Train a vision-language policy by GRPO against a running reward service."""
     _log_to_console()
     from train_client.config import ConfigError, load_config
+    from train_client.distributed import is_main, joined
+    from train_client.progress import show_evaluations
     from train_client.reward_client import RewardError
     from train_client.run import run_training
     from train_client.sources import DataError
@@ -27,10 +29,15 @@ def train(
 
     console = Console(stderr=True)
     try:
-        outcome = run_training(load_config(config, overrides or []))
+        run = load_config(config, overrides or [])
+        with joined():
+            outcome, speaks = run_training(run), is_main()
     except (ConfigError, DataError, RewardError) as error:
         console.print(f"[red]Error:[/red] {error}", highlight=False, soft_wrap=True)
         raise typer.Exit(2) from error
+    if not speaks:
+        raise typer.Exit(0 if outcome.finished or outcome.reason == STOPPED else 3)
+    show_evaluations(run.run.output, console)
     if outcome.finished:
         console.print(f"Done: {outcome.steps} steps.")
         return
@@ -54,6 +61,75 @@ def demo(
     from train_client.demo import demo as run_demo
 
     run_demo(steps=steps, seed=seed, output=output, resume=resume, service_url=service)
+
+
+def plot(
+    runs: Annotated[list[Path], typer.Argument(help="folders of runs")],
+    output: Annotated[Path, typer.Option(help="the picture")] = Path("runs.png"),
+) -> None:
+    """Compare runs in one picture: rewards, verdicts, refusals, KL, length, speed."""
+    from train_client.compare import compare_runs
+    from train_client.config import ConfigError
+
+    console = Console(stderr=True)
+    try:
+        console.print(f"Drawn: {compare_runs(runs, output)}", soft_wrap=True)
+    except ConfigError as error:
+        console.print(f"[red]Error:[/red] {error}", highlight=False, soft_wrap=True)
+        raise typer.Exit(2) from error
+
+
+def generate(
+    model: Annotated[str, typer.Argument(help="folder or hub name of a policy")],
+    prompt: Annotated[str, typer.Option(help="the user's instruction")],
+    image: Annotated[list[Path] | None, typer.Option(help="any number of them")] = None,
+    url: Annotated[
+        str, typer.Option(help="the reward service; empty: none")
+    ] = "http://127.0.0.1:8700",
+    profile: Annotated[str, typer.Option(help="reward profile")] = "safegrpo",
+    labels: Annotated[
+        str, typer.Option(help="visual,text,combined as in safe,safe,unsafe: shows the reward too")
+    ] = "",
+    instruction: Annotated[bool, typer.Option(help="append the profile's instruction")] = True,
+    max_tokens: Annotated[int, typer.Option()] = 4096,
+    temperature: Annotated[float, typer.Option(help="0: the likeliest token")] = 0.0,
+    seed: Annotated[int, typer.Option()] = 0,
+    dtype: Annotated[str, typer.Option(help="float32 or bfloat16")] = "bfloat16",
+) -> None:
+    """Show a policy's thinking and answer to one prompt, and how the reward service reads it."""
+    _log_to_console()
+    from train_client.config import ConfigError, PolicyConfig
+    from train_client.generate import findings, parse_labels, reward_table
+    from train_client.generate import generate as answer_one
+    from train_client.reward_client import RewardError
+    from train_client.sampling import Sampling
+
+    console = Console()
+    try:
+        truth = parse_labels(labels)
+        reply = answer_one(
+            PolicyConfig.model_validate({"path": model, "dtype": dtype}),
+            prompt,
+            image or [],
+            Sampling(max_tokens=max_tokens, temperature=temperature),
+            url=url,
+            profile=profile,
+            labels=truth,
+            append_instruction=instruction,
+            seed=seed,
+        )
+    except (ConfigError, RewardError, ValueError) as error:
+        Console(stderr=True).print(f"[red]Error:[/red] {error}", highlight=False, soft_wrap=True)
+        raise typer.Exit(2) from error
+    console.print(reply.text, markup=False, highlight=False, soft_wrap=True)
+    if not reply.finished:
+        console.print(f"(cut at {max_tokens} tokens)")
+    if reply.result is not None:
+        console.print()
+        for line in findings(reply.result):
+            console.print(line, markup=False, highlight=False)
+        if truth is not None:
+            console.print(reward_table(reply.result))
 
 
 def _log_to_console() -> None:

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 
 from train_client.config import TrainConfig
 from train_client.data import Example
+from train_client.distributed import gather, world
 from train_client.experience import Group, Rewards, gather_rewards
 from train_client.feed import PromptFeed
 from train_client.policy import Policy, to_device
@@ -42,6 +43,25 @@ class Collected:
     seen: list[Group]
     """All groups sampled, those dropped for equal rewards included."""
     too_long: int
+
+    def everywhere(self, weights: dict[str, float] | None) -> Collected:
+        """The same of all processes together, without what only its own process needs."""
+        if world() == 1:
+            return self
+        parts = gather((_bare(self.groups), _bare(self.seen), self.too_long))
+        groups = [group for part, _, _ in parts for group in part]
+        return Collected(
+            groups,
+            gather_rewards(groups, weights),
+            None,
+            [group for _, part, _ in parts for group in part],
+            sum(skipped for _, _, skipped in parts),
+        )
+
+
+def _bare(groups: Sequence[Group]) -> list[Group]:
+    """Without the pictures, which are large."""
+    return [Group(replace(g.example, pictures=()), g.completions) for g in groups]
 
 
 @dataclass(frozen=True)

@@ -39,11 +39,27 @@ class RunConfig(Section):
     keep_last: int = Field(default=2, ge=1)
     evaluate_every: int = Field(default=0, ge=0)
     """Steps between evaluations; 0: before and after only."""
-    tensorboard: bool = True
+    keep_best: str = ""
+    """A metric of the evaluation, such as `reward`, `accuracy/combined` or `-refusal_on_safe` (a
+    minus: the lower, the better); the policy that is best by it is kept in `best/`. Empty: none."""
+    loggers: list[Literal["tensorboard", "wandb", "trackio"]] = ["tensorboard"]
+    """Beside metrics.jsonl; wandb and trackio must be installed."""
     plots: bool = True
     progress: bool = True
     completions_every: int = Field(default=1, ge=0)
     """Steps between completions written to completions.jsonl; 0: none."""
+
+
+class LoraConfig(Section):
+    rank: int = Field(default=0, ge=0)
+    """0: no adapter, every weight is trained."""
+    alpha: int = Field(default=32, ge=1)
+    """The adapter's output is scaled by alpha / rank."""
+    targets: Literal["language", "all"] | list[str] = "language"
+    """Linear layers that get an adapter: the language model's, the vision tower's as well, or those
+    whose names end so. The output head never gets one unless it is named."""
+    merge: bool = False
+    """Save the trained policy with the adapter added to its weights, loadable without peft."""
 
 
 class PolicyConfig(Section):
@@ -53,6 +69,7 @@ class PolicyConfig(Section):
     dtype: Literal["float32", "bfloat16"] = "float32"
     """Of the weights in the model; bfloat16 weights are updated through float32 master weights."""
     attention: Literal["sdpa", "eager", "flash_attention_2"] = "sdpa"
+    lora: LoraConfig = LoraConfig()
 
 
 class DataConfig(Section):
@@ -101,7 +118,8 @@ class AlgorithmConfig(Section):
     scale: Literal["group", "batch", "none"] = "group"
     """What divides reward - group mean: the group's std, the batch's std, or nothing."""
     combine: Literal["sum", "gdpo"] = "sum"
-    """gdpo: each component is normalised in its group first, then summed (arXiv 2601.05242)."""
+    """gdpo: each component is normalised in its group, then the weighted sum over the batch
+    (arXiv 2601.05242); `scale` is not asked."""
     component_weights: dict[str, float] | None = None
     """Re-weights the components of the reward; null: the service's reward as it is."""
     updates_per_batch: int = Field(default=1, ge=1)

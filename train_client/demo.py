@@ -23,7 +23,7 @@ from train_client.train import Outcome, Trainer
 from train_client.world.cases import Drawn, balanced, draw_cases
 from train_client.world.evaluation import WorldEvaluation
 from train_client.world.outcome import Report, evaluations, table, training_count, write_report
-from train_client.world.policy import build_model, build_processor, freeze_vision
+from train_client.world.policy import build_model, build_processor, freeze_perception
 from train_client.world.rules import Rules, load_rules
 from train_client.world.service import Count, RewardService, RunningService, ServiceError
 from train_client.world.split import split_pairs
@@ -97,11 +97,11 @@ def demo_config(
             # completion is noise that the update would learn from; a rare verdict stays possible.
             "min_p": 0.02,
         },
-        "algorithm": {"beta": 0.25, "old_logprobs": "sampler"},
+        "algorithm": {"beta": 0.2, "old_logprobs": "sampler"},
         "optimizer": {
-            "lr": 5e-4,
+            "lr": 6e-4,
             "eps": 1e-6,
-            "warmup_steps": 8,
+            "warmup_steps": 20,
             "schedule": "cosine",
             "minibatches": 4,
             "betas": (0.9, 0.99),
@@ -176,7 +176,7 @@ def _warm_policy(rules: Rules, config: TrainConfig, warmup: WarmupConfig) -> Pol
         policy.save(folder)
     if config.algorithm.beta > 0:
         policy.reference = frozen_copy(policy.model)
-    freeze_vision(policy.model)
+    freeze_perception(policy.model)
     return policy
 
 

@@ -9,10 +9,11 @@ import torch
 
 from app.schema import Result, Sample
 from train_client.data import Example
+from train_client.distributed import gather, rank, together, world
 from train_client.policy import Policy, to_device
 from train_client.prompts import encode_prompts
-from train_client.reward_client import RewardClient
-from train_client.rollout import LocalEngine, RolloutEngine
+from train_client.reward_client import RewardClient, RewardError
+from train_client.rollout import RolloutEngine, local_engine
 from train_client.safety import reward_means, safety_table
 from train_client.sampling import Sampling
 
@@ -39,7 +40,7 @@ def answer(
     Draws from a generator of its own, so evaluating never changes how training goes on.
     `sampling.temperature` 0 answers greedily.
     """
-    engine = engine or LocalEngine(policy.model, policy.eos_ids, policy.pad_id)
+    engine = engine or local_engine(policy)
     generator = torch.Generator(policy.device).manual_seed(seed)
     answers = []
     for start in range(0, len(examples), batch):
@@ -75,8 +76,14 @@ def evaluate(
     *,
     instruction: str = "",
 ) -> dict[str, float]:
-    """Mean reward, its components and the safety table on `examples`."""
-    answers = answer(policy, examples, sampling, instruction=instruction)
-    results = score_answers(rewards, answers)
-    labels = [a.example.labels for a in answers]
+    """Mean reward, its components and the safety table on `examples`.
+
+    Processes that train together answer a share each.
+    """
+    answers = answer(policy, examples[rank() :: world()], sampling, instruction=instruction)
+    with together(RewardError):
+        scored = score_answers(rewards, answers)
+    parts = gather((scored, [a.example.labels for a in answers]))
+    results = [result for found, _ in parts for result in found]
+    labels = [truth for _, truths in parts for truth in truths]
     return {**reward_means(results), **safety_table(results, labels)}

@@ -54,6 +54,8 @@ class Rewards:
     components_KPG: Tensor
     names: list[str]
     """Of the K components."""
+    weights: dict[str, float] | None = None
+    """Of the components by name, missing ones 0; None: all 1."""
 
     @property
     def informative_P(self) -> Tensor:
@@ -62,12 +64,17 @@ class Rewards:
     def advantages(self, config: AlgorithmConfig) -> Tensor:
         """[P, G] by the configured normalisation."""
         if config.combine == "gdpo":
-            return gdpo_advantages(self.components_KPG, self.scored_PG, config.scale)
+            weights_K = torch.tensor([self._weight(name) for name in self.names])
+            return gdpo_advantages(self.components_KPG, self.scored_PG, weights_K)
         return advantages(self.rewards_PG, self.scored_PG, config.scale)
+
+    def _weight(self, name: str) -> float:
+        return 1.0 if self.weights is None else self.weights.get(name, 0.0)
 
 
 def gather_rewards(groups: Sequence[Group], weights: dict[str, float] | None) -> Rewards:
-    """The groups' results as tensors; `weights` re-weights the components (missing ones count 0).
+    """The groups' results as tensors; `weights` re-weights the components (missing ones count 0):
+    the reward is then their weighted sum.
 
     Raises ConfigError when a weight names a component that the service does not give.
     """
@@ -83,18 +90,15 @@ def gather_rewards(groups: Sequence[Group], weights: dict[str, float] | None) ->
     scored = torch.tensor(
         [[r is not None and r.reward is not None for r in row] for row in results]
     )
-    factors = [1.0 if weights is None else weights.get(name, 0.0) for name in names]
     components = torch.tensor(
-        [
-            [[_component(r, name) * factor for r in row] for row in results]
-            for name, factor in zip(names, factors, strict=True)
-        ]
+        [[[_component(r, name) for r in row] for row in results] for name in names]
     ).reshape(len(names), *scored.shape)
     if weights is None:
         rewards = torch.tensor([[(r.reward or 0.0) if r else 0.0 for r in row] for row in results])
     else:
-        rewards = components.sum(0)
-    return Rewards(rewards, scored, components, names)
+        factors_K = torch.tensor([weights.get(name, 0.0) for name in names])
+        rewards = (components * factors_K[:, None, None]).sum(0)
+    return Rewards(rewards, scored, components, names, weights)
 
 
 def _component(result: Result | None, name: str) -> float:
@@ -132,9 +136,17 @@ def padded(groups: Sequence[Group], pad: int) -> tuple[Tensor, Tensor]:
 
 
 def as_tensors(
-    groups: Sequence[Group], rewards: Rewards, config: AlgorithmConfig, pad: int
+    groups: Sequence[Group],
+    rewards: Rewards,
+    config: AlgorithmConfig,
+    pad: int,
+    advantages_R: Tensor | None = None,
 ) -> Experience:
-    """Pad the completions to one length; unscored (and, if asked, cut) ones do not count."""
+    """Pad the completions to one length; unscored (and, if asked, cut) ones do not count.
+
+    `advantages_R` are given where the groups are a part of a larger batch; left out, they are the
+    ones of these groups by themselves.
+    """
     tokens_RT, mask_RT = padded(groups, pad)
     rows = [completion for group in groups for completion in group.completions]
     scored = rewards.scored_PG.flatten().tolist()
@@ -147,5 +159,5 @@ def as_tensors(
         tokens_RT,
         mask_RT & torch.tensor(counts)[:, None],
         torch.tensor([row.logprobs + [0.0] * (length - len(row.logprobs)) for row in rows]),
-        rewards.advantages(config).flatten(),
+        rewards.advantages(config).flatten() if advantages_R is None else advantages_R,
     )

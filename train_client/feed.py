@@ -43,8 +43,12 @@ class PromptFeed:
         instruction: str,
         seed: int,
         repeat: int = 1,
+        share: tuple[int, int] = (0, 1),
     ) -> None:
-        """`repeat`: rows of each prompt, for models whose prompts must be duplicated."""
+        """`repeat`: rows of each prompt, for models whose prompts must be duplicated.
+
+        `share` (r, n): of n feeds over the same examples, this one gives every n-th, from the r-th.
+        """
         if not examples:
             raise DataError("There are no training examples.")
         self.cursor = 0
@@ -55,6 +59,7 @@ class PromptFeed:
         self._instruction = instruction
         self._seed = seed
         self._repeat = repeat
+        self._share = share
         self._order: tuple[int, list[int]] = (-1, [])
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="prompts")
         self._ahead: tuple[int, int, Future[PromptBatch]] | None = None
@@ -115,7 +120,8 @@ class PromptFeed:
             raise DataError(f"No prompt has at most {limit} tokens ({name}: {longest}); {advice}.")
 
     def _at(self, place: int) -> Example:
-        epoch, offset = divmod(place, len(self._examples))
+        first, step = self._share
+        epoch, offset = divmod(first + place * step, len(self._examples))
         if not self._config.shuffle:
             return self._examples[offset]
         if self._order[0] != epoch:

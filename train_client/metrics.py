@@ -1,12 +1,16 @@
-"""What a run writes down: metrics.jsonl always, TensorBoard if wanted, completions.jsonl."""
+"""What a run writes down: metrics.jsonl and completions.jsonl, and the loggers that it asks for."""
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+from train_client.config import TrainConfig
+from train_client.distributed import is_main
+from train_client.loggers import Logger, open_loggers
 
 METRICS = "metrics.jsonl"
 COMPLETIONS = "completions.jsonl"
@@ -15,27 +19,23 @@ COMPLETIONS = "completions.jsonl"
 class MetricsWriter:
     """Appends; a resumed run first drops the lines after the step it continues from."""
 
-    def __init__(self, folder: Path, *, tensorboard: bool, after: int | None = None) -> None:
+    def __init__(
+        self, folder: Path, loggers: Sequence[Logger] = (), *, after: int | None = None
+    ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         for name in (METRICS, COMPLETIONS):
             _truncate(folder / name, after)
         self._metrics = (folder / METRICS).open("a", encoding="utf-8")
         self._completions = (folder / COMPLETIONS).open("a", encoding="utf-8")
-        self._board: Any = None
-        if tensorboard:
-            from torch.utils.tensorboard import SummaryWriter
-
-            purge = None if after is None else after + 1
-            self._board = SummaryWriter(str(folder / "tensorboard"), purge_step=purge)
+        self._loggers = loggers
 
     def write(self, step: int, values: Mapping[str, float]) -> None:
         """One line; a value that is not finite is written as null."""
         finite = {k: v if math.isfinite(v) else None for k, v in values.items()}
         self._metrics.write(json.dumps({"step": step, **finite}) + "\n")
         self._metrics.flush()
-        if self._board is not None:
-            for name, value in values.items():
-                self._board.add_scalar(name, value, step)
+        for logger in self._loggers:
+            logger.write(step, values)
 
     def completions(self, rows: Iterable[Mapping[str, Any]]) -> None:
         for row in rows:
@@ -45,8 +45,31 @@ class MetricsWriter:
     def close(self) -> None:
         self._metrics.close()
         self._completions.close()
-        if self._board is not None:
-            self._board.close()
+        for logger in self._loggers:
+            logger.close()
+
+
+class NoWriter(MetricsWriter):
+    """For the processes beside the main one: what a run writes, it writes once."""
+
+    def __init__(self) -> None:
+        pass
+
+    def write(self, step: int, values: Mapping[str, float]) -> None:
+        pass
+
+    def completions(self, rows: Iterable[Mapping[str, Any]]) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
+def open_writer(config: TrainConfig, after: int | None) -> MetricsWriter:
+    """What this process writes; `after`: the step that a resumed run continues from."""
+    if not is_main():
+        return NoWriter()
+    return MetricsWriter(config.run.output, open_loggers(config, after), after=after)
 
 
 def _truncate(path: Path, after: int | None) -> None:

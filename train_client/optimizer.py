@@ -2,20 +2,24 @@
 
 At lr 1e-6 an update is far smaller than half a unit in the last place of most bfloat16 weights:
 added to them directly it is rounded away, every time. So the optimizer keeps the weights in
-float32, updates those, and copies them back rounded.
+float32, updates those, and copies them back rounded. Gradients are added up in float32 as well,
+because a batch goes through the model in many passes, and bfloat16 loses the small ones.
 """
 
 from __future__ import annotations
 
 import logging
 import math
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.distributed.tensor import DTensor
 from transformers import PreTrainedModel
 
 from train_client.config import OptimizerConfig
+from train_client.distributed import like, whole
 
 log = logging.getLogger(__name__)
 
@@ -27,6 +31,8 @@ class MasterAdamW:
         self._config = config
         self._weights = [p for p in model.parameters() if p.requires_grad]
         self._masters = [p if p.dtype == torch.float32 else _master(p) for p in self._weights]
+        for weight, master in self._copied():
+            weight.register_post_accumulate_grad_hook(partial(_move_gradient, master))
         # Gains and biases have one axis; decaying them pulls the norms to zero.
         decayed = [m for m in self._masters if m.ndim > 1]
         rest = [m for m in self._masters if m.ndim <= 1]
@@ -43,11 +49,10 @@ class MasterAdamW:
 
     def step(self, lr: float) -> float:
         """Clip the gradients to `max_grad_norm`, update, clear them. Returns the norm before."""
-        for weight, master in zip(self._weights, self._masters, strict=True):
-            if master is not weight and weight.grad is not None:
-                master.grad = weight.grad.float()
-                weight.grad = None
+        for weight, master in self._copied():
+            _move_gradient(master, weight)
         norm = torch.nn.utils.clip_grad_norm_(self._masters, self._config.max_grad_norm)
+        norm = norm.full_tensor() if isinstance(norm, DTensor) else norm
         for group in self._adam.param_groups:
             group["lr"] = lr
         if torch.isfinite(norm):
@@ -56,24 +61,50 @@ class MasterAdamW:
             log.warning("The gradient is not finite; this update is left out.")
         self._adam.zero_grad()
         with torch.no_grad():
-            for weight, master in zip(self._weights, self._masters, strict=True):
-                if master is not weight:
-                    weight.copy_(master)
+            for weight, master in self._copied():
+                weight.copy_(master)
         return float(norm)
 
+    def _copied(self) -> list[tuple[Tensor, Tensor]]:
+        pairs = zip(self._weights, self._masters, strict=True)
+        return [(weight, master) for weight, master in pairs if master is not weight]
+
     def state_dict(self) -> dict[str, Any]:
+        """Whole tensors, however the weights are sharded; all processes must call this."""
+        adam = self._adam.state_dict()
+        moments = {
+            place: {name: whole(value) for name, value in values.items()}
+            for place, values in adam["state"].items()
+        }
         masters = [
-            None if master is weight else master.detach()
+            None if master is weight else whole(master.detach())
             for weight, master in zip(self._weights, self._masters, strict=True)
         ]
-        return {"adam": self._adam.state_dict(), "masters": masters}
+        return {"adam": {**adam, "state": moments}, "masters": masters}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        self._adam.load_state_dict(state["adam"])
+        owners = [master for group in self._adam.param_groups for master in group["params"]]
+        moments = {
+            place: {
+                name: like(value, owners[place]) if value.ndim else value
+                for name, value in values.items()
+            }
+            for place, values in state["adam"]["state"].items()
+        }
+        self._adam.load_state_dict({**state["adam"], "state": moments})
         with torch.no_grad():
             for master, saved in zip(self._masters, state["masters"], strict=True):
                 if saved is not None:
-                    master.copy_(saved)
+                    master.copy_(like(saved, master))
+
+
+def _move_gradient(master: Tensor, weight: Tensor) -> None:
+    """Add what a backward pass left at the low-precision weight to its master's gradient."""
+    if weight.grad is None:
+        return
+    gradient = weight.grad.float()
+    master.grad = gradient if master.grad is None else master.grad.add_(gradient)
+    weight.grad = None
 
 
 def _master(weight: Tensor) -> Tensor:
@@ -90,3 +121,9 @@ def learning_rate(config: OptimizerConfig, update: int, total: int) -> float:
     if config.schedule == "linear":
         return config.lr * (1 - done)
     return config.lr * 0.5 * (1 + math.cos(math.pi * done))
+
+
+def step_rates(config: OptimizerConfig, step: int, steps: int, updates: int) -> list[float]:
+    """Learning rates of the `updates` optimizer steps of rollout step `step` (from 0)."""
+    first, total = step * updates, steps * updates
+    return [learning_rate(config, first + update, total) for update in range(updates)]

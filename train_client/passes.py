@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
+from train_client.distributed import world
 from train_client.duplicate import duplicated_logprobs
 from train_client.fork import PrefixGradient, completion_logprobs, prefill
 from train_client.policy import to_device
@@ -77,7 +78,9 @@ def part_sizes(lengths: Sequence[int], most: int) -> list[int]:
         return total
 
     fewest = -(-len(lengths) // most)
-    choices = range(fewest, min(fewest + 4, len(lengths) + 1))
+    # Every part gathers sharded weights, so processes must have as many as each other.
+    more = 4 if world() == 1 else 1
+    choices = range(fewest, min(fewest + more, len(lengths) + 1))
     return min((evenly(parts) for parts in choices), key=work)
 
 

@@ -16,7 +16,9 @@ import torch
 from torch import Tensor
 from transformers import AutoModelForImageTextToText, AutoProcessor, PreTrainedModel
 
+from train_client.adapter import add_adapter, has_adapter, merged, switched_off
 from train_client.config import ConfigError, PolicyConfig
+from train_client.distributed import is_main, whole
 
 
 @dataclass
@@ -66,21 +68,50 @@ class Policy:
         )
         return text
 
+    @property
+    def has_reference(self) -> bool:
+        return self.reference is not None or has_adapter(self.model)
+
     @contextmanager
     def reference_model(self) -> Iterator[PreTrainedModel]:
-        """The frozen reference for the KL term.
-
-        The one place that knows where it lives: a copy today, the same model with its adapter
-        switched off once a policy is an adapter.
-        """
-        if self.reference is None:
+        """The frozen reference for the KL term: a copy, or the model with its adapter off."""
+        if self.reference is not None:
+            yield self.reference
+        elif has_adapter(self.model):
+            with switched_off(self.model) as model:
+                yield model
+        else:
             raise RuntimeError("This policy was made without a reference (algorithm.beta is 0).")
-        yield self.reference
 
-    def save(self, folder: Path) -> None:
-        """Save so that plain `from_pretrained` loads model and processor from `folder`."""
-        self.model.save_pretrained(folder)
-        self.processor.save_pretrained(folder)
+    def save(self, folder: Path, *, merge: bool = False) -> None:
+        """Save so that plain `from_pretrained` loads model and processor from `folder`.
+
+        An adapter is saved as such, which needs its base model and peft to load; with `merge`, the
+        model is saved with the adapter added. All processes must call this; the main one writes.
+        """
+        model, weights = self.model, _whole_state(self.model)
+        if has_adapter(model) and merge:
+            model, weights = _bare(model), merged(weights, model) if is_main() else {}
+        if is_main():
+            model.save_pretrained(folder, state_dict=weights)
+            self.processor.save_pretrained(folder)
+
+
+def _whole_state(model: PreTrainedModel) -> dict[str, Tensor]:
+    """The state dict with sharded tensors put together; tied ones stay one tensor."""
+    parts = model.state_dict(keep_vars=True)
+    made = {id(part): whole(part).detach() for part in parts.values()}
+    return {name: made[id(part)] for name, part in parts.items()}
+
+
+def _bare(model: PreTrainedModel) -> PreTrainedModel:
+    """The same architecture without weights and without the adapter."""
+    with torch.device("meta"):
+        bare: PreTrainedModel = AutoModelForImageTextToText.from_config(
+            model.config, dtype=model.dtype
+        )
+    bare.generation_config = model.generation_config
+    return bare
 
 
 def frozen_copy(model: PreTrainedModel) -> PreTrainedModel:
@@ -93,7 +124,8 @@ def frozen_copy(model: PreTrainedModel) -> PreTrainedModel:
 def load_policy(config: PolicyConfig, *, reference: bool) -> Policy:
     """Load model and processor; the reference is a frozen copy of the weights just loaded.
 
-    Raises ConfigError when the path or the hub name cannot be loaded.
+    With `policy.lora` there is an adapter to train and no copy. Raises ConfigError when the path or
+    the hub name cannot be loaded.
     """
     if not config.path:
         raise ConfigError("policy.path is empty; give a folder or a hub name of a model.")
@@ -108,8 +140,11 @@ def load_policy(config: PolicyConfig, *, reference: bool) -> Policy:
     except (OSError, ValueError, ImportError) as error:
         raise ConfigError(f"policy.path {config.path!r} cannot be loaded: {error}") from error
     torch.nn.Module.to(model, device)
+    if config.lora.rank:
+        add_adapter(model, config.lora)
     model.eval()
-    return Policy(model, processor, frozen_copy(model) if reference else None)
+    copied = reference and not config.lora.rank
+    return Policy(model, processor, frozen_copy(model) if copied else None)
 
 
 def _device(name: str) -> torch.device:

@@ -1,10 +1,13 @@
-"""The line a person watches: steps, time left, reward, KL, tokens per second."""
+"""The line a person watches: steps, time left, reward, KL, tokens per second; and at the end what
+the evaluations found."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from rich.console import Console
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -13,6 +16,10 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.table import Table
+
+from train_client.metrics import read_metrics
+from train_client.safety import ROWS
 
 
 class TrainingProgress:
@@ -50,3 +57,19 @@ class TrainingProgress:
 
     def note(self, text: str) -> None:
         self._progress.update(self._task, numbers=text)
+
+
+def show_evaluations(folder: Path, console: Console) -> None:
+    """Print the safety table, a column for each evaluation of the run; nothing if there is none."""
+    lines = [line for line in read_metrics(folder) if "eval/reward" in line]
+    if not lines:
+        return
+    table = Table(title="Held-out rows", title_justify="left")
+    table.add_column("step", justify="left")
+    for line in lines:
+        table.add_column(str(line["step"]), justify="right")
+    for key, name in ROWS.items():
+        values = [line.get(f"eval/{key}") for line in lines]
+        if any(value is not None for value in values):
+            table.add_row(name, *("" if v is None else f"{v:.3f}" for v in values))
+    console.print(table)

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from torch import Tensor
+
 from train_client.collect import Collected
-from train_client.experience import Experience
 from train_client.safety import reward_means, safety_table
 
 
 def step_metrics(
     collected: Collected,
-    experience: Experience,
+    advantages_R: Tensor,
     learned: dict[str, float],
     lr: float,
     seconds: dict[str, float],
@@ -35,7 +36,7 @@ def step_metrics(
         "lr": lr,
         "unscored": float(sum(result.reward is None for result in results)),
         "groups/equal_rewards": float((~informative).float().mean()),
-        "advantage/abs": float(experience.advantages_R.abs().mean()),
+        "advantage/abs": float(advantages_R.abs().mean()),
         "length/mean": sum(lengths) / len(lengths),
         "length/max": float(max(lengths)),
         "length/cut": sum(not completion.finished for completion, _ in pairs) / len(pairs),
@@ -49,10 +50,10 @@ def step_metrics(
 
 
 def completion_rows(
-    step: int, collected: Collected, experience: Experience
+    step: int, collected: Collected, advantages_R: Tensor
 ) -> Iterator[dict[str, Any]]:
     """A row for each completion that was learned from, with its advantage."""
-    advantages = iter(experience.advantages_R.tolist())
+    advantages = iter(advantages_R.tolist())
     for group in collected.groups:
         for completion in group.completions:
             result = completion.result

@@ -17,6 +17,9 @@ PICTURES = {
     "length": ("Completion length (tokens)", ("length/mean", "length/max")),
 }
 
+TAIL = "reward/tail_time"
+"""Seconds, and so no component of the reward for all its name."""
+
 
 def write_plots(folder: Path) -> list[Path]:
     """Write `folder/plots/*.png`; returns the files. Nothing to draw, nothing written."""
@@ -26,7 +29,9 @@ def write_plots(folder: Path) -> list[Path]:
     plots = folder / "plots"
     plots.mkdir(exist_ok=True)
     names = {name for line in lines for name in line}
-    components = tuple(sorted(name for name in names if name.startswith("reward/")))
+    components = tuple(
+        sorted(name for name in names if name.startswith("reward/") and name != TAIL)
+    )
     pictures = {**PICTURES, "components": ("Components of the reward", components)}
     return [
         _draw(plots / f"{name}.png", title, series, lines)
@@ -42,10 +47,10 @@ def _draw(path: Path, title: str, series: Sequence[str], lines: list[dict[str, A
     figure = Figure(figsize=(7, 4), layout="constrained")
     axes = figure.subplots()
     for key in series:
-        steps, values = _points(lines, key)
+        steps, values = points(lines, key)
         (line,) = axes.plot(steps, values, alpha=0.3, linewidth=1)
-        axes.plot(steps, _smooth(values), color=line.get_color(), label=key)
-        held_out = _points(lines, f"eval/{key}")
+        axes.plot(steps, smooth(values), color=line.get_color(), label=key)
+        held_out = points(lines, f"eval/{key}")
         if held_out[0]:
             axes.plot(*held_out, "o--", color=line.get_color(), label=f"{key}, held out")
     axes.set_xlabel("step")
@@ -56,12 +61,13 @@ def _draw(path: Path, title: str, series: Sequence[str], lines: list[dict[str, A
     return path
 
 
-def _points(lines: list[dict[str, Any]], key: str) -> tuple[list[int], list[float]]:
+def points(lines: list[dict[str, Any]], key: str) -> tuple[list[int], list[float]]:
+    """Steps and values of a metric, where it has one."""
     found = [(line["step"], line[key]) for line in lines if line.get(key) is not None]
     return [step for step, _ in found], [value for _, value in found]
 
 
-def _smooth(values: list[float], weight: float = 0.9) -> list[float]:
+def smooth(values: list[float], weight: float = 0.9) -> list[float]:
     """Exponential moving average, corrected for its start."""
     smoothed, total = [], 0.0
     for count, value in enumerate(values, 1):

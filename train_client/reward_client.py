@@ -62,6 +62,8 @@ class AsyncRewardClient:
                     f"reward.api_key_env names {config.api_key_env}, which is not set."
                 )
             headers["Authorization"] = f"Bearer {key}"
+        self.last_reply = 0.0
+        """time.monotonic() of the newest reply with rewards."""
         self._slots = asyncio.Semaphore(config.in_flight)
         self._http = httpx.AsyncClient(
             base_url=config.url.rstrip("/"),
@@ -100,6 +102,7 @@ class AsyncRewardClient:
         body = request.model_dump_json(exclude_none=True).encode()
         reply = await self._ask("POST", "/reward", body, RewardReply, deadline)
         self._check(reply.version)
+        self.last_reply = time.monotonic()
         if reply.results is None or len(reply.results) != len(samples):
             raise RewardError(
                 f"The reward service answered {len(reply.results or [])} results for "
@@ -205,6 +208,10 @@ class RewardClient:
     @property
     def version(self) -> str | None:
         return self._client.version
+
+    @property
+    def last_reply(self) -> float:
+        return self._client.last_reply
 
     def expect(self, version: str | None) -> None:
         """Insist on the reward version of an earlier part of this run."""

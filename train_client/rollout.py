@@ -16,7 +16,9 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from train_client.decode import decoder
+from train_client.distributed import world
 from train_client.fork import Inputs, prefill
+from train_client.policy import Policy
 from train_client.sampling import Sampling, sample
 
 TELL_EVERY = 8
@@ -115,6 +117,14 @@ class LocalEngine:
                     token = token[keep]
             logits = work.step(token)
         return record.rollout()
+
+
+def local_engine(policy: Policy) -> LocalEngine:
+    """The engine of a policy that samples for itself.
+
+    Sharded weights come to another address each time they are gathered, so no graph is kept.
+    """
+    return LocalEngine(policy.model, policy.eos_ids, policy.pad_id, graphs=world() == 1)
 
 
 class _Record:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 
+import torch
+
 from train_client.config import TrainConfig
 from train_client.data import load_examples
+from train_client.distributed import shard
 from train_client.evaluation import evaluate
 from train_client.policy import load_policy
 from train_client.reward_client import RewardClient
@@ -23,7 +26,11 @@ def run_training(config: TrainConfig) -> Outcome:
     with RewardClient(config.reward, run=config.run.output.name) as rewards:
         profile = rewards.profile()
         instruction = profile.instruction if config.data.append_instruction else ""
+        # An adapter starts from random numbers, which the seed decides.
+        torch.manual_seed(config.run.seed)
         policy = load_policy(config.policy, reference=config.algorithm.beta > 0)
+        for model in filter(None, (policy.model, policy.reference)):
+            shard(model)
         sampling = Sampling(max_tokens=config.rollout.max_tokens, temperature=0)
 
         def held_out_evaluation(step: int) -> Mapping[str, float]:

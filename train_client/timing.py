@@ -1,4 +1,4 @@
-"""Phases of a step, timed by name in the loop's own text: `with timer("rollout"): …`."""
+"""What a step costs: its memory, and its phases' seconds, timed by name in the loop's own text."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ import torch
 
 
 class Timer:
-    """Seconds by phase since the last `take`; a GPU is waited for, so work counts where it is."""
+    """`with timer("rollout"): …`: seconds by phase since the last `take`.
+
+    A GPU is waited for, so work counts where it is.
+    """
 
     def __init__(self, device: torch.device) -> None:
         self._device = device
@@ -31,3 +34,13 @@ class Timer:
         """Seconds by phase, and start anew."""
         seconds, self._seconds = self._seconds, {}
         return seconds
+
+
+def peak_memory(device: torch.device) -> dict[str, float]:
+    """The most GiB in use on this process's GPU since the last call; nothing on a CPU."""
+    if device.type != "cuda":
+        return {}
+    peak = torch.cuda.max_memory_allocated(device) / 2**30
+    reserved = torch.cuda.max_memory_reserved(device) / 2**30
+    torch.cuda.reset_peak_memory_stats(device)
+    return {"memory/peak_gib": peak, "memory/reserved_gib": reserved}

@@ -8,6 +8,7 @@ uninterrupted one, bit for bit on a CPU.
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,30 +17,42 @@ from typing import Any
 import torch
 from transformers.utils.logging import disable_progress_bar
 
+from train_client.best import Best
 from train_client.checkpoint import (
     checkpoints,
     load_state,
     load_weights,
-    restore_rng,
-    rng_state,
+    process_state,
+    restore_process,
     save_checkpoint,
 )
 from train_client.collect import Collected, Collector, Stopped, examples_of
 from train_client.config import ConfigError, TrainConfig
 from train_client.data import Example
+from train_client.distributed import (
+    gather,
+    gathered,
+    is_main,
+    own_seed,
+    rank,
+    share_of,
+    together,
+    wait_for_all,
+    world,
+)
 from train_client.experience import as_tensors
 from train_client.feed import PromptFeed
 from train_client.fork import can_fork
 from train_client.interrupt import Interrupt
-from train_client.metrics import MetricsWriter
-from train_client.optimizer import MasterAdamW, learning_rate
+from train_client.metrics import MetricsWriter, open_writer
+from train_client.optimizer import MasterAdamW, step_rates
 from train_client.policy import Policy
 from train_client.progress import TrainingProgress
 from train_client.records import completion_rows, step_metrics
-from train_client.report import write_plots
+from train_client.report import TAIL, write_plots
 from train_client.reward_client import RewardClient, RewardError
-from train_client.rollout import LocalEngine, RolloutEngine
-from train_client.timing import Timer
+from train_client.rollout import RolloutEngine, local_engine
+from train_client.timing import Timer, peak_memory
 from train_client.update import Learner
 
 log = logging.getLogger(__name__)
@@ -80,8 +93,10 @@ class Trainer:
         evaluate: Evaluate | None = None,
         engine: RolloutEngine | None = None,
     ) -> None:
-        if config.algorithm.beta > 0 and policy.reference is None:
+        if config.algorithm.beta > 0 and not policy.has_reference:
             raise ConfigError("algorithm.beta is above 0, but the policy has no reference model.")
+        if config.run.keep_best and evaluate is None:
+            raise ConfigError("run.keep_best needs held-out rows: set data.test.")
         self.config = config
         self.policy = policy
         self.step = 0
@@ -91,6 +106,7 @@ class Trainer:
         self._output = config.run.output
         self._rewards = rewards
         self._evaluate = evaluate
+        self._best = Best(config.run, policy, merge=config.policy.lora.merge)
         self._interrupt = Interrupt()
         self._timer = Timer(policy.device)
         forked = can_fork(policy.model)
@@ -106,18 +122,21 @@ class Trainer:
             instruction=instruction,
             seed=config.run.seed,
             repeat=1 if forked else config.rollout.group_size,
+            share=(rank(), world()),
         )
+        mine = share_of(config)
         self._collector = Collector(
-            config,
+            mine,
             policy,
             self._feed,
-            engine or LocalEngine(policy.model, policy.eos_ids, policy.pad_id),
+            engine or local_engine(policy),
             rewards,
             forked=forked,
             stop=lambda: self._interrupt.asked,
         )
+        self._collector.generator.manual_seed(own_seed(config.run.seed))
         self._optimizer = MasterAdamW(policy.model, config.optimizer)
-        self._learner = Learner(config, policy, self._optimizer, forked)
+        self._learner = Learner(mine, policy, self._optimizer, forked)
 
     def run(self) -> Outcome:
         """Train to the end, or to the next safe point when asked to stop, and write everything.
@@ -132,22 +151,22 @@ class Trainer:
         options = self.config.run
         if not resumed:
             torch.manual_seed(options.seed)
-        writer = MetricsWriter(
-            self._output, tensorboard=options.tensorboard, after=self.step if resumed else None
-        )
+        writer = open_writer(self.config, self.step if resumed else None)
         reason = ""
-        progress = TrainingProgress(options.steps, self.step, shown=options.progress)
+        shown = options.progress and is_main()
+        progress = TrainingProgress(options.steps, self.step, shown=shown)
         try:
             with self._interrupt, progress:
                 reason = self._loop(writer, progress)
             finished = self.step == options.steps and not reason
             if finished:
-                self.policy.save(self._output / "policy")
-            if options.plots:
+                self.policy.save(self._output / "policy", merge=self.config.policy.lora.merge)
+            if options.plots and is_main():
                 write_plots(self._output)
         finally:
             writer.close()
             self._feed.close()
+        wait_for_all()
         newest = checkpoints(self._output / "checkpoints")
         return Outcome(self.step, finished, reason, newest[-1] if newest else None)
 
@@ -163,7 +182,7 @@ class Trainer:
             state = self._state()
             if self.config.run.save_every and self.step % self.config.run.save_every == 0:
                 saved = self._save(state)
-            if self._interrupt.asked and self.step < self.config.run.steps:
+            if any(gather(self._interrupt.asked)) and self.step < self.config.run.steps:
                 reason = reason or STOPPED
         if saved != self.step:
             self._save(state)
@@ -194,24 +213,32 @@ class Trainer:
 
     def _one_step(self, writer: MetricsWriter) -> dict[str, float]:
         config, timer, step = self.config, self._timer, self.step + 1
-        sampled = self._collector.sample(step, 0, timer)
-        groups, inputs = sampled.groups, sampled.inputs
-        passes = self._learner.passes(examples_of(groups), inputs, self._feed.encode)
         reference_RT = None
-        if config.algorithm.beta > 0 and not config.algorithm.dynamic_sampling:
-            # While the last rewards arrive; not if what was sampled may yet be replaced.
-            with timer("reference"):
-                reference_RT = self._learner.reference_logprobs(groups, passes)
-        with timer("reward_wait"):
-            rewards = self._collector.wait(sampled.sending)
-        collected = Collected(groups, rewards, inputs, groups, sampled.too_long)
-        if config.algorithm.dynamic_sampling:
-            collected = self._collector.refill(step, collected, timer)
-            if collected.inputs is None:
-                chosen = examples_of(collected.groups)
-                passes = self._learner.passes(chosen, None, self._feed.encode)
+        with together(RewardError, Stopped), gathered(self.policy.model):
+            sampled = self._collector.sample(step, 0, timer)
+            sampled_at = time.monotonic()
+            groups, inputs = sampled.groups, sampled.inputs
+            passes = self._learner.passes(examples_of(groups), inputs, self._feed.encode)
+            if self._reference_is_early:
+                with timer("reference"):
+                    reference_RT = self._learner.reference_logprobs(groups, passes)
+            with timer("reward_wait"):
+                rewards = self._collector.wait(sampled.sending)
+            tail = max(0.0, self._rewards.last_reply - sampled_at)
+            collected = Collected(groups, rewards, inputs, groups, sampled.too_long)
+            if config.algorithm.dynamic_sampling:
+                collected = self._collector.refill(step, collected, timer)
+                if collected.inputs is None:
+                    chosen = examples_of(collected.groups)
+                    passes = self._learner.passes(chosen, None, self._feed.encode)
+        everyone = collected.everywhere(config.algorithm.component_weights)
+        advantages_R = everyone.rewards.advantages(config.algorithm).flatten()
         experience = as_tensors(
-            collected.groups, collected.rewards, config.algorithm, self.policy.pad_id
+            collected.groups,
+            collected.rewards,
+            config.algorithm,
+            self.policy.pad_id,
+            advantages_R.chunk(world())[rank()],
         ).to(self.policy.device)
         if config.algorithm.beta > 0 and reference_RT is None:
             with timer("reference"):
@@ -226,44 +253,51 @@ class Trainer:
             learned = self._learner.learn(experience, passes, self._rates())
         every = config.run.completions_every
         if every and step % every == 0:
-            writer.completions(completion_rows(step, collected, experience))
-        return step_metrics(collected, experience, learned, self._rates()[-1], timer.take())
+            writer.completions(completion_rows(step, everyone, advantages_R))
+        values = step_metrics(everyone, advantages_R, learned, self._rates()[-1], timer.take())
+        return {**values, TAIL: tail, **peak_memory(self.policy.device)}
+
+    @property
+    def _reference_is_early(self) -> bool:
+        """Whether the reference pass can run while the last rewards arrive.
+
+        Not if what was sampled may yet be replaced; and not with other processes, which would wait
+        in this pass for one whose rewards never came.
+        """
+        algorithm = self.config.algorithm
+        return algorithm.beta > 0 and not algorithm.dynamic_sampling and world() == 1
 
     def _rates(self) -> list[float]:
-        per_step = self.config.algorithm.updates_per_batch * self.config.optimizer.minibatches
-        total = per_step * self.config.run.steps
-        first = self.step * per_step
-        return [
-            learning_rate(self.config.optimizer, first + update, total)
-            for update in range(per_step)
-        ]
+        updates = self.config.algorithm.updates_per_batch * self.config.optimizer.minibatches
+        return step_rates(self.config.optimizer, self.step, self.config.run.steps, updates)
 
     def _evaluation(self, writer: MetricsWriter) -> None:
         if self._evaluate is None:
             return
-        with self._timer("evaluation"):
+        with self._timer("evaluation"), gathered(self.policy.model):
             found = self._evaluate(self.step)
         # Taken here, so that an evaluation never counts as a part of the next step.
         times = {f"time/{phase}": spent for phase, spent in self._timer.take().items()}
         writer.write(self.step, {f"eval/{name}": v for name, v in found.items()} | times)
+        self._best.consider(self.step, found)
 
     def _state(self) -> dict[str, Any]:
         """All but the weights: what the next step starts from."""
         return {
             "step": self.step,
-            "cursor": self._feed.cursor,
-            "sampler": self._collector.generator.get_state(),
-            "rng": rng_state(),
+            "process": process_state(self._feed, self._collector.generator),
             "version": self._rewards.version,
             "evaluated": self._evaluated,
+            "best": self._best.value,
         }
 
     def _save(self, state: dict[str, Any]) -> int:
+        processes = gather(state["process"])
         save_checkpoint(
             self._output / "checkpoints",
             state["step"],
             self.policy,
-            {**state, "optimizer": self._optimizer.state_dict()},
+            {**state, "processes": processes, "optimizer": self._optimizer.state_dict()},
             self.config.run.keep_last,
         )
         return int(state["step"])
@@ -272,6 +306,7 @@ class Trainer:
         """Make the run's folder, or load its newest checkpoint. Returns whether it resumes."""
         folder, resume = self._output / "checkpoints", self.config.run.resume
         found = checkpoints(folder)
+        wait_for_all()
         if found and not resume:
             raise ConfigError(
                 f"{self._output} already holds a run of {found[-1].name.removeprefix('step-')} "
@@ -280,15 +315,21 @@ class Trainer:
         if not found:
             if resume:
                 log.warning("%s holds no checkpoint; the run starts from its beginning.", folder)
-            self._output.mkdir(parents=True, exist_ok=True)
-            self.config.save(self._output / "config.yaml")
+            if is_main():
+                self._output.mkdir(parents=True, exist_ok=True)
+                self.config.save(self._output / "config.yaml")
             return False
         state = load_state(found[-1])
         self._rewards.expect(state["version"])
         load_weights(self.policy.model, found[-1])
         self._optimizer.load_state_dict(state["optimizer"])
-        self._collector.generator.set_state(state["sampler"])
-        restore_rng(state["rng"])
-        self._feed.cursor, self.step = state["cursor"], state["step"]
-        self._evaluated = state["evaluated"]
+        self.step, self._evaluated = state["step"], state["evaluated"]
+        self._best.value = state["best"]
+        restore_process(
+            state["processes"],
+            self._feed,
+            self._collector.generator,
+            self.config.run.seed,
+            self.step,
+        )
         return True

@@ -15,6 +15,7 @@ from transformers import PreTrainedModel
 
 from train_client.config import TrainConfig
 from train_client.data import Example
+from train_client.distributed import total, world
 from train_client.experience import Experience, Group, padded
 from train_client.losses import LossConfig, LossValue, Share, policy_loss
 from train_client.optimizer import MasterAdamW
@@ -121,10 +122,9 @@ class Learner:
     ) -> dict[str, float]:
         rows = torch.cat([work.rows for work in passes])
         mask = experience.mask_RT[rows]
+        counting, tokens = total([float(mask.any(1).sum()), float(mask.sum())])
         share = Share(
-            rows=int(mask.any(1).sum()),
-            tokens=int(mask.sum()),
-            max_tokens=self._config.rollout.max_tokens,
+            rows=int(counting), tokens=int(tokens), max_tokens=self._config.rollout.max_tokens
         )
         values: list[LossValue] = []
         gap = 0.0
@@ -134,18 +134,22 @@ class Learner:
             if fresh and experience.old_RT is not None:
                 experience.old_RT[part, : logprobs.shape[1]] = logprobs.detach()
             value = self._value(experience, share, part, logprobs)
-            value.loss.backward()
+            # Sharding averages the gradients of the processes, and this loss is a share of a sum.
+            (value.loss * world()).backward()
             values.append(value)
             sampler = experience.sampler_RT[part, : logprobs.shape[1]]
             here = experience.mask_RT[part, : logprobs.shape[1]]
             gap += float(((logprobs.detach() - sampler).abs() * here).sum())
-        tokens = max(share.tokens, 1)
-        return {
-            "loss": sum(float(value.loss.detach()) for value in values),
-            "kl": sum(value.kl_sum for value in values) / tokens,
-            "clipped": sum(value.clipped_sum for value in values) / tokens,
-            "sampler_gap": gap / tokens,
-        }
+        sums = [
+            sum(float(value.loss.detach()) for value in values),
+            sum(value.kl_sum for value in values),
+            sum(value.clipped_sum for value in values),
+            gap,
+        ]
+        loss, *means = total(sums)
+        names = ("kl", "clipped", "sampler_gap")
+        means = [value / max(share.tokens, 1) for value in means]
+        return {"loss": loss, **dict(zip(names, means, strict=True))}
 
     def _value(
         self, experience: Experience, share: Share, rows: Tensor, logprobs: Tensor

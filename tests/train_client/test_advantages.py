@@ -64,10 +64,28 @@ def test_gdpo_hears_a_quiet_component() -> None:
     loud = torch.tensor([[1.0, 0.0, 1.0, 0.0]])
     quiet = torch.tensor([[0.01, 0.01, 0.0, 0.0]])
     scored = torch.ones(1, 4, dtype=torch.bool)
-    found = gdpo_advantages(torch.stack([loud, quiet]), scored)[0]
+    found = gdpo_advantages(torch.stack([loud, quiet]), scored, torch.ones(2))[0]
     assert found[1] == pytest.approx(float(found[2]), abs=1e-3)
     assert found[0] > found[1] > found[3]
     assert float(found.std()) == pytest.approx(1, abs=1e-3)
+
+
+def gdpo_by_hand(components: list[list[list[float]]], weights: list[float]) -> list[float]:
+    """Normalise each component in its group, add up by weight, normalise over the batch."""
+    total = [0.0] * sum(len(group) for group in components[0])
+    for component, weight in zip(components, weights, strict=True):
+        normal = [value for row in by_hand([list(g) for g in component]) for value in row]
+        total = [t + weight * value for t, value in zip(total, normal, strict=True)]
+    mean, std = statistics.mean(total), statistics.stdev(total)
+    return [(t - mean) / (std + 1e-6) for t in total]
+
+
+@pytest.mark.parametrize("weights", [[1.0, 1.0, 1.0], [0.5, 2.0, 0.0]])
+def test_gdpo_is_its_definition_and_its_weights_count(weights: list[float]) -> None:
+    components = torch.rand(3, 4, 5, generator=torch.Generator().manual_seed(1))
+    scored = torch.ones(4, 5, dtype=torch.bool)
+    found = gdpo_advantages(components, scored, torch.tensor(weights)).flatten()
+    assert found.tolist() == pytest.approx(gdpo_by_hand(components.tolist(), weights), abs=1e-4)
 
 
 def test_equal_rewards_are_no_information() -> None:

@@ -74,13 +74,13 @@ def test_every_generator_comes_back() -> None:
 
 
 def test_lines_after_the_resumed_step_are_dropped(tmp_path: Path) -> None:
-    writer = MetricsWriter(tmp_path, tensorboard=False)
+    writer = MetricsWriter(tmp_path)
     for step in (1, 2, 3):
         writer.write(step, {"reward": float(step), "bad": float("nan")})
     writer.close()
     with (tmp_path / "metrics.jsonl").open("a") as file:
         file.write('{"step": 4, "rew')
-    again = MetricsWriter(tmp_path, tensorboard=False, after=2)
+    again = MetricsWriter(tmp_path, after=2)
     again.write(3, {"reward": 30.0})
     again.close()
     lines = read_metrics(tmp_path)

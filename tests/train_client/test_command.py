@@ -59,7 +59,7 @@ def config(tmp_path: Path, policy: Policy) -> Path:
     (tmp_path / "rows.jsonl").write_text("\n".join(rows))
     path = tmp_path / "run.yaml"
     path.write_text(
-        "run: {steps: 6, tensorboard: false}\n"
+        "run: {steps: 6, loggers: []}\n"
         f"policy: {{path: {tmp_path}/model}}\n"
         f"data: {{train: {tmp_path}/rows.jsonl}}\n"
         "rollout: {prompts_per_step: 2, group_size: 4, max_tokens: 8}\n"

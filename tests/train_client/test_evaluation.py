@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import copy
+import json
 from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 import torch
+from transformers import AutoModelForImageTextToText
 
 from tests.train_client.service import Service
-from train_client.config import TrainConfig, parse_config
+from train_client.config import ConfigError, TrainConfig, parse_config
 from train_client.data import Example
 from train_client.evaluation import answer, evaluate
 from train_client.metrics import read_metrics
@@ -30,7 +32,7 @@ def settings(output: Path, url: str, *, resume: bool = False) -> TrainConfig:
                 "steps": 4,
                 "evaluate_every": 2,
                 "resume": resume,
-                "tensorboard": False,
+                "loggers": [],
                 "plots": False,
                 "progress": False,
             },
@@ -113,3 +115,50 @@ def test_an_evaluation_that_finds_no_service_is_done_on_resume(
     lines = read_metrics(tmp_path)
     assert [line["step"] for line in lines if "eval/reward" in line] == [0, 2, 4]
     assert [line["step"] for line in lines if "loss" in line] == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize(
+    ("metric", "kept"), [("reward", 2), ("-length", 4), ("accuracy", 0)], ids=["up", "down", "tie"]
+)
+def test_the_best_policy_is_kept_through_a_resume(
+    tmp_path: Path,
+    service: Service,
+    policy: Policy,
+    examples: list[Example],
+    metric: str,
+    kept: int,
+) -> None:
+    found = {
+        0: {"reward": 0.1, "length": 9.0, "accuracy": 0.5},
+        2: {"reward": 0.8, "length": 7.0, "accuracy": 0.5},
+        4: {"reward": 0.3, "length": 2.0, "accuracy": 0.5},
+    }
+    weights: dict[int, torch.Tensor] = {}
+
+    def evaluation(step: int) -> Mapping[str, float]:
+        weights[step] = policy.model.lm_head.weight.detach().clone()
+        return found[step]
+
+    config = settings(tmp_path, service.url)
+    config.run.keep_best = metric
+    with RewardClient(config.reward) as rewards:
+        config.run.steps = 2
+        assert train(config, policy, examples, evaluation, rewards).finished
+        config.run.steps, config.run.resume = 4, True
+        assert train(config, policy, examples, evaluation, rewards).finished
+    note = json.loads((tmp_path / "best" / "evaluation.json").read_text())
+    assert note == {"step": kept, **found[kept]}
+    best = AutoModelForImageTextToText.from_pretrained(tmp_path / "best")
+    assert torch.equal(best.lm_head.weight, weights[kept])
+
+
+def test_a_best_that_cannot_be_found_is_a_sentence(
+    tmp_path: Path, service: Service, policy: Policy, examples: list[Example]
+) -> None:
+    config = settings(tmp_path, service.url)
+    config.run.keep_best = "rewrad"
+    with RewardClient(config.reward) as rewards:
+        with pytest.raises(ConfigError, match=r"set data\.test"):
+            train(config, policy, examples, None, rewards)
+        with pytest.raises(ConfigError, match=r"rewrad; the evaluation gives reward"):
+            train(config, policy, examples, lambda step: {"reward": 1.0}, rewards)

@@ -40,6 +40,16 @@ def test_updates_of_1e_6_are_not_lost_in_bfloat16() -> None:
     assert kept.weight[0, 0].item() == pytest.approx(0.498, abs=0.001)
 
 
+def test_gradients_of_many_passes_add_up_in_float32() -> None:
+    """1 + 512 / 512 in each of 16 places; bfloat16 would drop every 1/512 beside the 1."""
+    model = Model(torch.bfloat16)
+    masters = optimizer(model)
+    for share in (1.0, *[2.0**-9] * 512):
+        (model.weight * share).sum().backward()
+    assert model.weight.grad is None
+    assert masters.step(1e-6) == pytest.approx(4 * 2.0)
+
+
 def test_float32_weights_are_their_own_masters() -> None:
     model, twin = Model(torch.float32), Model(torch.float32)
     own = optimizer(model, max_grad_norm=1e9)

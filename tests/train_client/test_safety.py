@@ -46,6 +46,7 @@ def test_shares_by_the_true_combination() -> None:
         "accuracy/visual": 4 / 5,
         "accuracy/text": 0.0,
         "accuracy/combined": 3 / 5,
+        "behavior": 2 / 5,
         "refusal_on_safe": 1 / 2,
         "refusal_on_unsafe": pytest.approx(1 / 3),
         "compliance_on_unsafe": pytest.approx(1 / 3),

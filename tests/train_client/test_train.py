@@ -36,7 +36,7 @@ def settings(output: Path, url: str, **changes: dict[str, Any]) -> Any:
         "optimizer": {"lr": 0.02},
         "reward": {"url": url, "deadline": 20},
     }
-    tree["run"].update({"tensorboard": False, "plots": False})
+    tree["run"].update({"loggers": [], "plots": False})
     for section, values in changes.items():
         tree[section] = {**tree.get(section, {}), **values}
     return parse_config(tree)
@@ -68,6 +68,8 @@ def test_rewards_rise(
     rewards = [line["reward"] for line in read_metrics(tmp_path)]
     assert outcome.finished
     assert sum(rewards[-5:]) / 5 > 1.5 * rewards[0]
+    assert max(line["sampler_gap"] for line in read_metrics(tmp_path)) < 1e-5
+    assert all(0 <= line["reward/tail_time"] < line["time/step"] for line in read_metrics(tmp_path))
 
 
 VARIANTS: dict[str, dict[str, dict[str, Any]]] = {
@@ -232,6 +234,26 @@ def test_the_samplers_logprobs_stand_in_for_a_recomputed_pass(
         assert other[name] == pytest.approx(one[name], rel=1e-4, abs=1e-6), name
 
 
+@pytest.mark.parametrize("extra", [0, 8])
+def test_groups_of_equal_rewards_are_replaced_where_asked(
+    tmp_path: Path, service: Service, policy: Policy, examples: list[Example], extra: int
+) -> None:
+    service.reward = lambda text: float(len(text) % 3 == 0)
+    algorithm = {"dynamic_sampling": extra, "beta": 0.0}
+    config = settings(tmp_path, service.url, run={"steps": 3}, algorithm=algorithm)
+    train(config, policy, examples)
+    rows = [json.loads(line) for line in (tmp_path / "completions.jsonl").open()]
+    groups = [{row["reward"] for row in rows[start : start + 4]} for start in range(0, 48, 4)]
+    sampled = [line["scored_completions"] for line in read_metrics(tmp_path)]
+    assert len(rows) == 3 * 16
+    if extra:
+        assert all(len(group) == 2 for group in groups)
+        assert max(sampled) > 16
+    else:
+        assert any(len(group) == 1 for group in groups)
+        assert sampled == [16] * 3
+
+
 def test_duplicated_prompts_train_like_forked_ones(
     tmp_path: Path,
     service: Service,
@@ -254,7 +276,9 @@ def test_duplicated_prompts_train_like_forked_ones(
 def test_the_saved_policy_loads_with_plain_from_pretrained_and_answers(
     tmp_path: Path, service: Service, policy: Policy, examples: list[Example]
 ) -> None:
-    config = settings(tmp_path, service.url, run={"steps": 1, "plots": True, "tensorboard": True})
+    config = settings(
+        tmp_path, service.url, run={"steps": 1, "plots": True, "loggers": ["tensorboard"]}
+    )
     train(config, policy, examples)
     model = AutoModelForImageTextToText.from_pretrained(tmp_path / "policy")
     processor = AutoProcessor.from_pretrained(tmp_path / "policy")

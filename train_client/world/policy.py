@@ -108,6 +108,10 @@ def build_model(tokenizer: PreTrainedTokenizerFast, seed: int) -> Qwen3VLForCond
     return Qwen3VLForConditionalGeneration(config)
 
 
-def freeze_vision(model: PreTrainedModel) -> None:
-    """Keep the vision tower as the warm-up left it: rewards teach what to say of what is seen."""
+def freeze_perception(model: PreTrainedModel) -> None:
+    """Keep the vision tower and the words as the warm-up left them: rewards teach what to say.
+
+    Words that can move are where a policy this small would learn its pairs by heart.
+    """
     model.get_submodule("model.visual").requires_grad_(False)
+    model.get_input_embeddings().requires_grad_(False)

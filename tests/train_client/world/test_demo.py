@@ -16,7 +16,7 @@ WARMUP = WarmupConfig(steps=4, skill_batch=4, format_batch=4)
 SMALL: dict[str, dict[str, object]] = {
     "rollout": {"prompts_per_step": 2, "group_size": 2, "max_tokens": 12},
     "optimizer": {"minibatches": 1},
-    "run": {"tensorboard": False, "evaluate_every": 0, "save_every": 1},
+    "run": {"loggers": [], "evaluate_every": 0, "save_every": 1},
 }
 
 

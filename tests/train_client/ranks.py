@@ -1,0 +1,67 @@
+"""One of two processes that train together, for test_distributed; torchrun starts it.
+
+    ranks.py CONFIG BASE
+
+The engine answers by a rule of (prompt, member) instead of by chance, since what matters here is
+that the same completions give the same weights however many processes share them.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from app.schema import Labels
+from train_client.config import TrainConfig, load_config
+from train_client.data import Example
+from train_client.distributed import joined, shard
+from train_client.policy import Policy, load_policy
+from train_client.reward_client import RewardClient
+from train_client.rollout import Rollout
+from train_client.train import Trainer
+
+
+class Rule:
+    """Completions that depend on the prompt and the member's place in its group alone."""
+
+    def generate(self, inputs: Any, group: int, *_: Any) -> Rollout:
+        mask_PS = inputs["attention_mask"]
+        sums = (inputs["input_ids"] * mask_PS).sum(1).tolist()
+        rows = [
+            [3 + (s * (m + 2) + 5 * t) % 26 for t in range(3 + (s + m) % 4)]
+            for s in sums
+            for m in range(group)
+        ]
+        length = max(map(len, rows))
+        mask_RT = torch.tensor([[t < len(row) for t in range(length)] for row in rows])
+        tokens_RT = torch.tensor([row + [0] * (length - len(row)) for row in rows])
+        return Rollout(tokens_RT, mask_RT, -1.5 * mask_RT, torch.ones(len(rows), dtype=torch.bool))
+
+
+def examples() -> list[Example]:
+    labels = Labels(visual="safe", text="safe", combined="unsafe")
+    words = ("tell me", "show it", "what is", "go on", "sit here", "a b c", "more", "and so")
+    return [Example(id=word, instruction=word, labels=labels) for word in words]
+
+
+def train(config: TrainConfig) -> Policy:
+    """Train the policy at `policy.path` as `run_training` does, but with the engine above."""
+    torch.manual_seed(config.run.seed)
+    policy = load_policy(config.policy, reference=config.algorithm.beta > 0)
+    for model in filter(None, (policy.model, policy.reference)):
+        shard(model)
+    with RewardClient(config.reward) as rewards:
+        outcome = Trainer(config, policy, examples(), rewards, engine=Rule()).run()
+    assert outcome.finished, outcome.reason
+    return policy
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    with joined():
+        for arguments in sys.argv[1:]:
+            path, *overrides = arguments.split()
+            train(load_config(Path(path), overrides))

@@ -1,0 +1,115 @@
+"""Two processes (gloo, FSDP2) train as one does, and their checkpoints are anyone's."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from transformers import AutoModelForImageTextToText
+
+from tests.train_client import ranks
+from tests.train_client.service import Service
+from train_client import distributed
+from train_client.config import ConfigError, TrainConfig, load_config
+from train_client.distributed import together
+from train_client.metrics import read_metrics
+from train_client.policy import Policy
+
+NUMBERS = ("loss", "kl", "grad_norm", "reward", "advantage/abs", "clipped", "length/mean", "lr")
+
+
+@pytest.fixture
+def config(tmp_path: Path, service: Service, policy: Policy) -> Path:
+    policy.save(tmp_path / "model")
+    path = tmp_path / "run.yaml"
+    path.write_text(
+        "run: {steps: 4, progress: false, plots: false, loggers: []}\n"
+        f"policy: {{path: {tmp_path}/model, device: cpu}}\n"
+        "rollout: {prompts_per_step: 4, group_size: 4, max_tokens: 8}\n"
+        "algorithm: {beta: 0.05, updates_per_batch: 2, combine: gdpo, loss: dapo}\n"
+        "optimizer: {lr: 0.001, minibatches: 2, completions_per_pass: 2}\n"
+        f"reward: {{url: '{service.url}'}}\n"
+    )
+    return path
+
+
+def two_processes(*runs: str) -> None:
+    """Train each "CONFIG OVERRIDE …" in turn on two processes."""
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    done = subprocess.run(
+        [*command, "-m", "tests.train_client.ranks", *runs],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=550,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+
+
+def numbers(folder: Path) -> list[dict[str, Any]]:
+    return [
+        {name: line[name] for name in ("step", *NUMBERS)}
+        for line in read_metrics(folder)
+        if "loss" in line
+    ]
+
+
+def assert_same(folder: Path, other: Path) -> None:
+    ours, theirs = numbers(folder), numbers(other)
+    assert len(ours) == len(theirs) == 4
+    for one, two in zip(ours, theirs, strict=True):
+        assert one == pytest.approx(two, rel=1e-5, abs=1e-6)
+    models = [AutoModelForImageTextToText.from_pretrained(f / "policy") for f in (folder, other)]
+    for one, two in zip(models[0].parameters(), models[1].parameters(), strict=True):
+        assert torch.allclose(one, two, atol=1e-5)
+
+
+@pytest.mark.timeout(600)
+def test_two_processes_are_one_and_load_each_others_checkpoints(
+    tmp_path: Path, service: Service, config: Path
+) -> None:
+    def place(name: str) -> str:
+        return f"run.output={tmp_path}/{name}"
+
+    ranks.train(load_config(config, [place("alone")]))
+    ranks.train(load_config(config, [place("one-two"), "run.steps=2"]))
+    two_processes(
+        f"{config} {place('two')}",
+        f"{config} {place('two-one')} run.steps=2",
+        f"{config} {place('one-two')} run.resume=true",
+        f"{config} {place('half')} policy.dtype=bfloat16 run.steps=1",
+    )
+    ranks.train(load_config(config, [place("two-one"), "run.resume=true"]))
+    for name in ("two", "one-two", "two-one"):
+        assert_same(tmp_path / name, tmp_path / "alone")
+    half, full = numbers(tmp_path / "half")[0], numbers(tmp_path / "alone")[0]
+    assert half["loss"] == pytest.approx(full["loss"], abs=0.02)
+    assert half["grad_norm"] == pytest.approx(full["grad_norm"], rel=0.05)
+    scored = [s for body in service.requests for s in body["samples"]]
+    assert len(scored) == 4 * (4 * 4 * 4) + 4 * 4
+
+
+def test_a_batch_that_cannot_be_shared_out_is_a_sentence(
+    config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def share_of(config: TrainConfig, processes: int) -> TrainConfig:
+        monkeypatch.setattr(distributed, "world", lambda: processes)
+        return distributed.share_of(config)
+
+    whole = load_config(config)
+    assert share_of(whole, 2).rollout.prompts_per_step == 2
+    with pytest.raises(ConfigError, match="cannot be shared out to 3 processes"):
+        share_of(whole, 3)
+    with pytest.raises(ConfigError, match=r"share of one of 4.*\n.*minibatches"):
+        share_of(whole, 4)
+
+
+def test_alone_a_problem_is_raised_as_it_is() -> None:
+    problem = ValueError("away")
+    with pytest.raises(ValueError, match="away") as caught, together(ValueError):
+        raise problem
+    assert caught.value is problem

@@ -1,0 +1,110 @@
+"""A low-rank adapter (LoRA, arXiv 2106.09685) in place of training every weight.
+
+It is put into the model itself, so nothing else has to know of it: the model keeps its class, and
+with the adapter switched off it *is* the reference. peft is imported only when an adapter is asked
+for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from safetensors.torch import load_file
+from torch import Tensor, nn
+from transformers import PreTrainedModel
+
+from train_client.config import ConfigError, LoraConfig
+
+WEIGHTS = "adapter_model.safetensors"
+_PREFIX = "base_model.model."
+"""What peft's files put before the names of parameters."""
+
+
+def add_adapter(model: PreTrainedModel, config: LoraConfig) -> None:
+    """Freeze the model and give its linear layers an adapter that starts as no change.
+
+    Raises ConfigError when peft is absent, the model already has an adapter, or no layer is meant.
+    """
+    try:
+        import peft
+    except ImportError as error:
+        raise ConfigError("policy.lora needs peft: pip install 'peft>=0.18'.") from error
+    if has_adapter(model):
+        raise ConfigError(
+            "policy.path is an adapter already; merge it into its base model, or give the base."
+        )
+    options = peft.LoraConfig(
+        r=config.rank, lora_alpha=config.alpha, target_modules=_targets(model, config)
+    )
+    try:
+        model.add_adapter(options)
+    except ValueError as error:
+        raise ConfigError(f"policy.lora.targets does not fit the model: {error}") from error
+
+
+def has_adapter(model: PreTrainedModel) -> bool:
+    return bool(getattr(model, "_hf_peft_config_loaded", False))
+
+
+@contextmanager
+def switched_off(model: PreTrainedModel) -> Iterator[PreTrainedModel]:
+    """The model as it was before the adapter: the frozen reference, at no memory."""
+    model.disable_adapters()
+    try:
+        yield model
+    finally:
+        model.enable_adapters()
+
+
+def adapter_file(model: PreTrainedModel, checkpoint: Path) -> dict[str, Tensor]:
+    """The adapter's weights in a checkpoint, by the names that they have in `model`."""
+    saved = load_file(checkpoint / WEIGHTS)
+    names = {name for name, _ in model.named_parameters() if "lora_" in name}
+    return {name: saved[_PREFIX + name.replace(".default.", ".")] for name in names}
+
+
+def merged(weights: dict[str, Tensor], model: PreTrainedModel) -> dict[str, Tensor]:
+    """Of `weights`, the model's own with its adapter added, by the names of the bare model.
+
+    W + alpha / rank * B A, added in float32 and rounded once; the model is not touched.
+    """
+    found = {}
+    for name, weight in weights.items():
+        if "lora_" in name:
+            continue
+        layer, is_base, rest = name.rpartition(".base_layer.")
+        if not is_base:
+            found[name] = weight
+        elif rest != "weight":
+            found[f"{layer}.{rest}"] = weight
+        else:
+            down, up = (weights[f"{layer}.lora_{half}.default.weight"].float() for half in "AB")
+            scale = _scaling(model.get_submodule(layer))
+            found[f"{layer}.weight"] = (weight.float() + scale * (up @ down)).to(weight.dtype)
+    return found
+
+
+def _scaling(layer: Any) -> float:
+    return float(layer.scaling["default"])
+
+
+def _targets(model: PreTrainedModel, config: LoraConfig) -> list[str]:
+    if isinstance(config.targets, list):
+        return config.targets
+    part: nn.Module = model.get_decoder() if config.targets == "language" else model
+    inside = {id(module) for module in part.modules()}
+    head = model.get_output_embeddings()
+    names = [
+        name
+        for name, module in model.named_modules()
+        if isinstance(module, nn.Linear) and id(module) in inside and module is not head
+    ]
+    if not names:
+        raise ConfigError(
+            f"No linear layer of the model is meant by policy.lora.targets={config.targets}; "
+            "name the layers, for example policy.lora.targets=[q_proj,v_proj]."
+        )
+    return names

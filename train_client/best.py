@@ -1,0 +1,48 @@
+"""Keeps the policy that was best on the held-out rows, whatever came after it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+from train_client.checkpoint import save_folder
+from train_client.config import ConfigError, RunConfig
+from train_client.distributed import is_main
+from train_client.policy import Policy
+
+FOLDER = "best"
+NOTE = "evaluation.json"
+"""Beside the best policy: its step and its held-out metrics."""
+
+
+class Best:
+    """`run.keep_best` names the metric; with a minus before it, the lowest value is the best."""
+
+    def __init__(self, config: RunConfig, policy: Policy, *, merge: bool) -> None:
+        self._metric = config.keep_best.removeprefix("-")
+        self._sign = -1 if config.keep_best.startswith("-") else 1
+        self._folder = config.output / FOLDER
+        self._policy = policy
+        self._merge = merge
+        self.value: float | None = None
+        """Of the metric, at its best so far."""
+
+    def consider(self, step: int, found: Mapping[str, float]) -> None:
+        """Save the policy if this evaluation is the best yet; the earlier one wins a tie.
+
+        Raises ConfigError when the evaluation has no such metric.
+        """
+        if not self._metric:
+            return
+        if self._metric not in found:
+            raise ConfigError(
+                f"run.keep_best names {self._metric}; the evaluation gives {', '.join(found)}."
+            )
+        value = found[self._metric]
+        if self.value is not None and self._sign * value <= self._sign * self.value:
+            return
+        self.value = value
+        save_folder(self._folder, self._policy, merge=self._merge)
+        if is_main():
+            note = {"step": step, **found}
+            (self._folder / NOTE).write_text(json.dumps(note, indent=2), encoding="utf-8")

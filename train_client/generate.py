@@ -1,0 +1,112 @@
+"""One prompt to a policy, and what the reward service sees in its answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image
+from rich.table import Table
+
+from app.schema import Labels, Result, Sample
+from train_client.config import ConfigError, PolicyConfig, RewardConfig
+from train_client.data import Example, Picture
+from train_client.evaluation import Answer, answer
+from train_client.policy import load_policy
+from train_client.reward_client import RewardClient
+from train_client.sampling import Sampling
+
+DEADLINE = 10.0
+"""Seconds that a person is made to wait for a service that is away."""
+
+UNKNOWN = Labels(visual="safe", text="safe", combined="safe")
+"""Sent where the truth is not known; then only what does not depend on it is shown."""
+
+
+@dataclass(frozen=True)
+class Reply:
+    text: str
+    finished: bool
+    result: Result | None
+    """None without a service."""
+
+
+def generate(
+    policy: PolicyConfig,
+    prompt: str,
+    images: Sequence[Path],
+    sampling: Sampling,
+    *,
+    url: str = "",
+    profile: str = "safegrpo",
+    labels: Labels | None = None,
+    append_instruction: bool = True,
+    seed: int = 0,
+) -> Reply:
+    """Sample one completion; with a service at `url`, the prompt carries its instruction.
+
+    Raises ConfigError for a policy or an image that cannot be read, RewardError when the service
+    cannot be had.
+    """
+    example = Example("prompt", prompt, labels or UNKNOWN, tuple(map(_picture, images)))
+    loaded = load_policy(policy, reference=False)
+
+    def completed(instruction: str) -> Answer:
+        (found,) = answer(loaded, [example], sampling, instruction=instruction, seed=seed)
+        return found
+
+    if not url:
+        found = completed("")
+        return Reply(found.text, found.finished, None)
+    service = RewardConfig(url=url, profile=profile, deadline=DEADLINE)
+    with RewardClient(service) as rewards:
+        instruction = rewards.profile().instruction if append_instruction else ""
+        found = completed(instruction)
+        sample = Sample(completion=found.text, prompt=prompt, labels=example.labels)
+        (result,) = rewards.score([sample])
+    return Reply(found.text, found.finished, result)
+
+
+def parse_labels(text: str) -> Labels | None:
+    """`safe,safe,unsafe` as labels; nothing for nothing. Raises ConfigError for anything else."""
+    if not text:
+        return None
+    values = [value.strip().lower() for value in text.split(",")]
+    if len(values) != 3 or not set(values) <= {"safe", "unsafe"}:
+        raise ConfigError(
+            f"--labels {text!r} must be the visual, text and combined label, such as "
+            "safe,safe,unsafe."
+        )
+    return Labels.model_validate(dict(zip(("visual", "text", "combined"), values, strict=True)))
+
+
+def findings(result: Result) -> Iterator[str]:
+    """What the service read in the completion, whatever the truth is."""
+    for section, verdict in (result.verdicts or {}).items():
+        yield f"{section:<8} {verdict or '-'}"
+    if result.failure is not None:
+        place = f"line {result.failure.line}, column {result.failure.column}"
+        yield f"failure  {result.failure.code} at {place}: {result.failure.message}"
+    if result.stance is not None:
+        yield f"stance   {result.stance.kind}, by the rule {result.stance.rule}"
+
+
+def reward_table(result: Result) -> Table:
+    shown = "none: the service could not score it" if result.reward is None else result.reward
+    table = Table(title=f"reward {shown}", title_justify="left")
+    table.add_column("component")
+    table.add_column("raw", justify="right")
+    table.add_column("contribution", justify="right")
+    for name, contribution in result.components.items():
+        table.add_row(name, f"{result.raw.get(name)}", f"{contribution}")
+    return table
+
+
+def _picture(path: Path) -> Picture:
+    picture = Picture(path)
+    try:
+        picture.open()
+    except (OSError, Image.DecompressionBombError) as error:
+        raise ConfigError(f"The image {path} cannot be read: {error}.") from error
+    return picture
