@@ -15,7 +15,7 @@ from train_client.prompts import encode_prompts
 from train_client.sampling import Sampling
 from train_client.world.cases import Case
 from train_client.world.language import demonstration, toss_verdicts
-from train_client.world.policy import build_model, build_processor, freeze_vision
+from train_client.world.policy import build_model, build_processor, freeze_perception
 from train_client.world.rules import Rules
 from train_client.world.scene import Scene
 
@@ -86,7 +86,7 @@ def test_a_seed_decides_the_weights(untrained: Policy, rules: Rules) -> None:
 
 def test_a_frozen_tower_gets_no_gradient(untrained: Policy) -> None:
     model = build_model(untrained.tokenizer, seed=0)
-    freeze_vision(model)
+    freeze_perception(model)
     frozen = [name for name, p in model.named_parameters() if not p.requires_grad]
     assert frozen
     assert all("visual" in name for name in frozen)
