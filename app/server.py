@@ -16,14 +16,14 @@ from starlette.exceptions import HTTPException
 from app import metrics
 from app.body import parse_body, read_body
 from app.errors import RequestError
-from app.reply import VERSION_HEADER, json_response, reward_reply
+from app.protocol import REWARD, Protocol, Scored
+from app.protocols import PROTOCOLS, add_routes
+from app.reply import VERSION_HEADER, json_response
 from app.schema import (
     ErrorReply,
     Problem,
     ProfileReply,
     ProfileSummary,
-    RewardReply,
-    RewardRequest,
     Sample,
 )
 from app.scoring import Scoring
@@ -35,12 +35,6 @@ _ERRORS: dict[int | str, dict[str, Any]] = {
     413: {"model": ErrorReply, "description": "body, samples or characters over the limit"},
     422: {"model": ErrorReply, "description": "a field is missing or wrong"},
     503: {"model": ErrorReply, "description": "no rewards now; see Retry-After"},
-}
-_REWARD_BODY = {
-    "requestBody": {
-        "required": True,
-        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/RewardRequest"}}},
-    }
 }
 
 
@@ -59,7 +53,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     _add_error_handlers(app)
     _add_operations(app)
     _add_profiles(app)
-    _add_reward(app)
+    for protocol in (REWARD, *PROTOCOLS):
+        add_scoring(app, protocol)
+    add_routes(app)
     _document_request(app)
     return app
 
@@ -76,27 +72,35 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     await app.state.scoring.close()
 
 
-def _add_reward(app: FastAPI) -> None:
+def add_scoring(app: FastAPI, protocol: Protocol[Any]) -> None:
+    """Register the address where a protocol's batches are scored."""
+
     @app.post(
-        "/reward",
-        response_model=RewardReply,
+        protocol.path,
+        response_model=protocol.response_model,
         responses=_ERRORS,
-        openapi_extra=_REWARD_BODY,
-        summary="Score a batch of completions",
+        openapi_extra=_body_of(protocol),
+        summary=protocol.summary,
+        name=protocol.name,
     )
-    async def reward(request: Request) -> Response:
+    async def score(request: Request) -> Response:
         started = time.perf_counter()
         with metrics.IN_FLIGHT.track_inprogress():
             settings, scoring = app.state.settings, app.state.scoring
-            body = await read_body(request, settings.max_body_bytes)
-            batch = parse_body(RewardRequest, body)
+            wire = parse_body(protocol.wire, await read_body(request, settings.max_body_bytes))
+            batch = protocol.batch(wire)
             scorer = scoring.scorer(batch.profile)
             check_sizes(batch.samples, settings)
             scores = await score_batch(app, scorer, batch.samples)
-            reply = reward_reply(scorer, batch.samples, scores, batch.detail)
+            reply = protocol.reply(wire, Scored(scorer, batch, scores))
             response = json_response(reply, headers={VERSION_HEADER: scorer.version})
         metrics.LATENCY.labels("200").observe(time.perf_counter() - started)
         return response
+
+
+def _body_of(protocol: Protocol[Any]) -> dict[str, Any]:
+    schema = {"$ref": f"#/components/schemas/{protocol.wire.__name__}"}
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
 
 
 async def score_batch(app: FastAPI, scorer: Scorer, samples: Sequence[Sample]) -> list[Score]:
@@ -214,15 +218,16 @@ def _add_error_handlers(app: FastAPI) -> None:
 
 
 def _document_request(app: FastAPI) -> None:
-    """Put the request's schema into OpenAPI: the body is parsed from bytes, not by FastAPI."""
+    """Put the requests' schemas into OpenAPI: bodies are parsed from bytes, not by FastAPI."""
     build = app.openapi
 
     def openapi() -> dict[str, Any]:
         document = build()
-        schema = RewardRequest.model_json_schema(ref_template="#/components/schemas/{model}")
         schemas = document["components"]["schemas"]
-        schemas.update(schema.pop("$defs"))
-        schemas["RewardRequest"] = schema
+        for protocol in (REWARD, *PROTOCOLS):
+            schema = protocol.wire.model_json_schema(ref_template="#/components/schemas/{model}")
+            schemas.update(schema.pop("$defs", {}))
+            schemas[protocol.wire.__name__] = schema
         return document
 
     app.openapi = openapi  # type: ignore[method-assign]

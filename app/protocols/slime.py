@@ -1,0 +1,56 @@
+"""slime's remote reward: `--rm-type remote_rm --rm-url http://localhost:8700/slime
+--reward-key reward`.
+
+One sample a request. The label is JSON text with the three labels (`--label-key` names its column).
+"""
+
+from typing import Any
+
+from pydantic import BaseModel
+
+from app.protocol import Protocol, Scored
+from app.protocols.translation import Message, instruction_of, labels_at, numbers, rewards_of
+from app.schema import RewardRequest, Sample
+
+
+class SlimeRequest(BaseModel):
+    """`prompt` is a text, or a conversation."""
+
+    prompt: str | list[Message]
+    response: str
+    label: Any = None
+
+
+class SlimeReply(BaseModel):
+    """The number to train on is under `reward`; the others are for `--log-reward-category`."""
+
+    reward: float
+
+
+def batch(wire: SlimeRequest) -> RewardRequest:
+    """One sample."""
+    sample = Sample(
+        id=None,
+        group=None,
+        completion=wire.response,
+        prompt=instruction_of(wire.prompt),
+        labels=labels_at(wire.label, "label", 0),
+    )
+    return RewardRequest(profile=None, run=None, samples=[sample])
+
+
+def reply(_: SlimeRequest, scored: Scored) -> dict[str, Any]:
+    """The reward with its components beside it."""
+    (reward,) = rewards_of(scored.scores)
+    return {"reward": reward, **numbers(scored.scores[0])}
+
+
+SLIME = Protocol(
+    name="slime",
+    path="/slime",
+    wire=SlimeRequest,
+    batch=batch,
+    reply=reply,
+    summary="Score in slime's remote_rm format",
+    response_model=SlimeReply,
+)
