@@ -8,24 +8,16 @@ from typing import Any
 from pydantic import BaseModel
 
 from app.protocol import Protocol, Scored
-from app.protocols.translation import (
-    Message,
-    instruction_of,
-    labels_at,
-    numbers,
-    rewards_of,
-    text_of,
-    wrong_field,
-)
+from app.protocols.translation import labels_at, numbers, rewards_of, wrong_field
+from app.rows import instruction_of, written_by_assistant
 from app.schema import RewardRequest, Sample
 
 
 class EvaluateRequest(BaseModel):
     """A conversation that ends with the completion."""
 
-    messages: list[Message]
+    messages: list[dict[str, Any]]
     ground_truth: Any = None
-    kwargs: dict[str, Any] | None = None
 
 
 class Metric(BaseModel):
@@ -54,7 +46,7 @@ def batch(wire: EvaluateRequest) -> RewardRequest:
     sample = Sample(
         id=None,
         group=None,
-        completion=text_of(wire.messages[-1].get("content")),
+        completion=written_by_assistant(wire.messages[-1]),
         prompt=instruction_of(wire.messages[:-1]),
         labels=labels_at(wire.ground_truth, "ground_truth", 0),
     )

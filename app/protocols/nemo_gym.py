@@ -13,10 +13,10 @@ from typing import Any
 from fastapi import FastAPI
 from pydantic import BaseModel, ConfigDict
 
-from app.labels import LabelError, row_labels
 from app.protocol import Protocol, Scored
 from app.protocols.nemo_gym_metrics import AggregateMetrics, AggregateMetricsRequest, aggregate
-from app.protocols.translation import instruction_of, numbers, text_of, wrong_field
+from app.protocols.translation import numbers, wrong_field
+from app.rows import LabelError, instruction_of, row_labels, text_of
 from app.schema import RewardRequest, Sample
 
 

@@ -9,14 +9,15 @@ from typing import Any
 from pydantic import BaseModel
 
 from app.protocol import Protocol, Scored
-from app.protocols.translation import Message, instruction_of, labels_at, numbers, rewards_of
+from app.protocols.translation import labels_at, numbers, rewards_of
+from app.rows import instruction_of
 from app.schema import RewardRequest, Sample
 
 
 class SlimeRequest(BaseModel):
     """`prompt` is a text, or a conversation."""
 
-    prompt: str | list[Message]
+    prompt: str | list[dict[str, Any]]
     response: str
     label: Any = None
 

@@ -1,14 +1,11 @@
-"""What all formats share: labels from a field, a text from messages, numbers from a score."""
+"""What all formats share: labels from a field, rewards and numbers from scores."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable
 
 from app.errors import RequestError
-from app.labels import LabelError, read_labels
+from app.rows import LabelError, read_labels
 from app.schema import Labels, Problem
 from rules.reward import Score
-
-Message = Mapping[str, Any]
 
 
 def labels_at(value: object, field: str, index: int) -> Labels:
@@ -26,27 +23,6 @@ def labels_at(value: object, field: str, index: int) -> Labels:
 def wrong_field(field: str, index: int | None, message: str) -> RequestError:
     """422 about one field."""
     return RequestError(422, message, [Problem(field=field, sample=index, message=message)])
-
-
-def text_of(content: object) -> str:
-    """A message's text: a string as it is, of a list of parts the texts; pictures have none."""
-    if isinstance(content, str):
-        return content
-    if not isinstance(content, Sequence):
-        return ""
-    parts = (part for part in content if isinstance(part, Mapping))
-    texts = (part.get("text") or part.get("refusal") or "" for part in parts)
-    return "".join(text for text in texts if isinstance(text, str))
-
-
-def instruction_of(prompt: object) -> str:
-    """What the user asked: a string as it is, of a conversation the last user message's text."""
-    if isinstance(prompt, str):
-        return prompt
-    if not isinstance(prompt, Sequence):
-        return ""
-    asked = [turn for turn in prompt if isinstance(turn, Mapping) and turn.get("role") == "user"]
-    return text_of(asked[-1].get("content")) if asked else ""
 
 
 def rewards_of(scores: Iterable[Score]) -> list[float]:

@@ -1,9 +1,11 @@
-"""Labels as data sets carry them, whatever a trainer makes of a row: SafeTag's columns, our names,
-either of them in one column, as an object or as its JSON text.
+"""Data sets' rows and conversations as trainers hand them over: the labels and the texts in them.
+
+Labels are SafeTag's columns, or our names, or either of them in one column, as an object or as its
+JSON text. A message's content is a text, or a list of parts.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import ValidationError
@@ -79,3 +81,32 @@ def _checked(found: Mapping[str, Any], places: Mapping[str, str]) -> Labels:
 def _wanted(column: str) -> str:
     example = '{"visual": "safe", "text": "safe", "combined": "unsafe"}'
     return f"`{column}` must hold {example}, or SafeTag's {', '.join(COLUMNS.values())}"
+
+
+def text_of(content: object) -> str:
+    """A message's text: a string as it is, of a list of parts the texts; pictures have none."""
+    if isinstance(content, str):
+        return content
+    if not isinstance(content, Sequence):
+        return ""
+    parts = (part for part in content if isinstance(part, Mapping))
+    texts = (part.get("text") or part.get("refusal") or "" for part in parts)
+    return "".join(text for text in texts if isinstance(text, str))
+
+
+def instruction_of(prompt: object) -> str:
+    """What the user asked: a string as it is, of a conversation the last user message's text."""
+    if isinstance(prompt, str):
+        return prompt
+    if not isinstance(prompt, Sequence):
+        return ""
+    asked = [turn for turn in prompt if isinstance(turn, Mapping) and turn.get("role") == "user"]
+    return text_of(asked[-1].get("content")) if asked else ""
+
+
+def written_by_assistant(message: Mapping[str, Any]) -> str:
+    """What the model wrote: a reasoning parser takes the thinking out of the content and its tags
+    away; both are put back."""
+    text = text_of(message.get("content"))
+    thoughts = message.get("reasoning_content") or message.get("thinking")
+    return f"<think>{thoughts}</think>\n{text}" if isinstance(thoughts, str) else text

@@ -1,0 +1,58 @@
+"""ms-swift (tried with 4.6): a plugin that registers our rewards.
+
+    export SAFEGRPO_REWARD_URL=http://localhost:8700
+    swift rlhf --rlhf_type grpo ... \\
+        --external_plugins .../train_client/integrations/for_ms_swift.py \\
+        --reward_funcs safegrpo safegrpo_raw_format safegrpo_raw_tag safegrpo_raw_behavior \\
+        --reward_weights 1 0 0 0
+
+The data set has the columns `image_tag, text_tag, combine_tag`, or one column `labels`. ms-swift
+logs each reward function's mean, so those of weight 0 put the raw values into its logs; the calls
+of all of them are joined on the wire. `safegrpo_tag` and `safegrpo_behavior` are the components,
+for weights of your own. A sample that could not be scored is None, which ms-swift leaves out; so is
+a batch while the service stays away for longer than SAFEGRPO_REWARD_DEADLINE, with a warning.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+from swift.rewards import AsyncORM, orms
+
+from train_client.integrations.columns import samples_of
+from train_client.integrations.rewards import Rewards, chosen
+
+VALUES = ("reward", "tag", "behavior", "raw_format", "raw_tag", "raw_behavior")
+
+
+class SafetyReward(AsyncORM):  # type: ignore[misc]
+    """The reward; its subclasses are other numbers of the same results."""
+
+    value = "reward"
+
+    def __init__(self, args: Any = None, **kwargs: Any) -> None:
+        super().__init__(args, **kwargs)
+        self.rewards = Rewards()
+
+    async def __call__(self, completions: Sequence[Any], **columns: Any) -> list[float | None]:
+        """One number for each completion.
+
+        Raises:
+            LabelError: naming the column that the data set lacks.
+            RewardError: the service refused, or its reward changed during the run.
+        """
+        prompts = columns.get("messages") or [""] * len(completions)
+        samples = samples_of(prompts, completions, columns)
+        results = await asyncio.wrap_future(self.rewards.maybe(samples))
+        return [chosen(result, self.value) for result in results]
+
+
+def _register() -> None:
+    for value in VALUES:
+        name = "safegrpo" if value == "reward" else f"safegrpo_{value}"
+        orms[name] = type(name, (SafetyReward,), {"value": value})
+
+
+_register()
