@@ -23,9 +23,10 @@ class SlimeRequest(BaseModel):
 
 
 class SlimeReply(BaseModel):
-    """The number to train on is under `reward`; the others are for `--log-reward-category`."""
+    """`outcome` is the failure's code or the answer's stance: `--log-reward-category outcome`."""
 
     reward: float
+    outcome: str
 
 
 def batch(wire: SlimeRequest) -> RewardRequest:
@@ -43,7 +44,10 @@ def batch(wire: SlimeRequest) -> RewardRequest:
 def reply(_: SlimeRequest, scored: Scored) -> dict[str, Any]:
     """The reward with its components beside it."""
     (reward,) = rewards_of(scored.scores)
-    return {"reward": reward, **numbers(scored.scores[0])}
+    (score,) = scored.scores
+    stance = score.stance.kind if score.stance else "none"
+    outcome = score.failure.code if score.failure else stance
+    return {"reward": reward, "outcome": outcome, **numbers(score)}
 
 
 SLIME = Protocol(

@@ -17,7 +17,7 @@ from tests.rules.completions import completion, unsafe
 def test_a_prompt_may_be_a_text_or_a_conversation(service: httpx.Client, prompt: Any) -> None:
     body = {"prompt": prompt, "response": unsafe(), "label": json.dumps(LABELS_UNSAFE)}
     reply = service.post("/slime", json=body).json()
-    assert reply["reward"] == 1.0
+    assert (reply["reward"], reply["outcome"]) == (1.0, "refusal")
     assert (reply["tag"], reply["behavior"], reply["raw_format"]) == (0.5, 0.5, 1.0)
 
 
@@ -25,7 +25,8 @@ def test_the_reward_key_holds_a_number_for_malformed_completions_too(
     service: httpx.Client,
 ) -> None:
     body = {"prompt": "", "response": "no", "label": json.dumps(LABELS_SAFE)}
-    assert service.post("/slime", json=body).json()["reward"] == 0.0
+    reply = service.post("/slime", json=body).json()
+    assert (reply["reward"], reply["outcome"]) == (0.0, "missing_section")
 
 
 def test_a_missing_label_is_refused_by_name(service: httpx.Client) -> None:
