@@ -39,6 +39,8 @@ class Protocol(Generic[Wire]):
     response_model: Any
     """The reply, for the documentation."""
     summary: str
+    masks: bool = False
+    """Whether a reply can say that nothing was scored; otherwise that is a 503."""
 
 
 REWARD = Protocol(

@@ -92,6 +92,8 @@ def add_scoring(app: FastAPI, protocol: Protocol[Any]) -> None:
             scorer = scoring.scorer(batch.profile)
             check_sizes(batch.samples, settings)
             scores = await score_batch(app, scorer, batch.samples)
+            if not protocol.masks and scores and all(score.reward is None for score in scores):
+                raise RequestError(503, "none of the samples could be scored", retry_after=1)
             reply = protocol.reply(wire, Scored(scorer, batch, scores))
             response = json_response(reply, headers={VERSION_HEADER: scorer.version})
         metrics.LATENCY.labels("200").observe(time.perf_counter() - started)

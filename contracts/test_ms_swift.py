@@ -54,10 +54,13 @@ def test_what_could_not_be_scored_raises_unless_a_value_was_chosen(
     monkeypatch: pytest.MonkeyPatch, judgeless: httpx.Client
 ) -> None:
     monkeypatch.setenv("SAFEGRPO_REWARD_PROFILE", "judged")
+    monkeypatch.setenv("SAFEGRPO_REWARD_DEADLINE", "2")
     with pytest.raises(RewardUnavailable):
         score(monkeypatch, judgeless, unsafe(), UNSCORABLE)
     monkeypatch.setenv("SAFEGRPO_REWARD_FALLBACK", "nan")
-    assert torch.isnan(score(monkeypatch, judgeless, unsafe(), UNSCORABLE)[1]).all()
+    scored = score(monkeypatch, judgeless, unsafe(), UNSCORABLE)
+    assert scored[0].tolist() == [1.0, 1.0]
+    assert torch.isnan(scored[1]).all()
 
 
 def test_a_missing_reward_counts_as_zero_in_its_advantages() -> None:

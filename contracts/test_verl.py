@@ -131,7 +131,7 @@ def test_what_could_not_be_scored_raises_unless_a_value_was_chosen(
 ) -> None:
     arguments = (tokenizer, [UNSCORABLE], tmp_path, address(judgeless), "naive", "compute_score")
     with pytest.raises(RewardUnavailable):
-        run(*arguments, profile="judged")
-    (scored,) = run(*arguments, profile="judged", fallback=0.5)
+        run(*arguments, profile="judged", deadline=2)
+    (scored,) = run(*arguments, profile="judged", deadline=2, fallback=0.5)
     assert scored["reward_score"] == 0.5
     assert scored["reward_extra_info"]["unscored"] == 1.0

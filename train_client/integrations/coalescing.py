@@ -53,14 +53,15 @@ class CoalescingClient(RewardClient):
         return asyncio.run_coroutine_threadsafe(work, self._loop)
 
     async def _asked(self, samples: Sequence[Sample], again: int, or_lost: bool) -> list[Result]:
+        results = [lost() for _ in samples]
         try:
             results = await self._scored(samples, None)
             await self._repeat(samples, results, again)
         except RewardUnavailable as error:
             if not or_lost:
                 raise
-            log.warning("%s %d samples get no reward.", error, len(samples))
-            return [lost() for _ in samples]
+            missing = sum(result.reward is None for result in results)
+            log.warning("%s %d samples get no reward.", error, missing)
         return results
 
     async def _repeat(self, samples: Sequence[Sample], results: list[Result], again: int) -> None:

@@ -95,6 +95,17 @@ def test_a_service_that_stays_away_raises_or_leaves_samples_out(service: Service
     service.start()
 
 
+def test_a_service_that_goes_away_takes_no_reward_back(service: Service) -> None:
+    def reward(text: str) -> float | None:
+        service.faults = [(503, {})] * 100
+        return 1.0 if len(text) > 1 else None
+
+    service.reward = reward
+    with client(service, deadline=0.3) as rewards:
+        results = rewards.ask([sample(2), sample(1)], again=2, or_lost=True).result(20)
+    assert [result.reward for result in results] == [1.0, None]
+
+
 def test_a_changed_reward_is_never_masked(service: Service) -> None:
     with client(service) as rewards:
         rewards.ask([sample(1)]).result(20)
