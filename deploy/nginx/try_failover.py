@@ -112,7 +112,9 @@ def _scored(port: int) -> int:
 @contextmanager
 def _replica(port: int) -> Iterator[subprocess.Popen[bytes]]:
     command = [sys.executable, "-m", "app", "serve", "--port", str(port)]
-    yield from _running(subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=sys.stderr))
+    yield from _running(
+        subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    )
 
 
 @contextmanager
@@ -127,7 +129,7 @@ def _nginx(ports: list[int]) -> Iterator[str]:
         path.write_text(text)
         os.chmod(folder, 0o755)
         command = ["nginx", "-p", folder, "-c", str(path), "-g", "daemon off;"]
-        for _ in _running(subprocess.Popen(command)):
+        for _ in _running(subprocess.Popen(command, stderr=subprocess.DEVNULL)):
             yield f"http://127.0.0.1:{port}"
 
 
