@@ -21,6 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet
 import typer
 
+from app.rows import COLUMNS
 from app.schema import ProfileReply
 from train_client.config import DataConfig
 from train_client.data import Example, load_examples
@@ -39,8 +40,7 @@ class Row(NamedTuple):
 
     @property
     def tags(self) -> dict[str, str]:
-        columns = {"visual": "image_tag", "text": "text_tag", "combined": "combine_tag"}
-        return {column: self.labels[name] for name, column in columns.items()}
+        return {column: self.labels[name] for name, column in COLUMNS.items()}
 
     @property
     def marked(self) -> str:
