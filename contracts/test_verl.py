@@ -114,7 +114,8 @@ def test_gdpo_finds_the_components_by_name(url: str, tokenizer: Any, tmp_path: P
         non_tensor_batch=extra,
         batch=data.batch,
     )
-    assert advantages[0, 0] > advantages[1, 0] > 0 > advantages[2, 0]
+    assert advantages[0, 0] > advantages[1, 0] > advantages[2, 0]
+    assert advantages[0, 0] > 0 > advantages[2, 0]
 
 
 def test_the_legacy_batch_manager_gets_rewards_and_extra_keys(url: str, tokenizer: Any) -> None:
