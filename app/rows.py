@@ -36,7 +36,7 @@ def read_labels(value: object, column: str = "label") -> Labels:
     if isinstance(value, str):
         try:
             value = json.loads(value)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise LabelError(f"`{column}` is not JSON; {_wanted(column)}") from None
     if not isinstance(value, Mapping):
         raise LabelError(f"`{column}` holds no labels; {_wanted(column)}")

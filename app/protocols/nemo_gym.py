@@ -10,8 +10,10 @@ requests, so seeding a session is empty and rollouts can be verified again.
 from collections.abc import Mapping
 from typing import Any
 
+import orjson
 from fastapi import FastAPI
 from pydantic import BaseModel, ConfigDict
+from pydantic_core import to_json
 
 from app.protocol import Protocol, Scored
 from app.protocols.nemo_gym_metrics import AggregateMetrics, AggregateMetricsRequest, aggregate
@@ -79,20 +81,22 @@ def completion_of(response: Mapping[str, Any]) -> str:
     return "".join(written)
 
 
-def reply(wire: VerifyRequest, scored: Scored) -> dict[str, Any]:
+def reply(wire: VerifyRequest, scored: Scored) -> Any:
     """The row with its reward; masked if we could not score it, or the model's server failed."""
     (score,) = scored.scores
-    masked = score.reward is None or bool(wire.response.get("error"))
-    components = {name: value or 0.0 for name, value in score.components.items()}
     row = wire.model_dump()
-    return {
+    config = row.get("instance_config")
+    masked = score.reward is None or bool(wire.response.get("error"))
+    content = {
         **row,
         **{name: value for name, value in numbers(score).items() if name.startswith("raw_")},
         "reward": score.reward or 0.0,
-        "reward_components": components,
+        "reward_components": {name: value or 0.0 for name, value in score.components.items()},
         "policy_invalid": float(score.status == "policy_invalid"),
-        "instance_config": {**row.get("instance_config", {}), "mask_sample": masked},
+        "instance_config": {**(config if isinstance(config, dict) else {}), "mask_sample": masked},
     }
+    # A row may hold whatever JSON holds, integers of more than 64 bits included.
+    return orjson.Fragment(to_json(content, inf_nan_mode="null"))
 
 
 NEMO_GYM = Protocol(

@@ -12,6 +12,8 @@ from pydantic import BaseModel
 
 TASK = "_ng_task_index"
 ROLLOUT = "_ng_rollout_index"
+LARGEST = 1e150
+"""Larger numbers, infinite ones and NaN are left out: their squares are no floats."""
 
 
 class AggregateMetricsRequest(BaseModel):
@@ -30,7 +32,7 @@ class AggregateMetrics(BaseModel):
 
 def aggregate(rollouts: Iterable[Mapping[str, Any]]) -> AggregateMetrics:
     """Statistics of each task's rollouts, in the tasks' order, and of all together."""
-    rows = [(int(rollout.get(TASK, 0)), _numeric(rollout)) for rollout in rollouts]
+    rows = [(_task(rollout), _numeric(rollout)) for rollout in rollouts]
     tasks = sorted({task for task, _ in rows})
     overall = _describe([row for _, row in rows])
     return AggregateMetrics(
@@ -42,13 +44,22 @@ def aggregate(rollouts: Iterable[Mapping[str, Any]]) -> AggregateMetrics:
     )
 
 
+def _task(rollout: Mapping[str, Any]) -> int:
+    task = rollout.get(TASK)
+    return task if isinstance(task, int) else 0
+
+
 def _numeric(rollout: Mapping[str, Any]) -> dict[str, float]:
-    usage = (rollout.get("response") or {}).get("usage") or {}
+    columns = {**rollout, **_mapping(_mapping(rollout.get("response")).get("usage"))}
     return {
         name: float(value)
-        for name, value in {**rollout, **usage}.items()
-        if isinstance(value, int | float) and name not in (TASK, ROLLOUT)
+        for name, value in columns.items()
+        if isinstance(value, int | float) and abs(value) < LARGEST and name not in (TASK, ROLLOUT)
     }
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
 
 
 def _describe(rows: list[dict[str, float]]) -> dict[str, float]:

@@ -110,6 +110,18 @@ def test_a_missing_column_is_refused_by_name(service: httpx.Client) -> None:
     assert "`combine_tag`" in reply.json()["error"]
 
 
+def test_odd_rows_are_echoed_and_aggregated_all_the_same(service: httpx.Client) -> None:
+    odd = {"big": 10**30, "instance_config": None, "nested": [[{"x": None}]], "ünï": "é"}
+    reply = verify(service, row(message(unsafe()), **TAGS, **odd))
+    assert (reply["big"], reply["nested"], reply["reward"]) == (10**30, odd["nested"], 1.0)
+    rollouts = [
+        {"_ng_task_index": None, "response": "lost", "reward": 1.0, "big": 10**400},
+        {"_ng_task_index": "x", "response": {"usage": [1]}, "reward": 0.0},
+    ]
+    summary = service.post("/aggregate_metrics", json={"verify_responses": rollouts}).json()
+    assert summary["key_metrics"] == {"mean/reward": 0.5}
+
+
 def test_what_else_it_asks_of_a_resources_server(service: httpx.Client) -> None:
     assert service.post("/seed_session", json=row()).json() == {}
     assert service.get("/reverify_mode").json() == "stateless"

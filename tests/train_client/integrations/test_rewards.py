@@ -33,7 +33,7 @@ def test_a_setting_that_is_not_known_is_named() -> None:
         Rewards(ulr="http://here:2")
 
 
-def test_what_is_pickled_works_in_another_process(service: Service) -> None:
+def test_what_is_pickled_is_settings_alone_after_calls_too(service: Service) -> None:
     reward = SafetyReward("tag", url=service.url, run="exp-12")
     labels = Labels(visual="safe", text="safe", combined="safe")
     reward.rewards.maybe([Sample(completion="x", labels=labels)]).result(20)
