@@ -115,7 +115,8 @@ def histogram(name: str, values: Sequence[float]) -> Table:
     table = Table(title=f"{name}: mean {mean:.3f}", box=None, show_header=False)
     for bin_ in sorted(counts):
         bar = "█" * max(1, round(WIDTH * counts[bin_] / most))
-        table.add_row(f"{low + bin_ * step:6.3f}", bar, str(counts[bin_]))
+        edge = low + bin_ * step
+        table.add_row(f"{edge:6.3f} to {min(edge + step, high):.3f}", bar, str(counts[bin_]))
     return table
 
 
