@@ -12,6 +12,7 @@ are written to a folder beside the rows.
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
@@ -118,8 +119,7 @@ def main(
     """Write SOURCE for TRAINER."""
     if trainer not in TRAINERS:
         raise typer.BadParameter(f"{trainer} is none of {', '.join(TRAINERS)}")
-    reply = httpx.get(f"{url}/profiles/{profile}").raise_for_status()
-    instruction = ProfileReply.model_validate_json(reply.content).instruction
+    instruction = instruction_of(url, profile)
     examples = load_examples(DataConfig(train=source)).examples
     (output / "images").mkdir(parents=True, exist_ok=True)
     rows = [
@@ -132,6 +132,15 @@ def main(
     else:
         path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     print(f"{len(rows)} rows in {path}")
+
+
+def instruction_of(url: str, profile: str) -> str:
+    """The text that tells the policy its format."""
+    try:
+        reply = httpx.get(f"{url}/profiles/{profile}").raise_for_status()
+    except httpx.HTTPError as error:
+        sys.exit(f"The reward service at {url} gave no profile {profile}: {error}")
+    return ProfileReply.model_validate_json(reply.content).instruction
 
 
 def row_of(index: int, example: Example, instruction: str, folder: Path) -> Row:
