@@ -117,15 +117,13 @@ def test_a_run_logs_rewards_and_components_and_masks_what_could_not_be_scored(
 def group(completions: list[str], columns: dict[str, list[Any]]) -> RolloutGroup:
     """What the asynchronous trainer's worker scores: a group of conversations."""
     count = len(completions)
+    row = TrainingSequence(rollout_id="r", input_ids=[1], completion_mask=[1], old_log_probs=[0.0])
     return RolloutGroup(
         prompts=[[{"role": "user", "content": "May I?"}]] * count,
         reward_kwargs=columns,
         completions=[[{"role": "assistant", "content": text}] for text in completions],
         completions_ids=[[1]] * count,
-        completions_sequences=[
-            [TrainingSequence(input_ids=[1], completion_mask=[1], old_log_probs=[0.0])]
-        ]
-        * count,
+        completions_sequences=[[row]] * count,
         tool_call_counts=[0] * count,
         tool_failure_counts=[0] * count,
         model_version=0,
