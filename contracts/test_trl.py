@@ -11,6 +11,7 @@ import httpx
 import numpy as np
 import pytest
 import torch
+from accelerate import PartialState
 from datasets import Dataset
 from trl import GRPOConfig, GRPOTrainer
 from trl.experimental.async_grpo.async_rollout_worker import (
@@ -135,6 +136,7 @@ def group(completions: list[str], columns: dict[str, list[Any]]) -> RolloutGroup
 
 def scored(reward: SafetyReward, columns: dict[str, list[Any]]) -> list[tuple[float, float]]:
     """Reward and advantage of `GROUP`, by the asynchronous worker's own method."""
+    PartialState(cpu=True)  # as the worker's process begins
     worker = SimpleNamespace(
         reward_funcs=[reward],
         reward_func_names=[reward.__name__],
