@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: install demo test monitoring lint lock clean
+.PHONY: install demo test contracts monitoring lint lock clean
 
 install: .venv/installed
 
@@ -24,6 +24,24 @@ test: install
 monitoring: install
 	$(BIN)/python -m deploy.check
 
+# The trainers' own code against a real server, in an environment of their own, so that their pins and
+# ours do not fight. EASYR1, SLIME and NEMO_RL are folders with checkouts of what no index has.
+CONTRACTS := .contracts/venv
+WITHOUT_DEPENDENCIES := $(CONTRACTS)/bin/python -m pip install --quiet --no-compile --no-deps
+
+contracts: .contracts/installed
+	EASYR1=$(EASYR1) SLIME=$(SLIME) NEMO_RL=$(NEMO_RL) \
+		$(CONTRACTS)/bin/python -m pytest -rs --timeout 300 contracts
+
+.contracts/installed: contracts/requirements.txt pyproject.toml
+	test -x $(CONTRACTS)/bin/python || $(PYTHON) -m venv $(CONTRACTS)
+	$(CONTRACTS)/bin/python -m pip install --quiet --no-compile --requirement contracts/requirements.txt
+	$(WITHOUT_DEPENDENCIES) openrlhf==0.11.2 ms-swift==4.6.0
+	$(WITHOUT_DEPENDENCIES) --ignore-requires-python nemo-gym==0.4.0
+	$(WITHOUT_DEPENDENCIES) --upgrade --target .contracts/openrlhf-0.9.10 openrlhf==0.9.10
+	$(WITHOUT_DEPENDENCIES) --editable .
+	@touch $@
+
 lint: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -37,4 +55,4 @@ lock:
 		> requirements.lock
 
 clean:
-	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .contracts build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

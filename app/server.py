@@ -17,13 +17,14 @@ from app.gate import Gate, failed, refused
 from app.lifespan import living
 from app.openapi import REFUSALS, body_of, document
 from app.protocol import REWARD, Protocol
+from app.protocols import PROTOCOLS, add_routes
 from app.reply import VERSION_HEADER, json_response
 from app.schema import ErrorReply, ProfileReply, ProfileSummary
 from app.scoring import Scoring
 from app.service import Service
 from app.settings import Settings
 
-SERVED: tuple[Protocol[Any], ...] = (REWARD,)
+SERVED: tuple[Protocol[Any], ...] = (REWARD, *PROTOCOLS)
 
 
 def create_app(settings: Settings | None = None, scoring: Scoring | None = None) -> Gate:
@@ -46,6 +47,7 @@ def create_app(settings: Settings | None = None, scoring: Scoring | None = None)
     _add_error_handlers(app)
     _add_operations(app, service)
     _add_profiles(app, service)
+    add_routes(app)
     for protocol in SERVED:
         add_scoring(app, service, protocol)
     document(app, SERVED, list(service.scoring.scorers))

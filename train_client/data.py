@@ -15,13 +15,12 @@ from typing import Any, NamedTuple
 
 from PIL import Image
 
+from app.rows import COLUMNS
 from app.schema import Labels
 from train_client.config import DataConfig
 from train_client.sources import DataError, Row, read_rows
 
 log = logging.getLogger(__name__)
-
-_TAGS = {"visual": "image_tag", "text": "text_tag", "combined": "combine_tag"}
 
 
 @dataclass(frozen=True)
@@ -91,7 +90,7 @@ def _example(row: Row) -> Example:
     prompt = row.values.get("prompt")
     if not isinstance(prompt, str) or not prompt.strip():
         raise DataError("`prompt` is missing or empty.")
-    labels = Labels(**{name: _tag(row.values, column) for name, column in _TAGS.items()})
+    labels = Labels(**{name: _tag(row.values, column) for name, column in COLUMNS.items()})
     pictures = tuple(_picture(image, row.images) for image in _images(row.values))
     # The placeholder is the chat template's business: images go first, then the text.
     text = prompt.replace("<image>", "").strip()

@@ -84,9 +84,11 @@ def test_a_seed_decides_the_weights(untrained: Policy, rules: Rules) -> None:
     assert not torch.equal(same, different)
 
 
-def test_a_frozen_tower_gets_no_gradient(untrained: Policy) -> None:
+def test_the_vision_tower_and_the_words_get_no_gradient(untrained: Policy) -> None:
     model = build_model(untrained.tokenizer, seed=0)
     freeze_perception(model)
-    frozen = [name for name, p in model.named_parameters() if not p.requires_grad]
-    assert frozen
-    assert all("visual" in name for name in frozen)
+    frozen = {name for name, p in model.named_parameters() if not p.requires_grad}
+    words = "model.language_model.embed_tokens.weight"
+    assert words in frozen
+    assert {name for name in frozen if "visual" not in name} == {words}
+    assert all(name in frozen for name, _ in model.named_parameters() if "visual" in name)

@@ -1,0 +1,132 @@
+"""NeMo Gym: the service is a resources server (`POST /verify`), for NeMo Gym's agents and for the
+trainers that speak its format (NeMo-RL, verifiers, axolotl).
+
+A row of the data set is the request's own columns: the labels are SafeTag's columns, or `labels`,
+`label` or `ground_truth`. A sample to leave out is masked, never a zero that is trained on; what
+else fails on our side is a 5xx, which its clients count as infrastructure. Nothing is kept between
+requests, so seeding a session is empty and rollouts can be verified again.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+from fastapi import FastAPI
+from pydantic import BaseModel, ConfigDict
+from pydantic_core import to_json
+
+from app.protocol import Protocol, Scored
+from app.protocols.nemo_gym_metrics import AggregateMetrics, AggregateMetricsRequest, aggregate
+from app.protocols.translation import numbers, wrong_field
+from app.rows import LabelError, instruction_of, row_labels, text_of
+from app.schema import RewardRequest, Sample
+
+
+class VerifyRequest(BaseModel):
+    """A row with the model's response; what we do not read is echoed."""
+
+    model_config = ConfigDict(extra="allow")
+
+    responses_create_params: dict[str, Any]
+    response: dict[str, Any]
+
+
+class InstanceConfig(BaseModel):
+    """Whether the trainer leaves the sample out of its loss."""
+
+    mask_sample: bool
+
+
+class VerifyReply(BaseModel):
+    """The request's columns and the reward, which is the sum of its components."""
+
+    model_config = ConfigDict(extra="allow")
+
+    responses_create_params: dict[str, Any]
+    response: dict[str, Any]
+    reward: float
+    reward_components: dict[str, float]
+    instance_config: InstanceConfig
+
+
+def batch(wire: VerifyRequest) -> RewardRequest:
+    """One sample: the assistant's part of the response."""
+    try:
+        labels = row_labels(wire.model_extra or {})
+    except LabelError as error:
+        raise wrong_field("labels", 0, str(error)) from None
+    sample = Sample(
+        id=None,
+        group=None,
+        completion=completion_of(wire.response),
+        prompt=instruction_of(wire.responses_create_params.get("input")),
+        labels=labels,
+    )
+    return RewardRequest(profile=None, run=None, samples=[sample])
+
+
+def completion_of(response: Mapping[str, Any]) -> str:
+    """What the model wrote. A reasoning parser on the model's server takes the thinking out of the
+    text and its tags away; both are put back."""
+    output = response.get("output")
+    written = []
+    for item in output if isinstance(output, list) else []:
+        if not isinstance(item, Mapping):
+            continue
+        if item.get("type") == "reasoning":
+            thoughts = text_of(item.get("content")) or text_of(item.get("summary"))
+            written.append(f"<think>{thoughts}</think>\n")
+        elif item.get("type") == "message" and item.get("role", "assistant") == "assistant":
+            written.append(text_of(item.get("content")))
+    return "".join(written)
+
+
+def reply(wire: VerifyRequest, scored: Scored) -> Any:
+    """The row with its reward; masked if we could not score it, or the model's server failed."""
+    (score,) = scored.scores
+    row = wire.model_dump()
+    config = row.get("instance_config")
+    masked = score.reward is None or bool(wire.response.get("error"))
+    content = {
+        **row,
+        **{name: value for name, value in numbers(score).items() if name.startswith("raw_")},
+        "reward": score.reward or 0.0,
+        "reward_components": {name: value or 0.0 for name, value in score.components.items()},
+        "policy_invalid": float(score.status == "policy_invalid"),
+        "instance_config": {**(config if isinstance(config, dict) else {}), "mask_sample": masked},
+    }
+    # A row may hold whatever JSON holds, integers of more than 64 bits included.
+    return orjson.Fragment(to_json(content, inf_nan_mode="null"))
+
+
+NEMO_GYM = Protocol(
+    name="nemo_gym",
+    path="/verify",
+    wire=VerifyRequest,
+    batch=batch,
+    reply=reply,
+    summary="Score in NeMo Gym's format",
+    response_model=VerifyReply,
+    masks=True,
+)
+
+
+def add_routes(app: FastAPI) -> None:
+    """What NeMo Gym asks of a resources server besides `/verify`."""
+
+    @app.post("/seed_session", summary="NeMo Gym: begin a rollout")
+    async def seed_session() -> dict[str, str]:
+        return {}
+
+    @app.get("/reverify_mode", summary="NeMo Gym: can stored rollouts be scored again?")
+    async def reverify_mode() -> str:
+        return "stateless"
+
+    @app.post("/aggregate_metrics", summary="NeMo Gym: statistics of scored rollouts")
+    async def aggregate_metrics(request: AggregateMetricsRequest) -> AggregateMetrics:
+        return aggregate(request.verify_responses)
+
+    @app.get("/health", include_in_schema=False)
+    @app.get("/", include_in_schema=False)
+    async def alive() -> dict[str, str]:
+        return {"status": "ok"}

@@ -1,0 +1,76 @@
+"""The statistics that NeMo Gym asks of a resources server when rollouts have ended: mean, maximum,
+minimum, median and standard deviation of every numeric column, by task and over all.
+
+Names and definitions are those of its `RewardProfiler`, so that its reports read the same.
+"""
+
+import statistics
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from pydantic import BaseModel
+
+TASK = "_ng_task_index"
+ROLLOUT = "_ng_rollout_index"
+LARGEST = 1e150
+"""Larger numbers, infinite ones and NaN are left out: their squares are no floats."""
+
+
+class AggregateMetricsRequest(BaseModel):
+    """Replies of `/verify`, each with the index of its task."""
+
+    verify_responses: list[dict[str, Any]]
+
+
+class AggregateMetrics(BaseModel):
+    """Flat names, for a trainer's logger."""
+
+    group_level_metrics: list[dict[str, Any]]
+    agent_metrics: dict[str, float]
+    key_metrics: dict[str, float]
+
+
+def aggregate(rollouts: Iterable[Mapping[str, Any]]) -> AggregateMetrics:
+    """Statistics of each task's rollouts, in the tasks' order, and of all together."""
+    rows = [(_task(rollout), _numeric(rollout)) for rollout in rollouts]
+    tasks = sorted({task for task, _ in rows})
+    overall = _describe([row for _, row in rows])
+    return AggregateMetrics(
+        group_level_metrics=[
+            {TASK: task, **_describe([row for of, row in rows if of == task])} for task in tasks
+        ],
+        agent_metrics=overall,
+        key_metrics={name: value for name, value in overall.items() if name.startswith("mean/")},
+    )
+
+
+def _task(rollout: Mapping[str, Any]) -> int:
+    task = rollout.get(TASK)
+    return task if isinstance(task, int) else 0
+
+
+def _numeric(rollout: Mapping[str, Any]) -> dict[str, float]:
+    columns = {**rollout, **_mapping(_mapping(rollout.get("response")).get("usage"))}
+    return {
+        name: float(value)
+        for name, value in columns.items()
+        if isinstance(value, int | float) and abs(value) < LARGEST and name not in (TASK, ROLLOUT)
+    }
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _describe(rows: list[dict[str, float]]) -> dict[str, float]:
+    described: dict[str, float] = {}
+    for name in dict.fromkeys(name for row in rows for name in row):
+        values = [row[name] for row in rows if name in row]
+        described |= {
+            f"mean/{name}": statistics.fmean(values),
+            f"max/{name}": max(values),
+            f"min/{name}": min(values),
+            f"median/{name}": statistics.median(values),
+            f"std/{name}": statistics.stdev(values) if len(values) > 1 else 0.0,
+        }
+    return described

@@ -1,0 +1,95 @@
+"""OpenRLHF's remote reward: `--reward.remote_url http://localhost:8700/openrlhf`.
+
+Lists of one length in each field; newer versions send one sample a request, older ones batches, and
+empty lists to all but one of several addresses. Labels are whatever the data set's label column
+holds: for us an object, or its JSON text.
+"""
+
+import re
+from typing import Any
+
+from pydantic import BaseModel
+
+from app.protocol import Protocol, Scored
+from app.protocols.translation import labels_at, numbers, rewards_of, wrong_field
+from app.schema import RewardRequest, Sample
+
+_REPEATED_SPECIAL = re.compile(r"(<\|[^<>|]{1,40}\|>|<[a-z]+(?:_[a-z]+)+>)(?:\1)+")
+
+
+class OpenRLHFRequest(BaseModel):
+    """`query[i]` is `prompts[i]` and the completion, special tokens kept."""
+
+    query: list[str]
+    prompts: list[str]
+    labels: list[Any]
+
+
+class OpenRLHFReply(BaseModel):
+    """`scores` are the rewards within 0 and 1, for the trainer's dynamic filtering."""
+
+    rewards: list[float]
+    scores: list[float]
+    extra_logs: dict[str, list[float]]
+
+
+def batch(wire: OpenRLHFRequest) -> RewardRequest:
+    """Completions are told from prompts; lists that differ in length are refused."""
+    for field in ("prompts", "labels"):
+        given = len(getattr(wire, field))
+        if given != len(wire.query):
+            message = f"`{field}` has {given} entries, `query` has {len(wire.query)}"
+            raise wrong_field(field, None, message)
+    return RewardRequest(
+        profile=None,
+        run=None,
+        samples=[
+            Sample(
+                id=None,
+                group=None,
+                completion=_completion(query, prompt, index),
+                prompt=prompt,
+                labels=labels_at(label, f"labels[{index}]", index),
+            )
+            for index, (query, prompt, label) in enumerate(
+                zip(wire.query, wire.prompts, wire.labels, strict=True)
+            )
+        ],
+    )
+
+
+def _completion(query: str, prompt: str, index: int) -> str:
+    """`query` without its prompt. A picture is one placeholder in the prompt and many in the query;
+    runs of a special token are therefore read as one where the prompt does not match as it is."""
+    if query.startswith(prompt):
+        return query[len(prompt) :]
+    query, prompt = (_REPEATED_SPECIAL.sub(r"\1", text) for text in (query, prompt))
+    if query.startswith(prompt):
+        return query[len(prompt) :]
+    message = (
+        f"`query[{index}]` does not begin with `prompts[{index}]`, so where the completion begins "
+        "cannot be told; was the prompt truncated? Raise the trainer's maximum length"
+    )
+    raise wrong_field(f"query[{index}]", index, message)
+
+
+def reply(_: OpenRLHFRequest, scored: Scored) -> dict[str, Any]:
+    """Rewards, and the components as logs."""
+    rewards = rewards_of(scored.scores)
+    logs = [numbers(score) for score in scored.scores]
+    return {
+        "rewards": rewards,
+        "scores": [min(max(reward, 0.0), 1.0) for reward in rewards],
+        "extra_logs": {name: [log[name] for log in logs] for name in (logs[0] if logs else ())},
+    }
+
+
+OPENRLHF = Protocol(
+    name="openrlhf",
+    path="/openrlhf",
+    wire=OpenRLHFRequest,
+    batch=batch,
+    reply=reply,
+    summary="Score in OpenRLHF's remote reward format",
+    response_model=OpenRLHFReply,
+)

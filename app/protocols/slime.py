@@ -1,0 +1,61 @@
+"""slime's remote reward: `--rm-type remote_rm --rm-url http://localhost:8700/slime
+--reward-key reward`.
+
+One sample a request. The label is JSON text with the three labels (`--label-key` names its column).
+"""
+
+from typing import Any
+
+from pydantic import BaseModel
+
+from app.protocol import Protocol, Scored
+from app.protocols.translation import labels_at, numbers, rewards_of
+from app.rows import instruction_of
+from app.schema import RewardRequest, Sample
+
+
+class SlimeRequest(BaseModel):
+    """`prompt` is a text, or a conversation."""
+
+    prompt: str | list[dict[str, Any]]
+    response: str
+    label: Any = None
+
+
+class SlimeReply(BaseModel):
+    """`outcome` is the failure's code or the answer's stance: `--log-reward-category outcome`."""
+
+    reward: float
+    outcome: str
+
+
+def batch(wire: SlimeRequest) -> RewardRequest:
+    """One sample."""
+    sample = Sample(
+        id=None,
+        group=None,
+        completion=wire.response,
+        prompt=instruction_of(wire.prompt),
+        labels=labels_at(wire.label, "label", 0),
+    )
+    return RewardRequest(profile=None, run=None, samples=[sample])
+
+
+def reply(_: SlimeRequest, scored: Scored) -> dict[str, Any]:
+    """The reward with its components beside it."""
+    (reward,) = rewards_of(scored.scores)
+    (score,) = scored.scores
+    stance = score.stance.kind if score.stance else "none"
+    outcome = score.failure.code if score.failure else stance
+    return {"reward": reward, "outcome": outcome, **numbers(score)}
+
+
+SLIME = Protocol(
+    name="slime",
+    path="/slime",
+    wire=SlimeRequest,
+    batch=batch,
+    reply=reply,
+    summary="Score in slime's remote_rm format",
+    response_model=SlimeReply,
+)

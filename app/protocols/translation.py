@@ -1,0 +1,51 @@
+"""What all formats share: labels from a field, rewards and numbers from scores."""
+
+from collections.abc import Iterable
+
+from app.errors import RequestError
+from app.rows import LabelError, read_labels
+from app.schema import Labels, Problem
+from rules.reward import Score
+
+
+def labels_at(value: object, field: str, index: int) -> Labels:
+    """The labels in the field of a request.
+
+    Raises:
+        RequestError: 422 naming the field and the sample.
+    """
+    try:
+        return read_labels(value, field)
+    except LabelError as error:
+        raise wrong_field(field, index, str(error)) from None
+
+
+def wrong_field(field: str, index: int | None, message: str) -> RequestError:
+    """422 about one field."""
+    return RequestError(422, message, [Problem(field=field, sample=index, message=message)])
+
+
+def rewards_of(scores: Iterable[Score]) -> list[float]:
+    """The rewards, for formats that know no missing one.
+
+    Raises:
+        RequestError: 503 if a sample could not be scored, since a made-up number would be trained
+            on and the trainers ask again.
+    """
+    rewards: list[float] = []
+    for score in scores:
+        if score.reward is None:
+            message = "a sample could not be scored; send the request again"
+            raise RequestError(503, message, retry_after=1)
+        rewards.append(score.reward)
+    return rewards
+
+
+def numbers(score: Score) -> dict[str, float]:
+    """A scored sample for a trainer's logs: components by their names, raw values as `raw_…`.
+
+    The same keys for every sample of a profile; empty if it could not be scored.
+    """
+    components = {name: value for name, value in score.components.items() if value is not None}
+    raw = {f"raw_{name}": value for name, value in score.raw.items() if value is not None}
+    return {**components, **raw}

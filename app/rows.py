@@ -1,0 +1,112 @@
+"""Data sets' rows and conversations as trainers hand them over: the labels and the texts in them.
+
+Labels are SafeTag's columns, or our names, or either of them in one column, as an object or as its
+JSON text. A message's content is a text, or a list of parts.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pydantic import ValidationError
+
+from app.schema import Labels
+
+COLUMNS = {"visual": "image_tag", "text": "text_tag", "combined": "combine_tag"}
+"""Our name of each label -> SafeTag's column."""
+
+HOLDERS = ("labels", "label", "ground_truth")
+"""Columns that hold all three labels of a row, in the order in which they are looked for."""
+
+
+class LabelError(ValueError):
+    """The labels cannot be read; the message names the column and what is wanted there."""
+
+
+def read_labels(value: object, column: str = "label") -> Labels:
+    """The labels that one column holds.
+
+    Args:
+        value: a mapping, or its JSON text, with our names or with SafeTag's.
+        column: its name, for the error.
+
+    Raises:
+        LabelError: it holds no labels, or wrong ones. The value itself is never repeated.
+    """
+    if isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except (ValueError, RecursionError):
+            raise LabelError(f"`{column}` is not JSON; {_wanted(column)}") from None
+    if not isinstance(value, Mapping):
+        raise LabelError(f"`{column}` holds no labels; {_wanted(column)}")
+    found = {name: _either(value, name) for name in COLUMNS}
+    missing = [name for name, label in found.items() if label is None]
+    if missing:
+        raise LabelError(f"`{column}` has no `{missing[0]}`; {_wanted(column)}")
+    return _checked(found, {name: f"{column}.{name}" for name in COLUMNS})
+
+
+def row_labels(row: Mapping[str, Any]) -> Labels:
+    """The labels of a data set's row: one of the columns `HOLDERS`, or SafeTag's three.
+
+    Raises:
+        LabelError: naming the column that is missing or wrong.
+    """
+    for holder in HOLDERS:
+        if row.get(holder) is not None:
+            return read_labels(row[holder], holder)
+    missing = [column for column in COLUMNS.values() if row.get(column) is None]
+    if missing:
+        raise LabelError(
+            f"the row has no `{missing[0]}`; give the columns {', '.join(COLUMNS.values())} "
+            f"(safe or unsafe), or one column `labels` with visual, text and combined"
+        )
+    return _checked({name: row[column] for name, column in COLUMNS.items()}, COLUMNS)
+
+
+def _either(value: Mapping[str, Any], name: str) -> Any:
+    found = value.get(name)
+    return value.get(COLUMNS[name]) if found is None else found
+
+
+def _checked(found: Mapping[str, Any], places: Mapping[str, str]) -> Labels:
+    try:
+        return Labels(**found)
+    except ValidationError as error:
+        wrong = str(error.errors(include_url=False, include_input=False)[0]["loc"][0])
+        raise LabelError(f"`{places[wrong]}` must be safe or unsafe") from None
+
+
+def _wanted(column: str) -> str:
+    example = '{"visual": "safe", "text": "safe", "combined": "unsafe"}'
+    return f"`{column}` must hold {example}, or SafeTag's {', '.join(COLUMNS.values())}"
+
+
+def text_of(content: object) -> str:
+    """A message's text: a string as it is, of a list of parts the texts; pictures have none."""
+    if isinstance(content, str):
+        return content
+    if not isinstance(content, Sequence):
+        return ""
+    parts = (part for part in content if isinstance(part, Mapping))
+    texts = (part.get("text") or part.get("refusal") or "" for part in parts)
+    return "".join(text for text in texts if isinstance(text, str))
+
+
+def instruction_of(prompt: object) -> str:
+    """What the user asked: a string as it is, of a conversation the last user message's text."""
+    if isinstance(prompt, str):
+        return prompt
+    if not isinstance(prompt, Sequence):
+        return ""
+    asked = [turn for turn in prompt if isinstance(turn, Mapping) and turn.get("role") == "user"]
+    return text_of(asked[-1].get("content")) if asked else ""
+
+
+def written_by_assistant(message: Mapping[str, Any]) -> str:
+    """What the model wrote: a reasoning parser takes the thinking out of the content and its tags
+    away; both are put back."""
+    text = text_of(message.get("content"))
+    thoughts = message.get("reasoning_content") or message.get("thinking")
+    return f"<think>{thoughts}</think>\n{text}" if isinstance(thoughts, str) else text

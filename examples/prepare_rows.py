@@ -1,0 +1,158 @@
+"""Rows of SafeTag's form, as each trainer wants to read them.
+
+    safegrpo serve --port 8700 --profile paper &
+    python examples/prepare_rows.py safetag.jsonl verl data/verl --profile paper
+
+TRAINER is trl, ms-swift, openrlhf, slime, nemo-gym (JSONL), verl or easyr1 (Parquet). The format
+instruction of the reward's profile comes from the service and is appended to the user's text, so
+that prompt and reward cannot drift apart; the user's text alone is kept as `instruction`. Pictures
+are written to a folder beside the rows.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple
+
+import httpx
+import pyarrow as pa
+import pyarrow.parquet
+import typer
+
+from app.rows import COLUMNS
+from app.schema import ProfileReply
+from train_client.config import DataConfig
+from train_client.data import Example, load_examples
+
+
+class Row(NamedTuple):
+    """What every trainer's row is made of."""
+
+    index: int
+    instruction: str
+    text: str
+    """The instruction and the format that is asked for."""
+    images: list[str]
+    """Paths."""
+    labels: dict[str, str]
+
+    @property
+    def tags(self) -> dict[str, str]:
+        return {column: self.labels[name] for name, column in COLUMNS.items()}
+
+    @property
+    def marked(self) -> str:
+        """The text after a placeholder for each picture."""
+        return "<image>" * len(self.images) + self.text
+
+
+def trl(row: Row) -> dict[str, Any]:
+    """`images` are paths: `dataset.cast_column("images", Sequence(datasets.Image()))`."""
+    prompt = [{"role": "user", "content": row.text}]
+    return {"prompt": prompt, "images": row.images, "instruction": row.instruction, **row.tags}
+
+
+def ms_swift(row: Row) -> dict[str, Any]:
+    messages = [{"role": "user", "content": row.marked}]
+    return {"messages": messages, "images": row.images, "instruction": row.instruction, **row.tags}
+
+
+def openrlhf(row: Row) -> dict[str, Any]:
+    """`--data.input_key prompt --data.label_key label --data.image_key images`."""
+    return {"prompt": row.marked, "images": row.images, "label": json.dumps(row.labels)}
+
+
+def slime(row: Row) -> dict[str, Any]:
+    """`--input-key prompt --label-key label --multimodal-keys '{"image": "images"}'`."""
+    prompt = [{"role": "user", "content": row.marked}]
+    return {"prompt": prompt, "images": row.images, "label": json.dumps(row.labels)}
+
+
+def nemo_gym(row: Row) -> dict[str, Any]:
+    parts: list[dict[str, str]] = [
+        {"type": "input_image", "image_url": f"file://{path}", "detail": "auto"}
+        for path in row.images
+    ]
+    content = [*parts, {"type": "input_text", "text": row.text}]
+    return {
+        "responses_create_params": {"input": [{"role": "user", "content": content}]},
+        **row.tags,
+    }
+
+
+def verl(row: Row) -> dict[str, Any]:
+    return {
+        "data_source": "safetag",
+        "prompt": [{"role": "user", "content": row.marked}],
+        "images": [{"image": f"file://{path}"} for path in row.images],
+        "reward_model": {"style": "rule", "ground_truth": json.dumps(row.labels)},
+        "extra_info": {"index": row.index, "instruction": row.instruction},
+    }
+
+
+def easyr1(row: Row) -> dict[str, Any]:
+    """`data.prompt_key=problem data.answer_key=labels data.image_key=images`."""
+    return {"problem": row.marked, "images": row.images, "labels": json.dumps(row.labels)}
+
+
+TRAINERS: dict[str, Callable[[Row], dict[str, Any]]] = {
+    "trl": trl,
+    "ms-swift": ms_swift,
+    "openrlhf": openrlhf,
+    "slime": slime,
+    "nemo-gym": nemo_gym,
+    "verl": verl,
+    "easyr1": easyr1,
+}
+
+
+def main(
+    source: Annotated[str, typer.Argument(help="JSONL, Parquet or a data set's name")],
+    trainer: Annotated[str, typer.Argument(help=", ".join(TRAINERS))],
+    output: Annotated[Path, typer.Argument(help="folder to write")],
+    url: Annotated[str, typer.Option(help="the reward service")] = "http://127.0.0.1:8700",
+    profile: Annotated[str, typer.Option(help="the reward's profile")] = "safegrpo",
+) -> None:
+    """Write SOURCE for TRAINER."""
+    if trainer not in TRAINERS:
+        raise typer.BadParameter(f"{trainer} is none of {', '.join(TRAINERS)}")
+    instruction = instruction_of(url, profile)
+    examples = load_examples(DataConfig(train=source)).examples
+    (output / "images").mkdir(parents=True, exist_ok=True)
+    rows = [
+        TRAINERS[trainer](row_of(index, example, instruction, output / "images"))
+        for index, example in enumerate(examples)
+    ]
+    path = output / ("train.parquet" if trainer in ("verl", "easyr1") else "train.jsonl")
+    if path.suffix == ".parquet":
+        pa.parquet.write_table(pa.Table.from_pylist(rows), path)
+    else:
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    print(f"{len(rows)} rows in {path}")
+
+
+def instruction_of(url: str, profile: str) -> str:
+    """The text that tells the policy its format."""
+    try:
+        reply = httpx.get(f"{url}/profiles/{profile}").raise_for_status()
+    except httpx.HTTPError as error:
+        sys.exit(f"The reward service at {url} gave no profile {profile}: {error}")
+    return ProfileReply.model_validate_json(reply.content).instruction
+
+
+def row_of(index: int, example: Example, instruction: str, folder: Path) -> Row:
+    """The example, its pictures written to `folder`."""
+    paths = []
+    for number, image in enumerate(example.images):
+        path = (folder / f"{index}-{number}.png").resolve()
+        image.save(path)
+        paths.append(str(path))
+    text = f"{example.instruction}\n\n{instruction}"
+    return Row(index, example.instruction, text, paths, example.labels.model_dump())
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,1 @@
+"""The tests. A package, because some trainers install one of this name that would hide it."""

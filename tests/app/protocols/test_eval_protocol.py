@@ -1,0 +1,58 @@
+"""eval-protocol's evaluator format."""
+
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.app.protocols.services import UNSCORABLE
+from tests.app.serving import LABELS_UNSAFE
+from tests.rules.completions import unsafe
+
+
+def ask(service: httpx.Client, completion: str, **fields: Any) -> httpx.Response:
+    messages = [
+        {"role": "user", "content": "May I?"},
+        {"role": "assistant", "content": completion},
+    ]
+    return service.post(
+        "/evaluate", json={"messages": messages, "ground_truth": LABELS_UNSAFE, **fields}
+    )
+
+
+def test_the_last_message_is_scored_with_a_metric_for_each_component(
+    service: httpx.Client,
+) -> None:
+    reply = ask(service, unsafe(), kwargs={}).json()
+    assert (reply["score"], reply["is_score_valid"], reply["error"]) == (1.0, True, None)
+    assert reply["reason"] == "the answer's stance is refusal"
+    assert reply["metrics"]["tag"]["score"] == 0.5
+    assert all(isinstance(metric["reason"], str) for metric in reply["metrics"].values())
+
+
+def test_a_policys_fault_is_a_valid_zero_with_its_reason(service: httpx.Client) -> None:
+    reply = ask(service, "no").json()
+    assert (reply["score"], reply["is_score_valid"]) == (0.0, True)
+    assert reply["reason"].startswith("missing_section")
+
+
+@pytest.mark.parametrize(
+    ("fields", "named"),
+    [
+        ({"ground_truth": None}, "ground_truth"),
+        ({"messages": [{"role": "user", "content": "May I?"}]}, "messages"),
+        ({"messages": []}, "messages"),
+    ],
+)
+def test_a_wrong_request_names_its_field(
+    service: httpx.Client, fields: dict[str, Any], named: str
+) -> None:
+    reply = ask(service, unsafe(), **fields)
+    assert reply.status_code == 422
+    assert reply.json()["problems"][0]["field"] == named
+
+
+def test_a_sample_that_we_cannot_score_is_asked_again_rather_than_zero(
+    judgeless: httpx.Client,
+) -> None:
+    assert ask(judgeless, UNSCORABLE).status_code == 503

@@ -1,0 +1,19 @@
+"""A service that rewards a completion with its length, and a row's labels."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.train_client.service import Service
+
+TAGS = {"image_tag": "safe", "text_tag": "safe", "combine_tag": "unsafe"}
+
+
+@pytest.fixture
+def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
+    """Reached without settings: its address is in the environment."""
+    service = Service(lambda text: float(len(text)))
+    service.start()
+    monkeypatch.setenv("SAFEGRPO_REWARD_URL", service.url)
+    yield service
+    service.kill()

@@ -1,0 +1,79 @@
+"""TRL's form of a reward function."""
+
+from typing import Any
+
+import pytest
+
+from app.rows import LabelError
+from tests.train_client.integrations.conftest import TAGS
+from tests.train_client.service import Service
+from train_client.integrations.for_trl import SafetyReward
+
+COLUMNS = {name: [tag, tag] for name, tag in TAGS.items()}
+
+
+def conversation(text: str) -> list[dict[str, Any]]:
+    return [{"role": "assistant", "content": text}]
+
+
+def test_completions_are_texts_or_conversations(service: Service) -> None:
+    prompt = [{"role": "user", "content": [{"type": "image"}, {"type": "text", "text": "May I?"}]}]
+    reward = SafetyReward()
+    assert reward(prompts=["", ""], completions=["ab", "abc"], **COLUMNS) == [2.0, 3.0]
+    chat = [conversation("ab"), conversation("abc")]
+    assert reward(prompts=[prompt, prompt], completions=chat, **COLUMNS) == [2.0, 3.0]
+    asked = service.requests[-1]["samples"][0]
+    assert asked["prompt"] == "May I?"
+    assert asked["labels"] == {"visual": "safe", "text": "safe", "combined": "unsafe"}
+
+
+def test_thinking_that_the_chat_template_took_out_is_put_back(service: Service) -> None:
+    message = {"role": "assistant", "content": "<answer>", "reasoning_content": "Hm."}
+    SafetyReward()(prompts=[""], completions=[[message]], labels=[TAGS])
+    assert service.requests[-1]["samples"][0]["completion"] == "<think>Hm.</think>\n<answer>"
+
+
+def test_a_sample_that_could_not_be_scored_is_none_and_out_of_the_means(service: Service) -> None:
+    service.reward = lambda text: None if text == "lost" else 1.0
+    metrics: dict[str, float] = {}
+    extras: dict[str, list[Any]] = {}
+    rewards = SafetyReward()(
+        prompts=["", ""],
+        completions=["lost", "won"],
+        completion_ids=[[1], [2]],
+        trainer_state=object(),
+        log_metric=metrics.__setitem__,
+        log_extra=extras.__setitem__,
+        **COLUMNS,
+    )
+    assert rewards == [None, 1.0]
+    assert metrics["safegrpo/unscored"] == 0.5
+    assert (metrics["safegrpo/tag"], metrics["safegrpo/raw_tag"]) == (0.5, 1.0)
+    assert extras["status"] == ["service_error", "ok"]
+    assert extras["safegrpo_tag"] == [None, 1.0]
+
+
+def test_a_component_can_be_a_reward_of_its_own(service: Service) -> None:
+    reward = SafetyReward("tag")
+    assert reward.__name__ == "safegrpo_tag"
+    assert reward(prompts=["", ""], completions=["ab", "abcd"], **COLUMNS) == [1.0, 2.0]
+    with pytest.raises(ValueError, match="there is no number `tga`"):
+        SafetyReward("tga")(prompts=[""], completions=["ab"], labels=[TAGS])
+
+
+def test_a_missing_column_is_named_before_anything_is_sent(service: Service) -> None:
+    columns = {name: values for name, values in COLUMNS.items() if name != "combine_tag"}
+    with pytest.raises(LabelError, match="no `combine_tag`"):
+        SafetyReward()(prompts=["", ""], completions=["a", "b"], **columns)
+    assert not service.requests
+
+
+def test_a_service_that_stays_away_masks_the_batch_or_raises(service: Service) -> None:
+    service.kill()
+    masked = SafetyReward(deadline=0.3)
+    assert masked(prompts=["", ""], completions=["a", "b"], **COLUMNS) == [None, None]
+    with pytest.raises(RuntimeError, match="did not answer within"):
+        SafetyReward(deadline=0.3, unavailable="raise")(
+            prompts=["", ""], completions=["a", "b"], **COLUMNS
+        )
+    service.start()

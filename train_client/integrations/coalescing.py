@@ -1,0 +1,133 @@
+"""Calls that arrive together travel together: trainers that ask sample by sample, from many tasks
+or threads, send micro-batches all the same.
+
+The client's event loop is its own, in a thread: trainers' loops come and go (some make a new one
+each step), and connections that belong to a closed loop are dead.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from concurrent.futures import Future
+from typing import NamedTuple
+
+from app.schema import Result, Sample
+from train_client.config import RewardConfig
+from train_client.retry import Backoff
+from train_client.reward_client import RewardClient, RewardRejected, RewardUnavailable
+
+log = logging.getLogger(__name__)
+
+WINDOW = 0.002
+"""Seconds that the first call of a micro-batch waits for others."""
+
+
+class _Call(NamedTuple):
+    samples: Sequence[Sample]
+    results: asyncio.Future[list[Result]]
+
+
+class CoalescingClient(RewardClient):
+    """`ask` from any thread; what comes within `WINDOW` is one request."""
+
+    def __init__(self, config: RewardConfig, run: str = "") -> None:
+        self._size = config.batch_size
+        self._waiting: list[_Call] = []
+        self._sending: set[asyncio.Task[None]] = set()
+        super().__init__(config, run)
+
+    def ask(
+        self, samples: Sequence[Sample], *, again: int = 0, or_lost: bool = False
+    ) -> Future[list[Result]]:
+        """Results aligned with `samples`.
+
+        Args:
+            samples: what to score.
+            again: times that samples which could not be scored are asked for again.
+            or_lost: whether a service that stays away gives results without rewards, and a warning;
+                otherwise RewardUnavailable is raised.
+        """
+        work = self._asked(samples, again, or_lost)
+        return asyncio.run_coroutine_threadsafe(work, self._loop)
+
+    async def _asked(self, samples: Sequence[Sample], again: int, or_lost: bool) -> list[Result]:
+        results = [lost() for _ in samples]
+        try:
+            results = await self._scored(samples, None)
+            await self._repeat(samples, results, again)
+        except RewardUnavailable as error:
+            if not or_lost:
+                raise
+            missing = sum(result.reward is None for result in results)
+            log.warning("%s %d samples get no reward.", error, missing)
+        return results
+
+    async def _repeat(self, samples: Sequence[Sample], results: list[Result], again: int) -> None:
+        """Ask again for what could not be scored, and put it in its place."""
+        backoff = Backoff()
+        for _ in range(again):
+            missing = [index for index, result in enumerate(results) if result.reward is None]
+            if not missing:
+                return
+            await asyncio.sleep(backoff.next())
+            found = await self._scored([samples[index] for index in missing], None)
+            for index, result in zip(missing, found, strict=True):
+                results[index] = result
+
+    async def _scored(self, samples: Sequence[Sample], step: int | None) -> list[Result]:
+        loop = asyncio.get_running_loop()
+        call = _Call(samples, loop.create_future())
+        self._waiting.append(call)
+        if sum(len(waiting.samples) for waiting in self._waiting) >= self._size:
+            self._send()
+        elif len(self._waiting) == 1:
+            loop.call_later(WINDOW, self._send)
+        return await call.results
+
+    def _send(self) -> None:
+        calls, self._waiting = self._waiting, []
+        if calls:
+            task = asyncio.create_task(self._answer(calls))
+            self._sending.add(task)
+            task.add_done_callback(self._sending.discard)
+
+    async def _answer(self, calls: Sequence[_Call]) -> None:
+        """Ask for all calls in one go; where that is refused, for each alone: one is at fault."""
+        together = [sample for call in calls for sample in call.samples]
+        try:
+            results = iter(await super()._scored(together, None))
+        except RewardRejected as error:
+            if len(calls) > 1:
+                await asyncio.gather(*(self._answer([call]) for call in calls))
+            else:
+                _fail(calls, error)
+        except Exception as error:
+            _fail(calls, error)
+        else:
+            for call in calls:
+                mine = [next(results) for _ in call.samples]
+                if not call.results.done():
+                    call.results.set_result(mine)
+
+
+def _fail(calls: Sequence[_Call], error: Exception) -> None:
+    for call in calls:
+        if not call.results.done():
+            call.results.set_exception(error)
+
+
+def lost() -> Result:
+    """The result of a sample that the service was never heard about."""
+    nothing = dict.fromkeys(("format", "tag", "behavior"))
+    return Result(
+        id=None,
+        status="service_error",
+        reward=None,
+        components=nothing,
+        raw=nothing,
+        verdicts=None,
+        stance=None,
+        failure=None,
+    )

@@ -1,0 +1,72 @@
+"""ms-swift (tried with 4.6): a plugin that registers our rewards.
+
+    export SAFEGRPO_REWARD_URL=http://localhost:8700
+    swift rlhf --rlhf_type grpo ... \\
+        --external_plugins .../train_client/integrations/for_ms_swift.py \\
+        --reward_funcs safegrpo safegrpo_raw_format safegrpo_raw_tag safegrpo_raw_behavior \\
+        --reward_weights 1 0 0 0
+
+The data set has the columns `image_tag, text_tag, combine_tag`, or one column `labels`. ms-swift
+logs each reward function's mean, so those of weight 0 put the raw values into its logs; the calls
+of all of them are joined on the wire. `safegrpo_tag` and `safegrpo_behavior` are the components,
+for weights of your own.
+
+ms-swift adds up the reward functions with missing ones as 0, so a None would be trained on as a
+zero. Samples that could not be scored are therefore asked for again, and if that does not help the
+call raises, unless SAFEGRPO_REWARD_FALLBACK is the number to give; `nan` is ms-swift's own missing
+reward, which `--scale_rewards gdpo` gives no advantage.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Sequence
+from typing import Any
+
+from swift.rewards import AsyncORM, orms
+
+from app.schema import Result
+from train_client.integrations.columns import samples_of
+from train_client.integrations.rewards import PREFIX, Rewards, chosen, settled
+
+VALUES = ("reward", "tag", "behavior", "raw_format", "raw_tag", "raw_behavior")
+
+
+class SafetyReward(AsyncORM):  # type: ignore[misc]
+    """The reward; its subclasses are other numbers of the same results."""
+
+    value = "reward"
+
+    def __init__(self, args: Any = None, **kwargs: Any) -> None:
+        super().__init__(args, **kwargs)
+        self.rewards = Rewards()
+        given = os.environ.get(PREFIX + "FALLBACK")
+        self.fallback = None if given is None else float(given)
+
+    async def __call__(self, completions: Sequence[Any], **columns: Any) -> list[float]:
+        """One number for each completion.
+
+        Raises:
+            LabelError: naming the column that the data set lacks.
+            RewardUnavailable: there is no reward, and no fallback.
+            RewardError: the service refused, or its reward changed during the run.
+        """
+        prompts = columns.get("messages") or [""] * len(completions)
+        samples = samples_of(prompts, completions, columns)
+        asked = self.rewards.certain(samples, self.fallback)
+        results = await asyncio.wrap_future(asked)
+        return [self._number(result) for result in results]
+
+    def _number(self, result: Result) -> float:
+        number = chosen(result, self.value)
+        return settled(result, self.fallback) if number is None else number
+
+
+def _register() -> None:
+    for value in VALUES:
+        name = "safegrpo" if value == "reward" else f"safegrpo_{value}"
+        orms[name] = type(name, (SafetyReward,), {"value": value})
+
+
+_register()

@@ -1,0 +1,91 @@
+"""TRL (tried with 1.16): `GRPOTrainer`, and the experimental `AsyncGRPOTrainer`.
+
+    from train_client.integrations.for_trl import SafetyReward
+
+    trainer = GRPOTrainer(model=..., args=..., train_dataset=...,
+                          reward_funcs=SafetyReward(url="http://localhost:8700"))
+
+The data set has the columns `image_tag, text_tag, combine_tag`, or one column `labels`; and
+`instruction` where the user's text alone is wanted instead of the prompt's last user message. The
+components are logged as `safegrpo/…` and, with `log_completions`, as columns of the table.
+
+A sample that could not be scored is None: TRL leaves it out of its group's baseline and gives it no
+advantage. So is a batch while the service stays away for longer than `deadline`, with a warning,
+unless `unavailable="raise"`. For GDPO give the components as rewards of their own; their calls are
+joined on the wire:
+
+    GRPOConfig(multi_objective_aggregation="normalize_then_sum", ...)
+    reward_funcs=[SafetyReward("tag"), SafetyReward("behavior")]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from statistics import fmean
+from typing import Any, Literal
+
+from app.schema import Result
+from train_client.integrations.columns import samples_of
+from train_client.integrations.rewards import Rewards, chosen, numbers
+
+
+class SafetyReward:
+    """A reward function; picklable, as the asynchronous trainer wants it.
+
+    Args:
+        value: `reward`, or a number of the result by its name (`tag`, `raw_format`, …).
+        unavailable: what to do when the service stays away: mask the batch, or raise.
+        run: a name for the service's statistics.
+        settings: see `Rewards`.
+    """
+
+    def __init__(
+        self,
+        value: str = "reward",
+        *,
+        unavailable: Literal["mask", "raise"] = "mask",
+        run: str = "",
+        **settings: Any,
+    ) -> None:
+        self.value = value
+        self.unavailable = unavailable
+        self.rewards = Rewards(run, **settings)
+        self.__name__ = "safegrpo" if value == "reward" else f"safegrpo_{value}"
+
+    def __call__(
+        self,
+        prompts: Sequence[Any],
+        completions: Sequence[Any],
+        log_extra: Callable[[str, list[Any]], None] | None = None,
+        log_metric: Callable[[str, float], None] | None = None,
+        **columns: Any,
+    ) -> list[float | None]:
+        """One reward for each completion.
+
+        Raises:
+            LabelError: naming the column that the data set lacks.
+            RewardError: the service refused, or its reward changed during the run.
+        """
+        samples = samples_of(prompts, completions, columns)
+        results = self.rewards.maybe(samples, or_lost=self.unavailable == "mask").result()
+        if self.value == "reward":
+            _report(results, log_extra, log_metric)
+        return [chosen(result, self.value) for result in results]
+
+
+def _report(
+    results: Sequence[Result],
+    log_extra: Callable[[str, list[Any]], None] | None,
+    log_metric: Callable[[str, float], None] | None,
+) -> None:
+    if not results:
+        return
+    scored = [numbers(result) for result in results if result.reward is not None]
+    if log_metric is not None:
+        log_metric("safegrpo/unscored", 1 - len(scored) / len(results))
+        for name in scored[0].keys() - {"unscored"} if scored else ():
+            log_metric(f"safegrpo/{name}", fmean(row[name] for row in scored))
+    if log_extra is not None:
+        log_extra("status", [result.status for result in results])
+        for name in ("format", "tag", "behavior"):
+            log_extra(f"safegrpo_{name}", [result.raw.get(name) for result in results])

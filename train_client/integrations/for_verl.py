@@ -1,0 +1,104 @@
+"""verl (tried with 0.9.1): a custom reward function.
+
+    reward.custom_reward_function.path=pkg://train_client.integrations.for_verl
+    reward.custom_reward_function.name=compute_score
+    +reward.custom_reward_function.reward_kwargs.url=http://localhost:8700
+
+Other managers, other names: `compute_score_blocking` for `reward.reward_manager.name=remote`, which
+refuses asynchronous functions; `compute_score_batch` for the legacy `batch` manager. For GDPO:
+`algorithm.adv_estimator=gdpo algorithm.gdpo_reward_keys=[tag,behavior]`.
+
+`ground_truth` of the data set's `reward_model` holds the three labels, an object or JSON text; or
+`extra_info` has the columns `image_tag, text_tag, combine_tag`, and `instruction` for the user's
+text. verl asks sample by sample and knows no missing reward: calls are joined on the wire, samples
+that could not be scored are asked for again, and if that does not help the call raises, unless
+`reward_kwargs.fallback` is the reward to give.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+from app.rows import read_labels, row_labels
+from app.schema import Result, Sample
+from train_client.integrations.rewards import Rewards, numbers, settled
+
+_TRAINERS_OWN = ("reward_router_address", "reward_model_tokenizer")
+
+
+async def compute_score(
+    data_source: str,
+    solution_str: str,
+    ground_truth: Any,
+    extra_info: Mapping[str, Any] | None = None,
+    *,
+    fallback: float | None = None,
+    **settings: Any,
+) -> dict[str, float]:
+    """`score` and the components of one completion.
+
+    Raises:
+        LabelError: naming the field that holds no labels.
+        RewardUnavailable: there is no reward, and no `fallback`.
+        RewardError: the service refused, or its reward changed during the run.
+    """
+    samples = [_sample(solution_str, ground_truth, extra_info)]
+    (result,) = await asyncio.wrap_future(_rewards(settings).certain(samples, fallback))
+    return _score(result, fallback)
+
+
+def compute_score_blocking(
+    data_source: str,
+    solution_str: str,
+    ground_truth: Any,
+    extra_info: Mapping[str, Any] | None = None,
+    **settings: Any,
+) -> dict[str, float]:
+    """`compute_score` for managers that call from threads or processes; the same errors."""
+    (score,) = compute_score_batch(
+        [data_source], [solution_str], [ground_truth], [extra_info], **settings
+    )
+    return score
+
+
+def compute_score_batch(
+    data_sources: Sequence[str],
+    solution_strs: Sequence[str],
+    ground_truths: Sequence[Any],
+    extra_infos: Sequence[Mapping[str, Any] | None],
+    *,
+    fallback: float | None = None,
+    **settings: Any,
+) -> list[dict[str, float]]:
+    """`compute_score` of a whole batch; the same errors."""
+    rows = zip(solution_strs, ground_truths, extra_infos, strict=True)
+    samples = [_sample(*row) for row in rows]
+    results = _rewards(settings).certain(samples, fallback).result()
+    return [_score(result, fallback) for result in results]
+
+
+def _sample(completion: str, ground_truth: Any, extra_info: Mapping[str, Any] | None) -> Sample:
+    extra = extra_info or {}
+    if ground_truth is None or ground_truth == "":
+        labels = row_labels(extra)
+    else:
+        labels = read_labels(ground_truth, "ground_truth")
+    instruction = str(extra.get("instruction") or "")
+    return Sample(id=None, group=None, completion=completion, prompt=instruction, labels=labels)
+
+
+def _rewards(settings: Mapping[str, Any]) -> Rewards:
+    ours = {name: value for name, value in settings.items() if name not in _TRAINERS_OWN}
+    return _made(tuple(sorted(ours.items())))
+
+
+@lru_cache(maxsize=8)
+def _made(settings: tuple[tuple[str, Any], ...]) -> Rewards:
+    return Rewards(**dict(settings))
+
+
+def _score(result: Result, fallback: float | None) -> dict[str, float]:
+    return {"score": settled(result, fallback), **numbers(result)}
