@@ -29,7 +29,7 @@ from train_client.world.service import Count, RewardService, RunningService, Ser
 from train_client.world.split import split_pairs
 from train_client.world.warmup import WarmupConfig, warm_up
 
-STEPS = 150
+STEPS = 160
 MAX_TOKENS = 72
 """A demonstration has 45 to 55 tokens."""
 
@@ -85,8 +85,8 @@ def demo_config(
             "steps": steps or STEPS,
             "seed": seed,
             "resume": resume,
-            "evaluate_every": 30,
-            "save_every": 15,
+            "evaluate_every": 20,
+            "save_every": 20,
         },
         "data": {"append_instruction": False, "shuffle": False},  # balanced already
         "rollout": {
@@ -97,7 +97,7 @@ def demo_config(
             # completion is noise that the update would learn from; a rare verdict stays possible.
             "min_p": 0.02,
         },
-        "algorithm": {"beta": 0.2, "old_logprobs": "sampler"},
+        "algorithm": {"beta": 0.25, "old_logprobs": "sampler"},
         "optimizer": {
             "lr": 6e-4,
             "eps": 1e-6,
