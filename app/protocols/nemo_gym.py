@@ -19,7 +19,7 @@ from app.protocol import Protocol, Scored
 from app.protocols.nemo_gym_metrics import AggregateMetrics, AggregateMetricsRequest, aggregate
 from app.protocols.translation import numbers, wrong_field
 from app.rows import LabelError, instruction_of, row_labels, text_of
-from app.schema import RewardRequest, Sample
+from app.schema import ErrorReply, RewardRequest, Sample
 
 
 class VerifyRequest(BaseModel):
@@ -122,7 +122,11 @@ def add_routes(app: FastAPI) -> None:
     async def reverify_mode() -> str:
         return "stateless"
 
-    @app.post("/aggregate_metrics", summary="NeMo Gym: statistics of scored rollouts")
+    @app.post(
+        "/aggregate_metrics",
+        responses={400: {"model": ErrorReply}, 422: {"model": ErrorReply}},
+        summary="NeMo Gym: statistics of scored rollouts",
+    )
     async def aggregate_metrics(request: AggregateMetricsRequest) -> AggregateMetrics:
         return aggregate(request.verify_responses)
 

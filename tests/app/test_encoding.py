@@ -26,6 +26,7 @@ def held(size: int) -> None:
         ("zstd", zstandard.compress(TEXT)),
         ("zstd", zstandard.compress(TEXT[:5000]) + zstandard.compress(TEXT[5000:])),
     ],
+    ids=["plain", "identity", "gzip", "two gzip members", "deflate", "zstd", "two zstd frames"],
 )
 def test_a_body_is_as_it_was_before_it_was_compressed(encoding: str, body: bytes) -> None:
     assert unpack(body, encoding, LIMIT, held) == TEXT
@@ -55,6 +56,7 @@ def test_a_bomb_is_413_and_goes_off_no_further_than_the_limit(encoding: str) -> 
         ("gzip", gzip.compress(TEXT)[:-9], 400),
         ("zstd", b"plain", 400),
     ],
+    ids=["unknown", "two encodings", "no gzip", "half a gzip", "no zstd"],
 )
 def test_what_cannot_be_unpacked_is_refused(encoding: str, body: bytes, status: int) -> None:
     with pytest.raises(RequestError) as refused:
