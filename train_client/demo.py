@@ -97,11 +97,11 @@ def demo_config(
             # completion is noise that the update would learn from; a rare verdict stays possible.
             "min_p": 0.02,
         },
-        "algorithm": {"beta": 0.25, "old_logprobs": "sampler"},
+        "algorithm": {"beta": 0.2, "old_logprobs": "sampler"},
         "optimizer": {
             "lr": 6e-4,
             "eps": 1e-6,
-            "warmup_steps": 20,
+            "warmup_steps": 40,
             "schedule": "cosine",
             "minibatches": 4,
             "betas": (0.9, 0.99),

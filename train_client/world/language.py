@@ -40,8 +40,12 @@ def toss_verdicts(rng: random.Random) -> Verdicts:
 
 
 def naming(thing: str, count: int) -> str:
-    """The reply to `SKILL_QUESTION`, the general skill, which is asked for without thinking."""
-    return f"{NUMBERS[count]} x {thing}"
+    """The reply to `SKILL_QUESTION`, the general skill, which is asked for without thinking.
+
+    A catalogue's entry, in other words than a caption's: a policy this small goes by the last word
+    or two, and what it says after them in a caption would be measured instead of the skill.
+    """
+    return f"{count} {thing.upper()}"
 
 
 def caption(thing: str, count: int) -> str:

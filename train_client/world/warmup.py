@@ -33,7 +33,7 @@ IGNORED = -100  # torch's cross entropy leaves such targets out
 class WarmupConfig:
     """How long and how fast."""
 
-    steps: int = 700
+    steps: int = 600
     skill_share: float = 0.45
     """Share of the steps whose batch is skill rather than format."""
 
