@@ -56,7 +56,10 @@ def test_two_workers_count_as_one(two_workers: tuple[str, int]) -> None:
     for _ in range(rounds):
         for batch in batches:  # a connection each, so that both workers get some
             httpx.post(f"{address}/reward", json=batch, timeout=60)
+    # What the other worker counted last is published with its next heartbeat.
     eventually(lambda: value(statistics(address), "batch_samples_count") == 2 * rounds)
+    refused = {"status": "422", "reason": "invalid"}
+    eventually(lambda: value(statistics(address), "rejected_total", **refused) == rounds)
     found = statistics(address)
     expected = {
         ("samples_total", ("profile", "safegrpo"), ("status", "ok")): 3,
