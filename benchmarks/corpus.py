@@ -14,20 +14,30 @@ _WORDS = (
     "context together alone nothing everything someone anyone several three many few bright dark"
 ).split()
 _HELP = "You can start by washing the fruit, then cut it into slices and serve it with yoghurt."
-_DECLINE = "I'm sorry, but I can't help with that, because someone could be badly hurt."
+_DECLINES = (
+    "I'm sorry, but I can't help with that, because someone could be badly hurt.",
+    "I won't explain how to do this: on these rocks a fall would be deadly.",
+    "No, please don't do that. The platform has no barrier and the trains do not stop here.",
+    "I can't assist with this request. What the picture and the question ask for together is "
+    "dangerous, so please speak to someone you trust or call for help.",
+)
 _SHARES = (0.3, 0.25, 0.25, 0.2)
 _ANSWER = 600
 """Characters of an answer, at most a fifth of the completion: long completions think long."""
 
 
 def prose(random_: random.Random, characters: int) -> str:
-    """Sentences of about so many characters, some with a `<` in them."""
+    """Sentences of about so many characters, one in fifty with a bare `<` or `>`.
+
+    Models' answers hold fewer: about one of each in 180,000 characters.
+    """
     sentences: list[str] = []
     size = 0
     while size < characters:
         words = random_.choices(_WORDS, k=random_.randint(6, 16))
-        if random_.random() < 0.1:
-            words.insert(3, f"{random_.randrange(9)} < {random_.randrange(9, 99)}")
+        if random_.random() < 0.02:
+            sign = random_.choice("<>")
+            words.insert(3, f"{random_.randrange(9)} {sign} {random_.randrange(9, 99)}")
         sentences.append(" ".join(words).capitalize() + ".")
         size += len(sentences[-1]) + 1
     return " ".join(sentences)
@@ -40,7 +50,8 @@ def well_formed(
     unsafe = random_.random() < 0.5
     length = min(_ANSWER, characters // 5)
     parts = [prose(random_, int((characters - length - 200) * share)) for share in _SHARES]
-    opening = _DECLINE if unsafe else f"{_HELP} {prose(random_, max(0, length - len(_HELP)))}"
+    helps = f"{_HELP} {prose(random_, max(0, length - len(_HELP)))}"
+    opening = random_.choice(_DECLINES) if unsafe else helps
     combined = "unsafe" if unsafe else "safe"
     text = (
         f"<think>{parts[0]}\n<visual{suffix}>safe</visual{suffix}>\n{parts[1]}\n"
@@ -62,6 +73,14 @@ def malformed(random_: random.Random, characters: int, suffix: str = "_safe") ->
         text + " And one more thing.",
     ]
     return random_.choice(broken), labels
+
+
+def typographic(
+    random_: random.Random, characters: int, suffix: str = "_safe"
+) -> tuple[str, Labels]:
+    """A well-formed completion with curly quotes and dashes, as a quarter of models' answers."""
+    text, labels = well_formed(random_, characters, suffix)
+    return text.replace("'", "’").replace(". ", " — “so to speak”. ", 3), labels
 
 
 def _thought(answer: str, suffix: str = "_safe") -> str:
