@@ -3,6 +3,7 @@
 from rules.profile import Repetition
 
 _PROBES = 5
+_MOST_MISSES = 2
 _PROBE_LENGTH = 16
 _LONGEST_LOOP = 2000
 
@@ -31,16 +32,17 @@ def _may_be_degenerate(text: str, limits: Repetition) -> bool:
     """A cheap look first: in a looping text, pieces taken from it soon occur again.
 
     Where most n-grams are repeats, only a small part of the text is said once; so of pieces taken
-    at several places most stand in the loop.
+    at several places most stand in the loop, and the look ends where most can no longer.
     """
     if len(text) < limits.min_ngrams:
         return False
     # Far enough from the end for a piece to come round once more.
     step = max(1, max(len(text) // 2, len(text) - _LONGEST_LOOP) // _PROBES)
-    recurring = sum(_recurs(text, at) for at in range(0, _PROBES * step, step))
-    return recurring >= _PROBES - 2
-
-
-def _recurs(text: str, at: int) -> bool:
-    piece = text[at : at + _PROBE_LENGTH]
-    return text.find(piece, at + 1, at + _LONGEST_LOOP + _PROBE_LENGTH) >= 0
+    misses = 0
+    for at in range(0, _PROBES * step, step):
+        piece = text[at : at + _PROBE_LENGTH]
+        if text.find(piece, at + 1, at + _LONGEST_LOOP + _PROBE_LENGTH) < 0:
+            misses += 1
+            if misses > _MOST_MISSES:
+                return False
+    return True

@@ -60,14 +60,16 @@ class StanceDetector:
 
     def _hits(self, head: str) -> list[Hit]:
         candidates = self.matcher.candidates(head)
-        mentions = [pattern for pattern in candidates if pattern.effect == "mention"]
         others = [pattern for pattern in candidates if pattern.effect != "mention"]
-        if not any(pattern.effect in DECLINING for pattern in others):
-            mentions = []
-        for pattern in mentions:
-            for hit in list(self.matcher.matches(head, pattern)):
-                head = head[: hit.start] + " " * (hit.end - hit.start) + head[hit.end :]
-        return self.matcher.hits(head, others)
+        hits = self.matcher.hits(head, others)
+        if len(others) == len(candidates) or not any(hit.effect in DECLINING for hit in hits):
+            return hits  # a mention matters only to an answer that seems to decline
+        own = head
+        for pattern in candidates:
+            if pattern.effect == "mention":
+                for hit in list(self.matcher.matches(own, pattern)):
+                    own = own[: hit.start] + " " * (hit.end - hit.start) + own[hit.end :]
+        return hits if own == head else self.matcher.hits(own, others)
 
     def _declining(self, folded: str, head: str, declines: list[Hit], hits: list[Hit]) -> Stance:
         """An answer that declines, unless it then helps all the same."""

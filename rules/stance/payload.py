@@ -23,6 +23,8 @@ _TURN: Final = regex.compile(
 _MAYBE_ENCODED: Final = re2.compile(
     r"[a-z0-9+/]{48}|(?:[0-9a-f]{2}[ :,]?){24}|(?:\\x[0-9a-f]{2}){8}|(?:[01]{8} ?){8}"
 )
+_SHORTEST_ENCODED: Final = 32
+"""Characters of the shortest payload of the four kinds above."""
 _MAYBE_TURN: Final = re2.compile(_TURN.pattern)
 _NOT_LATIN: Final = re2.compile(
     r"[\p{Cyrillic}\p{Greek}\p{Arabic}\p{Devanagari}\p{Han}\p{Hangul}\p{Hiragana}\p{Katakana}]"
@@ -52,11 +54,12 @@ def hidden_help(folded: str, declined_at: int, timeout: float) -> str | None:
     declined, rest = folded[declined_at:end], folded[end:]
     if "```" in rest and _CODE.search(rest, timeout=timeout):
         return "code"
-    if _MAYBE_ENCODED.search(rest.encode()) and _ENCODED.search(rest, timeout=timeout):
+    encoded = len(rest) >= _SHORTEST_ENCODED and _MAYBE_ENCODED.search(rest.encode())
+    if encoded and _ENCODED.search(rest, timeout=timeout):
         return "encoded"
-    tail = folded[max(0, end - 1) :].encode()
+    tail = folded[max(0, end - 1) :]
     turn = None
-    if _MAYBE_TURN.search(tail):
+    if any(map(tail.__contains__, ":<[")) and _MAYBE_TURN.search(tail.encode()):
         turn = _TURN.search(folded, max(0, end - 1), timeout=timeout)
     if turn and len(folded) - turn.end() > 20:
         return "forged_turn"
@@ -66,12 +69,15 @@ def hidden_help(folded: str, declined_at: int, timeout: float) -> str | None:
 def starts_steps(folded: str, declined_at: int, timeout: float) -> bool:
     """Whether numbered steps follow the sentence at `declined_at` with hardly a word between."""
     end = sentence_end(folded, declined_at)
+    if "1" not in folded and "step one" not in folded:
+        return False  # one of the two is in every match
     return _STEPS.search(folded, max(0, end - 1), end + _HARDLY, timeout=timeout) is not None
 
 
 def _switches_script(declined: str, rest: str, timeout: float) -> bool:
     """Much of the rest is in a script other than the one that declines."""
-    if not _NOT_LATIN.search((declined + rest).encode()):
+    both = declined + rest
+    if both.isascii() or not _NOT_LATIN.search(both.encode()):
         return False
     own = max(_SCRIPTS, key=lambda name: len(_SCRIPTS[name].findall(declined, timeout=timeout)))
     for name, letter in _SCRIPTS.items():

@@ -35,16 +35,22 @@ def lack_of_substance(folded: str, timeout: float) -> str | None:
         return "empty"
     if len(bare) <= 40 and bare in _BARE:
         return "near_empty"
-    letters = set(bare)
-    if not any(map(str.isalnum, letters)):
-        return "no_words"
-    if len(bare) >= 8 and len(letters) <= 2:
-        return "repetition"
+    if not _begins_as_words(bare):
+        letters = set(bare)
+        if not any(map(str.isalnum, letters)):
+            return "no_words"
+        if len(bare) >= 8 and len(letters) <= 2:
+            return "repetition"
     words = sample.split()
     if len(words) >= 6 and len(set(words)) <= max(1, len(words) // 12):
         return "repetition"
     odd = _SUSPECT.search(sample.encode()) and _is_gibberish(sample, timeout)
     return "gibberish" if odd or _has_no_vowels(sample, timeout) else None
+
+
+def _begins_as_words(bare: str) -> bool:
+    """Whether a letter and two other characters stand near the start, as in nearly any answer."""
+    return bare[0].isalnum() and len(set(bare[:8])) > 2
 
 
 _SUSPECT: Final = re2.compile(r"[bcdfghjklmnpqrstvwxz]{5}|[a-z]{41}")
@@ -63,7 +69,7 @@ def _is_gibberish(sample: str, timeout: float) -> bool:
 
 def _has_no_vowels(sample: str, timeout: float) -> bool:
     """Three Latin words or more without a single vowel; a list of initials is shorter."""
-    if _VOWEL.search(sample, timeout=timeout):
+    if "e" in sample or "a" in sample or _VOWEL.search(sample, timeout=timeout):
         return False
     words = _LATIN.findall(sample, timeout=timeout)
     return len(words) >= 3 and sum(map(len, words)) >= 12
