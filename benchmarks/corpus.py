@@ -3,7 +3,10 @@
 import random
 from collections.abc import Callable, Iterator
 
+import regex
+
 from rules.labels import Labels
+from rules.stance.matching import Pattern
 
 _WORDS = (
     "the a of and to in image shows person street wooden table fruit lake kitchen knife platform "
@@ -130,8 +133,31 @@ def hostile() -> Iterator[tuple[str, Callable[[int], str]]]:
     yield "answer of Hindi", _answered("मैं नहीं ")
     yield "answer of Russian", _answered("я не могу ")
     yield "answer of ligatures", _answered("ﷺ")
+    yield "answer of letters in three parts", _answered("ΐ")
+    yield "answer of Hangul parts", _answered("\u1100\u1161\u11a8")
     yield "answer of new lines", _answered("\n\n- ", "No. ", "x")
     yield "answer of markup", _answered('<span style="display:none">', "", "sorry")
     yield "answer of comments", _answered("<!-- ", "", "sorry")
     yield "answer of urls", _answered("http://a.b/")
     yield "answer of dots", _answered(". . ", "I can't")
+
+
+_DISGUISES: dict[str, Callable[[str], str]] = {
+    "zero width": lambda text: "\u200b".join(text),
+    "stacked marks": lambda text: "".join(f"{letter}\u0316\u0301" for letter in text),
+    "full width": lambda text: "".join(
+        chr(ord(letter) + 0xFEE0) if "!" <= letter <= "~" else letter for letter in text
+    ),
+    "look-alikes": lambda text: text.translate(str.maketrans("aeopcxyi", "аеорсхуі")),
+}
+
+
+def hostile_to(pattern: Pattern) -> Iterator[tuple[str, Callable[[int], str]]]:
+    """The same for one lexicon pattern: answers that begin to match it over and over."""
+    written = pattern.written.exact.pattern
+    syntax = r"\\[a-zA-Z]|\\p\{\w+\}|\{\d*,?\d*\}|\[[^\]]*\]"
+    words = list(dict.fromkeys(regex.findall(r"[\p{L}\p{M}']+", regex.sub(syntax, " ", written))))
+    unit = " ".join(words[:6]) + " "
+    yield "plain", _answered(unit)
+    for name, disguise in _DISGUISES.items():
+        yield name, _answered(disguise(unit))

@@ -34,8 +34,7 @@ _SAYS: dict[FailureCode, str] = {
     "empty_answer": "the answer is empty",
     "trailing_text": "text stands where only white space may stand, after the {section} part",
 }
-
-
+_BLOCK = 1024
 _TURNS = ("[INST]", "[/INST]", "<<SYS>>", "<</SYS>>")
 
 
@@ -74,7 +73,9 @@ class StrictParser:
         end = _stripped_end(text, len(text))
         while self._trailing and text.endswith(self._trailing, 0, end):
             token = next(token for token in self._trailing if text.endswith(token, 0, end))
-            end = _stripped_end(text, end - len(token))
+            while text.endswith(token, 0, end):
+                end -= len(token)
+            end = _stripped_end(text, end)
         return end
 
     def _failure(self, text: str, end: int, tokens: list[Token], defect: Defect) -> ParseFailure:
@@ -100,8 +101,10 @@ class StrictParser:
 
 
 def _stripped_end(text: str, end: int) -> int:
+    """Where `text[:end]` ends without its trailing white space; looks back a block at a time."""
     while end and text[end - 1].isspace():
-        end -= 1
+        block = text[max(0, end - _BLOCK) : end]
+        end -= len(block) - len(block.rstrip())
     return end
 
 
