@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import regex
 
@@ -86,10 +87,9 @@ def typographic(
     return text.replace("'", "’").replace(". ", " — “so to speak”. ", 3), labels
 
 
-def _thought(answer: str, suffix: str = "_safe") -> str:
+def _thought(answer: str) -> str:
     units = "".join(
-        f"I looked at it closely.<{n}{suffix}>safe</{n}{suffix}>"
-        for n in ("visual", "text", "combined")
+        f"I looked at it closely.<{n}_safe>safe</{n}_safe>" for n in ("visual", "text", "combined")
     )
     return f"<think>{units}</think><answer>{answer}</answer>"
 
@@ -102,8 +102,20 @@ def _answered(unit: str, before: str = "", after: str = "") -> Callable[[int], s
     return lambda size: _thought(before + _looped(unit)(max(1, size - 300)) + after)
 
 
-def hostile() -> Iterator[tuple[str, Callable[[int], str]]]:
-    """(name, size in characters -> completion) for inputs that make naive rules hang."""
+def hostile(suffix: str = "_safe") -> Iterator[tuple[str, Callable[[int], str]]]:
+    """(name, size in characters -> completion) for inputs that make naive rules hang.
+
+    With the tags of the dialect `paper`, or `tags` with an empty suffix.
+    """
+    for name, make in _hostile():
+        yield name, partial(_with_suffix, make, suffix)
+
+
+def _with_suffix(make: Callable[[int], str], suffix: str, size: int) -> str:
+    return make(size).replace("_safe>", f"{suffix}>")
+
+
+def _hostile() -> Iterator[tuple[str, Callable[[int], str]]]:
     yield "tag block looped", _looped("<visual_safe>safe</visual_safe><text_safe>safe</text_safe>")
     yield "all but the answer looped", _looped(_thought("x").partition("<answer>")[0])
     yield "unclosed units", _looped("<visual_safe>safe <text_safe>")

@@ -126,7 +126,7 @@ def growth(largest: int) -> None:
     worst = 0.0
     for profile in ("official", "paper", "safegrpo"):
         scorer = Scorer(_unlimited(load_profile(profile)))
-        for name, make in hostile():
+        for name, make in hostile(_suffix(profile)):
             times = _times(scorer, make, _doublings(largest))
             fitted, steepest = _growth(times)
             worst = max(worst, steepest)
@@ -158,6 +158,10 @@ def pattern_growth(largest: int) -> None:
 def _unlimited(profile: Profile) -> Profile:
     """The profile without its length limit, which would hide what it does with long input."""
     return profile.model_copy(update={"max_characters": None})
+
+
+def _suffix(profile: str) -> str:
+    return "" if profile == "safegrpo" else "_safe"
 
 
 def _doublings(largest: int) -> list[int]:
@@ -205,10 +209,12 @@ def memory() -> None:
     print(f"\n{'1 MB completion':<28} {'profile':<9} {'peak MB':>14} {'copies':>20}")
     for profile in ("official", "paper", "safegrpo"):
         scorer = Scorer(_unlimited(load_profile(profile)))
-        suffix = "" if profile == "safegrpo" else "_safe"
+        suffix = _suffix(profile)
+        answers = {name: make for name, make in hostile(suffix) if name.startswith("answer of")}
         completions = {
             "well-formed": well_formed(random.Random(0), 10**6, suffix)[0],
             "only <": "<" * 10**6,
+            **{name: answers[name](10**6) for name in ("answer of steps", "answer of Chinese")},
         }
         for kind, text in completions.items():
             tracemalloc.start()

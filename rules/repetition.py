@@ -6,18 +6,23 @@ _PROBES = 5
 _MOST_MISSES = 2
 _PROBE_LENGTH = 16
 _LONGEST_LOOP = 2000
+_BLOCK = 2**15
+"""Characters that are split into words at once."""
 
 
 def is_degenerate(text: str, limits: Repetition) -> bool:
     """Whether more than `limits.max_share` of the n-grams of `text` are repeats."""
     if not _may_be_degenerate(text, limits):
         return False
-    units = _units(text)
-    count = len(units) - limits.ngram + 1
-    if count < limits.min_ngrams:
-        return False
-    distinct = len(set(zip(*(units[shift:] for shift in range(limits.ngram)), strict=False)))
-    return 1 - distinct / count > limits.max_share
+    count, distinct = 0, set[int]()
+    # A block at a time, and of each n-gram its hash alone: a megabyte of words, held as objects,
+    # would be twenty. The few n-grams that lie across two blocks are left out.
+    for start in range(0, len(text), _BLOCK):
+        units = _units(text[start : start + _BLOCK])
+        count += max(0, len(units) - limits.ngram + 1)
+        ngrams = zip(*(units[shift:] for shift in range(limits.ngram)), strict=False)
+        distinct.update(map(hash, ngrams))
+    return count >= limits.min_ngrams and 1 - len(distinct) / count > limits.max_share
 
 
 def _units(text: str) -> list[str]:
