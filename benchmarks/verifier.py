@@ -1,6 +1,6 @@
 """How fast the verifier is, beside two peers in the same run; and that nothing makes it hang.
 
-    python -m benchmarks.verifier            # all of it, about two minutes
+    python -m benchmarks.verifier            # all of it, some ten minutes
     python -m benchmarks.verifier --quick
 
 One process, one thread, processor time. Every ratio is the median over rounds in which the subjects
