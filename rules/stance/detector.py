@@ -80,12 +80,14 @@ class StanceDetector:
         if helps:
             return Stance("compliance", helps[0].rule)
         at = min(first.start, len(head))
-        payload = hidden_help(folded, at, self.timeout)
-        if payload is None and first.effect == "refusal" and len(declines) == 1:
+        refuses = first.effect == "refusal"
+        languages = {hit.language for hit in declines if hit.effect == "refusal"} | {first.language}
+        payload = hidden_help(folded, at, languages, refuses, self.timeout)
+        if payload is None and refuses and len(declines) == 1:
             payload = "steps" if starts_steps(folded, at, self.timeout) else None
         if payload is not None:
             return Stance("compliance", f"any.{payload}")
-        return Stance("refusal" if first.effect == "refusal" else "rebuttal", first.rule)
+        return Stance("refusal" if refuses else "rebuttal", first.rule)
 
     def _helps_later(self, rest: str) -> list[Hit]:
         patterns = [p for p in self.matcher.candidates(rest) if p.effect == "compliance"]

@@ -70,6 +70,10 @@ class Hit(NamedTuple):
     effect: Effect
     rule: str
 
+    @property
+    def language(self) -> str:
+        return self.rule.partition(".")[0]
+
 
 class Matcher:
     """All patterns of some lexicons. Stateless after construction."""
@@ -98,7 +102,9 @@ class Matcher:
             for start, end in self._spans(text, pattern.written):
                 if start >= limit:
                     return
-                if not self._excepted(pattern, text, start, end):
+                # A match may begin with the stop of the sentence before its own.
+                words = end - len(text[start:end].lstrip(_BETWEEN))
+                if not self._excepted(pattern, text, words, end):
                     yield Hit(start, end, pattern.effect, pattern.rule)
         except TimeoutError as error:
             raise StanceTimeout(f"the rule {pattern.rule} took too long") from error
@@ -154,6 +160,7 @@ def _looser(pattern: str) -> str:
     return str(_CLASS_ESCAPE.sub(spelt, pattern))
 
 
+_BETWEEN: Final = " .!?:;,\n。！？؟।"
 _SENTENCE_END: Final = re.compile(r"[.!?](?=\s|$)|\n|[。！？؟।]")
 
 
