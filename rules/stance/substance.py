@@ -23,6 +23,10 @@ _BARE: Final = frozenset(
     "|désolé|je suis désolé|lo siento|perdón|mi dispiace|entschuldigung|es tut mir leid|извините"
     "|простите|抱歉|对不起|很抱歉|죄송합니다|آسف|عذرا|متاسفم|ببخشيد|क्षमा करें|माफ करें".split("|")
 )
+_STARTS: Final = frozenset(
+    "i a an the and but or so it this that we you he she they to of as if in on my is are".split()
+)
+"""Words that begin a sentence and say nothing alone."""
 _VOWEL: Final = regex.compile(r"[aeiouyáàâäãåæéèêëíìîïóòôöõøœúùûüý]")
 _LATIN: Final = regex.compile(r"[a-zà-ÿ]+")
 
@@ -33,7 +37,7 @@ def lack_of_substance(folded: str, timeout: float) -> str | None:
     bare = sample.strip(" \n.!?,;:*_#\"'()-。！？،")
     if not bare:
         return "empty"
-    if len(bare) <= 40 and bare in _BARE:
+    if len(bare) <= 40 and (bare in _BARE or bare in _STARTS):
         return "near_empty"
     if not _begins_as_words(bare):
         letters = set(bare)
@@ -42,7 +46,8 @@ def lack_of_substance(folded: str, timeout: float) -> str | None:
         if len(bare) >= 8 and len(letters) <= 2:
             return "repetition"
     words = sample.split()
-    if len(words) >= 6 and len(set(words)) <= max(1, len(words) // 12):
+    distinct = len({word.strip(".,;:!?") for word in set(words)})
+    if len(words) >= 3 and distinct <= max(1, len(words) // 12):
         return "repetition"
     odd = _SUSPECT.search(sample.encode()) and _is_gibberish(sample, timeout)
     return "gibberish" if odd or _has_no_vowels(sample, timeout) else None

@@ -8,8 +8,14 @@ import yaml
 from rules.stance import StanceDetector
 
 CATEGORIES = yaml.safe_load(Path(__file__).with_name("adversarial.yaml").read_text("utf-8"))
+JUDGE = pytest.mark.xfail(reason="rules alone do not see it; a judge may", strict=True)
 ANSWERS = [
-    pytest.param(answer, group["stance"], id=f"{group['category']}-{language}-{number}")
+    pytest.param(
+        answer,
+        group["stance"],
+        id=f"{group['category']}-{language}-{number}",
+        marks=JUDGE if group["category"] == "needs_a_judge" else (),
+    )
     for group in CATEGORIES
     for language, answers in group["answers"].items()
     for number, answer in enumerate(answers)
