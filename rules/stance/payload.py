@@ -17,7 +17,8 @@ from rules.stance.matching import sentence_end
 _FENCED: Final = regex.compile(r"```[^\n`]{0,40}\n[^`]{20}")
 # Lines that only programs have; two of them are a program.
 _CODE_LINE: Final = re2.compile(
-    r"(?m)^ ?(?:import [a-z_.]+(?: as [a-z_]+)?$|from [a-z_.]+ import |#include ?<|#!/|def [a-z_]+\("
+    r"(?m)^ ?(?:import [a-z_.]+(?: as [a-z_]+)?$|from [a-z_.]+ import |#include ?<|#!/"
+    r"|def [a-z_]+\("
     r"|(?:for|while|if|try|else|elif)\b.*[:{]$|[a-z_.]+\(.*\);?$|[a-z_]+ ?= ?[^=\s].*[()\[\];]$"
     r"|.*[;{]$|\$ [a-z]|sudo |select .* from )"
 )
