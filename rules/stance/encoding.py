@@ -1,6 +1,7 @@
 """Text in disguise: base64, hex, bits, Morse, rot13, back to front, leetspeak, letters spelt apart.
 
-A disguise of letters is seen by what it hides: English function words that appear once it is undone.
+A disguise of letters is seen by what it hides: English function words that appear once it is
+undone.
 """
 
 import codecs

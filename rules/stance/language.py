@@ -1,4 +1,4 @@
-"""Does a text go on in another language? Told by its script, or by the function words of Latin ones.
+"""Does a text go on in another language? Told by its script or, in Latin, by function words.
 
 Only words that are rare in the other languages are listed, so a handful of them is a sentence, and
 names, terms and links, which are Latin in every script, are none.
@@ -15,17 +15,19 @@ FUNCTION_WORDS: Final[dict[str, frozenset[str]]] = {
         "the and of with into then your you it is are until this that from before down up".split()
     ),
     "de": frozenset(
-        "der das den dem und ein eine einen einem einer nicht ist mit für auf dann durch ihn zum zur"
-        " zu wird sich oder bis".split()
+        "der das den dem und ein eine einen einem einer nicht ist mit für auf dann durch ihn zum"
+        " zur zu wird sich oder bis".split()
     ),
     "fr": frozenset(
-        "le les des du et un une dans pour avec est puis vous sur au aux ensuite ou votre la".split()
+        "le les des du et un une dans pour avec est puis vous sur au aux ensuite ou votre"
+        " la".split()
     ),
     "es": frozenset(
         "el la los las una y con para del por luego hasta lo tu su después al como está un".split()
     ),
     "it": frozenset(
-        "il la gli della nel nella con per di una un poi finché e che lo si del sul alla più".split()
+        "il la gli della nel nella con per di una un poi finché e che lo si del sul alla"
+        " più".split()
     ),
     "pt": frozenset("os uma um em para com não do da na no depois até e que ao então".split()),
     "nl": frozenset("het een van en naar dan niet op voor met tot je zijn aan ook".split()),
