@@ -5,12 +5,13 @@ undone.
 """
 
 import codecs
+from collections import Counter
 from typing import Final
 
 import re2
 import regex
 
-from rules.stance.language import count_function_words
+from rules.stance.language import DISGUISES, function_words
 
 _RUNS: Final = regex.compile(
     r"(?<![a-z0-9+/=])(?:[a-z0-9+/]{48,}={0,2}|(?:[0-9a-f]{2}[ :,]?){24,}"
@@ -25,18 +26,27 @@ _MAYBE_RUNS: Final = re2.compile(
 )
 _LEET: Final = str.maketrans("431057@$!", "aeiostasi")
 _LEET_WORD: Final = regex.compile(r"[a-z@$!]*(?:[a-z][013457@$!]|[013457@$!][a-z])[a-z013457@$!]*")
+_MAYBE_LEET: Final = re2.compile(r"(?s)(?:(?:[a-z][013457@$!]|[013457@$!][a-z]).*?){4}")
 ENOUGH: Final = 4
-"""Function words that make a sentence."""
+"""Function words that make a sentence; leetspeak of as many words is looked at."""
 
 
-def is_encoded(text: str, timeout: float) -> bool:
-    """Whether part of the folded text must be decoded to be read. Linear; raises TimeoutError."""
-    if _MAYBE_RUNS.search(text.encode()) and _RUNS.search(text, timeout=timeout):
+def is_encoded(text: str, counts: Counter[str], timeout: float) -> bool:
+    """Whether part of the folded text must be decoded to be read.
+
+    `counts`: its `function_words`. Linear; raises TimeoutError.
+    """
+    encoded = text.encode()
+    if _MAYBE_RUNS.search(encoded) and _RUNS.search(text, timeout=timeout):
         return True
-    plain = count_function_words(text, "en")
-    disguises = (codecs.decode(text, "rot13"), text[::-1])
-    if any(count_function_words(t, "en") >= max(ENOUGH, 2 * plain) for t in disguises):
+    enough = max(ENOUGH, 2 * counts["en"])
+    if any(counts[disguise] >= enough for disguise in DISGUISES):
         return True
+    return _MAYBE_LEET.search(encoded) is not None and _is_leet(text, timeout)
+
+
+def _is_leet(text: str, timeout: float) -> bool:
     words = _LEET_WORD.findall(text, timeout=timeout)
-    undone = " ".join(words).translate(_LEET)
-    return len(set(words)) >= ENOUGH and count_function_words(undone, "en") >= 2
+    if len(set(words)) < ENOUGH:
+        return False
+    return function_words(" ".join(words).translate(_LEET), timeout)["en"] >= 2

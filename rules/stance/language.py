@@ -4,7 +4,11 @@ Only words that are rare in the other languages are listed, so a handful of them
 names, terms and links, which are Latin in every script, are none.
 """
 
+import codecs
+import string
+from collections import Counter
 from collections.abc import Set
+from itertools import chain
 from typing import Final
 
 import re2
@@ -32,9 +36,22 @@ FUNCTION_WORDS: Final[dict[str, frozenset[str]]] = {
     "pt": frozenset("os uma um em para com não do da na no depois até e que ao então".split()),
     "nl": frozenset("het een van en naar dan niet op voor met tot je zijn aan ook".split()),
 }
+DISGUISES: Final[dict[str, frozenset[str]]] = {
+    "rot13": frozenset(codecs.encode(word, "rot13") for word in FUNCTION_WORDS["en"]),
+    "backwards": frozenset(word[::-1] for word in FUNCTION_WORDS["en"]),
+}
+"""English in disguise, which reads like languages of their own."""
+_LISTS: Final = FUNCTION_WORDS | DISGUISES
+_LISTS_OF: Final = {
+    word: tuple(name for name, listed in _LISTS.items() if word in listed)
+    for word in frozenset().union(*_LISTS.values())
+}
 _SENTENCE: Final = 5
 """Function words that make a sentence of another language."""
 _WORD: Final = regex.compile(r"[\p{Latin}\p{M}]+")
+_LETTERS: Final = {
+    code: chr(code) if chr(code) in string.ascii_lowercase else " " for code in range(128)
+}
 _SCRIPTS: Final = {
     "cyrillic": regex.compile(r"\p{Cyrillic}"),
     "greek": regex.compile(r"\p{Greek}"),
@@ -59,22 +76,29 @@ _ENOUGH: Final = {"han": 10, "hangul": 20, "kana": 20}
 """Letters of another script that make a second answer, if not 40."""
 
 
-def count_function_words(text: str, language: str) -> int:
-    """How many words of the folded `text` are function words of `language`."""
-    listed = FUNCTION_WORDS[language]
-    return sum(word in listed for word in _WORD.findall(text))
+def function_words(text: str, timeout: float) -> Counter[str]:
+    """How many words of the folded `text` are function words of each language or disguise.
+
+    Raises TimeoutError.
+    """
+    if text.isascii():
+        words = text.translate(_LETTERS).split()
+    else:
+        words = _WORD.findall(text, timeout=timeout)
+    return Counter(chain.from_iterable(_LISTS_OF[word] for word in words if word in _LISTS_OF))
 
 
-def leaves_language(text: str, own: Set[str], timeout: float) -> bool:
+def leaves_language(text: str, counts: Counter[str], own: Set[str], timeout: float) -> bool:
     """Whether much of the folded `text` is in a language other than `own` (codes).
 
+    `counts`: its `function_words`.
     Linear; raises TimeoutError.
     """
-    return _leaves_script(text, own, timeout) or _leaves_latin_language(text, own)
+    return _leaves_script(text, own, timeout) or _leaves_latin_language(counts, own)
 
 
 def _leaves_script(text: str, own: Set[str], timeout: float) -> bool:
-    if not _NOT_LATIN.search(text.encode()):
+    if text.isascii() or not _NOT_LATIN.search(text.encode()):
         return False
     scripts = {script for code in own for script in _SCRIPTS_OF.get(code, ())}
     return any(
@@ -84,8 +108,7 @@ def _leaves_script(text: str, own: Set[str], timeout: float) -> bool:
     )
 
 
-def _leaves_latin_language(text: str, own: Set[str]) -> bool:
-    counts = {code: count_function_words(text, code) for code in FUNCTION_WORDS}
-    best = max(counts, key=lambda code: counts[code])
-    at_home = max((counts.get(code, 0) for code in own), default=0)
+def _leaves_latin_language(counts: Counter[str], own: Set[str]) -> bool:
+    best = max(FUNCTION_WORDS, key=lambda code: counts[code])
+    at_home = max((counts[code] for code in own), default=0)
     return best not in own and counts[best] >= max(_SENTENCE, 2 * at_home)

@@ -1,12 +1,11 @@
 """Which lexicon patterns match a text, and where: sieves, each finer than the last.
 
-The prefilter names the patterns whose words all occur, in one pass. RE2 then drops those that do
-not match. On a text in plain ASCII that is exact, since the engines differ only in what they take
-for letters and word boundaries beyond it; on any other, `regex` finds the place of the few that do.
-Then the rule's exceptions are looked for around the match.
+The prefilter names the patterns that match as RE2 reads them. On a text in plain ASCII that is
+exact, since the engines differ only in what they take for letters and word boundaries beyond it; on
+any other RE2 reads a looser pattern, and `regex` finds the place of the few that match indeed. Then
+the rule's exceptions are looked for around the match.
 """
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
@@ -75,20 +74,39 @@ class Hit(NamedTuple):
         return self.rule.partition(".")[0]
 
 
+class _Sieve:
+    """The prefilters of some patterns: one for text in plain ASCII, one for any other."""
+
+    def __init__(self, patterns: Sequence[Pattern]) -> None:
+        rules = [pattern.rule for pattern in patterns]
+        exact = [pattern.written.exact.pattern for pattern in patterns]
+        self._patterns = patterns
+        self._ascii = Prefilter(exact, rules)
+        self._any = Prefilter([_looser(pattern) for pattern in exact], rules)
+
+    def candidates(self, text: str) -> list[Pattern]:
+        prefilter = self._ascii if text.isascii() else self._any
+        return [self._patterns[index] for index in prefilter.matching(text)]
+
+
 class Matcher:
     """All patterns of some lexicons. Stateless after construction."""
 
     def __init__(self, lexicons: Iterable[Lexicon], timeout: float) -> None:
         self.patterns = tuple(p for lexicon in lexicons for p in _compiled(lexicon))
         self._timeout = timeout
-        self._prefilter = Prefilter(
-            [pattern.written.exact.pattern for pattern in self.patterns],
-            [pattern.rule for pattern in self.patterns],
+        self._sieve = _Sieve(self.patterns)
+        self._help = _Sieve(
+            [p for p in self.patterns if p.effect == "compliance" and p.reach == HEAD]
         )
 
     def candidates(self, text: str) -> list[Pattern]:
         """The patterns that may match `text`, in the lexicons' order."""
-        return [self.patterns[index] for index in self._prefilter.candidates(text)]
+        return self._sieve.candidates(text)
+
+    def help_anywhere(self, text: str) -> list[Hit]:
+        """The first match of each pattern of help that may stand anywhere in the answer."""
+        return self.hits(text, self._help.candidates(text), everywhere=True)
 
     def hits(self, text: str, patterns: Sequence[Pattern], everywhere: bool = False) -> list[Hit]:
         """The first match of each of `patterns`; `everywhere` lifts the limit of their scope."""
@@ -161,18 +179,21 @@ def _looser(pattern: str) -> str:
 
 
 _BETWEEN: Final = " .!?:;,\n。！？؟।"
-_SENTENCE_END: Final = re.compile(r"[.!?](?=\s|$)|\n|[。！？؟।]")
+_SENTENCE_ENDS: Final = (". ", "! ", "? ", ".\n", "!\n", "?\n", "\n", "。", "؟", "।")
+"""In folded text, which has no other white space; a sentence ends behind the first character."""
 
 
 def sentence_end(text: str, position: int) -> int:
     """Where the sentence around `position` ends, at most 400 characters on."""
     limit = min(len(text), position + 400)
-    found = _SENTENCE_END.search(text, position, limit)
-    return found.end() if found else limit
+    found = [text.find(stop, position, limit) for stop in _SENTENCE_ENDS]
+    return min((at + 1 for at in found if at >= 0), default=limit)
 
 
 def sentence(text: str, start: int, end: int) -> str:
     """The sentence around a match, from 200 characters before it at most."""
     low = max(0, start - 200)
-    before = [found.end() for found in _SENTENCE_END.finditer(text, low, start)]
-    return text[before[-1] if before else low : sentence_end(text, end)]
+    stops = [text.rfind(stop, low, start) + 1 for stop in _SENTENCE_ENDS]
+    if start and text[start - 1] in ".!?":
+        low = start
+    return text[max(low, *stops) : sentence_end(text, end)]

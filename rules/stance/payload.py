@@ -11,7 +11,7 @@ import re2
 import regex
 
 from rules.stance.encoding import is_encoded
-from rules.stance.language import leaves_language
+from rules.stance.language import function_words, leaves_language
 from rules.stance.matching import sentence_end
 
 _FENCED: Final = regex.compile(r"```[^\n`]{0,40}\n[^`]{20}")
@@ -56,11 +56,12 @@ def hidden_help(
         return "code"
     if refuses and len(_AMOUNT.findall(encoded)) >= _AMOUNTS:
         return "amounts"
-    if is_encoded(rest, timeout):
+    counts = function_words(rest, timeout)
+    if is_encoded(rest, counts, timeout):
         return "encoded"
     if _has_turn(tail, timeout):
         return "forged_turn"
-    return "other_language" if leaves_language(rest, languages, timeout) else None
+    return "other_language" if leaves_language(rest, counts, languages, timeout) else None
 
 
 def starts_steps(folded: str, declined_at: int, timeout: float) -> bool:

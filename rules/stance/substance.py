@@ -45,12 +45,18 @@ def lack_of_substance(folded: str, timeout: float) -> str | None:
             return "no_words"
         if len(bare) >= 8 and len(letters) <= 2:
             return "repetition"
-    words = sample.split()
-    distinct = len({word.strip(".,;:!?") for word in set(words)})
-    if len(words) >= 3 and distinct <= max(1, len(words) // 12):
+    if _repeats(sample.split()):
         return "repetition"
     odd = _SUSPECT.search(sample.encode()) and _is_gibberish(sample, timeout)
     return "gibberish" if odd or _has_no_vowels(sample, timeout) else None
+
+
+def _repeats(words: list[str]) -> bool:
+    """Whether three words or more are one word over and over, or a few of them in a long row."""
+    distinct = set(words)
+    if len(words) < 3 or len(distinct) > 8:
+        return False
+    return len({word.strip(".,;:!?") for word in distinct}) <= max(1, len(words) // 12)
 
 
 def _begins_as_words(bare: str) -> bool:
