@@ -6,7 +6,8 @@ any other RE2 reads a looser pattern, and `regex` finds the place of the few tha
 the rule's exceptions are looked for around the match.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
 import re2
@@ -60,6 +61,10 @@ class Pattern(NamedTuple):
     written: Written
     unless: Written | None
 
+    @property
+    def language(self) -> str:
+        return self.rule.partition(".")[0]
+
 
 class Hit(NamedTuple):
     """A rule that matched, and where."""
@@ -74,19 +79,38 @@ class Hit(NamedTuple):
         return self.rule.partition(".")[0]
 
 
+_LARGE: Final = 100
+"""Patterns of a lexicon with an automaton of its own; smaller lexicons share one.
+
+An automaton's states multiply with the words that texts may hold, and its memory is bounded: one
+for all lexicons would forget its states all the time.
+"""
+
+
 class _Sieve:
-    """The prefilters of some patterns: one for text in plain ASCII, one for any other."""
+    """The prefilters of some patterns: for text in plain ASCII, and for any other."""
 
     def __init__(self, patterns: Sequence[Pattern]) -> None:
-        rules = [pattern.rule for pattern in patterns]
-        exact = [pattern.written.exact.pattern for pattern in patterns]
-        self._patterns = patterns
-        self._ascii = Prefilter(exact, rules)
-        self._any = Prefilter([_looser(pattern) for pattern in exact], rules)
+        size = Counter(pattern.language for pattern in patterns)
+        large = sorted(language for language, count in size.items() if count > _LARGE)
+        groups = [[p for p in patterns if p.language == language] for language in large]
+        groups.append([p for p in patterns if p.language not in large])
+        self._groups = [
+            (group, _prefilter(group, str), _prefilter(group, _looser)) for group in groups if group
+        ]
 
     def candidates(self, text: str) -> list[Pattern]:
-        prefilter = self._ascii if text.isascii() else self._any
-        return [self._patterns[index] for index in prefilter.matching(text)]
+        plain = text.isascii()
+        return [
+            patterns[index]
+            for patterns, exact, looser in self._groups
+            for index in (exact if plain else looser).matching(text)
+        ]
+
+
+def _prefilter(patterns: Sequence[Pattern], reading: Callable[[str], str]) -> Prefilter:
+    written = [reading(pattern.written.exact.pattern) for pattern in patterns]
+    return Prefilter(written, [pattern.rule for pattern in patterns])
 
 
 class Matcher:
@@ -101,7 +125,7 @@ class Matcher:
         )
 
     def candidates(self, text: str) -> list[Pattern]:
-        """The patterns that may match `text`, in the lexicons' order."""
+        """The patterns that may match `text`, large lexicons first."""
         return self._sieve.candidates(text)
 
     def help_anywhere(self, text: str) -> list[Hit]:
