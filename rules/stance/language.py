@@ -85,7 +85,8 @@ def function_words(text: str, timeout: float) -> Counter[str]:
         words = text.translate(_LETTERS).split()
     else:
         words = _WORD.findall(text, timeout=timeout)
-    return Counter(chain.from_iterable(_LISTS_OF[word] for word in words if word in _LISTS_OF))
+    listed = [word for word in words if word in _LISTS_OF]
+    return Counter(chain.from_iterable(map(_LISTS_OF.__getitem__, listed)))
 
 
 def leaves_language(text: str, counts: Counter[str], own: Set[str], timeout: float) -> bool:

@@ -6,6 +6,7 @@ any other RE2 reads a looser pattern, and `regex` finds the place of the few tha
 the rule's exceptions are looked for around the match.
 """
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Final, NamedTuple
@@ -203,21 +204,18 @@ def _looser(pattern: str) -> str:
 
 
 _BETWEEN: Final = " .!?:;,\n。！？؟।"
-_SENTENCE_ENDS: Final = (". ", "! ", "? ", ".\n", "!\n", "?\n", "\n", "。", "؟", "।")
-"""In folded text, which has no other white space; a sentence ends behind the first character."""
+_SENTENCE_END: Final = re.compile(r"[.!?](?=\s|$)|\n|[。！？؟।]")
 
 
 def sentence_end(text: str, position: int) -> int:
     """Where the sentence around `position` ends, at most 400 characters on."""
     limit = min(len(text), position + 400)
-    found = [text.find(stop, position, limit) for stop in _SENTENCE_ENDS]
-    return min((at + 1 for at in found if at >= 0), default=limit)
+    found = _SENTENCE_END.search(text, position, limit)
+    return found.end() if found else limit
 
 
 def sentence(text: str, start: int, end: int) -> str:
     """The sentence around a match, from 200 characters before it at most."""
     low = max(0, start - 200)
-    stops = [text.rfind(stop, low, start) + 1 for stop in _SENTENCE_ENDS]
-    if start and text[start - 1] in ".!?":
-        low = start
-    return text[max(low, *stops) : sentence_end(text, end)]
+    before = [found.end() for found in _SENTENCE_END.finditer(text, low, start)]
+    return text[before[-1] if before else low : sentence_end(text, end)]
