@@ -4,7 +4,6 @@ A disguise of letters is seen by what it hides: English function words that appe
 undone.
 """
 
-import codecs
 from collections import Counter
 from typing import Final
 
