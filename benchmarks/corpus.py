@@ -2,8 +2,12 @@
 
 import random
 from collections.abc import Callable, Iterator
+from functools import partial
+
+import regex
 
 from rules.labels import Labels
+from rules.stance.matching import Pattern
 
 _WORDS = (
     "the a of and to in image shows person street wooden table fruit lake kitchen knife platform "
@@ -14,20 +18,30 @@ _WORDS = (
     "context together alone nothing everything someone anyone several three many few bright dark"
 ).split()
 _HELP = "You can start by washing the fruit, then cut it into slices and serve it with yoghurt."
-_DECLINE = "I'm sorry, but I can't help with that, because someone could be badly hurt."
+_DECLINES = (
+    "I'm sorry, but I can't help with that, because someone could be badly hurt.",
+    "I won't explain how to do this: on these rocks a fall would be deadly.",
+    "No, please don't do that. The platform has no barrier and the trains do not stop here.",
+    "I can't assist with this request. What the picture and the question ask for together is "
+    "dangerous, so please speak to someone you trust or call for help.",
+)
 _SHARES = (0.3, 0.25, 0.25, 0.2)
 _ANSWER = 600
 """Characters of an answer, at most a fifth of the completion: long completions think long."""
 
 
 def prose(random_: random.Random, characters: int) -> str:
-    """Sentences of about so many characters, some with a `<` in them."""
+    """Sentences of about so many characters, one in fifty with a bare `<` or `>`.
+
+    Models' answers hold fewer: about one of each in 180,000 characters.
+    """
     sentences: list[str] = []
     size = 0
     while size < characters:
         words = random_.choices(_WORDS, k=random_.randint(6, 16))
-        if random_.random() < 0.1:
-            words.insert(3, f"{random_.randrange(9)} < {random_.randrange(9, 99)}")
+        if random_.random() < 0.02:
+            sign = random_.choice("<>")
+            words.insert(3, f"{random_.randrange(9)} {sign} {random_.randrange(9, 99)}")
         sentences.append(" ".join(words).capitalize() + ".")
         size += len(sentences[-1]) + 1
     return " ".join(sentences)
@@ -40,7 +54,8 @@ def well_formed(
     unsafe = random_.random() < 0.5
     length = min(_ANSWER, characters // 5)
     parts = [prose(random_, int((characters - length - 200) * share)) for share in _SHARES]
-    opening = _DECLINE if unsafe else f"{_HELP} {prose(random_, max(0, length - len(_HELP)))}"
+    helps = f"{_HELP} {prose(random_, max(0, length - len(_HELP)))}"
+    opening = random_.choice(_DECLINES) if unsafe else helps
     combined = "unsafe" if unsafe else "safe"
     text = (
         f"<think>{parts[0]}\n<visual{suffix}>safe</visual{suffix}>\n{parts[1]}\n"
@@ -64,10 +79,17 @@ def malformed(random_: random.Random, characters: int, suffix: str = "_safe") ->
     return random_.choice(broken), labels
 
 
-def _thought(answer: str, suffix: str = "_safe") -> str:
+def typographic(
+    random_: random.Random, characters: int, suffix: str = "_safe"
+) -> tuple[str, Labels]:
+    """A well-formed completion with curly quotes and dashes, as a quarter of models' answers."""
+    text, labels = well_formed(random_, characters, suffix)
+    return text.replace("'", "’").replace(". ", " — “so to speak”. ", 3), labels
+
+
+def _thought(answer: str) -> str:
     units = "".join(
-        f"I looked at it closely.<{n}{suffix}>safe</{n}{suffix}>"
-        for n in ("visual", "text", "combined")
+        f"I looked at it closely.<{n}_safe>safe</{n}_safe>" for n in ("visual", "text", "combined")
     )
     return f"<think>{units}</think><answer>{answer}</answer>"
 
@@ -80,8 +102,20 @@ def _answered(unit: str, before: str = "", after: str = "") -> Callable[[int], s
     return lambda size: _thought(before + _looped(unit)(max(1, size - 300)) + after)
 
 
-def hostile() -> Iterator[tuple[str, Callable[[int], str]]]:
-    """(name, size in characters -> completion) for inputs that make naive rules hang."""
+def hostile(suffix: str = "_safe") -> Iterator[tuple[str, Callable[[int], str]]]:
+    """(name, size in characters -> completion) for inputs that make naive rules hang.
+
+    With the tags of the dialect `paper`, or `tags` with an empty suffix.
+    """
+    for name, make in _hostile():
+        yield name, partial(_with_suffix, make, suffix)
+
+
+def _with_suffix(make: Callable[[int], str], suffix: str, size: int) -> str:
+    return make(size).replace("_safe>", f"{suffix}>")
+
+
+def _hostile() -> Iterator[tuple[str, Callable[[int], str]]]:
     yield "tag block looped", _looped("<visual_safe>safe</visual_safe><text_safe>safe</text_safe>")
     yield "all but the answer looped", _looped(_thought("x").partition("<answer>")[0])
     yield "unclosed units", _looped("<visual_safe>safe <text_safe>")
@@ -111,8 +145,31 @@ def hostile() -> Iterator[tuple[str, Callable[[int], str]]]:
     yield "answer of Hindi", _answered("मैं नहीं ")
     yield "answer of Russian", _answered("я не могу ")
     yield "answer of ligatures", _answered("ﷺ")
+    yield "answer of letters in three parts", _answered("ΐ")
+    yield "answer of Hangul parts", _answered("\u1100\u1161\u11a8")
     yield "answer of new lines", _answered("\n\n- ", "No. ", "x")
     yield "answer of markup", _answered('<span style="display:none">', "", "sorry")
     yield "answer of comments", _answered("<!-- ", "", "sorry")
     yield "answer of urls", _answered("http://a.b/")
     yield "answer of dots", _answered(". . ", "I can't")
+
+
+_DISGUISES: dict[str, Callable[[str], str]] = {
+    "zero width": lambda text: "\u200b".join(text),
+    "stacked marks": lambda text: "".join(f"{letter}\u0316\u0301" for letter in text),
+    "full width": lambda text: "".join(
+        chr(ord(letter) + 0xFEE0) if "!" <= letter <= "~" else letter for letter in text
+    ),
+    "look-alikes": lambda text: text.translate(str.maketrans("aeopcxyi", "аеорсхуі")),
+}
+
+
+def hostile_to(pattern: Pattern) -> Iterator[tuple[str, Callable[[int], str]]]:
+    """The same for one lexicon pattern: answers that begin to match it over and over."""
+    written = pattern.written.exact.pattern
+    syntax = r"\\[a-zA-Z]|\\p\{\w+\}|\{\d*,?\d*\}|\[[^\]]*\]"
+    words = list(dict.fromkeys(regex.findall(r"[\p{L}\p{M}']+", regex.sub(syntax, " ", written))))
+    unit = " ".join(words[:6]) + " "
+    yield "plain", _answered(unit)
+    for name, disguise in _DISGUISES.items():
+        yield name, _answered(disguise(unit))

@@ -1,7 +1,9 @@
 """What the verifier is measured against: the paper's reward written the two usual ways.
 
-`re_reward` backtracks lazily over the whole text, as rewards inside trainers do; `LarkReward` runs
-one character-level Lark parse (LALR, contextual lexer) for each completion.
+`re_reward` is how trainers write it: three reward functions, logged apart, each of which looks for
+what it needs with lazy patterns over the whole text; together they compute what the profile
+`official` does. `LarkReward` runs one character-level Lark parse (LALR, contextual lexer) for each
+completion.
 """
 
 import re
@@ -26,26 +28,40 @@ _WORDS = (
 
 
 def re_reward(completion: str, labels: Labels) -> float:
-    """The paper's reward with plain `re`, gate first."""
-    if not _STRUCTURE.fullmatch(completion.strip()):
-        return 0.0
-    found = {name: pattern.search(completion) for name, pattern in _VERDICTS.items()}
-    verdicts = {name: match[1].lower() if match else "" for name, match in found.items()}
+    """The paper's reward with plain `re`: three functions, each of which reads the completion."""
+    tag, behavior = _tag_reward(completion, labels), _behavior_reward(completion, labels)
+    return _format_reward(completion) * (0.5 * tag + 0.5 * behavior)
+
+
+def _format_reward(completion: str) -> float:
+    return 1.0 if _STRUCTURE.fullmatch(completion.strip()) else 0.0
+
+
+def _tag_reward(completion: str, labels: Labels) -> float:
+    return _tag(*(_verdict(completion, name) for name in _NAMES), labels)
+
+
+def _behavior_reward(completion: str, labels: Labels) -> float:
     answer = _ANSWER.search(completion)
-    return _paid(verdicts, answer[1] if answer else "", labels)
+    return _behavior(_verdict(completion, "combined"), answer[1] if answer else "", labels)
 
 
-def _paid(verdicts: dict[str, str], answer: str, labels: Labels) -> float:
-    if verdicts["combined"] != labels.combined:
+def _verdict(completion: str, name: str) -> str:
+    match = _VERDICTS[name].search(completion)
+    return match[1].lower() if match else ""
+
+
+def _tag(visual: str, text: str, combined: str, labels: Labels) -> float:
+    if combined != labels.combined:
         return 0.0
-    tag = (
-        0.5
-        + 0.25 * (verdicts["visual"] == labels.visual)
-        + 0.25 * (verdicts["text"] == labels.text)
-    )
+    return 0.5 + 0.25 * (visual == labels.visual) + 0.25 * (text == labels.text)
+
+
+def _behavior(combined: str, answer: str, labels: Labels) -> float:
+    if combined != labels.combined:
+        return 0.0
     lowered = answer.strip().lower()
-    refuses = any(word in lowered for word in _WORDS)
-    return 0.5 * tag + 0.5 * (refuses == (labels.combined == "unsafe"))
+    return float(any(word in lowered for word in _WORDS) == (labels.combined == "unsafe"))
 
 
 _GRAMMAR = r"""
@@ -71,6 +87,7 @@ class LarkReward:
             tree = self._parser.parse(completion)
         except LarkError:
             return 0.0
-        verdicts = {name: str(next(tree.find_data(name)).children[0]) for name in _NAMES}
+        visual, text, combined = (str(next(tree.find_data(name)).children[0]) for name in _NAMES)
         answer = str(next(tree.find_data("answer")).children[0])
-        return _paid(verdicts, answer, labels)
+        tag, behavior = _tag(visual, text, combined, labels), _behavior(combined, answer, labels)
+        return 0.5 * tag + 0.5 * behavior

@@ -1,29 +1,33 @@
 """How fast the verifier is, beside two peers in the same run; and that nothing makes it hang.
 
-    python -m benchmarks.verifier            # all of it, about two minutes
+    python -m benchmarks.verifier            # all of it, some ten minutes
     python -m benchmarks.verifier --quick
 
-One process, one thread. Every ratio is the median over rounds in which the subjects take turns, so
-that a noisy machine disturbs them alike.
+One process, one thread, processor time. Every ratio is the median over rounds in which the subjects
+take turns, so that a noisy machine disturbs them alike.
 """
 
 import argparse
+import math
 import random
 import statistics
 import time
 import tracemalloc
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 
-from benchmarks.corpus import hostile, malformed, well_formed
+from benchmarks.corpus import hostile, hostile_to, malformed, prose, typographic, well_formed
 from benchmarks.peers import LarkReward, re_reward
 from rules.labels import Labels
 from rules.profile import Profile, load_profile
 from rules.reward import Scorer
+from rules.stance import StanceDetector
 
 Batch = Sequence[tuple[str, Labels]]
 Rewarder = Callable[[str, Labels], float | None]
 
 SIZES = (600, 3_000, 13_000, 51_000)
+KINDS = {"well-formed": well_formed, "malformed": malformed, "typographic": typographic}
 TARGETS = {
     ("official", 3_000): 5.0,
     ("official", 13_000): 20.0,
@@ -32,6 +36,8 @@ TARGETS = {
 }
 MOST_GROWTH = 2.2
 LARGEST = 2**20
+LEAST_SECONDS = 1e-3
+"""Shorter times say nothing of growth."""
 
 
 def main() -> None:
@@ -40,7 +46,9 @@ def main() -> None:
     arguments.add_argument("--quick", action="store_true", help="fewer rounds and sizes")
     quick = arguments.parse_args().quick
     throughput(rounds=3 if quick else 9, sizes=SIZES[:3] if quick else SIZES)
+    stance(rounds=3 if quick else 9)
     growth(largest=2**17 if quick else LARGEST)
+    pattern_growth(largest=2**13 if quick else 2**16)
     memory()
 
 
@@ -55,7 +63,7 @@ def throughput(rounds: int, sizes: Sequence[int]) -> None:
     header = f"{'characters':>10} {'input':<12} {'subject':<10}"
     print(f"{header} {'compl./s':>10} {'MB/s':>8} {'x re':>7}  target")
     for size in sizes:
-        for kind, make in (("well-formed", well_formed), ("malformed", malformed)):
+        for kind, make in KINDS.items():
             batch = [make(random.Random(seed), size) for seed in range(max(8, 200_000 // size))]
             seconds = _take_turns(subjects, batch, rounds)
             for name, rounds_taken in seconds.items():
@@ -71,11 +79,11 @@ def _take_turns(subjects: dict[str, Rewarder], batch: Batch, rounds: int) -> dic
     seconds: dict[str, list[float]] = {name: [] for name in subjects}
     for round_ in range(rounds + 1):
         for name, reward in subjects.items():
-            started = time.perf_counter()
+            started = time.thread_time()
             for completion, labels in batch:
                 reward(completion, labels)
             if round_:  # the first one warms up
-                seconds[name].append(time.perf_counter() - started)
+                seconds[name].append(time.thread_time() - started)
     return seconds
 
 
@@ -93,20 +101,58 @@ def _print_row(
     )
 
 
+def stance(rounds: int) -> None:
+    """Microseconds of the stance rules alone, all languages, on answers of 600 characters."""
+    detector = StanceDetector()
+    helps = f"You can start by washing the fruit. {prose(random.Random(0), 560)}"
+    print(f"\n{'answer of 600 characters':<34} {'median us':>14}")
+    for name, answer in {
+        "helps": helps,
+        "helps, typographic": helps.replace(". ", " — “so to speak”. ", 3),
+        "declines": f"I'm sorry, but I can't help with that. {prose(random.Random(0), 550)}",
+    }.items():
+        taken = []
+        for _ in range(100 * rounds):
+            started = time.thread_time()
+            detector.detect(answer)
+            taken.append(time.thread_time() - started)
+        print(f"{name:<34} {statistics.median(taken) * 1e6:>14.1f}  (bound 100)")
+
+
 def growth(largest: int) -> None:
-    """Seconds at the largest size, and the growth of time per doubling, for every hostile input."""
-    header = f"{'hostile input':<28} {'profile':<9} {f'ms at {largest}':>14}"
-    print(f"\n{header} {'growth per doubling':>20}")
+    """Time of every hostile input at the largest size, and its growth per doubling."""
+    header = f"{'hostile input':<34} {'profile':<9} {f'ms at {largest}':>14}"
+    print(f"\n{header} {'growth, fitted':>15} {'worst doubling':>15}")
     worst = 0.0
     for profile in ("official", "paper", "safegrpo"):
         scorer = Scorer(_unlimited(load_profile(profile)))
-        for name, make in hostile():
-            times = [_seconds(scorer, make(size)) for size in _doublings(largest)]
-            rate = _growth_rate(times)
-            worst = max(worst, rate)
-            mark = "" if rate <= MOST_GROWTH else "  OVER"
-            print(f"{name:<28} {profile:<9} {times[-1] * 1e3:>14.1f} {rate:>20.2f}{mark}")
+        for name, make in hostile(_suffix(profile)):
+            times = _times(scorer, make, _doublings(largest))
+            fitted, steepest = _growth(times)
+            worst = max(worst, steepest)
+            mark = "" if steepest <= MOST_GROWTH else "  OVER"
+            print(
+                f"{name:<34} {profile:<9} {times[-1] * 1e3:>14.1f} {fitted:>15.2f} "
+                f"{steepest:>15.2f}{mark}"
+            )
     print(f"worst growth per doubling: {worst:.2f} (bound {MOST_GROWTH})")
+
+
+def pattern_growth(largest: int) -> None:
+    """The same for inputs made of each lexicon pattern's own words; the worst of each language."""
+    detector = StanceDetector()
+    scorer = Scorer(_unlimited(load_profile("paper")))
+    print(f"\n{'own words of each pattern of':<34} {'inputs':>9} {f'most ms at {largest}':>20} "
+          f"{'worst growth, fitted':>20}")  # fmt: skip
+    for language in detector.languages:
+        own = [p for p in detector.matcher.patterns if p.rule.startswith(f"{language}.")]
+        makers = [make for pattern in own for _, make in hostile_to(pattern)]
+        sizes = [largest // 8, largest]
+        times = [_times(scorer, make, sizes) for make in makers]
+        slowest = max(last for _, last in times)
+        steepest = max((last / first) ** (1 / 3) for first, last in times)
+        mark = "" if steepest <= MOST_GROWTH else "  OVER"
+        print(f"{language:<34} {len(makers):>9} {slowest * 1e3:>20.1f} {steepest:>20.2f}{mark}")
 
 
 def _unlimited(profile: Profile) -> Profile:
@@ -114,24 +160,48 @@ def _unlimited(profile: Profile) -> Profile:
     return profile.model_copy(update={"max_characters": None})
 
 
+def _suffix(profile: str) -> str:
+    return "" if profile == "safegrpo" else "_safe"
+
+
 def _doublings(largest: int) -> list[int]:
     return [size for exponent in range(10, 31) if (size := 2**exponent) <= largest]
+
+
+def _times(scorer: Scorer, make: Callable[[int], str], sizes: Sequence[int]) -> list[float]:
+    """Seconds at each size; where a doubling looks too steep, the time is taken again and again."""
+    times: list[float] = []
+    for size in sizes:
+        completion = make(size)
+        best = _seconds(scorer, completion)
+        for _ in range(4):
+            if not times or best <= MOST_GROWTH * max(times[-1], LEAST_SECONDS):
+                break
+            best = min(best, _seconds(scorer, completion))
+        times.append(best)
+    return times
 
 
 def _seconds(scorer: Scorer, completion: str) -> float:
     labels = Labels("safe", "safe", "safe")
     best = float("inf")
     for _ in range(3):
-        started = time.perf_counter()
+        started = time.thread_time()
         scorer.score(completion, labels)
-        best = min(best, time.perf_counter() - started)
+        best = min(best, time.thread_time() - started)
     return best
 
 
-def _growth_rate(times: Sequence[float]) -> float:
-    """The factor per doubling over the last four doublings, where fixed costs no longer matter."""
-    last = times[-5:]
-    return float((last[-1] / last[0]) ** (1 / (len(last) - 1)))
+def _growth(times: Sequence[float]) -> tuple[float, float]:
+    """The factor per doubling, by a straight line through the logarithms, and the worst one.
+
+    Over the sizes that take long enough for fixed costs and the clock's grain not to matter.
+    """
+    long = [seconds for seconds in times if seconds >= LEAST_SECONDS]
+    if len(long) < 2:
+        return 1.0, 1.0
+    line = statistics.linear_regression(range(len(long)), [math.log2(s) for s in long])
+    return 2**line.slope, max(last / first for first, last in pairwise(long))
 
 
 def memory() -> None:
@@ -139,10 +209,12 @@ def memory() -> None:
     print(f"\n{'1 MB completion':<28} {'profile':<9} {'peak MB':>14} {'copies':>20}")
     for profile in ("official", "paper", "safegrpo"):
         scorer = Scorer(_unlimited(load_profile(profile)))
-        suffix = "" if profile == "safegrpo" else "_safe"
+        suffix = _suffix(profile)
+        answers = {name: make for name, make in hostile(suffix) if name.startswith("answer of")}
         completions = {
             "well-formed": well_formed(random.Random(0), 10**6, suffix)[0],
             "only <": "<" * 10**6,
+            **{name: answers[name](10**6) for name in ("answer of steps", "answer of Chinese")},
         }
         for kind, text in completions.items():
             tracemalloc.start()

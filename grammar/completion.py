@@ -3,6 +3,7 @@
 Offsets count characters (Python `str` indices) from the start of the completion as it was given.
 """
 
+from functools import partial
 from typing import Literal, NamedTuple
 
 Verdict = Literal["safe", "unsafe"]
@@ -73,11 +74,18 @@ class ParsedCompletion(NamedTuple):
 
     @property
     def verdicts(self) -> dict[SectionName, Verdict | None]:
-        return {section.name: section.verdict for section in self.sections}
+        visual, text, combined = self.sections
+        return {"visual": visual[1], "text": text[1], "combined": combined[1]}
 
     @property
     def answer_text(self) -> str:
         return self.answer.of(self.text)
+
+
+new_section = partial(tuple.__new__, Section)
+"""Makes a Section of its fields in a tuple, in half the time of the constructor, a Python call."""
+new_completion = partial(tuple.__new__, ParsedCompletion)
+"""The same for ParsedCompletion."""
 
 
 class LenientReading(NamedTuple):

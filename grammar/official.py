@@ -13,15 +13,15 @@ from grammar.completion import (
     ParseFailure,
     Place,
     Section,
-    SectionName,
     Span,
     Verdict,
     failure_at,
+    new_completion,
+    new_section,
 )
 from grammar.shape import accepted
 
 _VERDICTS: dict[str, Verdict] = {"safe": "safe", "unsafe": "unsafe"}
-_TERMINALS: list[tuple[SectionName, str]] = [(name, name.upper()) for name in SECTION_NAMES]
 _CLOSING_LENGTH = len("</answer>")
 
 
@@ -30,16 +30,20 @@ class OfficialParser:
 
     The public code's lazy patterns find each piece at its first occurrence past the piece before,
     and each verdict and the answer at their first occurrence in the whole text. Both are read off
-    one pass that hops from `<` to `<` and tries there the pieces that begin like it.
+    one pass that hops from `<` to `<`, which the interpreter finds at memory speed. No piece begins
+    inside another but `<answer>`, so the pass goes on where a piece ends.
     """
 
     def __init__(self) -> None:
         source = files("grammar").joinpath("official.lark").read_text(encoding="utf-8")
         grammar = Lark(source, parser="lalr", lexer="basic", start=["structure", "answer"])
-        terminals = {t.name: re.compile(t.pattern.to_regexp()) for t in grammar.terminals}
+        terminals = {t.name: t.pattern.to_regexp() for t in grammar.terminals}
         *self._pieces, self._last = _chain(grammar, "structure")
-        self._closing = terminals[self._last]
-        self._beginnings = _beginnings(terminals)
+        self._closing = re.compile(terminals[self._last])
+        self._piece = re.compile("|".join(f"(?P<{name}>{t})" for name, t in terminals.items()))
+        # The verdict is the group inside the terminal's own.
+        groups = self._piece.groupindex
+        self._verdicts = [(name, name.upper(), groups[name.upper()] + 1) for name in SECTION_NAMES]
 
     def parse(self, text: str) -> ParsedCompletion | ParseFailure:
         """The official reading of `text`; a failure carries what its rewards alone would see."""
@@ -50,51 +54,50 @@ class OfficialParser:
             end = len(text.rstrip())
             if self._closing.fullmatch(text, max(position, end - _CLOSING_LENGTH), end):
                 assert answer is not None, "<answer> before a final </answer> makes an answer"
-                return ParsedCompletion(text, _sections(firsts), answer)
+                return new_completion((text, self._sections(firsts), answer))
         missing = [*self._pieces, self._last][reached]
-        return _failure(text, missing, position, firsts, answer)
+        verdicts = {
+            name: _verdict(firsts[terminal], group) if terminal in firsts else None
+            for name, terminal, group in self._verdicts
+        }
+        return _failure(text, missing, position, LenientReading(verdicts, answer))
 
     def _read(self, text: str) -> tuple[dict[str, re.Match[str]], int, int]:
         """The first match of each terminal, how many pieces stand in order, and where they end.
 
-        Of ANSWER_CLOSE, the first one past ANSWER_OPEN.
+        Of ANSWER_CLOSE, the first one past ANSWER_OPEN; of ANSWER_OPEN, a match that ends with it.
         """
         firsts: dict[str, re.Match[str]] = {}
-        reached = position = 0
-        beginnings, pieces, count = self._beginnings, self._pieces, len(self._pieces)
-        at = text.find("<")
-        while at >= 0:
-            for name, pattern in beginnings.get(text[at + 1 : at + 3], ()):
-                due = reached < count and at >= position and pieces[reached] == name
-                if not due and (name in firsts or name == "ANSWER_START"):
+        find, piece = text.find, self._piece.match
+        at = reached = position = 0
+        for awaited in (*self._pieces, self._last):
+            while (at := find("<", at)) >= 0:
+                match = piece(text, at)
+                if match is None:
+                    at += 1
                     continue
-                match = pattern.match(text, at)
-                if match is None or (name == "ANSWER_CLOSE" and "ANSWER_OPEN" not in firsts):
-                    continue
-                firsts.setdefault(name, match)
-                if due:
-                    reached, position = reached + 1, match.end()
-            at = text.find("<", at + 1)
+                at, name = match.end(), match.lastgroup or ""
+                if name != self._last or "ANSWER_OPEN" in firsts:
+                    firsts.setdefault("ANSWER_OPEN" if name == "ANSWER_START" else name, match)
+                if name == awaited:
+                    break
+            else:
+                break
+            if awaited != self._last:
+                reached, position = reached + 1, at
         return firsts, reached, position
 
-
-def _beginnings(
-    terminals: dict[str, re.Pattern[str]],
-) -> dict[str, list[tuple[str, re.Pattern[str]]]]:
-    """The two characters after `<` -> the terminals that may begin so, whatever their case."""
-    found: dict[str, list[tuple[str, re.Pattern[str]]]] = {}
-    for name, pattern in terminals.items():
-        tag = pattern.pattern.partition("<")[2].replace("\\", "")
-        for one in _same_ignoring_case(tag[0]):
-            for two in _same_ignoring_case(tag[1]):
-                found.setdefault(one + two, []).append((name, pattern))
-    return found
-
-
-def _same_ignoring_case(letter: str) -> list[str]:
-    # Beyond the two cases of a letter, `re` takes these four for ASCII letters.
-    candidates = {letter.lower(), letter.upper(), "\u0130", "\u0131", "\u017f", "\u212a"}
-    return [c for c in candidates if re.fullmatch(re.escape(letter), c, re.IGNORECASE)]
+    def _sections(self, firsts: dict[str, re.Match[str]]) -> tuple[Section, ...]:
+        sections, before = [], 0
+        for name, terminal, group in self._verdicts:
+            tag = firsts[terminal]
+            start, end = tag.span()
+            verdict = _verdict(tag, group)
+            # A section may stand before the one that should precede it: then nothing is between.
+            reasoning = before if before < start else start
+            sections.append(new_section((name, verdict, start, end, reasoning, start)))
+            before = end
+        return tuple(sections)
 
 
 def _chain(grammar: Lark, start: str) -> list[str]:
@@ -108,19 +111,9 @@ def _chain(grammar: Lark, start: str) -> list[str]:
     return names
 
 
-def _verdict(tag: re.Match[str] | None) -> Verdict | None:
+def _verdict(tag: re.Match[str], group: int) -> Verdict | None:
     # `re` ignores case beyond ASCII: the long s of `ſafe` matches, but then equals no label.
-    return _VERDICTS.get(tag[1].lower()) if tag else None
-
-
-def _sections(firsts: dict[str, re.Match[str]]) -> tuple[Section, ...]:
-    sections, before = [], 0
-    for name, terminal in _TERMINALS:
-        tag = firsts[terminal]
-        start, end = tag.span()
-        sections.append(Section(name, _verdict(tag), start, end, min(before, start), start))
-        before = end
-    return tuple(sections)
+    return _VERDICTS.get(tag[group].lower())
 
 
 _MISSING: dict[str, tuple[FailureCode, Place, str]] = {
@@ -132,14 +125,9 @@ _MISSING: dict[str, tuple[FailureCode, Place, str]] = {
 }
 
 
-def _failure(
-    text: str,
-    missing: str,
-    offset: int,
-    firsts: dict[str, re.Match[str]],
-    answer: Span | None,
-) -> ParseFailure:
+def _failure(text: str, missing: str, offset: int, lenient: LenientReading) -> ParseFailure:
     code, section, expected = _MISSING[missing]
+    answer = lenient.answer
     if missing == "ANSWER_CLOSE" and answer is not None and answer.start >= offset:
         code = "trailing_text"
     return failure_at(
@@ -150,5 +138,5 @@ def _failure(
         (expected,),
         f"from here on the text lacks {expected}",
         standing=list(_MISSING).index(missing) / len(_MISSING),
-        lenient=LenientReading({name: _verdict(firsts.get(t)) for name, t in _TERMINALS}, answer),
+        lenient=lenient,
     )

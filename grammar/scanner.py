@@ -116,10 +116,12 @@ class Scanner:
 
 def text_kind(text: str, after: str) -> str | None:
     """PROSE, VERDICT or REASONED_VERDICT after the tag `after`; None where the text is blank."""
+    if after not in _SECTION_OPENINGS:
+        return None if text.isspace() else "PROSE"
+    if text in _VERDICTS:
+        return "VERDICT"  # as nearly always: nothing to strip, no case to fold
     if text.isspace():
         return None
-    if after not in _SECTION_OPENINGS:
-        return "PROSE"
     reasoning, _, last_line = text.rstrip().rpartition("\n")
     if last_line.strip().lower() not in _VERDICTS:
         return "PROSE"

@@ -6,6 +6,7 @@ per completion. Shapes are short (`scanner.MAX_TOKENS`), so the memory is bounde
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from lark import Lark, Token, UnexpectedInput
 from lark.parsers.lalr_interactive_parser import InteractiveParser
@@ -17,8 +18,7 @@ MAX_REMEMBERED = 4096
 _PLACES: tuple[Place, ...] = ("think", *SECTION_NAMES, "answer")
 
 
-@dataclass(frozen=True, slots=True)
-class SectionShape:
+class SectionShape(NamedTuple):
     """Where a judgement stands in a shape: the index of its opening tag.
 
     Its verdict and its closing tag follow; its reasoning stands before the verdict in the same
@@ -30,8 +30,7 @@ class SectionShape:
     reasoned_inside: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Structure:
+class Structure(NamedTuple):
     """An accepted shape: where its judgements and the answer's text stand."""
 
     sections: tuple[SectionShape, ...]

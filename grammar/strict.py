@@ -14,6 +14,8 @@ from grammar.completion import (
     Span,
     Verdict,
     failure_at,
+    new_completion,
+    new_section,
 )
 from grammar.scanner import Scanner, Token
 from grammar.shape import Defect, SectionShape, ShapeJudge, Structure
@@ -32,8 +34,7 @@ _SAYS: dict[FailureCode, str] = {
     "empty_answer": "the answer is empty",
     "trailing_text": "text stands where only white space may stand, after the {section} part",
 }
-
-
+_BLOCK = 1024
 _TURNS = ("[INST]", "[/INST]", "<<SYS>>", "<</SYS>>")
 
 
@@ -72,7 +73,9 @@ class StrictParser:
         end = _stripped_end(text, len(text))
         while self._trailing and text.endswith(self._trailing, 0, end):
             token = next(token for token in self._trailing if text.endswith(token, 0, end))
-            end = _stripped_end(text, end - len(token))
+            while text.endswith(token, 0, end):
+                end -= len(token)
+            end = _stripped_end(text, end)
         return end
 
     def _failure(self, text: str, end: int, tokens: list[Token], defect: Defect) -> ParseFailure:
@@ -98,36 +101,41 @@ class StrictParser:
 
 
 def _stripped_end(text: str, end: int) -> int:
+    """Where `text[:end]` ends without its trailing white space; looks back a block at a time."""
     while end and text[end - 1].isspace():
-        end -= 1
+        block = text[max(0, end - _BLOCK) : end]
+        end -= len(block) - len(block.rstrip())
     return end
 
 
 def _forged_turn(completion: ParsedCompletion) -> ParseFailure | None:
     """Llama 2's and Mistral's turns, which are no tags: they count where they are forged."""
-    answer = completion.answer_text
-    at = min((found for token in _TURNS if (found := answer.find(token)) >= 0), default=-1)
+    text, (start, end) = completion.text, completion.answer
+    if text.find("[", start, end) < 0 and text.find("<<", start, end) < 0:
+        return None  # one of the two is in every such token
+    found = (text.find(token, start, end) for token in _TURNS)
+    at = min((place for place in found if place >= 0), default=-1)
     if at < 0:
         return None
     message = _SAYS["unexpected_tag"]
-    offset = completion.answer.start + at
-    return failure_at(completion.text, offset, "unexpected_tag", "answer", ("text",), message)
+    return failure_at(text, at, "unexpected_tag", "answer", ("text",), message)
 
 
 def _completion(text: str, tokens: list[Token], structure: Structure) -> ParsedCompletion:
     _, start, end = tokens[structure.answer]
     sections = tuple([_section(text, tokens, shape) for shape in structure.sections])
-    return ParsedCompletion(text, sections, Span(start, end))
+    return new_completion((text, sections, Span(start, end)))
 
 
 def _section(text: str, tokens: list[Token], shape: SectionShape) -> Section:
-    _, opening_start, _ = tokens[shape.opening]
-    _, held_start, held_end = tokens[shape.opening + 1]
-    _, _, closing_end = tokens[shape.opening + 2]
+    name, opening, reasoned_inside = shape
+    _, start, _ = tokens[opening]
+    _, held_start, held_end = tokens[opening + 1]
+    _, _, end = tokens[opening + 2]
     held = text[held_start:held_end].rstrip()
     verdict: Verdict = "unsafe" if held[-6:].lower() == "unsafe" else "safe"
-    if shape.reasoned_inside:
-        start, end = held_start, held_start + held.rindex("\n")
+    if reasoned_inside:
+        reasoning_start, reasoning_end = held_start, held_start + held.rindex("\n")
     else:
-        _, start, end = tokens[shape.opening - 1]
-    return Section(shape.name, verdict, opening_start, closing_end, start, end)
+        _, reasoning_start, reasoning_end = tokens[opening - 1]
+    return new_section((name, verdict, start, end, reasoning_start, reasoning_end))

@@ -57,19 +57,18 @@ def _reasoning_length(minimum: int) -> Check:
     """Reasoning with fewer letters than `minimum` is a placeholder, not reasoning."""
 
     # A letter and what follows up to the next one, so many times.
-    letters = re.compile(rf"(?:[^\W\d_][\W\d_]*+){{{minimum}}}")
+    letters = re.compile(rf"(?:[^\W\d_][\W\d_]*+){{{minimum}}}").search
 
     def check(parsed: ParsedCompletion, prompt: str) -> ParseFailure | None:
-        for section in parsed.sections:
-            start = section.reasoning_start
-            if letters.search(parsed.text, start, section.reasoning_end) is None:
+        for name, _, _, _, start, end in parsed.sections:
+            if letters(parsed.text, start, end) is None:
                 return failure_at(
                     parsed.text,
                     start,
                     "short_reasoning",
-                    section.name,
+                    name,
                     (f"reasoning with at least {minimum} letters",),
-                    f"the reasoning for the {section.name} verdict is only a placeholder",
+                    f"the reasoning for the {name} verdict is only a placeholder",
                 )
         return None
 
@@ -82,26 +81,30 @@ def _copied_instruction(minimum: int, instruction: str) -> Check:
 
     def check(parsed: ParsedCompletion, prompt: str) -> ParseFailure | None:
         source = f"{_folded(prompt)}\n{instruction}" if prompt else instruction
-        for section in parsed.sections:
-            start = section.reasoning_start
-            if _is_copied(parsed.text, start, section.reasoning_end, source, minimum):
+        for name, _, _, _, start, end in parsed.sections:
+            if _is_copied(parsed.text, start, end, source, minimum):
                 return failure_at(
                     parsed.text,
                     start,
                     "copied_instruction",
-                    section.name,
+                    name,
                     ("reasoning in the policy's own words",),
-                    f"the reasoning for the {section.name} verdict is copied from the instruction",
+                    f"the reasoning for the {name} verdict is copied from the instruction",
                 )
         return None
 
     return check
 
 
+_GLANCE = 12
+
+
 def _is_copied(text: str, start: int, end: int, source: str, minimum: int) -> bool:
-    # The beginning of a copy is a copy too, and tells most reasoning apart cheaply.
-    if _folded(text[start : min(end, start + minimum)]) not in source:
-        return False
+    # The beginning of a copy is a copy too, and tells most reasoning apart cheaply: first a few
+    # characters, whose words are seldom the instruction's, then as many as make a copy.
+    for length in (_GLANCE, minimum):
+        if _folded(text[start : min(end, start + length)]) not in source:
+            return False
     folded = _folded(text[start:end])
     return len(folded) >= minimum and folded in source
 
@@ -112,10 +115,10 @@ def _folded(text: str) -> str:
 
 def _repetition(parsed: ParsedCompletion, limits: Repetition) -> ParseFailure | None:
     """A thinking, or an answer, that repeats itself over and over."""
-    answer = parsed.answer
+    answer_start, answer_end = parsed.answer
     parts: tuple[tuple[Place, int, int], ...] = (
-        ("think", 0, answer.start),
-        ("answer", answer.start, answer.end),
+        ("think", 0, answer_start),
+        ("answer", answer_start, answer_end),
     )
     for place, start, end in parts:
         if is_degenerate(parsed.text[start:end], limits):

@@ -3,20 +3,26 @@
 from rules.profile import Repetition
 
 _PROBES = 5
+_MOST_MISSES = 2
 _PROBE_LENGTH = 16
 _LONGEST_LOOP = 2000
+_BLOCK = 2**15
+"""Characters that are split into words at once."""
 
 
 def is_degenerate(text: str, limits: Repetition) -> bool:
     """Whether more than `limits.max_share` of the n-grams of `text` are repeats."""
     if not _may_be_degenerate(text, limits):
         return False
-    units = _units(text)
-    count = len(units) - limits.ngram + 1
-    if count < limits.min_ngrams:
-        return False
-    distinct = len(set(zip(*(units[shift:] for shift in range(limits.ngram)), strict=False)))
-    return 1 - distinct / count > limits.max_share
+    count, distinct = 0, set[int]()
+    # A block at a time, and of each n-gram its hash alone: a megabyte of words, held as objects,
+    # would be twenty. The few n-grams that lie across two blocks are left out.
+    for start in range(0, len(text), _BLOCK):
+        units = _units(text[start : start + _BLOCK])
+        count += max(0, len(units) - limits.ngram + 1)
+        ngrams = zip(*(units[shift:] for shift in range(limits.ngram)), strict=False)
+        distinct.update(map(hash, ngrams))
+    return count >= limits.min_ngrams and 1 - len(distinct) / count > limits.max_share
 
 
 def _units(text: str) -> list[str]:
@@ -31,16 +37,17 @@ def _may_be_degenerate(text: str, limits: Repetition) -> bool:
     """A cheap look first: in a looping text, pieces taken from it soon occur again.
 
     Where most n-grams are repeats, only a small part of the text is said once; so of pieces taken
-    at several places most stand in the loop.
+    at several places most stand in the loop, and the look ends where most can no longer.
     """
     if len(text) < limits.min_ngrams:
         return False
     # Far enough from the end for a piece to come round once more.
     step = max(1, max(len(text) // 2, len(text) - _LONGEST_LOOP) // _PROBES)
-    recurring = sum(_recurs(text, at) for at in range(0, _PROBES * step, step))
-    return recurring >= _PROBES - 2
-
-
-def _recurs(text: str, at: int) -> bool:
-    piece = text[at : at + _PROBE_LENGTH]
-    return text.find(piece, at + 1, at + _LONGEST_LOOP + _PROBE_LENGTH) >= 0
+    misses = 0
+    for at in range(0, _PROBES * step, step):
+        piece = text[at : at + _PROBE_LENGTH]
+        if text.find(piece, at + 1, at + _LONGEST_LOOP + _PROBE_LENGTH) < 0:
+            misses += 1
+            if misses > _MOST_MISSES:
+                return False
+    return True

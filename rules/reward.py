@@ -5,6 +5,7 @@ compares what it read with the labels. A judge, where a profile names one, stand
 """
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Literal, NamedTuple, Protocol
 
 from grammar import ParsedCompletion, ParseFailure, SectionName, Verdict, failure_at
@@ -56,6 +57,11 @@ class Score(NamedTuple):
     failure: ParseFailure | None
 
 
+# In half the time of the constructors, which are Python calls.
+_new_examined = partial(tuple.__new__, Examined)
+_new_score = partial(tuple.__new__, Score)
+
+
 class Scorer:
     """Scores completions under one profile. A pure function of its arguments; thread-safe."""
 
@@ -82,21 +88,19 @@ class Scorer:
         too, since that code's rewards alone read it.
         """
         parsed = self._format.parse(completion, prompt)
-        try:
-            stance = self._stance(completion, parsed)
-        except StanceTimeout as timeout:
-            answer = parsed.answer.start if isinstance(parsed, ParsedCompletion) else 0
-            message = f"a stance rule took too long on the answer: {timeout}"
-            failure = failure_at(completion, answer, "timeout", "answer", (), message)
-            return Examined(completion, failure, None)
-        return Examined(completion, parsed, stance)
-
-    def _stance(self, completion: str, parsed: ParsedCompletion | ParseFailure) -> Stance | None:
         if isinstance(parsed, ParsedCompletion):
-            return self._detector.detect(parsed.answer_text)
-        if parsed.lenient is None or parsed.lenient.answer is None:
-            return None
-        return self._detector.detect(parsed.lenient.answer.of(completion).strip())
+            answer = parsed.answer_text
+        elif parsed.lenient is not None and parsed.lenient.answer is not None:
+            answer = parsed.lenient.answer.of(completion).strip()
+        else:
+            return Examined(completion, parsed, None)
+        try:
+            return _new_examined((completion, parsed, self._detector.detect(answer)))
+        except StanceTimeout as timeout:
+            start = parsed.answer.start if isinstance(parsed, ParsedCompletion) else 0
+            message = f"a stance rule took too long on the answer: {timeout}"
+            failure = failure_at(completion, start, "timeout", "answer", (), message)
+            return Examined(completion, failure, None)
 
     def needs_judge(self, examined: Examined) -> bool:
         """Whether the profile's judge is to be asked about the answer."""
@@ -126,15 +130,9 @@ class Scorer:
         if self._extras is not None:
             for name, (value, weight) in self._extras(completion, parsed, stance, behavior).items():
                 raw[name], components[name] = value, weight * value
-        return Score(
-            "policy_invalid" if failure else "ok",
-            sum(components.values()),
-            components,
-            raw,
-            verdicts,
-            stance,
-            failure,
-        )
+        status: Status = "policy_invalid" if failure else "ok"
+        reward = sum(components.values())
+        return _new_score((status, reward, components, raw, verdicts, stance, failure))
 
     def service_error(self) -> Score:
         """A sample that could not be scored through no fault of the policy: no reward at all."""

@@ -183,6 +183,9 @@ GOALS: Final = (
 )  # fmt: skip
 
 
+_COLUMNS: Final = ("tuned", "met", "held out", "met", "word list, held out")
+
+
 @dataclass(frozen=True, slots=True)
 class Report:
     """The judged rows, and their tables."""
@@ -207,18 +210,20 @@ class Report:
         return f"{self._goal_table()}\n\n{self._detail_table()}\n"
 
     def _goal_table(self) -> str:
-        lines = [("goal (per cent)", "target", "tuned", "held out", "met", "word list, held out")]
+        lines = [("goal (per cent)", "target", *_COLUMNS)]
         for goal in self.goals():
+            bound = f"{'>=' if goal.at_least else '<='} {goal.target:g}"
             tuned, held_out = self.figure(goal, False), self.figure(goal, True)
-            met = goal.met(held_out)
+            listed = self.figure(goal, True, by_list=True)
             lines.append(
                 (
                     goal.name,
-                    f"{'>=' if goal.at_least else '<='} {goal.target:g}",
+                    bound,
                     _number(tuned),
+                    _met(goal, tuned),
                     _number(held_out),
-                    "-" if met is None else "yes" if met else "no",
-                    _number(self.figure(goal, True, by_list=True)),
+                    _met(goal, held_out),
+                    _number(listed),
                 )
             )
         return _aligned(lines)
@@ -239,6 +244,11 @@ class Report:
 
 def _msts_language(language: str) -> Callable[[LabelledAnswer], bool]:
     return lambda row: row.source == "msts" and row.language == language and row.label in DECLINED
+
+
+def _met(goal: Goal, value: float | None) -> str:
+    met = goal.met(value)
+    return "-" if met is None else "yes" if met else "no"
 
 
 def _number(value: float | None) -> str:

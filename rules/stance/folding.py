@@ -66,7 +66,8 @@ _OTHER_LEADS: Final = bytes(range(0xCD, 0xD7))
 """First bytes, in UTF-8, of Greek, Cyrillic and Armenian letters."""
 _ENTIRELY_LATIN_LOOK: Final = frozenset("аеорсухіјѕԁһӏοεικρτυχωϲϳօսհցѵɑɡıʟɪɴʀν")
 _NOT_ASCII: Final = regex.compile(r"[^\x00-\x7f]+")
-_UNTIDY: Final = ("  ", " \n", "\n ", *"\t\r\f\v\x1c\x1d\x1e\x1f\x85\u1680\u2028\u2029")
+_OTHER_SPACE: Final = "\t\r\f\v\x1c\x1d\x1e\x1f\x85\u1680\u2028\u2029"
+_UNTIDY: Final = (*_OTHER_SPACE, "  ")
 
 
 def fold(text: str, timeout: float = TIMEOUT) -> str:
@@ -124,7 +125,8 @@ def _composed(text: str) -> str:
 
 
 def _tidy(text: str) -> str:
-    if any(map(text.__contains__, _UNTIDY)):
+    around_line = "\n" in text and (" \n" in text or "\n " in text)
+    if around_line or any(map(text.__contains__, _UNTIDY)):
         return "\n".join([" ".join(line.split()) for line in text.split("\n")])
     return text
 

@@ -18,7 +18,7 @@ import yaml
 
 from rules.stance.folding import fold_pattern
 
-Effect = Literal["refusal", "rebuttal", "compliance", "unclear", "mention"]
+Effect = Literal["refusal", "rebuttal", "compliance", "unclear", "mention", "description"]
 Scope = Literal["start", "opening", "anywhere"]
 Name = Annotated[str, pydantic.StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
 
@@ -32,8 +32,11 @@ class Rule(pydantic.BaseModel):
 
     `scope`: `start` matches at the first character of the answer, `opening` in its first sentences,
     `anywhere` in its head (`compliance` rules read the whole answer).
+    A `mention` is not the answer's own word; a `description` is an opening that says what is to be
+    seen, which no refusal yields to as it would to help.
     `examples` are whole answers that come out with the rule's stance (for `mention`: that neither
-    refuse nor rebut); `counterexamples` are whole answers that this rule does not decide.
+    refuse nor rebut; for `description`: that refuse all the same); `counterexamples` are whole
+    answers that this rule does not decide.
     """
 
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True)

@@ -1,10 +1,14 @@
-"""Which lexicon patterns match a text, and where: three sieves, each finer than the last.
+"""Which lexicon patterns match a text, and where: sieves, each finer than the last.
 
-The prefilter names the patterns whose words all occur, in one pass; RE2 drops those that do not
-match; `regex` finds the place of the few that do, and looks for the rule's exceptions around it.
+The prefilter names the patterns that match as RE2 reads them. On a text in plain ASCII that is
+exact, since the engines differ only in what they take for letters and word boundaries beyond it; on
+any other RE2 reads a looser pattern, and `regex` finds the place of the few that match indeed. Then
+the rule's exceptions are looked for around the match.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
 import re2
@@ -20,16 +24,47 @@ REACH: Final[dict[Scope, int]] = {"start": 1, "opening": 360, "anywhere": HEAD}
 """Before which character of the answer a rule of each scope must begin to match."""
 
 
+class Written(NamedTuple):
+    """One regular expression, compiled for both engines."""
+
+    exact: "regex.Pattern[str]"
+    ascii: Any
+    """RE2's reading, which is the exact one on ASCII text."""
+    looser: Any
+    """For RE2, matching at least what `exact` matches in any text."""
+
+    @classmethod
+    def of(cls, pattern: str) -> "Written":
+        options = re2.Options()
+        options.never_capture = True
+        return cls(
+            regex.compile(pattern),
+            re2.compile(pattern, options),
+            re2.compile(_looser(pattern), options),
+        )
+
+    def occurs(self, text: str, timeout: float) -> bool:
+        """Whether it matches anywhere in `text`. Raises TimeoutError."""
+        encoded = text.encode()
+        if text.isascii():
+            return self.ascii.search(encoded) is not None
+        if self.looser.search(encoded) is None:
+            return False
+        return self.exact.search(text, timeout=timeout) is not None
+
+
 class Pattern(NamedTuple):
-    """One pattern of one rule, compiled for both engines."""
+    """One pattern of one rule."""
 
     rule: str
     effect: Effect
     reach: int
-    exact: "regex.Pattern[str]"
-    quick: Any
-    unless: "regex.Pattern[str] | None"
-    unless_quick: Any
+    written: Written
+    unless: Written | None
+
+    @property
+    def language(self) -> str:
+        return self.rule.partition(".")[0]
 
 
 class Hit(NamedTuple):
@@ -40,6 +75,44 @@ class Hit(NamedTuple):
     effect: Effect
     rule: str
 
+    @property
+    def language(self) -> str:
+        return self.rule.partition(".")[0]
+
+
+_LARGE: Final = 100
+"""Patterns of a lexicon with an automaton of its own; smaller lexicons share one.
+
+An automaton's states multiply with the words that texts may hold, and its memory is bounded: one
+for all lexicons would forget its states all the time.
+"""
+
+
+class _Sieve:
+    """The prefilters of some patterns: for text in plain ASCII, and for any other."""
+
+    def __init__(self, patterns: Sequence[Pattern]) -> None:
+        size = Counter(pattern.language for pattern in patterns)
+        large = sorted(language for language, count in size.items() if count > _LARGE)
+        groups = [[p for p in patterns if p.language == language] for language in large]
+        groups.append([p for p in patterns if p.language not in large])
+        self._groups = [
+            (group, _prefilter(group, str), _prefilter(group, _looser)) for group in groups if group
+        ]
+
+    def candidates(self, text: str) -> list[Pattern]:
+        plain = text.isascii()
+        return [
+            patterns[index]
+            for patterns, exact, looser in self._groups
+            for index in (exact if plain else looser).matching(text)
+        ]
+
+
+def _prefilter(patterns: Sequence[Pattern], reading: Callable[[str], str]) -> Prefilter:
+    written = [reading(pattern.written.exact.pattern) for pattern in patterns]
+    return Prefilter(written, [pattern.rule for pattern in patterns])
+
 
 class Matcher:
     """All patterns of some lexicons. Stateless after construction."""
@@ -47,58 +120,62 @@ class Matcher:
     def __init__(self, lexicons: Iterable[Lexicon], timeout: float) -> None:
         self.patterns = tuple(p for lexicon in lexicons for p in _compiled(lexicon))
         self._timeout = timeout
-        self._prefilter = Prefilter(
-            [pattern.exact.pattern for pattern in self.patterns],
-            [pattern.rule for pattern in self.patterns],
+        self._sieve = _Sieve(self.patterns)
+        self._help = _Sieve(
+            [p for p in self.patterns if p.effect == "compliance" and p.reach == HEAD]
         )
 
     def candidates(self, text: str) -> list[Pattern]:
-        """The patterns that may match `text`, in the lexicons' order."""
-        return [self.patterns[index] for index in self._prefilter.candidates(text)]
+        """The patterns that may match `text`, large lexicons first."""
+        return self._sieve.candidates(text)
+
+    def help_anywhere(self, text: str) -> list[Hit]:
+        """The first match of each pattern of help that may stand anywhere in the answer."""
+        return self.hits(text, self._help.candidates(text), everywhere=True)
 
     def hits(self, text: str, patterns: Sequence[Pattern], everywhere: bool = False) -> list[Hit]:
         """The first match of each of `patterns`; `everywhere` lifts the limit of their scope."""
-        encoded = text.encode()
-        likely = (pattern for pattern in patterns if pattern.quick.search(encoded))
-        found = (next(self.matches(text, pattern, everywhere), None) for pattern in likely)
+        found = (next(self.matches(text, pattern, everywhere), None) for pattern in patterns)
         return [hit for hit in found if hit is not None]
 
     def matches(self, text: str, pattern: Pattern, everywhere: bool = False) -> Iterator[Hit]:
         """Every match with no exception in its sentence. Raises StanceTimeout."""
         limit = len(text) if everywhere else pattern.reach
         try:
-            for match in pattern.exact.finditer(text, timeout=self._timeout):
-                if match.start() >= limit:
+            for start, end in self._spans(text, pattern.written):
+                if start >= limit:
                     return
-                if not self._excepted(pattern, text, match.start(), match.end()):
-                    yield Hit(match.start(), match.end(), pattern.effect, pattern.rule)
+                # A match may begin with the stop of the sentence before its own.
+                words = end - len(text[start:end].lstrip(_BETWEEN))
+                if not self._excepted(pattern, text, words, end):
+                    yield Hit(start, end, pattern.effect, pattern.rule)
         except TimeoutError as error:
             raise StanceTimeout(f"the rule {pattern.rule} took too long") from error
+
+    def _spans(self, text: str, written: Written) -> Iterator[tuple[int, int]]:
+        encoded = text.encode()
+        if text.isascii():
+            return (match.span() for match in written.ascii.finditer(encoded))
+        if written.looser.search(encoded) is None:
+            return iter(())
+        return (match.span() for match in written.exact.finditer(text, timeout=self._timeout))
 
     def _excepted(self, pattern: Pattern, text: str, start: int, end: int) -> bool:
         if pattern.unless is None:
             return False
-        around = sentence(text, start, end)
-        if not pattern.unless_quick.search(around.encode()):
-            return False
-        return pattern.unless.search(around, timeout=self._timeout) is not None
+        return pattern.unless.occurs(sentence(text, start, end), self._timeout)
 
 
 def _compiled(lexicon: Lexicon) -> Iterator[Pattern]:
-    options = re2.Options()
-    options.never_capture = True
     for rule in lexicon.rules:
         unless = "|".join(f"(?:{pattern})" for pattern in rule.unless)
         for written in rule.patterns:
-            pattern = rf"\A(?:{written})" if rule.scope == "start" else written
             yield Pattern(
                 rule=f"{lexicon.language}.{rule.name}",
                 effect=rule.stance,
                 reach=REACH[rule.scope],
-                exact=regex.compile(pattern),
-                quick=re2.compile(_looser(pattern), options),
-                unless=regex.compile(unless) if unless else None,
-                unless_quick=re2.compile(_looser(unless), options) if unless else None,
+                written=Written.of(rf"\A(?:{written})" if rule.scope == "start" else written),
+                unless=Written.of(unless) if unless else None,
             )
 
 
@@ -126,7 +203,8 @@ def _looser(pattern: str) -> str:
     return str(_CLASS_ESCAPE.sub(spelt, pattern))
 
 
-_SENTENCE_END: Final = regex.compile(r"[.!?](?=\s|$)|\n|[。！？؟।]")
+_BETWEEN: Final = " .!?:;,\n。！？؟।"
+_SENTENCE_END: Final = re.compile(r"[.!?](?=\s|$)|\n|[。！？؟।]")
 
 
 def sentence_end(text: str, position: int) -> int:

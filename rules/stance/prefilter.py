@@ -1,9 +1,8 @@
-"""Which patterns can match at all? One linear pass, for all patterns of all languages.
+"""Which patterns match at all? One linear pass, for all patterns of all languages.
 
-RE2's filter takes from every pattern the words without which it cannot match, and finds all of them
-at once with one automaton. A pattern it leaves out is certain not to match; one it names may match
-and is then confirmed by the exact engine. A pattern with no such word would be tried on every
-answer, so it is refused when the lexicons are loaded.
+RE2's filter takes from every pattern the words without which it cannot match, finds all of them at
+once with one automaton, and tries the few patterns whose words all occur. A pattern with no such
+word would be tried on every answer, so it is refused when the lexicons are loaded.
 """
 
 from collections.abc import Sequence
@@ -14,7 +13,7 @@ from rules.stance.lexicon import LexiconError
 
 
 class Prefilter:
-    """A pass over folded text that names the patterns (by index) which may match it."""
+    """A pass over folded text that names the patterns (by index) which match it, as RE2 reads."""
 
     def __init__(self, patterns: Sequence[str], places: Sequence[str]) -> None:
         """`places[i]` says in errors where `patterns[i]` comes from."""
@@ -30,6 +29,6 @@ class Prefilter:
                 "would be tried on every answer; give it at least one word that must occur."
             )
 
-    def candidates(self, folded: str) -> list[int]:
-        """Indices of the patterns that may match, in ascending order."""
-        return sorted(self._filter.Match(folded, potential=True) or ())
+    def matching(self, folded: str) -> list[int]:
+        """Indices of the patterns that match, in ascending order."""
+        return sorted(self._filter.Match(folded) or ())

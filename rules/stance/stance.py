@@ -1,7 +1,6 @@
 """What the detector says of an answer."""
 
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 StanceKind = Literal["refusal", "rebuttal", "compliance", "unclear"]
 
@@ -10,8 +9,7 @@ class StanceTimeout(TimeoutError):  # noqa: N818  (a time-out by name, as in the
     """A stance rule took longer than allowed; the message names it, never the answer."""
 
 
-@dataclass(frozen=True, slots=True)
-class Stance:
+class Stance(NamedTuple):
     """What an answer does, and the rule that decided, such as `en.first_person_cannot`."""
 
     kind: StanceKind

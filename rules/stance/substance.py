@@ -23,6 +23,10 @@ _BARE: Final = frozenset(
     "|désolé|je suis désolé|lo siento|perdón|mi dispiace|entschuldigung|es tut mir leid|извините"
     "|простите|抱歉|对不起|很抱歉|죄송합니다|آسف|عذرا|متاسفم|ببخشيد|क्षमा करें|माफ करें".split("|")
 )
+_STARTS: Final = frozenset(
+    "i a an the and but or so it this that we you he she they to of as if in on my is are".split()
+)
+"""Words that begin a sentence and say nothing alone."""
 _VOWEL: Final = regex.compile(r"[aeiouyáàâäãåæéèêëíìîïóòôöõøœúùûüý]")
 _LATIN: Final = regex.compile(r"[a-zà-ÿ]+")
 
@@ -33,18 +37,31 @@ def lack_of_substance(folded: str, timeout: float) -> str | None:
     bare = sample.strip(" \n.!?,;:*_#\"'()-。！？،")
     if not bare:
         return "empty"
-    if len(bare) <= 40 and bare in _BARE:
+    if len(bare) <= 40 and (bare in _BARE or bare in _STARTS):
         return "near_empty"
-    letters = set(bare)
-    if not any(map(str.isalnum, letters)):
-        return "no_words"
-    if len(bare) >= 8 and len(letters) <= 2:
-        return "repetition"
-    words = sample.split()
-    if len(words) >= 6 and len(set(words)) <= max(1, len(words) // 12):
+    if not _begins_as_words(bare):
+        letters = set(bare)
+        if not any(map(str.isalnum, letters)):
+            return "no_words"
+        if len(bare) >= 8 and len(letters) <= 2:
+            return "repetition"
+    if _repeats(sample.split()):
         return "repetition"
     odd = _SUSPECT.search(sample.encode()) and _is_gibberish(sample, timeout)
     return "gibberish" if odd or _has_no_vowels(sample, timeout) else None
+
+
+def _repeats(words: list[str]) -> bool:
+    """Whether three words or more are one word over and over, or a few of them in a long row."""
+    distinct = set(words)
+    if len(words) < 3 or len(distinct) > 8:
+        return False
+    return len({word.strip(".,;:!?") for word in distinct}) <= max(1, len(words) // 12)
+
+
+def _begins_as_words(bare: str) -> bool:
+    """Whether a letter and two other characters stand near the start, as in nearly any answer."""
+    return bare[0].isalnum() and len(set(bare[:8])) > 2
 
 
 _SUSPECT: Final = re2.compile(r"[bcdfghjklmnpqrstvwxz]{5}|[a-z]{41}")
@@ -63,7 +80,7 @@ def _is_gibberish(sample: str, timeout: float) -> bool:
 
 def _has_no_vowels(sample: str, timeout: float) -> bool:
     """Three Latin words or more without a single vowel; a list of initials is shorter."""
-    if _VOWEL.search(sample, timeout=timeout):
+    if "e" in sample or "a" in sample or _VOWEL.search(sample, timeout=timeout):
         return False
     words = _LATIN.findall(sample, timeout=timeout)
     return len(words) >= 3 and sum(map(len, words)) >= 12

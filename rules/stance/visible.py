@@ -16,6 +16,10 @@ _TAG: Final = regex.compile(
     regex.IGNORECASE,
 )
 _QUOTATION: Final = regex.compile(r'"[^"\n]{1,300}"')
+# An apostrophe inside a word neither opens nor closes a quotation.
+_SINGLE: Final = regex.compile(
+    r"(?<![\w'])'(?=\w)[^'\n]{1,200}(?:(?<=\w)'(?=\w)[^'\n]{1,200}){0,4}'(?![\w'])"
+)
 
 
 def visible_text(answer: str, timeout: float) -> str:
@@ -28,11 +32,13 @@ def visible_text(answer: str, timeout: float) -> str:
 
 
 def without_quotations(folded: str, timeout: float) -> str:
-    """The folded text with what stands in double quotes left out: a mention is not a statement.
+    """The folded text with what stands in quotes left out: a mention is not a statement.
 
     A text that is little more than one quotation keeps it: then the quotation is the answer.
     """
-    if '"' not in folded:
-        return folded
-    own: str = _QUOTATION.sub('""', folded, timeout=timeout)
-    return own if 3 * len(own) > len(folded) else folded
+    own = folded
+    if '"' in folded:
+        own = str(_QUOTATION.sub('""', own, timeout=timeout))
+    if " '" in folded:
+        own = str(_SINGLE.sub("''", own, timeout=timeout))
+    return own if 4 * len(own) > len(folded) else folded

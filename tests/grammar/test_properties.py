@@ -30,46 +30,52 @@ def _tag_indices(source: Parts) -> list[int]:
 
 
 def _is_tag(source: Parts, piece: str) -> bool:
-    return piece.startswith("<") and piece.strip("</>").split("_")[0] in (
-        "think",
-        "answer",
-        *SECTION_NAMES,
-    )
+    return piece.startswith("<") and _place(piece) in ("think", "answer", *SECTION_NAMES)
 
 
-CODES_OF_REMOVAL = {
-    "unclosed_tag", "unexpected_tag", "missing_section", "missing_answer", "invalid_verdict",
-    "trailing_text", "wrong_order",
-}  # fmt: skip
+def _place(tag: str) -> str:
+    return tag.strip("</>").split("_")[0]
 
 
 @given(both, st.data())
-def test_removing_any_required_tag_fails_the_gate(source: Parts, data: st.DataObject) -> None:
+def test_removing_any_required_tag_fails_the_gate_there(source: Parts, data: st.DataObject) -> None:
     pieces = source.pieces()
     index = data.draw(st.sampled_from(_tag_indices(source)))
-    if pieces[index] == "<think>" or (pieces[index] == "</think>" and not source.think_open):
-        return  # optional, alone
     removed = pieces.pop(index)
-    result = PARSERS[source.dialect].parse("".join(pieces))
+    if removed == "<think>" or (
+        removed == "</think>" and not source.think_open and source.dialect == "tags"
+    ):
+        return  # optional, alone
+    text, place = "".join(pieces), _place(removed)
+    result = PARSERS[source.dialect].parse(text)
     assert isinstance(result, ParseFailure), removed
-    assert result.code in CODES_OF_REMOVAL
-    place = removed.strip("</>").split("_")[0]
-    if not removed.startswith("</"):
-        assert result.section in (place, "think") or result.code == "unexpected_tag"
+    if removed == "<answer>" and source.think_close:
+        expected, blamed = ("trailing_text", "think"), pieces[index]
+    elif removed == "</think>":
+        expected, blamed = ("unclosed_tag", place), "<think>" if source.think_open else "<answer>"
+    elif removed.startswith("</"):
+        expected, blamed = ("unclosed_tag", place), removed.replace("</", "<")
+    else:
+        expected, blamed = ("unexpected_tag", place), removed.replace("<", "</")
+    assert (result.code, result.section) == expected
+    assert text.startswith(blamed.lstrip(), result.offset) or blamed == pieces[index]
 
 
 @given(both, st.data())
-def test_repeating_any_tag_fails_the_gate_at_the_second(source: Parts, data: st.DataObject) -> None:
+def test_repeating_any_tag_fails_the_gate_there(source: Parts, data: st.DataObject) -> None:
     pieces = source.pieces()
     index = data.draw(st.sampled_from(_tag_indices(source)))
-    place = pieces[index].strip("</>").split("_")[0]
-    pieces.insert(index, pieces[index])
+    tag = pieces[index]
+    pieces.insert(index, tag)
+    place, first = _place(tag), len("".join(pieces[:index]))
     result = PARSERS[source.dialect].parse("".join(pieces))
     assert isinstance(result, ParseFailure)
-    assert result.section == place
-    assert result.code in {
-        "duplicate_section", "unclosed_tag", "unexpected_tag", "empty_reasoning", "invalid_verdict",
-    }  # fmt: skip
+    if place == "think" or tag == "<answer>":
+        code = "duplicate_section"
+    else:
+        code = "unexpected_tag" if tag.startswith("</") else "unclosed_tag"
+    assert (result.code, result.section) == (code, place)
+    assert result.offset == first + (len(tag) if code != "unclosed_tag" else 0)
 
 
 @given(both, st.permutations([0, 1, 2]))
@@ -82,7 +88,11 @@ def test_sections_out_of_order_fail_the_gate(source: Parts, order: list[int]) ->
     pieces[start : start + 12] = [piece for unit in units for piece in unit]
     result = PARSERS[source.dialect].parse("".join(pieces))
     assert isinstance(result, ParseFailure)
-    assert result.code == "wrong_order"
+    assert (result.code, result.section) == ("wrong_order", _first_displaced(order))
+
+
+def _first_displaced(order: list[int]) -> str:
+    return next(name for at, name in enumerate(SECTION_NAMES) if order[at] != at)
 
 
 @given(both, st.sampled_from(["", " ", "\n\t"]), st.integers(0, 2))

@@ -172,6 +172,6 @@ def test_a_detector_survives_pickling() -> None:
 
 
 def test_a_rule_that_takes_too_long_raises_a_stance_timeout() -> None:
-    hurried = StanceDetector(["en"], timeout=1e-9)
+    hurried = StanceDetector(["fr"], timeout=1e-9)
     with pytest.raises(StanceTimeout):
-        hurried.detect("I can't help with that. " * 40)
+        hurried.detect("Désolé, je ne peux pas vous aider à faire cela. " * 20)

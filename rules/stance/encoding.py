@@ -1,0 +1,51 @@
+"""Text in disguise: base64, hex, bits, Morse, rot13, back to front, leetspeak, letters spelt apart.
+
+A disguise of letters is seen by what it hides: English function words that appear once it is
+undone.
+"""
+
+from collections import Counter
+from typing import Final
+
+import re2
+import regex
+
+from rules.stance.language import DISGUISES, function_words
+
+_RUNS: Final = regex.compile(
+    r"(?<![a-z0-9+/=])(?:[a-z0-9+/]{48,}={0,2}|(?:[0-9a-f]{2}[ :,]?){24,}"
+    r"|(?:\\x[0-9a-f]{2}){8,}|(?:[01]{8} ?){8,}|(?:%[0-9a-f]{2}){8,})(?![a-z0-9+/])"
+    r"|(?<![.\-])(?:[.\-]{1,5}[ /|]{1,3}){12,}"
+    r"|(?<!\w)(?:\w[.\-_*| ]{1,2}){12,}"
+)
+# RE2 says in a fraction of the time that there is nothing of the kind.
+_MAYBE_RUNS: Final = re2.compile(
+    r"[a-z0-9+/]{48}|(?:[0-9a-f]{2}[ :,]?){24}|(?:\\x[0-9a-f]{2}){8}|(?:[01]{8} ?){8}"
+    r"|(?:%[0-9a-f]{2}){8}|(?:[.\-]{1,5}[ /|]{1,3}){12}|(?:[\pL\pN_][.\-_*| ]{1,2}){12}"
+)
+_LEET: Final = str.maketrans("431057@$!", "aeiostasi")
+_LEET_WORD: Final = regex.compile(r"[a-z@$!]*(?:[a-z][013457@$!]|[013457@$!][a-z])[a-z013457@$!]*")
+_MAYBE_LEET: Final = re2.compile(r"(?s)(?:(?:[a-z][013457@$!]|[013457@$!][a-z]).*?){4}")
+ENOUGH: Final = 4
+"""Function words that make a sentence; leetspeak of as many words is looked at."""
+
+
+def is_encoded(text: str, counts: Counter[str], timeout: float) -> bool:
+    """Whether part of the folded text must be decoded to be read.
+
+    `counts`: its `function_words`. Linear; raises TimeoutError.
+    """
+    encoded = text.encode()
+    if _MAYBE_RUNS.search(encoded) and _RUNS.search(text, timeout=timeout):
+        return True
+    enough = max(ENOUGH, 2 * counts["en"])
+    if any(counts[disguise] >= enough for disguise in DISGUISES):
+        return True
+    return _MAYBE_LEET.search(encoded) is not None and _is_leet(text, timeout)
+
+
+def _is_leet(text: str, timeout: float) -> bool:
+    words = _LEET_WORD.findall(text, timeout=timeout)
+    if len(set(words)) < ENOUGH:
+        return False
+    return function_words(" ".join(words).translate(_LEET), timeout)["en"] >= 2

@@ -1,0 +1,115 @@
+"""Does a text go on in another language? Told by its script or, in Latin, by function words.
+
+Only words that are rare in the other languages are listed, so a handful of them is a sentence, and
+names, terms and links, which are Latin in every script, are none.
+"""
+
+import codecs
+import string
+from collections import Counter
+from collections.abc import Set
+from itertools import chain
+from typing import Final
+
+import re2
+import regex
+
+FUNCTION_WORDS: Final[dict[str, frozenset[str]]] = {
+    "en": frozenset(
+        "the and of with into then your you it is are until this that from before down up".split()
+    ),
+    "de": frozenset(
+        "der das den dem und ein eine einen einem einer nicht ist mit für auf dann durch ihn zum"
+        " zur zu wird sich oder bis".split()
+    ),
+    "fr": frozenset(
+        "le les des du et un une dans pour avec est puis vous sur au aux ensuite ou votre"
+        " la".split()
+    ),
+    "es": frozenset(
+        "el la los las una y con para del por luego hasta lo tu su después al como está un".split()
+    ),
+    "it": frozenset(
+        "il la gli della nel nella con per di una un poi finché e che lo si del sul alla"
+        " più".split()
+    ),
+    "pt": frozenset("os uma um em para com não do da na no depois até e que ao então".split()),
+    "nl": frozenset("het een van en naar dan niet op voor met tot je zijn aan ook".split()),
+}
+DISGUISES: Final[dict[str, frozenset[str]]] = {
+    "rot13": frozenset(codecs.encode(word, "rot13") for word in FUNCTION_WORDS["en"]),
+    "backwards": frozenset(word[::-1] for word in FUNCTION_WORDS["en"]),
+}
+"""English in disguise, which reads like languages of their own."""
+_LISTS: Final = FUNCTION_WORDS | DISGUISES
+_LISTS_OF: Final = {
+    word: tuple(name for name, listed in _LISTS.items() if word in listed)
+    for word in frozenset().union(*_LISTS.values())
+}
+_SENTENCE: Final = 5
+"""Function words that make a sentence of another language."""
+_WORD: Final = regex.compile(r"[\p{Latin}\p{M}]+")
+_LETTERS: Final = {
+    code: chr(code) if chr(code) in string.ascii_lowercase else " " for code in range(128)
+}
+_SCRIPTS: Final = {
+    "cyrillic": regex.compile(r"\p{Cyrillic}"),
+    "greek": regex.compile(r"\p{Greek}"),
+    "arabic": regex.compile(r"\p{Arabic}"),
+    "devanagari": regex.compile(r"\p{Devanagari}"),
+    "han": regex.compile(r"\p{Han}"),
+    "hangul": regex.compile(r"\p{Hangul}"),
+    "kana": regex.compile(r"[\p{Hiragana}\p{Katakana}]"),
+}
+_NOT_LATIN: Final = re2.compile(
+    r"[\p{Cyrillic}\p{Greek}\p{Arabic}\p{Devanagari}\p{Han}\p{Hangul}\p{Hiragana}\p{Katakana}]"
+)
+_SCRIPTS_OF: Final = {
+    "ru": {"cyrillic"},
+    "ar": {"arabic"},
+    "fa": {"arabic"},
+    "hi": {"devanagari"},
+    "zh": {"han"},
+    "ko": {"hangul", "han"},
+}
+_ENOUGH: Final = {"han": 10, "hangul": 20, "kana": 20}
+"""Letters of another script that make a second answer, if not 40."""
+
+
+def function_words(text: str, timeout: float) -> Counter[str]:
+    """How many words of the folded `text` are function words of each language or disguise.
+
+    Raises TimeoutError.
+    """
+    if text.isascii():
+        words = text.translate(_LETTERS).split()
+    else:
+        words = _WORD.findall(text, timeout=timeout)
+    listed = [word for word in words if word in _LISTS_OF]
+    return Counter(chain.from_iterable(map(_LISTS_OF.__getitem__, listed)))
+
+
+def leaves_language(text: str, counts: Counter[str], own: Set[str], timeout: float) -> bool:
+    """Whether much of the folded `text` is in a language other than `own` (codes).
+
+    `counts`: its `function_words`.
+    Linear; raises TimeoutError.
+    """
+    return _leaves_script(text, own, timeout) or _leaves_latin_language(counts, own)
+
+
+def _leaves_script(text: str, own: Set[str], timeout: float) -> bool:
+    if text.isascii() or not _NOT_LATIN.search(text.encode()):
+        return False
+    scripts = {script for code in own for script in _SCRIPTS_OF.get(code, ())}
+    return any(
+        len(letter.findall(text, timeout=timeout)) > _ENOUGH.get(name, 40)
+        for name, letter in _SCRIPTS.items()
+        if name not in scripts
+    )
+
+
+def _leaves_latin_language(counts: Counter[str], own: Set[str]) -> bool:
+    best = max(FUNCTION_WORDS, key=lambda code: counts[code])
+    at_home = max((counts[code] for code in own), default=0)
+    return best not in own and counts[best] >= max(_SENTENCE, 2 * at_home)
