@@ -29,7 +29,7 @@ from train_client.world.service import Count, RewardService, RunningService, Ser
 from train_client.world.split import split_pairs
 from train_client.world.warmup import WarmupConfig, warm_up
 
-STEPS = 160
+STEPS = 200
 MAX_TOKENS = 72
 """A demonstration has 45 to 55 tokens."""
 
@@ -85,7 +85,7 @@ def demo_config(
             "steps": steps or STEPS,
             "seed": seed,
             "resume": resume,
-            "evaluate_every": 20,
+            "evaluate_every": 40,
             "save_every": 20,
         },
         "data": {"append_instruction": False, "shuffle": False},  # balanced already

@@ -27,7 +27,7 @@ from train_client.policy import Policy
 from train_client.run import run_training
 from train_client.train import Outcome
 
-TIMED = ("time/", "tokens_per_second")
+TIMED = ("time/", "tokens_per_second", "reward/tail_time")
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
 
 
