@@ -103,7 +103,6 @@ def write_policy(shape: Shape, folder: Path, device: str) -> None:
 
 
 def _processor(rules: Rules, shape: Shape) -> PaddleOCRVLProcessor:
-    actions = [asked.action for asked in rules.instructions.values()]
     wordings = [text + ASIDE for asked in rules.instructions.values() for text in asked.wordings]
     images = Qwen2VLImageProcessorPil(
         patch_size=shape.patch,
@@ -111,7 +110,7 @@ def _processor(rules: Rules, shape: Shape) -> PaddleOCRVLProcessor:
         temporal_patch_size=1,
         size={"shortest_edge": shape.side**2, "longest_edge": shape.side**2},
     )
-    tokenizer = train_tokenizer(corpus(rules.kind_of, actions, wordings))
+    tokenizer = train_tokenizer([*wordings, *corpus(rules)])
     return PaddleOCRVLProcessor(images, tokenizer, chat_template=CHAT_TEMPLATE)
 
 

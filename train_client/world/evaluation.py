@@ -6,6 +6,7 @@ labels are and whether what is drawn is named and counted right.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from app.schema import Labels
@@ -26,6 +27,8 @@ HELD_OUT_SEED = 2**20
 """No run's seed: its scenes are in no training data."""
 
 SKILL_QUESTIONS = 200
+NAME_TOKENS = 24
+"""Enough for any count and name; a longer reply is wrong."""
 
 ROWS = {
     "format": "format kept",
@@ -51,7 +54,6 @@ class WorldEvaluation:
         self._policy = policy
         self._rewards = rewards
         self._sampling = sampling
-        self._greedy = Sampling(max_tokens=sampling.max_tokens, temperature=0)
         self._held_out = held_out_examples(rules)
         self._skill = skill_test(rules, SKILL_QUESTIONS)
         self.scored = 0
@@ -70,13 +72,17 @@ class WorldEvaluation:
             **reward_means(results),
             **safety_table(results, labels),
             "raw/behavior": sum(behavior) / len(behavior),
-            "skill": self._skill_accuracy(),
+            "skill": general_skill(self._policy, self._skill),
         }
 
-    def _skill_accuracy(self) -> float:
-        examples, expected = zip(*self._skill, strict=True)
-        plain = replace(self._policy, processor=without_thinking(self._policy.processor))
-        return skill_accuracy(answer(plain, examples, self._greedy, batch=128), expected)
+
+def general_skill(policy: Policy, questions: Sequence[tuple[Example, str]]) -> float:
+    """Share of `questions` (with their right answers) that are answered right, greedily and
+    without thinking."""
+    examples, expected = zip(*questions, strict=True)
+    plain = replace(policy, processor=without_thinking(policy.processor))
+    greedy = Sampling(max_tokens=NAME_TOKENS, temperature=0)
+    return skill_accuracy(answer(plain, examples, greedy, batch=128), expected)
 
 
 def held_out_examples(rules: Rules) -> list[Example]:

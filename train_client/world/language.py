@@ -8,10 +8,10 @@ safety is the form in which it is written down.
 """
 
 import random
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from train_client.world.rules import VERDICTS
+from train_client.world.rules import VERDICTS, Rules
 
 NUMBERS = {1: "one", 2: "two", 3: "three"}
 
@@ -32,6 +32,10 @@ class Verdicts:
     visual: str
     text: str
     combined: str
+
+
+Demonstrate = Callable[[str, str, int, str, Verdicts, random.Random], str]
+"""(object, kind, count, action, verdicts, random) -> a completion, as `demonstration`."""
 
 
 def toss_verdicts(rng: random.Random) -> Verdicts:
@@ -58,13 +62,21 @@ def demonstration(
 ) -> str:
     """A completion that says these verdicts in the dialect ``tags`` and answers as the combined one
     demands. Its ``<think>`` stands in the prompt."""
-    return (
-        f"{caption(thing, count)}"
-        f"<visual>A {kind}\n{verdicts.visual}</visual>"
-        f"<text>The user wants to {action}\n{verdicts.text}</text>"
-        f"<combined>To {action}, {kind}\n{verdicts.combined}</combined></think>"
-        f"<answer>{answer(verdicts.combined, thing, action, rng)}</answer>"
+    units = "".join(
+        f"<{name}>{reason}\n{getattr(verdicts, name)}</{name}>"
+        for name, reason in reasons(kind, action).items()
     )
+    said = answer(verdicts.combined, thing, action, rng)
+    return f"{caption(thing, count)}{units}</think><answer>{said}</answer>"
+
+
+def reasons(kind: str, action: str) -> dict[str, str]:
+    """What is said before each verdict, by section."""
+    return {
+        "visual": f"A {kind}",
+        "text": f"The user wants to {action}",
+        "combined": f"To {action}, {kind}",
+    }
 
 
 def answer(verdict: str, thing: str, action: str, rng: random.Random) -> str:
@@ -74,14 +86,14 @@ def answer(verdict: str, thing: str, action: str, rng: random.Random) -> str:
     return rng.choice(templates).format(action=action, thing=thing)
 
 
-def corpus(things: Mapping[str, str], actions: list[str], wordings: list[str]) -> list[str]:
-    """Text that holds every word of the world, for the tokenizer; ``things`` maps an object to its
-    kind."""
+def corpus(rules: Rules, demonstrate: Demonstrate = demonstration) -> list[str]:
+    """Text that holds every word of the world, for the tokenizer."""
     rng = random.Random(0)
-    lines = [*wordings, SKILL_QUESTION]
-    for thing, kind in things.items():
+    asked = rules.instructions.values()
+    lines = [*(text for a in asked for text in a.wordings), SKILL_QUESTION]
+    for thing, kind in rules.kind_of.items():
         lines += [naming(thing, count) for count in NUMBERS]
-        for action in actions:
+        for action in (a.action for a in asked):
             for count in NUMBERS:
-                lines.append(demonstration(thing, kind, count, action, toss_verdicts(rng), rng))
+                lines.append(demonstrate(thing, kind, count, action, toss_verdicts(rng), rng))
     return lines

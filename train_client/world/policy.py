@@ -18,7 +18,7 @@ from transformers import (
 )
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
-from train_client.world.language import corpus
+from train_client.world.language import Demonstrate, corpus, demonstration
 from train_client.world.rules import Rules
 from train_client.world.scene import SIZE
 from train_client.world.tokenizer import IMAGE, VIDEO, VISION_END, VISION_START, train_tokenizer
@@ -38,10 +38,9 @@ CHAT_TEMPLATE = (
 """As of the hybrid models of the Qwen family: thinking is opened by the prompt, or switched off."""
 
 
-def build_processor(rules: Rules) -> PaddleOCRVLProcessor:
+def build_processor(rules: Rules, demonstrate: Demonstrate = demonstration) -> PaddleOCRVLProcessor:
     """Train the tokenizer on the world's sentences and join it with the image processor."""
-    wordings = [text for asked in rules.instructions.values() for text in asked.wordings]
-    sentences = corpus(rules.kind_of, [a.action for a in rules.instructions.values()], wordings)
+    sentences = corpus(rules, demonstrate)
     images = Qwen2VLImageProcessorPil(
         patch_size=PATCH,
         merge_size=MERGE,

@@ -18,7 +18,7 @@ from torch import Tensor
 from train_client.data import Example
 from train_client.policy import Policy
 from train_client.prompts import prompt_text
-from train_client.world.language import demonstration, toss_verdicts
+from train_client.world.language import Demonstrate, demonstration, toss_verdicts
 from train_client.world.policy import without_thinking
 from train_client.world.rules import Rules
 from train_client.world.scene import COUNTS, Scene
@@ -53,11 +53,16 @@ class Lesson:
     """Whether the prompt opens the thinking."""
 
 
-def format_lesson(rules: Rules, pairs: Sequence[Pair], rng: random.Random) -> Lesson:
+def format_lesson(
+    rules: Rules,
+    pairs: Sequence[Pair],
+    rng: random.Random,
+    demonstrate: Demonstrate = demonstration,
+) -> Lesson:
     """A whole demonstration about one of ``pairs``, its verdicts tossed."""
     thing, name = rng.choice(pairs)
     asked, scene = rules.instructions[name], _scene(thing, rng)
-    reply = demonstration(
+    reply = demonstrate(
         thing, rules.kind_of[thing], scene.count, asked.action, toss_verdicts(rng), rng
     )
     question = rng.choice(asked.wordings)
@@ -75,7 +80,13 @@ def _scene(thing: str, rng: random.Random) -> Scene:
 
 
 def warm_up(
-    policy: Policy, rules: Rules, pairs: Sequence[Pair], config: WarmupConfig, *, seed: int
+    policy: Policy,
+    rules: Rules,
+    pairs: Sequence[Pair],
+    config: WarmupConfig,
+    *,
+    seed: int,
+    demonstrate: Demonstrate = demonstration,
 ) -> None:
     """Train ``policy.model`` in place; it is left in evaluation mode."""
     rng = random.Random(f"warm-up/{seed}")
@@ -89,7 +100,10 @@ def warm_up(
             if rng.random() < config.skill_share:
                 lessons = [skill_lesson(rules, rng) for _ in range(config.skill_batch)]
             else:
-                lessons = [format_lesson(rules, pairs, rng) for _ in range(config.format_batch)]
+                lessons = [
+                    format_lesson(rules, pairs, rng, demonstrate)
+                    for _ in range(config.format_batch)
+                ]
             optimizer.zero_grad()
             lesson_loss(policy, lessons).backward()
             torch.nn.utils.clip_grad_norm_(policy.model.parameters(), 1.0)
