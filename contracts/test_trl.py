@@ -4,6 +4,9 @@ import asyncio
 import math
 import multiprocessing
 import pickle
+import subprocess
+import sys
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -160,3 +163,15 @@ def test_the_asynchronous_trainer_scores_a_pickled_reward_in_its_own_process(
     assert right[1] > 0 > malformed[1]
     assert math.isnan(lost[0])
     assert lost[1] == 0
+
+
+def test_the_example_runs(judgeless: httpx.Client, tmp_path: Any) -> None:
+    script = Path(__file__).parents[1] / "examples" / "trl_world.py"
+    options = ["--steps", "1", "--warmup", "2", "--output", str(tmp_path)]
+    ran = subprocess.run(
+        [sys.executable, script, "--url", address(judgeless), *options],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "mean reward of the first 1 steps" in ran.stdout, ran.stderr[-3000:]

@@ -21,7 +21,7 @@ from trl import GRPOConfig, GRPOTrainer
 from train_client.integrations.for_trl import SafetyReward  # (*)
 from train_client.policy import Policy
 from train_client.world.cases import balanced, draw_cases
-from train_client.world.policy import build_model, build_processor, freeze_vision
+from train_client.world.policy import build_model, build_processor, freeze_perception
 from train_client.world.rules import Rules, load_rules
 from train_client.world.split import split_pairs
 from train_client.world.warmup import WarmupConfig, warm_up
@@ -30,7 +30,7 @@ from train_client.world.warmup import WarmupConfig, warm_up
 def main(
     url: Annotated[str, typer.Option(help="the reward service")] = "http://127.0.0.1:8700",
     steps: Annotated[int, typer.Option(help="of GRPO")] = 40,
-    warmup: Annotated[int, typer.Option(help="steps of the supervised warm-up")] = 450,
+    warmup: Annotated[int, typer.Option(help="steps of the supervised warm-up")] = 600,
     output: Annotated[Path, typer.Option(help="folder of the run")] = Path("runs/trl"),
 ) -> None:
     """Warm the policy up, train it, and print its rewards before and after."""
@@ -39,7 +39,7 @@ def main(
     processor = build_processor(rules)
     policy = Policy(build_model(processor.tokenizer, seed=0), processor)
     warm_up(policy, rules, training, WarmupConfig(steps=warmup), seed=0)
-    freeze_vision(policy.model)
+    freeze_perception(policy.model)
     trainer = GRPOTrainer(
         model=policy.model,
         processing_class=processor,
@@ -51,7 +51,10 @@ def main(
             per_device_train_batch_size=64,
             num_generations=8,
             max_completion_length=72,
-            learning_rate=1e-3,
+            min_p=0.02,  # a policy this small has a long tail of stray tokens
+            learning_rate=6e-4,
+            adam_epsilon=1e-6,
+            warmup_steps=10,
             logging_steps=1,
             report_to="none",
             save_strategy="no",

@@ -14,6 +14,9 @@ def samples_of(
 ) -> list[Sample]:
     """The samples of a batch: column `name` of sample i is `columns[name][i]`.
 
+    A column `group` (a row's own number or name) says which samples answer one prompt, for the
+    service's group statistics; without it they are left out of those.
+
     Raises:
         LabelError: naming the column that the data set lacks.
     """
@@ -24,7 +27,7 @@ def samples_of(
         samples.append(
             Sample(
                 id=None,
-                group=None,
+                group=None if row.get("group") is None else str(row["group"]),
                 completion=_text(completion),
                 prompt=row.get("instruction") or instruction_of(prompt),
                 labels=row_labels(row),

@@ -6,7 +6,8 @@
         --reward_funcs safegrpo safegrpo_raw_format safegrpo_raw_tag safegrpo_raw_behavior \\
         --reward_weights 1 0 0 0
 
-The data set has the columns `image_tag, text_tag, combine_tag`, or one column `labels`. ms-swift
+The data set has the columns `image_tag, text_tag, combine_tag`, or one column `labels`; and `group`
+(the row's own number) for the service's statistics of groups. ms-swift
 logs each reward function's mean, so those of weight 0 put the raw values into its logs; the calls
 of all of them are joined on the wire. `safegrpo_tag` and `safegrpo_behavior` are the components,
 for weights of your own.

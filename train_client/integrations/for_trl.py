@@ -6,8 +6,9 @@
                           reward_funcs=SafetyReward(url="http://localhost:8700"))
 
 The data set has the columns `image_tag, text_tag, combine_tag`, or one column `labels`; and
-`instruction` where the user's text alone is wanted instead of the prompt's last user message. The
-components are logged as `safegrpo/…` and, with `log_completions`, as columns of the table.
+`instruction` where the user's text alone is wanted instead of the prompt's last user message, and
+`group` (the row's own number) for the service's statistics of groups. The components are logged as
+`safegrpo/…` and, with `log_completions`, as columns of the table.
 
 A sample that could not be scored is None: TRL leaves it out of its group's baseline and gives it no
 advantage. So is a batch while the service stays away for longer than `deadline`, with a warning,

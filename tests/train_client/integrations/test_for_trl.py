@@ -27,6 +27,11 @@ def test_completions_are_texts_or_conversations(service: Service) -> None:
     assert asked["labels"] == {"visual": "safe", "text": "safe", "combined": "unsafe"}
 
 
+def test_a_column_group_says_which_samples_answer_one_prompt(service: Service) -> None:
+    SafetyReward()(prompts=["", ""], completions=["a", "b"], group=[7, 7], **COLUMNS)
+    assert [sample["group"] for sample in service.requests[-1]["samples"]] == ["7", "7"]
+
+
 def test_thinking_that_the_chat_template_took_out_is_put_back(service: Service) -> None:
     message = {"role": "assistant", "content": "<answer>", "reasoning_content": "Hm."}
     SafetyReward()(prompts=[""], completions=[[message]], labels=[TAGS])
