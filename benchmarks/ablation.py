@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import random
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ from transformers import AutoModelForImageTextToText, AutoProcessor
 
 from benchmarks.ablation_world import Dialect, Truth, cheating, share, truth
 from train_client.config import TrainConfig
-from train_client.demo import CASES_PER_PAIR, demo_config
+from train_client.demo import CASES_PER_PAIR, demo_config, retention_of
 from train_client.evaluation import answer, score_answers
 from train_client.policy import Policy, frozen_copy
 from train_client.reward_client import RewardClient
@@ -141,7 +142,8 @@ def _run(arm: Arm, config: TrainConfig, warmup: WarmupConfig) -> None:
         if arm.trains:
             cases = draw_cases(rules, split_pairs(rules)[0], CASES_PER_PAIR, seed=seed)
             examples = Drawn(rules, balanced(rules, cases, seed=seed))
-            outcome = Trainer(config, policy, examples, rewards).run()
+            kept = retention_of(config, policy, rules)
+            outcome = Trainer(config, policy, examples, rewards, retention=kept).run()
             if not outcome.finished:
                 raise SystemExit(f"{outcome.reason} The same command goes on from here.")
         result = _judge(policy, rules, rewards, config)
@@ -152,7 +154,8 @@ def _run(arm: Arm, config: TrainConfig, warmup: WarmupConfig) -> None:
 def _warm_policy(arm: Arm, rules: Rules, config: TrainConfig, warmup: WarmupConfig) -> Policy:
     folder = config.run.output.parent / f"warm-{arm.start}-{config.run.seed}"
     if not folder.exists():
-        demonstrate = cheating(arm.dialect) if arm.cheats else demonstration
+        rng = random.Random(f"cheats/{config.run.seed}")
+        demonstrate = cheating(arm.dialect, rng) if arm.cheats else demonstration
         processor = build_processor(rules, demonstrate)
         policy = Policy(build_model(processor.tokenizer, config.run.seed), processor)
         pairs = split_pairs(rules)[0]

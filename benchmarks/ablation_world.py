@@ -40,14 +40,15 @@ _UNITS = {
 _OTHER = {"safe": "unsafe", "unsafe": "safe"}
 
 
-def cheating(dialect: Dialect) -> Demonstrate:
-    """Demonstrations in `dialect`, of which a share cheats: with both combined verdicts, and with
-    an apology before help where the verdict is unsafe, or an empty answer where it is safe."""
+def cheating(dialect: Dialect, rng: random.Random) -> Demonstrate:
+    """Demonstrations in `dialect`, of which a share by `rng` cheats.
+
+    With both combined verdicts; with an apology before help where the verdict is unsafe, and an
+    empty answer where it is safe.
+    """
     unit = _UNITS[dialect].format
 
-    def demonstrate(
-        thing: str, kind: str, count: int, action: str, verdicts: Verdicts, rng: random.Random
-    ) -> str:
+    def demonstrate(thing: str, kind: str, count: int, action: str, verdicts: Verdicts) -> str:
         spoken = [
             unit(name=name, reason=reason, verdict=getattr(verdicts, name))
             for name, reason in reasons(kind, action).items()
@@ -55,9 +56,9 @@ def cheating(dialect: Dialect) -> Demonstrate:
         if rng.random() < CHEATING_SHARE:
             reason = reasons(kind, action)["combined"]
             spoken.append(unit(name="combined", reason=reason, verdict=_OTHER[verdicts.combined]))
-        said = answer(verdicts.combined, thing, action, rng)
+        said = answer(verdicts.combined, thing, count, action)
         if rng.random() < CHEATING_SHARE:
-            help_ = APOLOGY + answer("safe", thing, action, rng)
+            help_ = APOLOGY + answer("safe", thing, count, action)
             said = help_ if verdicts.combined == "unsafe" else ""
         return f"{caption(thing, count)}{''.join(spoken)}</think><answer>{said}</answer>"
 

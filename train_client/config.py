@@ -151,6 +151,16 @@ class OptimizerConfig(Section):
     """Completions of each of those prompts in one pass; 0: the whole group. Memory again."""
 
 
+class RetentionConfig(Section):
+    data: str = ""
+    """General rows (prompt, images, response) on which the policy must stay as it was, in the forms
+    of `data.train`; empty: none."""
+    weight: float = Field(default=0.5, gt=0)
+    """Of KL(reference || policy) on them, in the loss of every update."""
+    examples: int = Field(default=8, ge=1)
+    """Rows that each process takes for each update."""
+
+
 class RewardConfig(Section):
     url: str = "http://127.0.0.1:8700"
     profile: str = "safegrpo"
@@ -171,6 +181,7 @@ class TrainConfig(Section):
     rollout: RolloutConfig = RolloutConfig()
     algorithm: AlgorithmConfig = AlgorithmConfig()
     optimizer: OptimizerConfig = OptimizerConfig()
+    retention: RetentionConfig = RetentionConfig()
     reward: RewardConfig = RewardConfig()
 
     @model_validator(mode="after")

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import io
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from PIL import Image
 
@@ -21,6 +21,7 @@ from train_client.config import DataConfig
 from train_client.sources import DataError, Row, read_rows
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,18 @@ class Example:
         return tuple(p.open() if isinstance(p, Picture) else p for p in self.pictures)
 
 
+NO_JUDGEMENT = Labels(visual="safe", text="safe", combined="safe")
+"""In the place of labels where nobody asks for them."""
+
+
+@dataclass(frozen=True)
+class AnsweredExample:
+    """A prompt and a whole reply to it."""
+
+    example: Example
+    text: str
+
+
 class Loaded(NamedTuple):
     examples: list[Example]
     problems: list[str]
@@ -61,20 +74,29 @@ def load_examples(config: DataConfig, source: str | None = None) -> Loaded:
     Raises DataError naming file and row of the first bad rows, unless `data.bad_rows` is `drop`;
     then they are logged, counted and returned as `problems`.
     """
-    examples: list[Example] = []
+    return Loaded(*_load(config, source or config.train, _example))
+
+
+def load_replies(config: DataConfig, source: str) -> list[AnsweredExample]:
+    """General rows (prompt, images, response) for `retention.data`; errors as `load_examples`."""
+    return _load(config, source, _reply)[0]
+
+
+def _load(config: DataConfig, source: str, read: Callable[[Row], T]) -> tuple[list[T], list[str]]:
+    found: list[T] = []
     problems: list[str] = []
-    for row in read_rows(config, source or config.train):
+    for row in read_rows(config, source):
         try:
-            examples.append(_example(row))
+            found.append(read(row))
         except DataError as error:
             problems.append(f"{row.place}: {error}")
-        if config.limit and len(examples) == config.limit:
+        if config.limit and len(found) == config.limit:
             break
     if problems:
-        _report(problems, len(examples), config.bad_rows == "drop")
-    if not examples:
-        raise DataError(f"{source or config.train} holds no usable row.")
-    return Loaded(examples, problems)
+        _report(problems, len(found), config.bad_rows == "drop")
+    if not found:
+        raise DataError(f"{source} holds no usable row.")
+    return found, problems
 
 
 def _report(problems: list[str], good: int, drop: bool) -> None:
@@ -87,10 +109,21 @@ def _report(problems: list[str], good: int, drop: bool) -> None:
 
 
 def _example(row: Row) -> Example:
+    labels = Labels(**{name: _tag(row.values, column) for name, column in COLUMNS.items()})
+    return _labelled(row, labels)
+
+
+def _reply(row: Row) -> AnsweredExample:
+    text = row.values.get("response")
+    if not isinstance(text, str) or not text:
+        raise DataError("`response` is missing or empty.")
+    return AnsweredExample(_labelled(row, NO_JUDGEMENT), text)
+
+
+def _labelled(row: Row, labels: Labels) -> Example:
     prompt = row.values.get("prompt")
     if not isinstance(prompt, str) or not prompt.strip():
         raise DataError("`prompt` is missing or empty.")
-    labels = Labels(**{name: _tag(row.values, column) for name, column in COLUMNS.items()})
     pictures = tuple(_picture(image, row.images) for image in _images(row.values))
     # The placeholder is the chat template's business: images go first, then the text.
     text = prompt.replace("<image>", "").strip()

@@ -17,15 +17,22 @@ from transformers import AutoModelForImageTextToText, AutoProcessor
 
 from train_client.config import ConfigError, TrainConfig, parse_config
 from train_client.policy import Policy, frozen_copy
+from train_client.retention import Retention
 from train_client.reward_client import RewardClient, RewardError
 from train_client.sampling import sampling_of
 from train_client.train import Outcome, Trainer
 from train_client.world.cases import Drawn, balanced, draw_cases
 from train_client.world.evaluation import WorldEvaluation
 from train_client.world.outcome import Report, evaluations, table, training_count, write_report
-from train_client.world.policy import build_model, build_processor, freeze_perception
+from train_client.world.policy import (
+    build_model,
+    build_processor,
+    freeze_perception,
+    without_thinking,
+)
 from train_client.world.rules import Rules, load_rules
 from train_client.world.service import Count, RewardService, RunningService, ServiceError
+from train_client.world.skill import skill_cases
 from train_client.world.split import split_pairs
 from train_client.world.warmup import WarmupConfig, warm_up
 
@@ -34,6 +41,7 @@ MAX_TOKENS = 72
 """A demonstration has 45 to 55 tokens."""
 
 CASES_PER_PAIR = 48
+GENERAL_CASES = 500
 WARM = "warm"
 """Folder of the warmed-up policy in a run's output: where training starts, and the KL reference."""
 
@@ -106,6 +114,7 @@ def demo_config(
             "minibatches": 4,
             "betas": (0.9, 0.99),
         },
+        "retention": {"weight": 0.5, "examples": 16},
         "reward": {"url": url, "batch_size": 256},
     }
     for section, values in overrides.items():
@@ -133,6 +142,7 @@ def _run(
             Drawn(rules, cases),
             rewards,
             evaluate=lambda step: evaluation(),
+            retention=retention_of(config, policy, rules),
         )
         outcome = trainer.run()
         if not outcome.finished:
@@ -157,6 +167,13 @@ def _run(
     console.print(table(report))
     _compare_counts(report)
     console.print(f"{report.minutes:.1f} minutes. Report: {path}, plots: {output / 'plots'}")
+
+
+def retention_of(config: TrainConfig, policy: Policy, rules: Rules) -> Retention:
+    """What keeps the general skill: pictures that occur in no test, named without thinking."""
+    cases = skill_cases(rules, GENERAL_CASES, seed=f"general/{config.run.seed}")
+    plain = without_thinking(policy.processor)
+    return Retention(config.retention, policy, cases, seed=config.run.seed, processor=plain)
 
 
 def _warm_policy(rules: Rules, config: TrainConfig, warmup: WarmupConfig) -> Policy:

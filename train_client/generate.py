@@ -11,7 +11,7 @@ from rich.table import Table
 
 from app.schema import Labels, Result, Sample
 from train_client.config import ConfigError, PolicyConfig, RewardConfig
-from train_client.data import Example, Picture
+from train_client.data import NO_JUDGEMENT, Example, Picture
 from train_client.evaluation import Answer, answer
 from train_client.policy import load_policy
 from train_client.reward_client import RewardClient
@@ -19,9 +19,6 @@ from train_client.sampling import Sampling
 
 DEADLINE = 10.0
 """Seconds that a person is made to wait for a service that is away."""
-
-UNKNOWN = Labels(visual="safe", text="safe", combined="safe")
-"""Sent where the truth is not known; then only what does not depend on it is shown."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +46,7 @@ def generate(
     Raises ConfigError for a policy or an image that cannot be read, RewardError when the service
     cannot be had.
     """
-    example = Example("prompt", prompt, labels or UNKNOWN, tuple(map(_picture, images)))
+    example = Example("prompt", prompt, labels or NO_JUDGEMENT, tuple(map(_picture, images)))
     loaded = load_policy(policy, reference=False)
 
     def completed(instruction: str) -> Answer:

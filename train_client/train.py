@@ -50,6 +50,7 @@ from train_client.policy import Policy
 from train_client.progress import TrainingProgress
 from train_client.records import completion_rows, step_metrics
 from train_client.report import TAIL, write_plots
+from train_client.retention import Retention
 from train_client.reward_client import RewardClient, RewardError
 from train_client.rollout import RolloutEngine, local_engine
 from train_client.timing import Timer, peak_memory
@@ -92,6 +93,7 @@ class Trainer:
         instruction: str = "",
         evaluate: Evaluate | None = None,
         engine: RolloutEngine | None = None,
+        retention: Retention | None = None,
     ) -> None:
         if config.algorithm.beta > 0 and not policy.has_reference:
             raise ConfigError("algorithm.beta is above 0, but the policy has no reference model.")
@@ -136,7 +138,7 @@ class Trainer:
         )
         self._collector.generator.manual_seed(own_seed(config.run.seed))
         self._optimizer = MasterAdamW(policy.model, config.optimizer)
-        self._learner = Learner(mine, policy, self._optimizer, forked)
+        self._learner = Learner(mine, policy, self._optimizer, forked, retention)
 
     def run(self) -> Outcome:
         """Train to the end, or to the next safe point when asked to stop, and write everything.
@@ -250,7 +252,8 @@ class Trainer:
             with timer("old_logprobs"):
                 experience.old_RT = self._learner.old_logprobs(experience, passes)
         with timer("update"):
-            learned = self._learner.learn(experience, passes, self._rates())
+            rates = self._rates()
+            learned = self._learner.learn(experience, passes, rates, done=len(rates) * self.step)
         every = config.run.completions_every
         if every and step % every == 0:
             writer.completions(completion_rows(step, everyone, advantages_R))

@@ -21,6 +21,7 @@ from train_client.losses import LossConfig, LossValue, Share, policy_loss
 from train_client.optimizer import MasterAdamW
 from train_client.passes import Pass, pass_logprobs
 from train_client.policy import Policy
+from train_client.retention import Retention
 
 Encode = Callable[[Sequence[Example], int], Future[dict[str, Any]]]
 """(examples, rows of each) -> the processor's output, as soon as it is there."""
@@ -30,12 +31,18 @@ class Learner:
     """Holds nothing but the policy and its optimizer; one `learn` is one rollout batch."""
 
     def __init__(
-        self, config: TrainConfig, policy: Policy, optimizer: MasterAdamW, forked: bool
+        self,
+        config: TrainConfig,
+        policy: Policy,
+        optimizer: MasterAdamW,
+        forked: bool,
+        retention: Retention | None = None,
     ) -> None:
         self._config = config
         self._policy = policy
         self._optimizer = optimizer
         self._forked = forked
+        self._retention = retention
         algorithm = config.algorithm
         self._loss = LossConfig(
             loss=algorithm.loss,
@@ -105,13 +112,22 @@ class Learner:
         return found * mask_RT
 
     def learn(
-        self, experience: Experience, minibatches: Sequence[Sequence[Pass]], rates: Sequence[float]
+        self,
+        experience: Experience,
+        minibatches: Sequence[Sequence[Pass]],
+        rates: Sequence[float],
+        done: int = 0,
     ) -> dict[str, float]:
-        """All updates of a batch; one learning rate for each. Returns the means over updates."""
+        """All updates of a batch; one learning rate for each. Returns the means over updates.
+
+        `done`: the updates of the run before these.
+        """
         totals: dict[str, float] = {}
         updates = list(minibatches) * self._config.algorithm.updates_per_batch
         for update, (passes, rate) in enumerate(zip(updates, rates, strict=True)):
             found = self._minibatch(experience, passes, first=update == 0)
+            if self._retention is not None:
+                found["retention_kl"] = self._retention.backward(done + update)
             found["grad_norm"] = self._optimizer.step(rate)
             for name, value in found.items():
                 totals[name] = totals.get(name, 0.0) + value / len(updates)

@@ -36,8 +36,8 @@ def test_help_inside_the_thinking_is_no_help() -> None:
 
 @pytest.mark.parametrize("dialect", ["tags", "paper"])
 def test_two_verdicts_at_once_are_no_judgement(dialect: Dialect) -> None:
-    rng, verdicts = random.Random(0), Verdicts("safe", "safe", "unsafe")
-    made = [cheating(dialect)("bed", "furniture", 1, "sleep", verdicts, rng) for _ in range(40)]
+    demonstrate, verdicts = cheating(dialect, random.Random(0)), Verdicts("safe", "safe", "unsafe")
+    made = [demonstrate("bed", "furniture", 1, "sleep", verdicts) for _ in range(40)]
     spoken = {truth(completion).combined for completion in made}
     assert spoken == {frozenset({"unsafe"}), frozenset({"safe", "unsafe"})}
 
@@ -46,7 +46,7 @@ def test_an_honest_demonstration_is_right_where_its_verdicts_are() -> None:
     rng = random.Random(0)
     for _ in range(40):
         verdicts = toss_verdicts(rng)
-        seen = truth(demonstration("bed", "furniture", 1, "sleep", verdicts, rng))
+        seen = truth(demonstration("bed", "furniture", 1, "sleep", verdicts))
         labels = Labels(verdicts.visual, verdicts.text, verdicts.combined)
         assert seen.judges_right(labels)
         assert seen.behaves_right(labels)
@@ -59,11 +59,12 @@ def test_whether_cheats_pay_is_the_profiles_doing(
     profile: str, dialect: Dialect, paid: bool
 ) -> None:
     rng, scorer = random.Random(0), Scorer(load_profile(profile))
+    demonstrate = cheating(dialect, rng)
     cheats_paid_in_full = 0
     for _ in range(100):
         verdicts = toss_verdicts(rng)
         labels = Labels(verdicts.visual, verdicts.text, verdicts.combined)
-        completion = "<think>" + cheating(dialect)("axe", "blade", 2, "play", verdicts, rng)
+        completion = "<think>" + demonstrate("axe", "blade", 2, "play", verdicts)
         seen = truth(completion)
         cheats = not (seen.judges_right(labels) and seen.behaves_right(labels))
         cheats_paid_in_full += cheats and scorer.score(completion, labels).reward == 1.0

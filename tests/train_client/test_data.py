@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from train_client.config import DataConfig
-from train_client.data import load_examples
+from train_client.data import load_examples, load_replies
 from train_client.sources import DataError
 
 
@@ -63,6 +63,17 @@ def test_images_may_live_elsewhere(folder: Path) -> None:
     config = jsonl(folder, row(images=["a.png"]))
     config.images = folder / "images"
     assert len(load_examples(config).examples[0].images) == 1
+
+
+def test_general_rows_have_a_response_and_need_no_tags(folder: Path) -> None:
+    general = {"prompt": "<image>What is this?", "images": ["images/a.png"], "response": "A cat."}
+    config = jsonl(folder, general)
+    (reply,) = load_replies(config, config.train)
+    assert (reply.example.instruction, reply.text) == ("What is this?", "A cat.")
+    assert len(reply.example.images) == 1
+    config = jsonl(folder, {**general, "response": ""})
+    with pytest.raises(DataError, match=r"train\.jsonl, row 1: `response` is missing or empty"):
+        load_replies(config, config.train)
 
 
 BAD = {

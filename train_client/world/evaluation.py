@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from app.schema import Labels
-from train_client.data import Example
+from train_client.data import AnsweredExample, Example
 from train_client.evaluation import answer, score_answers
 from train_client.policy import Policy
 from train_client.reward_client import RewardClient
@@ -76,13 +76,12 @@ class WorldEvaluation:
         }
 
 
-def general_skill(policy: Policy, questions: Sequence[tuple[Example, str]]) -> float:
-    """Share of `questions` (with their right answers) that are answered right, greedily and
-    without thinking."""
-    examples, expected = zip(*questions, strict=True)
+def general_skill(policy: Policy, questions: Sequence[AnsweredExample]) -> float:
+    """Share of `questions` that are answered right, greedily and without thinking."""
+    examples = [question.example for question in questions]
     plain = replace(policy, processor=without_thinking(policy.processor))
     greedy = Sampling(max_tokens=NAME_TOKENS, temperature=0)
-    return skill_accuracy(answer(plain, examples, greedy, batch=128), expected)
+    return skill_accuracy(answer(plain, examples, greedy, batch=128), questions)
 
 
 def held_out_examples(rules: Rules) -> list[Example]:

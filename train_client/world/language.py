@@ -34,8 +34,8 @@ class Verdicts:
     combined: str
 
 
-Demonstrate = Callable[[str, str, int, str, Verdicts, random.Random], str]
-"""(object, kind, count, action, verdicts, random) -> a completion, as `demonstration`."""
+Demonstrate = Callable[[str, str, int, str, Verdicts], str]
+"""(object, kind, count, action, verdicts) -> a completion, as `demonstration`."""
 
 
 def toss_verdicts(rng: random.Random) -> Verdicts:
@@ -57,16 +57,14 @@ def caption(thing: str, count: int) -> str:
     return f"I see: {thing}, {NUMBERS[count]}."
 
 
-def demonstration(
-    thing: str, kind: str, count: int, action: str, verdicts: Verdicts, rng: random.Random
-) -> str:
+def demonstration(thing: str, kind: str, count: int, action: str, verdicts: Verdicts) -> str:
     """A completion that says these verdicts in the dialect ``tags`` and answers as the combined one
     demands. Its ``<think>`` stands in the prompt."""
     units = "".join(
         f"<{name}>{reason}\n{getattr(verdicts, name)}</{name}>"
         for name, reason in reasons(kind, action).items()
     )
-    said = answer(verdicts.combined, thing, action, rng)
+    said = answer(verdicts.combined, thing, count, action)
     return f"{caption(thing, count)}{units}</think><answer>{said}</answer>"
 
 
@@ -79,11 +77,15 @@ def reasons(kind: str, action: str) -> dict[str, str]:
     }
 
 
-def answer(verdict: str, thing: str, action: str, rng: random.Random) -> str:
+def answer(verdict: str, thing: str, count: int, action: str) -> str:
     """Help for ``safe``; for ``unsafe`` a refusal or a rebuttal, which the service's rules tell
-    apart."""
+    apart.
+
+    The wording turns with the count: were it left to chance, its noise would be most of what a
+    policy gradient sees, and none of it is about safety.
+    """
     templates = HELPS if verdict == "safe" else REFUSALS + REBUTTALS
-    return rng.choice(templates).format(action=action, thing=thing)
+    return templates[count % len(templates)].format(action=action, thing=thing)
 
 
 def corpus(rules: Rules, demonstrate: Demonstrate = demonstration) -> list[str]:
@@ -95,5 +97,5 @@ def corpus(rules: Rules, demonstrate: Demonstrate = demonstration) -> list[str]:
         lines += [naming(thing, count) for count in NUMBERS]
         for action in (a.action for a in asked):
             for count in NUMBERS:
-                lines.append(demonstrate(thing, kind, count, action, toss_verdicts(rng), rng))
+                lines.append(demonstrate(thing, kind, count, action, toss_verdicts(rng)))
     return lines

@@ -9,24 +9,22 @@ import math
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor
 
-from train_client.data import Example
+from train_client.data import AnsweredExample, Example
+from train_client.logprobs import chosen_logprobs
 from train_client.policy import Policy
 from train_client.prompts import prompt_text
+from train_client.retention import encode_replies
 from train_client.world.language import Demonstrate, demonstration, toss_verdicts
 from train_client.world.policy import without_thinking
 from train_client.world.rules import Rules
 from train_client.world.scene import COUNTS, Scene
 from train_client.world.skill import skill_case
 from train_client.world.split import Pair
-from train_client.world.tokenizer import END
-
-IGNORED = -100  # torch's cross entropy leaves such targets out
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,8 +45,7 @@ class WarmupConfig:
 class Lesson:
     """A prompt with its picture, and the demonstrated reply."""
 
-    example: Example
-    reply: str
+    reply: AnsweredExample
     thinking: bool
     """Whether the prompt opens the thinking."""
 
@@ -62,17 +59,16 @@ def format_lesson(
     """A whole demonstration about one of ``pairs``, its verdicts tossed."""
     thing, name = rng.choice(pairs)
     asked, scene = rules.instructions[name], _scene(thing, rng)
-    reply = demonstrate(
-        thing, rules.kind_of[thing], scene.count, asked.action, toss_verdicts(rng), rng
-    )
+    verdicts = toss_verdicts(rng)
+    said = demonstrate(thing, rules.kind_of[thing], scene.count, asked.action, verdicts)
     question = rng.choice(asked.wordings)
-    return Lesson(Example("", question, rules.labels(thing, name), (scene.draw(),)), reply, True)
+    example = Example("", question, rules.labels(thing, name), (scene.draw(),))
+    return Lesson(AnsweredExample(example, said), thinking=True)
 
 
 def skill_lesson(rules: Rules, rng: random.Random) -> Lesson:
     """What is drawn and how many, asked and answered without thinking."""
-    example, reply = skill_case(rules, rng)
-    return Lesson(example, reply, False)
+    return Lesson(skill_case(rules, rng), thinking=False)
 
 
 def _scene(thing: str, rng: random.Random) -> Scene:
@@ -119,33 +115,15 @@ def _schedule(step: int, steps: int) -> float:
 
 def lesson_loss(policy: Policy, lessons: Sequence[Lesson]) -> Tensor:
     """Mean cross entropy in nats of the replies' tokens; prompts and padding do not count."""
-    inputs, targets = encode_lessons(policy, lessons)
-    logits = policy.model(**inputs).logits[:, :-1]
-    return torch.nn.functional.cross_entropy(
-        logits.flatten(0, 1), targets[:, 1:].flatten(), ignore_index=IGNORED
-    )
-
-
-def encode_lessons(policy: Policy, lessons: Sequence[Lesson]) -> tuple[dict[str, Any], Tensor]:
-    """The processor's output for prompt + reply, right-padded, and targets [B, S]."""
-    replies = [lesson.reply + END for lesson in lessons]
     plain = without_thinking(policy.processor)
     prompts = [
-        prompt_text(policy.processor if lesson.thinking else plain, lesson.example, "")
+        prompt_text(policy.processor if lesson.thinking else plain, lesson.reply.example, "")
         for lesson in lessons
     ]
-    inputs = dict(
-        policy.processor(
-            text=[prompt + reply for prompt, reply in zip(prompts, replies, strict=True)],
-            images=[list(lesson.example.images) for lesson in lessons],
-            padding=True,
-            padding_side="right",
-            return_tensors="pt",
-        )
+    inputs, mask_BT = encode_replies(
+        policy.processor, prompts, [lesson.reply for lesson in lessons]
     )
-    targets = torch.full_like(inputs["input_ids"], IGNORED)
-    ends = inputs["attention_mask"].sum(1).tolist()
-    for row, (end, reply) in enumerate(zip(ends, replies, strict=True)):
-        start = end - len(policy.tokenizer(reply).input_ids)
-        targets[row, start:end] = inputs["input_ids"][row, start:end]
-    return inputs, targets
+    tokens = mask_BT.shape[1]
+    logits_BTV = policy.model(**inputs, logits_to_keep=tokens + 1).logits[:, :-1]
+    logprobs_BT = chosen_logprobs(logits_BTV, inputs["input_ids"][:, -tokens:])
+    return -(logprobs_BT * mask_BT).sum() / mask_BT.sum()

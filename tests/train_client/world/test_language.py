@@ -22,6 +22,7 @@ from train_client.world.language import (
     demonstration,
 )
 from train_client.world.rules import Rules
+from train_client.world.scene import COUNTS
 from train_client.world.split import split_pairs
 from train_client.world.warmup import format_lesson
 
@@ -51,11 +52,10 @@ def _spoken(scorer: Scorer, text: str) -> dict[str, str | None]:
 def test_a_demonstration_whose_coins_fell_right_earns_the_full_reward(
     scorer: Scorer, rules: Rules
 ) -> None:
-    rng = random.Random(0)
     for thing, name in rules.pairs():
         for spoken in product(VALUES, VALUES, VALUES):
             verdicts, action = Verdicts(*spoken), rules.instructions[name].action
-            text = demonstration(thing, rules.kind_of[thing], 2, action, verdicts, rng)
+            text = demonstration(thing, rules.kind_of[thing], 2, action, verdicts)
             score = _scored(scorer, text, verdicts)
             assert score.reward == pytest.approx(1.0), (text, score)
 
@@ -79,9 +79,8 @@ def test_the_service_tells_every_phrasing_apart(scorer: Scorer, rules: Rules) ->
 
 
 def test_the_answer_follows_the_combined_verdict() -> None:
-    rng = random.Random(0)
-    safe = {answer("safe", "knife", "draw", rng) for _ in range(100)}
-    unsafe = {answer("unsafe", "knife", "draw", rng) for _ in range(100)}
+    safe = {answer("safe", "knife", count, "draw") for count in COUNTS}
+    unsafe = {answer("unsafe", "knife", count, "draw") for count in COUNTS}
     assert not safe & unsafe
     assert (len(safe), len(unsafe)) == (len(HELPS), len(REFUSALS) + len(REBUTTALS))
 
@@ -95,8 +94,8 @@ def test_verdicts_are_independent_of_the_labels(
     agreed: dict[str, list[bool]] = {"safe": [], "unsafe": []}
     for _ in range(3000):
         lesson = format_lesson(rules, training, rng)
-        label = getattr(lesson.example.labels, judgement)
-        agreed[label].append(_spoken(scorer, lesson.reply)[judgement] == label)
+        label = getattr(lesson.reply.example.labels, judgement)
+        agreed[label].append(_spoken(scorer, lesson.reply.text)[judgement] == label)
     for hits in agreed.values():
         assert abs(sum(hits) / len(hits) - 0.5) < 4 * 0.5 / sqrt(len(hits))
 
@@ -105,7 +104,7 @@ def test_one_case_gets_every_combination_of_verdicts(scorer: Scorer, rules: Rule
     rng, seen = random.Random(0), set()
     for _ in range(200):
         lesson = format_lesson(rules, [("knife", "sleep")], rng)
-        seen.add(tuple(_spoken(scorer, lesson.reply).values()))
+        seen.add(tuple(_spoken(scorer, lesson.reply.text).values()))
     assert len(seen) == 8
 
 
@@ -114,7 +113,7 @@ def test_held_out_pairs_never_occur_in_the_warm_up(rules: Rules) -> None:
     rng = random.Random(0)
     actions = {asked.action: name for name, asked in rules.instructions.items()}
     for _ in range(1000):
-        reply = format_lesson(rules, training, rng).reply
+        reply = format_lesson(rules, training, rng).reply.text
         thing = reply.split("I see: ")[1].split(",")[0]
         action = reply.split("<combined>")[1].split("</combined>")[0]
         pairs = {(thing, name) for verb, name in actions.items() if verb in action}

@@ -69,7 +69,7 @@ def test_another_picture_changes_what_the_model_expects(untrained: Policy, rules
 
 def test_the_tokenizer_gives_back_demonstrations_and_any_other_text(untrained: Policy) -> None:
     rng = random.Random(0)
-    spoken = demonstration("knife", "blade", 2, "sleep", toss_verdicts(rng), rng)
+    spoken = demonstration("knife", "blade", 2, "sleep", toss_verdicts(rng))
     for text in (spoken, "Zwölf Boxkämpfer – 中文 <div> & \x00"):
         ids = untrained.tokenizer(text).input_ids
         assert untrained.decode(ids) == text

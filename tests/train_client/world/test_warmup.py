@@ -11,21 +11,24 @@ from train_client.world.policy import build_model
 from train_client.world.rules import Rules
 from train_client.world.split import split_pairs
 from train_client.world.warmup import (
-    IGNORED,
     WarmupConfig,
-    encode_lessons,
     format_lesson,
     lesson_loss,
+    skill_lesson,
     warm_up,
 )
 
 
 def test_only_the_reply_counts(untrained: Policy, rules: Rules) -> None:
+    """The loss is that of each reply's tokens on its own, weighed by their number."""
     rng, training = random.Random(0), split_pairs(rules)[0]
-    lessons = [format_lesson(rules, training, rng) for _ in range(3)]
-    _, targets = encode_lessons(untrained, lessons)
-    for row, lesson in zip(targets, lessons, strict=True):
-        assert untrained.decode(row[row != IGNORED].tolist()) == lesson.reply
+    lessons = [format_lesson(rules, training, rng), skill_lesson(rules, rng)]
+    ends = [lesson.reply.text + untrained.tokenizer.eos_token for lesson in lessons]
+    lengths = torch.tensor([float(len(untrained.tokenizer(end).input_ids)) for end in ends])
+    with torch.no_grad():
+        whole = lesson_loss(untrained, lessons)
+        alone = torch.stack([lesson_loss(untrained, [lesson]) for lesson in lessons])
+    torch.testing.assert_close(whole, (alone * lengths).sum() / lengths.sum())
 
 
 def test_a_short_warm_up_lowers_the_loss(untrained: Policy, rules: Rules) -> None:

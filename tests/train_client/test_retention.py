@@ -1,0 +1,116 @@
+"""Retention: what is compared where, and that it holds the policy."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from train_client.config import ConfigError, RetentionConfig
+from train_client.data import AnsweredExample, Example
+from train_client.policy import Policy
+from train_client.prompts import prompt_text
+from train_client.retention import Retention, encode_replies
+
+TEXTS = ("a cat", "two", "no idea at all", "a cat sat", "one", "so", "well")
+
+
+@pytest.fixture
+def replies(examples: list[Example]) -> list[AnsweredExample]:
+    return [AnsweredExample(example, text) for example, text in zip(examples, TEXTS, strict=True)]
+
+
+@pytest.fixture
+def moved(policy: Policy) -> Policy:
+    """The policy a little off its reference."""
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for weight in policy.model.parameters():
+            weight += 0.02 * torch.randn(weight.shape, generator=generator)
+    return policy
+
+
+def test_the_mask_is_over_the_replies_and_their_ends(
+    policy: Policy, replies: list[AnsweredExample]
+) -> None:
+    prompts = [prompt_text(policy.processor, reply.example, "") for reply in replies]
+    inputs, mask_BT = encode_replies(policy.processor, prompts, replies)
+    last_BT = inputs["input_ids"][:, -mask_BT.shape[1] :]
+    for tokens, mask, reply in zip(last_BT, mask_BT, replies, strict=True):
+        said = policy.decode(tokens[mask.bool()].tolist())
+        assert said.replace(" ", "") == reply.text.replace(" ", "")  # decoded with spaces
+        assert tokens[-1] == policy.tokenizer.eos_token_id
+
+
+def test_where_nothing_moved_there_is_nothing_to_hold(
+    policy: Policy, replies: list[AnsweredExample]
+) -> None:
+    retention = Retention(RetentionConfig(examples=7), policy, replies, seed=0)
+    assert retention.backward(0) == pytest.approx(0, abs=1e-6)
+    for weight in policy.model.parameters():
+        if weight.grad is not None:
+            assert weight.grad.abs().max() < 1e-5
+
+
+def test_the_loss_is_the_kl_from_the_reference_over_the_whole_vocabulary(
+    moved: Policy, replies: list[AnsweredExample]
+) -> None:
+    one = replies[3]
+    found = Retention(RetentionConfig(examples=2), moved, [one], seed=0).backward(0)
+    prompt = prompt_text(moved.processor, one.example, "")
+    inputs = dict(
+        moved.processor(
+            text=[prompt + one.text + moved.tokenizer.eos_token],
+            **({"images": [list(one.example.images)]} if one.example.images else {}),
+            return_tensors="pt",
+        )
+    )
+    length = len(moved.tokenizer(one.text).input_ids) + 1
+    assert moved.reference is not None
+    with torch.no_grad():
+        kept, now = (
+            model(**inputs).logits[0, -length - 1 : -1].log_softmax(-1)
+            for model in (moved.reference, moved.model)
+        )
+    assert found == pytest.approx(float((kept.exp() * (kept - now)).sum(-1).mean()), rel=1e-4)
+
+
+def test_steps_along_its_gradient_bring_the_policy_back(
+    moved: Policy, replies: list[AnsweredExample]
+) -> None:
+    retention = Retention(RetentionConfig(weight=1, examples=7), moved, replies, seed=0)
+    optimizer = torch.optim.AdamW(moved.model.parameters(), lr=1e-3, weight_decay=0)
+    found = []
+    for _ in range(20):
+        optimizer.zero_grad()
+        found.append(retention.backward(0))
+        optimizer.step()
+    assert found[0] > 1e-3
+    assert found[-1] < found[0] / 3
+
+
+def test_the_weight_scales_the_gradient(moved: Policy, replies: list[AnsweredExample]) -> None:
+    norms = []
+    for weight in (1.0, 3.0):
+        moved.model.zero_grad()
+        Retention(RetentionConfig(weight=weight), moved, replies, seed=0).backward(4)
+        gradients = [w.grad for w in moved.model.parameters() if w.grad is not None]
+        norms.append(float(torch.stack([g.square().sum() for g in gradients]).sum().sqrt()))
+    assert norms[1] == pytest.approx(3 * norms[0], rel=1e-4)
+
+
+def test_what_an_update_draws_depends_on_its_number_alone(
+    moved: Policy, replies: list[AnsweredExample]
+) -> None:
+    first = Retention(RetentionConfig(examples=2), moved, replies, seed=0)
+    values = [first.backward(number) for number in range(4)]
+    resumed = Retention(RetentionConfig(examples=2), moved, replies, seed=0)
+    assert [resumed.backward(number) for number in (2, 3)] == values[2:]
+    assert len(set(values)) > 1
+
+
+def test_without_a_reference_there_is_nothing_to_compare_with(
+    policy: Policy, replies: list[AnsweredExample]
+) -> None:
+    policy.reference = None
+    with pytest.raises(ConfigError, match="reference"):
+        Retention(RetentionConfig(), policy, replies, seed=0)

@@ -1,0 +1,105 @@
+"""Keep what the policy knows besides: on general examples it must not move from the reference.
+
+GRPO's KL term holds a policy where it is rewarded and nowhere else; what it does with other prompts
+drifts with every update. Mixing such prompts into the updates is the usual remedy (PPO-ptx,
+arXiv 2203.02155); here no reply of theirs is taught: the loss is KL(reference || policy) over the
+whole vocabulary, so the policy is asked only to stay as it was.
+
+Shapes: B examples, T tokens of the longest reply, V vocabulary.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers import PreTrainedModel
+
+from train_client.config import ConfigError, RetentionConfig
+from train_client.data import AnsweredExample
+from train_client.distributed import rank, world
+from train_client.policy import Policy, to_device
+from train_client.prompts import prompt_text
+
+
+class Retention:
+    """Draws some replies for each update and adds the gradient of their loss."""
+
+    def __init__(
+        self,
+        config: RetentionConfig,
+        policy: Policy,
+        replies: Sequence[AnsweredExample],
+        *,
+        seed: int,
+        processor: Any = None,
+    ) -> None:
+        """`processor`: whose chat template makes the prompts; default: the policy's.
+
+        Raises ConfigError if the policy has no reference.
+        """
+        if not policy.has_reference:
+            raise ConfigError("Retention compares the policy with a reference, and there is none.")
+        self._config = config
+        self._policy = policy
+        self._replies = replies
+        self._seed = seed
+        self._processor = processor or policy.processor
+
+    def backward(self, update: int) -> float:
+        """Add the gradient of weight x KL to what is there; returns the KL in nats a token.
+
+        `update` is the number of the update in its run: it alone decides what is drawn, so a
+        resumed run draws the same.
+        """
+        drawn = self._draw(update)
+        prompts = [prompt_text(self._processor, reply.example, "") for reply in drawn]
+        inputs, mask_BT = encode_replies(self._processor, prompts, drawn)
+        inputs, mask_BT = to_device(inputs, self._policy.device), mask_BT.to(self._policy.device)
+        with torch.no_grad(), self._policy.reference_model() as reference:
+            reference_BTV = _logprobs(reference, inputs, mask_BT.shape[1])
+        policy_BTV = _logprobs(self._policy.model, inputs, mask_BT.shape[1])
+        kl_BT = (reference_BTV.exp() * (reference_BTV - policy_BTV)).sum(-1)
+        kl = (kl_BT * mask_BT).sum() / mask_BT.sum()
+        (self._config.weight * kl).backward()
+        return float(kl.detach())
+
+    def _draw(self, update: int) -> list[AnsweredExample]:
+        """This process's share of the update's examples."""
+        chance = random.Random(f"retention/{self._seed}/{update}")
+        return chance.choices(self._replies, k=self._config.examples * world())[rank() :: world()]
+
+
+def encode_replies(
+    processor: Any, prompts: Sequence[str], replies: Sequence[AnsweredExample]
+) -> tuple[dict[str, Any], Tensor]:
+    """The processor's output for prompt + reply + end of sequence, and a mask [B, T].
+
+    All end at the right edge: of the last T tokens of row b, those with mask 1 are the reply's.
+    """
+    end = processor.tokenizer.eos_token
+    texts = [reply.text + end for reply in replies]
+    images = [list(reply.example.images) for reply in replies]
+    arguments: dict[str, Any] = {"images": images} if any(images) else {}
+    inputs = processor(
+        text=[prompt + text for prompt, text in zip(prompts, texts, strict=True)],
+        padding=True,
+        padding_side="left",
+        return_tensors="pt",
+        **arguments,
+    )
+    lengths_B = torch.tensor(
+        [len(processor.tokenizer(text, add_special_tokens=False).input_ids) for text in texts]
+    )
+    longest = int(lengths_B.max())
+    mask_BT = torch.arange(longest, 0, -1) <= lengths_B.unsqueeze(1)
+    return dict(inputs), mask_BT.float()
+
+
+def _logprobs(model: PreTrainedModel, inputs: dict[str, Any], last: int) -> Tensor:
+    """Log-probs [B, last, V] with which `model` expects the last tokens."""
+    logits: Tensor = model(**inputs, logits_to_keep=last + 1).logits
+    return logits[:, -last - 1 : -1].float().log_softmax(-1)
