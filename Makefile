@@ -25,12 +25,13 @@ monitoring: install
 	$(BIN)/python -m deploy.check
 
 # The trainers' own code against a real server, in an environment of their own, so that their pins and
-# ours do not fight. EASYR1, SLIME and NEMO_RL are folders with checkouts of what no index has.
+# ours do not fight. EASYR1, SLIME and NEMO_RL are folders with checkouts of what no index has, VLLM
+# one with the source of what needs a GPU.
 CONTRACTS := .contracts/venv
 WITHOUT_DEPENDENCIES := $(CONTRACTS)/bin/python -m pip install --quiet --no-compile --no-deps
 
 contracts: .contracts/installed
-	EASYR1=$(EASYR1) SLIME=$(SLIME) NEMO_RL=$(NEMO_RL) \
+	EASYR1=$(EASYR1) SLIME=$(SLIME) NEMO_RL=$(NEMO_RL) VLLM=$(VLLM) \
 		$(CONTRACTS)/bin/python -m pytest -rs --timeout 300 contracts
 
 .contracts/installed: contracts/requirements.txt pyproject.toml

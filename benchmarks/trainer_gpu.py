@@ -13,7 +13,7 @@ from benchmarks.trainer_shapes import Shape, examples
 from train_client.config import PolicyConfig
 from train_client.passes import Pass, pass_logprobs
 from train_client.policy import Policy, load_policy, to_device
-from train_client.prompts import encode_prompts
+from train_client.prompts import encode_prompts, prepared
 from train_client.rollout import LocalEngine
 from train_client.sampling import Sampling
 
@@ -59,15 +59,15 @@ def _matmul_ceiling() -> float:
 
 def _decoding(policy: Policy, shape: Shape, ceiling: float) -> None:
     chosen = examples(shape)[: shape.prompts]
-    inputs = to_device(encode_prompts(policy.processor, chosen), policy.device)
-    print(f"prompts of {inputs['input_ids'].shape[1]} tokens")
+    prompts = prepared(policy.processor, chosen).to(policy.device)
+    print(f"prompts of {prompts.inputs['input_ids'].shape[1]} tokens")
     sampling = Sampling(max_tokens=shape.completion)
     weights = sum(p.numel() * p.element_size() for p in policy.model.parameters())
     found = {}
     for name, graphs in (("eager", False), ("graphed", True)):
         engine = LocalEngine(policy.model, (-1,), policy.pad_id, graphs=graphs)
         found[name] = _seconds(
-            lambda engine=engine: engine.generate(inputs, shape.group, sampling, None)
+            lambda engine=engine: engine.generate(prompts, shape.group, sampling, None)
         )
     for name, seconds in found.items():
         # Every token reads all weights at least once; keys and values come on top.

@@ -7,7 +7,7 @@ for.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -66,25 +66,24 @@ def adapter_file(model: PreTrainedModel, checkpoint: Path) -> dict[str, Tensor]:
     return {name: saved[_PREFIX + name.replace(".default.", ".")] for name in names}
 
 
-def merged(weights: dict[str, Tensor], model: PreTrainedModel) -> dict[str, Tensor]:
+def merged(weights: Mapping[str, Tensor], model: PreTrainedModel) -> Iterator[tuple[str, Tensor]]:
     """Of `weights`, the model's own with its adapter added, by the names of the bare model.
 
-    W + alpha / rank * B A, added in float32 and rounded once; the model is not touched.
+    W + alpha / rank * B A, added in float32 and rounded once; the model is not touched. Without an
+    adapter the weights as they are.
     """
-    found = {}
     for name, weight in weights.items():
         if "lora_" in name:
             continue
         layer, is_base, rest = name.rpartition(".base_layer.")
         if not is_base:
-            found[name] = weight
+            yield name, weight
         elif rest != "weight":
-            found[f"{layer}.{rest}"] = weight
+            yield f"{layer}.{rest}", weight
         else:
             down, up = (weights[f"{layer}.lora_{half}.default.weight"].float() for half in "AB")
             scale = _scaling(model.get_submodule(layer))
-            found[f"{layer}.weight"] = (weight.float() + scale * (up @ down)).to(weight.dtype)
-    return found
+            yield f"{layer}.weight", (weight.float() + scale * (up @ down)).to(weight.dtype)
 
 
 def _scaling(layer: Any) -> float:

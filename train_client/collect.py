@@ -17,7 +17,7 @@ from train_client.data import Example
 from train_client.distributed import gather, world
 from train_client.experience import Group, Rewards, gather_rewards
 from train_client.feed import PromptFeed
-from train_client.policy import Policy, to_device
+from train_client.policy import Policy
 from train_client.reward_client import RewardClient
 from train_client.rollout import RolloutEngine
 from train_client.sampling import sampling_of
@@ -103,19 +103,19 @@ class Collector:
         rollout, size = self._config.rollout, self._config.rollout.group_size
         with timer("prompts"):
             batch = self._feed.take(rollout.prompts_per_step)
-            inputs = to_device(batch.inputs, self._policy.device)
+            prompts = batch.prompts.to(self._policy.device)
         sending = Sending(batch.examples, size, self._policy, self._rewards, step, round_)
         with timer("rollout"):
             repeat = size if self._forked else 1
             try:
                 sampled = self._engine.generate(
-                    inputs, repeat, self._sampling, self.generator, sending.ended
+                    prompts, repeat, self._sampling, self.generator, sending.ended
                 )
                 sending.rest(sampled)
             except BaseException:
                 sending.cancel()
                 raise
-        return Sampled(sending, inputs, batch.too_long)
+        return Sampled(sending, prompts.inputs, batch.too_long)
 
     def wait(self, sending: Sending) -> Rewards:
         """Rewards of the groups. Raises RewardError, or Stopped if a person asks meanwhile."""

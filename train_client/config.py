@@ -103,6 +103,10 @@ class RolloutConfig(Section):
     """0: no limit."""
     min_p: float = Field(default=0.0, ge=0, lt=1)
     """Never sample a token less likely than this share of the likeliest one's probability."""
+    engine: Literal["local", "vllm"] = "local"
+    """What samples: the training model itself, or vLLM beside it, on the same GPU."""
+    vllm_memory: float = Field(default=0.3, gt=0, lt=1)
+    """Share of the GPU's memory that vLLM takes, its weights included, while it samples."""
 
 
 class AlgorithmConfig(Section):
@@ -203,6 +207,25 @@ class TrainConfig(Section):
                 "optimizer.completions_per_pass must divide "
                 f"rollout.group_size = {self.rollout.group_size}"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _vllm_is_corrected_for(self) -> TrainConfig:
+        rollout, algorithm = self.rollout, self.algorithm
+        if rollout.engine != "vllm":
+            return self
+        if algorithm.importance_cap is None or algorithm.old_logprobs == "sampler":
+            raise ValueError(
+                "rollout.engine=vllm samples by other kernels than the policy's, so it wants "
+                "algorithm.importance_cap (2, say) and algorithm.old_logprobs=recompute"
+            )
+        if (rollout.top_p, rollout.top_k, rollout.min_p) != (1.0, 0, 0.0):
+            raise ValueError(
+                "rollout.engine=vllm takes no rollout.top_p, top_k or min_p, because the "
+                "log-probs that vLLM gives are then not those of the policy"
+            )
+        if self.policy.device.startswith("cpu"):
+            raise ValueError("rollout.engine=vllm wants a GPU: set policy.device=cuda")
         return self
 
     def save(self, path: Path) -> None:

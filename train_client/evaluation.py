@@ -10,8 +10,8 @@ import torch
 from app.schema import Result, Sample
 from train_client.data import Example
 from train_client.distributed import gather, rank, together, world
-from train_client.policy import Policy, to_device
-from train_client.prompts import encode_prompts
+from train_client.policy import Policy
+from train_client.prompts import prepared
 from train_client.reward_client import RewardClient, RewardError
 from train_client.rollout import RolloutEngine, local_engine
 from train_client.safety import reward_means, safety_table
@@ -45,8 +45,8 @@ def answer(
     answers = []
     for start in range(0, len(examples), batch):
         chunk = examples[start : start + batch]
-        inputs = to_device(encode_prompts(policy.processor, chunk, instruction), policy.device)
-        rollout = engine.generate(inputs, 1, sampling, generator)
+        prompts = prepared(policy.processor, chunk, instruction).to(policy.device)
+        rollout = engine.generate(prompts, 1, sampling, generator)
         finished = rollout.finished_R.tolist()
         for example, row, done in zip(chunk, rollout.rows(), finished, strict=True):
             answers.append(Answer(example, policy.decode(row), done))

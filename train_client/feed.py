@@ -17,7 +17,7 @@ import torch
 
 from train_client.config import DataConfig
 from train_client.data import Example
-from train_client.prompts import encode_prompts, prompt_lengths
+from train_client.prompts import Prompts, prepared, prompt_lengths
 from train_client.sources import DataError
 
 log = logging.getLogger(__name__)
@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 @dataclass(frozen=True)
 class PromptBatch:
     examples: list[Example]
-    inputs: dict[str, Any]
+    prompts: Prompts
     cursor: int
     """Examples used up once this batch has been taken."""
     too_long: int
@@ -82,13 +82,13 @@ class PromptFeed:
         Done in the thread, so that the first passes run while those of later ones are encoded.
         """
         repeated = [example for example in examples for _ in range(repeat)]
-        return self._thread.submit(self._encode, repeated)
+        return self._thread.submit(lambda: self._prepared(repeated).inputs)
 
     def close(self) -> None:
         self._thread.shutdown(cancel_futures=True)
 
-    def _encode(self, examples: Sequence[Example]) -> dict[str, Any]:
-        return encode_prompts(self._processor, examples, self._instruction)
+    def _prepared(self, examples: Sequence[Example]) -> Prompts:
+        return prepared(self._processor, examples, self._instruction)
 
     def _fetch(self, cursor: int, count: int) -> PromptBatch:
         chosen: list[Example] = []
@@ -97,15 +97,15 @@ class PromptFeed:
             wanted = count - len(chosen)
             fresh = [self._at(cursor + offset) for offset in range(wanted)]
             cursor += wanted
-            inputs = self._encode(fresh)
-            lengths = prompt_lengths(inputs)
+            prompts = self._prepared(fresh)
+            lengths = prompt_lengths(prompts.inputs)
             fits = [n <= self._config.max_prompt_tokens for n in lengths]
             too_long += fits.count(False)
             self._refuse_long(fresh, lengths, too_long)
             chosen += [example for example, ok in zip(fresh, fits, strict=True) if ok]
         if too_long or self._repeat > 1:
-            inputs = self._encode([e for e in chosen for _ in range(self._repeat)])
-        return PromptBatch(chosen, inputs, cursor, too_long)
+            prompts = self._prepared([e for e in chosen for _ in range(self._repeat)])
+        return PromptBatch(chosen, prompts, cursor, too_long)
 
     def _refuse_long(self, fresh: list[Example], lengths: list[int], too_long: int) -> None:
         limit = self._config.max_prompt_tokens

@@ -91,7 +91,7 @@ class Policy:
         """
         model, weights = self.model, _whole_state(self.model)
         if has_adapter(model) and merge:
-            model, weights = _bare(model), merged(weights, model) if is_main() else {}
+            model, weights = _bare(model), dict(merged(weights, model)) if is_main() else {}
         if is_main():
             model.save_pretrained(folder, state_dict=weights)
             self.processor.save_pretrained(folder)

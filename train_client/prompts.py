@@ -3,11 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
+from PIL import Image
 
 from train_client.data import Example
+from train_client.policy import to_device
+
+
+@dataclass(frozen=True)
+class Prompts:
+    """Some prompts as they are and encoded; an engine reads the one or the other."""
+
+    texts: list[str]
+    """With the chat template and its image placeholders."""
+    images: list[list[Image.Image]]
+    inputs: dict[str, Any]
+    """What the processor makes of both: one left-padded batch, a row a prompt."""
+
+    def to(self, device: torch.device) -> Prompts:
+        return replace(self, inputs=to_device(self.inputs, device))
 
 
 def prompt_text(processor: Any, example: Example, instruction: str) -> str:
@@ -28,17 +45,22 @@ def prompt_text(processor: Any, example: Example, instruction: str) -> str:
     return rendered
 
 
-def encode_prompts(
-    processor: Any, examples: Sequence[Example], instruction: str = ""
-) -> dict[str, Any]:
-    """One left-padded batch of prompts, images included, as the processor returns it."""
+def prepared(processor: Any, examples: Sequence[Example], instruction: str = "") -> Prompts:
+    """The prompts of the examples, encoded as the processor encodes them."""
     texts = [prompt_text(processor, example, instruction) for example in examples]
     images = [list(example.images) for example in examples]
     arguments: dict[str, Any] = {"images": images} if any(images) else {}
     encoded = processor(
         text=texts, padding=True, padding_side="left", return_tensors="pt", **arguments
     )
-    return dict(encoded)
+    return Prompts(texts, images, dict(encoded))
+
+
+def encode_prompts(
+    processor: Any, examples: Sequence[Example], instruction: str = ""
+) -> dict[str, Any]:
+    """One left-padded batch of prompts, images included, as the processor returns it."""
+    return prepared(processor, examples, instruction).inputs
 
 
 def prompt_lengths(inputs: dict[str, Any]) -> list[int]:

@@ -17,8 +17,9 @@ from transformers import PreTrainedModel
 
 from train_client.decode import decoder
 from train_client.distributed import world
-from train_client.fork import Inputs, prefill
+from train_client.fork import prefill
 from train_client.policy import Policy
+from train_client.prompts import Prompts
 from train_client.sampling import Sampling, sample
 
 TELL_EVERY = 8
@@ -56,7 +57,7 @@ Listener = Callable[[list[Ended]], None]
 class RolloutEngine(Protocol):
     def generate(
         self,
-        inputs: Inputs,
+        prompts: Prompts,
         group: int,
         sampling: Sampling,
         generator: torch.Generator | None,
@@ -86,15 +87,18 @@ class LocalEngine:
     @torch.no_grad()
     def generate(
         self,
-        inputs: Inputs,
+        prompts: Prompts,
         group: int,
         sampling: Sampling,
         generator: torch.Generator | None,
         listener: Listener | None = None,
     ) -> Rollout:
-        """See RolloutEngine. A model that cannot be forked must be given repeated prompts."""
+        """See RolloutEngine. A model that cannot be forked must be given repeated prompts.
+
+        Of the prompts, only `inputs` is read.
+        """
         limit = sampling.max_tokens
-        prefix = prefill(self._model, inputs)
+        prefix = prefill(self._model, prompts.inputs)
         logits = prefix.logits_PV.repeat_interleave(group, dim=0)
         work = decoder(self._model, prefix, group, limit, graphs=self._graphs)
         del prefix

@@ -40,6 +40,7 @@ from train_client.distributed import (
     wait_for_all,
     world,
 )
+from train_client.engines import engine_of
 from train_client.experience import as_tensors
 from train_client.feed import PromptFeed
 from train_client.fork import can_fork
@@ -52,7 +53,7 @@ from train_client.records import completion_rows, step_metrics
 from train_client.report import TAIL, write_plots
 from train_client.retention import Retention
 from train_client.reward_client import RewardClient, RewardError
-from train_client.rollout import RolloutEngine, local_engine
+from train_client.rollout import RolloutEngine
 from train_client.timing import Timer, peak_memory
 from train_client.update import Learner
 
@@ -131,7 +132,7 @@ class Trainer:
             mine,
             policy,
             self._feed,
-            engine or local_engine(policy),
+            engine or engine_of(config, policy),
             rewards,
             forked=forked,
             stop=lambda: self._interrupt.asked,

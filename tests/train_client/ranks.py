@@ -19,6 +19,7 @@ from train_client.config import TrainConfig, load_config
 from train_client.data import Example
 from train_client.distributed import joined, shard
 from train_client.policy import Policy, load_policy
+from train_client.prompts import Prompts
 from train_client.reward_client import RewardClient
 from train_client.rollout import Rollout
 from train_client.train import Trainer
@@ -27,9 +28,9 @@ from train_client.train import Trainer
 class Rule:
     """Completions that depend on the prompt and the member's place in its group alone."""
 
-    def generate(self, inputs: Any, group: int, *_: Any) -> Rollout:
-        mask_PS = inputs["attention_mask"]
-        sums = (inputs["input_ids"] * mask_PS).sum(1).tolist()
+    def generate(self, prompts: Prompts, group: int, *_: Any) -> Rollout:
+        mask_PS = prompts.inputs["attention_mask"]
+        sums = (prompts.inputs["input_ids"] * mask_PS).sum(1).tolist()
         rows = [
             [3 + (s * (m + 2) + 5 * t) % 26 for t in range(3 + (s + m) % 4)]
             for s in sums

@@ -57,7 +57,7 @@ def test_long_prompts_are_passed_over_and_counted(policy: Policy, examples: list
     assert ids(batch) == ["p0", "p3"]
     assert batch.too_long == 2
     assert batch.cursor == 4
-    assert batch.inputs["attention_mask"].sum(1).max() <= 9
+    assert batch.prompts.inputs["attention_mask"].sum(1).max() <= 9
 
 
 def test_long_prompts_may_be_an_error(policy: Policy, examples: list[Example]) -> None:
@@ -81,7 +81,7 @@ def test_prompts_are_repeated_for_models_that_cannot_fork(
     policy: Policy, examples: list[Example]
 ) -> None:
     with feed(policy, examples, repeat=3) as prompts:
-        rows = prompts.take(2).inputs["input_ids"]
+        rows = prompts.take(2).prompts.inputs["input_ids"]
     assert len(rows) == 6
     assert torch.equal(rows[0], rows[2])
     assert not torch.equal(rows[2], rows[3])

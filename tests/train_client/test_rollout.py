@@ -9,6 +9,7 @@ import torch
 
 from train_client.decode import FixedDecoder
 from train_client.fork import completion_logprobs, prefill
+from train_client.prompts import Prompts
 from train_client.rollout import Ended, LocalEngine
 from train_client.sampling import FEW, Sampling, sample, truncated
 
@@ -23,13 +24,18 @@ def engine(model: Any, eos: tuple[int, ...] = (2,)) -> LocalEngine:
     return LocalEngine(model, eos, pad_id=0)
 
 
+def encoded(inputs: dict[str, Any]) -> Prompts:
+    """All that this engine reads."""
+    return Prompts([], [], inputs)
+
+
 def test_sampler_logprobs_are_the_training_logprobs(architecture: Any) -> None:
     """Mixed left-padded prompts, tokens drawn one by one; then all scored in one pass."""
     model, make = architecture
     inputs = make([9, 3], [1, 1])
     eos = tuple(range(3, 20))
     found = engine(model, eos).generate(
-        inputs, GROUP, Sampling(max_tokens=12, temperature=0.8), seeded()
+        encoded(inputs), GROUP, Sampling(max_tokens=12, temperature=0.8), seeded()
     )
     with torch.no_grad():
         prefix = prefill(model, inputs).repeated(GROUP)
@@ -41,7 +47,7 @@ def test_sampler_logprobs_are_the_training_logprobs(architecture: Any) -> None:
 def test_greedy_is_what_generate_gives(architecture: Any) -> None:
     model, make = architecture
     inputs = make([9, 5], [1, 2])
-    found = engine(model).generate(inputs, 2, Sampling(max_tokens=20, temperature=0), None)
+    found = engine(model).generate(encoded(inputs), 2, Sampling(max_tokens=20, temperature=0), None)
     expected = model.generate(
         **inputs, max_new_tokens=20, do_sample=False, eos_token_id=2, pad_token_id=0
     )
@@ -62,7 +68,9 @@ def test_finished_rows_end_with_eos_and_leave_the_batch(
         return forward(*args, **kwargs)
 
     monkeypatch.setattr(model, "forward", watched)
-    found = engine(model, eos).generate(make([6, 6], [1, 0]), 16, Sampling(max_tokens=30), seeded())
+    found = engine(model, eos).generate(
+        encoded(make([6, 6], [1, 0])), 16, Sampling(max_tokens=30), seeded()
+    )
     for row, finished in zip(found.rows(), found.finished_R.tolist(), strict=True):
         assert not any(token in eos for token in row[:-1])
         assert finished == (row[-1] in eos)
@@ -78,9 +86,9 @@ def test_compaction_changes_no_token(qwen3: Any, monkeypatch: pytest.MonkeyPatch
     model, make = qwen3
     inputs = make([6, 9, 4, 5], [1, 0, 1, 2])
     sampling, eos = Sampling(max_tokens=20, temperature=0), tuple(range(3, 30))
-    compacted = engine(model, eos).generate(inputs, 1, sampling, None)
+    compacted = engine(model, eos).generate(encoded(inputs), 1, sampling, None)
     monkeypatch.setattr(FixedDecoder, "fitting", lambda self, alive: self._rows)
-    whole = engine(model, eos).generate(inputs, 1, sampling, None)
+    whole = engine(model, eos).generate(encoded(inputs), 1, sampling, None)
     assert compacted.rows() == whole.rows()
     assert torch.allclose(compacted.logprobs_RT, whole.logprobs_RT, atol=1e-5)
 
@@ -89,7 +97,7 @@ def test_completions_are_told_of_as_they_end(qwen3: Any) -> None:
     model, make = qwen3
     told: list[list[Ended]] = []
     found = engine(model, tuple(range(3, 12))).generate(
-        make([6, 6], [1, 0]), 16, Sampling(max_tokens=40), seeded(), told.append
+        encoded(make([6, 6], [1, 0])), 16, Sampling(max_tokens=40), seeded(), told.append
     )
     ended = [one for some in told for one in some]
     assert len(ended) > len(told[1]) > 0
@@ -103,7 +111,9 @@ def test_completions_are_told_of_as_they_end(qwen3: Any) -> None:
 
 def test_the_limit_cuts_a_completion(qwen3: Any) -> None:
     model, make = qwen3
-    found = engine(model, (119,)).generate(make([4], [0]), GROUP, Sampling(max_tokens=3), seeded(1))
+    found = engine(model, (119,)).generate(
+        encoded(make([4], [0])), GROUP, Sampling(max_tokens=3), seeded(1)
+    )
     cut = [len(row) for row, done in zip(found.rows(), found.finished_R, strict=True) if not done]
     assert cut
     assert set(cut) == {3}
@@ -113,7 +123,8 @@ def test_the_seed_decides(qwen3: Any) -> None:
     model, make = qwen3
     sampling = Sampling(max_tokens=6)
     first, same, other = (
-        engine(model).generate(make([5], [1]), GROUP, sampling, seeded(s)) for s in (1, 1, 2)
+        engine(model).generate(encoded(make([5], [1])), GROUP, sampling, seeded(s))
+        for s in (1, 1, 2)
     )
     assert torch.equal(first.tokens_RT, same.tokens_RT)
     assert first.rows() != other.rows()
