@@ -62,7 +62,8 @@ def switched_off(model: PreTrainedModel) -> Iterator[PreTrainedModel]:
 def adapter_file(model: PreTrainedModel, checkpoint: Path) -> dict[str, Tensor]:
     """The adapter's weights in a checkpoint, by the names that they have in `model`."""
     saved = load_file(checkpoint / WEIGHTS)
-    names = {name for name, _ in model.named_parameters() if "lora_" in name}
+    # In the model's order, which all processes share: they load a sharded model tensor by tensor.
+    names = [name for name, _ in model.named_parameters() if "lora_" in name]
     return {name: saved[_PREFIX + name.replace(".default.", ".")] for name in names}
 
 

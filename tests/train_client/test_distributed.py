@@ -33,7 +33,7 @@ def config(tmp_path: Path, service: Service, policy: Policy) -> Path:
         "algorithm: {beta: 0.05, updates_per_batch: 2, combine: gdpo, loss: dapo}\n"
         # Sums over two processes differ from those over one in the last bit of a float32. Where a
         # gradient is nothing but such bits, AdamW's default eps (1e-8) makes of them a step of up
-        # to lr, in one weight of thousands: 1e-5 here. A larger eps leaves them as small as they are.
+        # to lr, in one weight of thousands: 1e-5 here. A larger eps leaves them as they are.
         "optimizer: {lr: 0.001, eps: 0.0001, minibatches: 2, completions_per_pass: 2}\n"
         f"reward: {{url: '{service.url}'}}\n"
     )
@@ -94,6 +94,29 @@ def test_two_processes_are_one_and_load_each_others_checkpoints(
     assert half["grad_norm"] == pytest.approx(full["grad_norm"], rel=0.05)
     scored = [s for body in service.requests for s in body["samples"]]
     assert len(scored) == 4 * (4 * 4 * 4) + 4 * 4
+
+
+@pytest.mark.timeout(600)
+def test_an_adapter_too_is_trained_by_two_processes_as_by_one(tmp_path: Path, config: Path) -> None:
+    """Its KL term is to the sharded model with the adapter off; it is added in at the end."""
+    pytest.importorskip("peft")
+    lora = "policy.lora.rank=4 policy.lora.merge=true"
+
+    def run(name: str, *more: str) -> list[str]:
+        return [f"run.output={tmp_path}/{name}", *lora.split(), *more]
+
+    ranks.train(load_config(config, run("alone")))
+    ranks.train(load_config(config, run("one-two", "run.steps=2")))
+    two_processes(
+        " ".join([str(config), *run("two-one", "run.steps=2")]),
+        " ".join([str(config), *run("one-two", "run.resume=true")]),
+    )
+    ranks.train(load_config(config, run("two-one", "run.resume=true")))
+    assert min(line["kl"] for line in numbers(tmp_path / "alone")) > 1e-3
+    for name in ("one-two", "two-one"):
+        saved = {path.name for path in (tmp_path / name / "checkpoints/step-2").iterdir()}
+        assert {"adapter_config.json", "adapter_model.safetensors"} <= saved
+        assert_same(tmp_path / name, tmp_path / "alone")
 
 
 def test_a_batch_that_cannot_be_shared_out_is_a_sentence(
