@@ -20,7 +20,7 @@ def train(
     """Train a vision-language policy by GRPO against a running reward service."""
     _log_to_console()
     from train_client.config import ConfigError, load_config
-    from train_client.distributed import is_main, joined
+    from train_client.distributed import is_main, joined, world
     from train_client.progress import show_evaluations
     from train_client.reward_client import RewardError
     from train_client.run import run_training
@@ -31,6 +31,7 @@ def train(
     try:
         run = load_config(config, overrides or [])
         with joined():
+            command = "safegrpo train" if world() == 1 else "torchrun … -m app train"
             outcome, speaks = run_training(run), is_main()
     except (ConfigError, DataError, RewardError) as error:
         console.print(f"[red]Error:[/red] {error}", highlight=False, soft_wrap=True)
@@ -43,7 +44,7 @@ def train(
         return
     given = " ".join(o for o in overrides or [] if not o.startswith("run.resume="))
     console.print(f"{outcome.reason}\nStopped after step {outcome.steps}. Resume with:")
-    console.print(f"  safegrpo train {config} {given} run.resume=true", soft_wrap=True)
+    console.print(f"  {command} {config} {given} run.resume=true", soft_wrap=True)
     raise typer.Exit(0 if outcome.reason == STOPPED else 3)
 
 

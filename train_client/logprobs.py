@@ -82,7 +82,8 @@ def model_logprobs(
         def chosen(hidden_RTH: Tensor) -> Tensor:
             vocabulary = head.weight.shape[0]
             found = head_logprobs(plain, hidden_RTH, tokens_RT, temperature, vocabulary)
-            given.append(found.unsqueeze(-1))
+            # No view, which sharded models warn of: nothing here is changed in place.
+            given.append(found.unsqueeze(-1).clone())
             return given[-1]
 
         head.forward = chosen

@@ -38,14 +38,19 @@ def until(happened: Callable[[], bool], seconds: float = 90) -> None:
         time.sleep(0.02)
 
 
+ALONE = ("app",)
+TORCHRUN = ("torch.distributed.run", "--standalone", "--nproc-per-node=2", "-m", "app")
+
+
 @contextmanager
-def process(*arguments: str) -> Iterator[subprocess.Popen[str]]:
-    command = [sys.executable, "-m", "app", *arguments]
+def process(*arguments: str, launcher: tuple[str, ...] = ALONE) -> Iterator[subprocess.Popen[str]]:
+    command = [sys.executable, "-m", *launcher, *arguments]
     running = subprocess.Popen(command, env=ENVIRONMENT, stderr=subprocess.PIPE, text=True)
     try:
         yield running
     finally:
-        running.kill()
+        # torchrun takes its processes along only if it is asked to end.
+        running.kill() if launcher is ALONE else running.terminate()
         running.communicate()
 
 
@@ -105,6 +110,33 @@ def test_ctrl_c_saves_the_run_and_resume_continues_it_exactly(
     assert run_training(load_config(config, [*broken, bare, "run.resume=true"])).finished
     assert results(tmp_path / "broken") == results(tmp_path / "whole")
     assert any(row.get("loss") for row in results(tmp_path / "whole"))
+
+
+@pytest.mark.timeout(600)
+def test_ctrl_c_under_torchrun_saves_the_run_of_all_processes(
+    tmp_path: Path, service: Service, config: Path
+) -> None:
+    """One process goes on from it here; test_distributed has two go on from two."""
+    run = tmp_path / "run"
+    changes = [f"reward.url={service.url}", f"run.output={run}", "run.plots=false"]
+    slow, pay = itertools.count(), service.reward
+    service.reward = lambda text: (time.sleep(0.03 * (next(slow) >= 16)), pay(text))[1]
+    with process("train", str(config), *changes, launcher=TORCHRUN) as stopped:
+        until(lambda: len(service.requests) >= 5, seconds=300)
+        stopped.send_signal(signal.SIGINT)
+        _, words = stopped.communicate(timeout=200)
+    assert words.count("Stopped on request.") == 1, words
+    assert "torchrun … -m app train" in words
+    steps = [json.loads(line)["step"] for line in (run / METRICS).read_text().splitlines()]
+    assert steps == list(range(1, 1 + len(steps)))
+    assert 2 <= len(steps) < 6
+    assert (run / f"checkpoints/step-{len(steps)}").is_dir()
+
+    service.reward = pay
+    assert run_training(load_config(config, [*changes, "run.resume=true"])).finished
+    lines = [json.loads(line) for line in (run / METRICS).read_text().splitlines()]
+    assert [line["step"] for line in lines] == list(range(1, 7))
+    assert {line["scored_completions"] for line in lines} == {8}
 
 
 def ready(url: str) -> bool:

@@ -84,16 +84,19 @@ def test_two_processes_are_one_and_load_each_others_checkpoints(
         f"{config} {place('two')}",
         f"{config} {place('two-one')} run.steps=2",
         f"{config} {place('one-two')} run.resume=true",
+        f"{config} {place('two-two')} run.steps=2",
+        f"{config} {place('two-two')} run.resume=true",
         f"{config} {place('half')} policy.dtype=bfloat16 run.steps=1",
     )
     ranks.train(load_config(config, [place("two-one"), "run.resume=true"]))
     for name in ("two", "one-two", "two-one"):
         assert_same(tmp_path / name, tmp_path / "alone")
+    assert numbers(tmp_path / "two-two") == numbers(tmp_path / "two")
     half, full = numbers(tmp_path / "half")[0], numbers(tmp_path / "alone")[0]
     assert half["loss"] == pytest.approx(full["loss"], abs=0.02)
     assert half["grad_norm"] == pytest.approx(full["grad_norm"], rel=0.05)
     scored = [s for body in service.requests for s in body["samples"]]
-    assert len(scored) == 4 * (4 * 4 * 4) + 4 * 4
+    assert len(scored) == 5 * (4 * 4 * 4) + 4 * 4
 
 
 @pytest.mark.timeout(600)
