@@ -1,9 +1,4 @@
-"""The losses are TRL's: same log-probs, same advantages, same mask, TRL's own code beside ours.
-
-Runs where TRL is installed; it is no dependency of this project.
-"""
-
-from __future__ import annotations
+"""The losses are TRL's: same log-probs, same advantages, same mask, TRL's own code beside ours."""
 
 from types import SimpleNamespace
 from typing import Any
@@ -11,11 +6,11 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor
+from trl.trainer.grpo_trainer import GRPOTrainer
 
 from tests.train_client.test_losses import LONGEST, batch, share
 from train_client.losses import Loss, LossConfig, policy_loss
 
-trl = pytest.importorskip("trl.trainer.grpo_trainer", exc_type=ImportError)
 LOW, HIGH = 0.1, 0.25
 
 
@@ -75,7 +70,7 @@ def trl_loss(config: LossConfig, data: dict[str, Tensor]) -> Tensor:
     if config.importance_cap is not None:
         gap = data["old_RT"] - data["sampler_RT"]
         inputs["importance_sampling_ratio"] = gap.exp().clamp(max=config.importance_cap)
-    loss: Tensor = trl.GRPOTrainer._compute_loss(trainer, None, inputs)
+    loss: Tensor = GRPOTrainer._compute_loss(trainer, None, inputs)
     return loss
 
 
