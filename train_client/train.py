@@ -1,4 +1,4 @@
-"""The training loop: sample, score over HTTP, learn; again. Its phases are timed by name.
+"""A run: one step after another, evaluations and checkpoints between them, and its going on.
 
 A step either happens entirely or not at all: when rewards cannot be had or a person stops the run
 while it waits, the state at the start of the step is what is saved, so a resumed run is the
@@ -8,7 +8,6 @@ uninterrupted one, bit for bit on a CPU.
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +25,7 @@ from train_client.checkpoint import (
     restore_process,
     save_checkpoint,
 )
-from train_client.collect import Collected, Collector, Stopped, examples_of
+from train_client.collect import Collector, Stopped
 from train_client.config import ConfigError, TrainConfig
 from train_client.data import Example
 from train_client.distributed import (
@@ -36,25 +35,23 @@ from train_client.distributed import (
     own_seed,
     rank,
     share_of,
-    together,
     wait_for_all,
     world,
 )
 from train_client.engines import engine_of
-from train_client.experience import as_tensors
 from train_client.feed import PromptFeed
 from train_client.fork import can_fork
 from train_client.interrupt import Interrupt
 from train_client.metrics import MetricsWriter, open_writer
-from train_client.optimizer import MasterAdamW, step_rates
+from train_client.optimizer import MasterAdamW
 from train_client.policy import Policy
 from train_client.progress import TrainingProgress
-from train_client.records import completion_rows, step_metrics
-from train_client.report import TAIL, write_plots
+from train_client.report import write_plots
 from train_client.retention import Retention
 from train_client.reward_client import RewardClient, RewardError
 from train_client.rollout import RolloutEngine
-from train_client.timing import Timer, peak_memory
+from train_client.step import Step
+from train_client.timing import Timer
 from train_client.update import Learner
 
 log = logging.getLogger(__name__)
@@ -139,7 +136,15 @@ class Trainer:
         )
         self._collector.generator.manual_seed(own_seed(config.run.seed))
         self._optimizer = MasterAdamW(policy.model, config.optimizer)
-        self._learner = Learner(mine, policy, self._optimizer, forked, retention)
+        self._work = Step(
+            config,
+            policy,
+            self._collector,
+            Learner(mine, policy, self._optimizer, forked, retention),
+            self._feed.encode,
+            rewards,
+            self._timer,
+        )
 
     def run(self) -> Outcome:
         """Train to the end, or to the next safe point when asked to stop, and write everything.
@@ -202,7 +207,7 @@ class Trainer:
         return ""
 
     def _next_step(self, writer: MetricsWriter, progress: TrainingProgress) -> None:
-        values = self._one_step(writer)
+        values = self._work.run(self.step + 1, writer)
         self.step += 1
         writer.write(self.step, values)
         progress.step(values)
@@ -213,67 +218,6 @@ class Trainer:
         if due and self._evaluated != self.step:
             self._evaluation(writer)
             self._evaluated = self.step
-
-    def _one_step(self, writer: MetricsWriter) -> dict[str, float]:
-        config, timer, step = self.config, self._timer, self.step + 1
-        reference_RT = None
-        with together(RewardError, Stopped), gathered(self.policy.model):
-            sampled = self._collector.sample(step, 0, timer)
-            sampled_at = time.monotonic()
-            groups, inputs = sampled.groups, sampled.inputs
-            passes = self._learner.passes(examples_of(groups), inputs, self._feed.encode)
-            if self._reference_is_early:
-                with timer("reference"):
-                    reference_RT = self._learner.reference_logprobs(groups, passes)
-            with timer("reward_wait"):
-                rewards = self._collector.wait(sampled.sending)
-            tail = max(0.0, self._rewards.last_reply - sampled_at)
-            collected = Collected(groups, rewards, inputs, groups, sampled.too_long)
-            if config.algorithm.dynamic_sampling:
-                collected = self._collector.refill(step, collected, timer)
-                if collected.inputs is None:
-                    chosen = examples_of(collected.groups)
-                    passes = self._learner.passes(chosen, None, self._feed.encode)
-        everyone = collected.everywhere(config.algorithm.component_weights)
-        advantages_R = everyone.rewards.advantages(config.algorithm).flatten()
-        experience = as_tensors(
-            collected.groups,
-            collected.rewards,
-            config.algorithm,
-            self.policy.pad_id,
-            advantages_R.chunk(world())[rank()],
-        ).to(self.policy.device)
-        if config.algorithm.beta > 0 and reference_RT is None:
-            with timer("reference"):
-                reference_RT = self._learner.reference_logprobs(collected.groups, passes)
-        experience.reference_RT = reference_RT
-        if self._learner.stale_old_logprobs and config.algorithm.old_logprobs == "sampler":
-            experience.old_RT = experience.sampler_RT
-        elif self._learner.stale_old_logprobs:
-            with timer("old_logprobs"):
-                experience.old_RT = self._learner.old_logprobs(experience, passes)
-        with timer("update"):
-            rates = self._rates()
-            learned = self._learner.learn(experience, passes, rates, done=len(rates) * self.step)
-        every = config.run.completions_every
-        if every and step % every == 0:
-            writer.completions(completion_rows(step, everyone, advantages_R))
-        values = step_metrics(everyone, advantages_R, learned, self._rates()[-1], timer.take())
-        return {**values, TAIL: tail, **peak_memory(self.policy.device)}
-
-    @property
-    def _reference_is_early(self) -> bool:
-        """Whether the reference pass can run while the last rewards arrive.
-
-        Not if what was sampled may yet be replaced; and not with other processes, which would wait
-        in this pass for one whose rewards never came.
-        """
-        algorithm = self.config.algorithm
-        return algorithm.beta > 0 and not algorithm.dynamic_sampling and world() == 1
-
-    def _rates(self) -> list[float]:
-        updates = self.config.algorithm.updates_per_batch * self.config.optimizer.minibatches
-        return step_rates(self.config.optimizer, self.step, self.config.run.steps, updates)
 
     def _evaluation(self, writer: MetricsWriter) -> None:
         if self._evaluate is None:

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 from transformers import AutoModelForImageTextToText
 
+from tests.train_client.runs import exact, settings, train
 from tests.train_client.service import Service
-from tests.train_client.test_train import exact, settings, train
 from train_client.adapter import add_adapter
 from train_client.config import ConfigError, LoraConfig, PolicyConfig
 from train_client.data import Example

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.fx.experimental.proxy_tensor import make_fx
 
-from tests.train_client.conftest import built
+from tests.train_client.architectures import built
 from train_client.decode import FixedDecoder, GrowingDecoder, decoder
 from train_client.decode_cache import compacted, rounded
 from train_client.fork import prefill

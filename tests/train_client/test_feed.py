@@ -81,7 +81,8 @@ def test_prompts_are_repeated_for_models_that_cannot_fork(
     policy: Policy, examples: list[Example]
 ) -> None:
     with feed(policy, examples, repeat=3) as prompts:
-        rows = prompts.take(2).prompts.inputs["input_ids"]
-    assert len(rows) == 6
+        taken = prompts.take(2).prompts
+    rows = taken.inputs["input_ids"]
+    assert len(rows) == len(taken.texts) == len(taken.images) == 6
     assert torch.equal(rows[0], rows[2])
     assert not torch.equal(rows[2], rows[3])

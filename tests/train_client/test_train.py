@@ -1,13 +1,9 @@
-"""The loop over a real HTTP server: it learns, resumes exactly, and never does half a step."""
+"""The loop over a real HTTP server: it learns, from the right completions, whatever the memory."""
 
 from __future__ import annotations
 
 import json
-import os
-import signal
-import threading
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,48 +12,13 @@ import torch
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
 import train_client.train as training
+from tests.train_client.runs import EXACT, exact, settings, train
 from tests.train_client.service import Service
-from train_client.config import ConfigError, parse_config
+from train_client.config import ConfigError
 from train_client.data import Example
 from train_client.metrics import read_metrics
 from train_client.policy import Policy
-from train_client.reward_client import RewardClient
 from train_client.rollout import Ended, LocalEngine, Rollout
-from train_client.train import Outcome, Trainer
-
-EXACT = ("loss", "kl", "reward", "grad_norm", "length/mean", "clipped")
-
-
-def settings(output: Path, url: str, **changes: dict[str, Any]) -> Any:
-    tree: dict[str, dict[str, Any]] = {
-        "run": {"output": str(output), "steps": 6, "save_every": 2, "progress": False},
-        "rollout": {"prompts_per_step": 4, "group_size": 4, "max_tokens": 8},
-        "algorithm": {"beta": 0.05},
-        "optimizer": {"lr": 0.02},
-        "reward": {"url": url, "deadline": 20},
-    }
-    tree["run"].update({"loggers": [], "plots": False})
-    for section, values in changes.items():
-        tree[section] = {**tree.get(section, {}), **values}
-    return parse_config(tree)
-
-
-def train(config: Any, policy: Policy, examples: Sequence[Example], **more: Any) -> Outcome:
-    with RewardClient(config.reward) as rewards:
-        return Trainer(config, policy, examples, rewards, **more).run()
-
-
-def exact(folder: Path) -> list[list[Any]]:
-    lines = [line for line in read_metrics(folder) if "loss" in line]
-    return [[line["step"], *(line[name] for name in EXACT)] for line in lines]
-
-
-@pytest.fixture
-def twin(policy: Policy) -> Policy:
-    """The same policy once more, reference included, sharing no tensor."""
-    import copy
-
-    return copy.deepcopy(policy)
 
 
 def test_rewards_rise(
@@ -70,131 +31,6 @@ def test_rewards_rise(
     assert sum(rewards[-5:]) / 5 > 1.5 * rewards[0]
     assert max(line["sampler_gap"] for line in read_metrics(tmp_path)) < 1e-5
     assert all(0 <= line["reward/tail_time"] < line["time/step"] for line in read_metrics(tmp_path))
-
-
-VARIANTS: dict[str, dict[str, dict[str, Any]]] = {
-    "one update": {},
-    "several updates and minibatches": {
-        "algorithm": {"updates_per_batch": 2},
-        "optimizer": {"minibatches": 2, "schedule": "cosine", "warmup_steps": 3},
-    },
-    "groups dropped and refilled": {"algorithm": {"dynamic_sampling": 2, "beta": 0.0}},
-}
-
-
-@pytest.mark.parametrize("variant", VARIANTS.values(), ids=VARIANTS.keys())
-def test_an_interrupted_and_resumed_run_is_the_uninterrupted_one(
-    tmp_path: Path,
-    service: Service,
-    policy: Policy,
-    twin: Policy,
-    examples: list[Example],
-    variant: dict[str, dict[str, Any]],
-) -> None:
-    # Two thirds of the texts earn the same, so that there are groups to drop.
-    service.reward = lambda text: float(len(text) % 3 == 0)
-    train(settings(tmp_path / "whole", service.url, **variant), policy, examples)
-
-    broken = settings(tmp_path / "broken", service.url, **variant)
-    with RewardClient(broken.reward) as rewards:
-        trainer = Trainer(
-            broken,
-            twin,
-            examples,
-            rewards,
-            evaluate=lambda step: os.kill(os.getpid(), signal.SIGTERM) or {} if step else {},
-        )
-        trainer.config.run.evaluate_every = 3
-        stopped = trainer.run()
-    assert (stopped.finished, stopped.steps) == (False, 3)
-
-    import copy
-
-    restarted = Policy(copy.deepcopy(policy.model), policy.processor, policy.reference)
-    resumed = settings(tmp_path / "broken", service.url, **variant)
-    resumed.run.resume = True
-    torch.manual_seed(99)
-    outcome = train(resumed, restarted, examples)
-
-    assert outcome.finished
-    assert exact(tmp_path / "broken") == exact(tmp_path / "whole")
-    for (name, one), (_, other) in zip(
-        policy.model.named_parameters(), restarted.model.named_parameters(), strict=True
-    ):
-        assert torch.equal(one, other), name
-
-
-def test_a_service_that_is_away_only_delays(
-    tmp_path: Path,
-    service: Service,
-    policy: Policy,
-    twin: Policy,
-    examples: list[Example],
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    train(settings(tmp_path / "calm", service.url), policy, examples)
-    service.requests.clear()
-
-    def outage() -> None:
-        while len(service.requests) < 2:
-            time.sleep(0.01)
-        service.kill()
-        while "Waiting for the reward service" not in caplog.text:
-            time.sleep(0.01)
-        service.start()
-
-    thread = threading.Thread(target=outage, daemon=True)
-    thread.start()
-    outcome = train(settings(tmp_path / "outage", service.url), twin, examples)
-    thread.join()
-    assert outcome.finished
-    assert exact(tmp_path / "outage") == exact(tmp_path / "calm")
-    assert "Waiting for the reward service" in caplog.text
-
-
-def test_a_service_that_stays_away_stops_the_run_at_the_last_whole_step(
-    tmp_path: Path, service: Service, policy: Policy, twin: Policy, examples: list[Example]
-) -> None:
-    train(settings(tmp_path / "calm", service.url), policy, examples)
-    calls = iter(range(1000))
-    reward = service.reward
-
-    def failing(text: str) -> float | None:
-        if next(calls) == 3 * 16:
-            service.faults += [(503, {})] * 1000
-        return reward(text)
-
-    service.reward = failing
-    config = settings(tmp_path / "away", service.url, reward={"deadline": 0.5})
-    outcome = train(config, twin, examples)
-    assert not outcome.finished
-    assert "did not answer within reward.deadline=0.5 s" in outcome.reason
-    assert outcome.checkpoint is not None
-
-    service.faults.clear()
-    service.reward = reward
-    config.run.resume = True
-    assert train(config, twin, examples).finished
-    assert exact(tmp_path / "away") == exact(tmp_path / "calm")
-
-
-def test_a_changed_reward_stops_the_run_and_its_resumption(
-    tmp_path: Path, service: Service, policy: Policy, examples: list[Example]
-) -> None:
-    config = settings(tmp_path, service.url)
-
-    def change(step: int) -> dict[str, float]:
-        service.version = f"test-{1 + step}"
-        return {}
-
-    config.run.evaluate_every = 3
-    outcome = train(config, policy, examples, evaluate=change)
-    assert (outcome.finished, outcome.steps) == (False, 3)
-    assert "was test-1 and is now test-4" in outcome.reason
-
-    config.run.resume = True
-    outcome = train(config, policy, examples)
-    assert (outcome.finished, outcome.steps) == (False, 3)
 
 
 def test_a_lost_sample_is_left_out_of_the_loss(
@@ -292,22 +128,6 @@ def test_the_saved_policy_loads_with_plain_from_pretrained_and_answers(
     pictures = {path.name for path in (tmp_path / "plots").iterdir()}
     assert {"reward.png", "components.png", "refusal.png", "kl.png", "length.png"} <= pictures
     assert list((tmp_path / "tensorboard").iterdir())
-
-
-def test_old_checkpoints_are_deleted(
-    tmp_path: Path, service: Service, policy: Policy, examples: list[Example]
-) -> None:
-    train(settings(tmp_path, service.url, run={"keep_last": 1}), policy, examples)
-    assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["step-6"]
-
-
-def test_a_run_is_not_overwritten(
-    tmp_path: Path, service: Service, policy: Policy, examples: list[Example]
-) -> None:
-    config = settings(tmp_path, service.url, run={"steps": 1})
-    train(config, policy, examples)
-    with pytest.raises(ConfigError, match=r"already holds a run of 1 steps.*run\.resume=true"):
-        train(config, policy, examples)
 
 
 def test_a_kl_term_needs_a_reference(

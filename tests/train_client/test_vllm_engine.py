@@ -11,8 +11,8 @@ import pytest
 import torch
 
 from tests.train_client import vllm_standin
+from tests.train_client.runs import settings, train
 from tests.train_client.service import Service
-from tests.train_client.test_train import settings, train
 from train_client.adapter import add_adapter
 from train_client.config import ConfigError, LoraConfig, parse_config
 from train_client.data import Example

@@ -1,0 +1,40 @@
+"""Small runs of the trainer, and what of them must be the same to the bit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from train_client.config import parse_config
+from train_client.data import Example
+from train_client.metrics import read_metrics
+from train_client.policy import Policy
+from train_client.reward_client import RewardClient
+from train_client.train import Outcome, Trainer
+
+EXACT = ("loss", "kl", "reward", "grad_norm", "length/mean", "clipped")
+
+
+def settings(output: Path, url: str, **changes: dict[str, Any]) -> Any:
+    tree: dict[str, dict[str, Any]] = {
+        "run": {"output": str(output), "steps": 6, "save_every": 2, "progress": False},
+        "rollout": {"prompts_per_step": 4, "group_size": 4, "max_tokens": 8},
+        "algorithm": {"beta": 0.05},
+        "optimizer": {"lr": 0.02},
+        "reward": {"url": url, "deadline": 20},
+    }
+    tree["run"].update({"loggers": [], "plots": False})
+    for section, values in changes.items():
+        tree[section] = {**tree.get(section, {}), **values}
+    return parse_config(tree)
+
+
+def train(config: Any, policy: Policy, examples: Sequence[Example], **more: Any) -> Outcome:
+    with RewardClient(config.reward) as rewards:
+        return Trainer(config, policy, examples, rewards, **more).run()
+
+
+def exact(folder: Path) -> list[list[Any]]:
+    lines = [line for line in read_metrics(folder) if "loss" in line]
+    return [[line["step"], *(line[name] for name in EXACT)] for line in lines]

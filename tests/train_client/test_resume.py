@@ -1,0 +1,160 @@
+"""A run that stops, for whatever reason, goes on as if it had not, and never does half a step."""
+
+from __future__ import annotations
+
+import copy
+import os
+import signal
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from tests.train_client.runs import exact, settings, train
+from tests.train_client.service import Service
+from train_client.config import ConfigError
+from train_client.data import Example
+from train_client.policy import Policy
+from train_client.reward_client import RewardClient
+from train_client.train import Trainer
+
+VARIANTS: dict[str, dict[str, dict[str, Any]]] = {
+    "one update": {},
+    "several updates and minibatches": {
+        "algorithm": {"updates_per_batch": 2},
+        "optimizer": {"minibatches": 2, "schedule": "cosine", "warmup_steps": 3},
+    },
+    "groups dropped and refilled": {"algorithm": {"dynamic_sampling": 2, "beta": 0.0}},
+}
+
+
+@pytest.mark.parametrize("variant", VARIANTS.values(), ids=VARIANTS.keys())
+def test_an_interrupted_and_resumed_run_is_the_uninterrupted_one(
+    tmp_path: Path,
+    service: Service,
+    policy: Policy,
+    twin: Policy,
+    examples: list[Example],
+    variant: dict[str, dict[str, Any]],
+) -> None:
+    # Two thirds of the texts earn the same, so that there are groups to drop.
+    service.reward = lambda text: float(len(text) % 3 == 0)
+    train(settings(tmp_path / "whole", service.url, **variant), policy, examples)
+
+    broken = settings(tmp_path / "broken", service.url, **variant)
+    with RewardClient(broken.reward) as rewards:
+        trainer = Trainer(
+            broken,
+            twin,
+            examples,
+            rewards,
+            evaluate=lambda step: os.kill(os.getpid(), signal.SIGTERM) or {} if step else {},
+        )
+        trainer.config.run.evaluate_every = 3
+        stopped = trainer.run()
+    assert (stopped.finished, stopped.steps) == (False, 3)
+
+    restarted = Policy(copy.deepcopy(policy.model), policy.processor, policy.reference)
+    resumed = settings(tmp_path / "broken", service.url, **variant)
+    resumed.run.resume = True
+    torch.manual_seed(99)
+    outcome = train(resumed, restarted, examples)
+
+    assert outcome.finished
+    assert exact(tmp_path / "broken") == exact(tmp_path / "whole")
+    for (name, one), (_, other) in zip(
+        policy.model.named_parameters(), restarted.model.named_parameters(), strict=True
+    ):
+        assert torch.equal(one, other), name
+
+
+def test_a_service_that_is_away_only_delays(
+    tmp_path: Path,
+    service: Service,
+    policy: Policy,
+    twin: Policy,
+    examples: list[Example],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    train(settings(tmp_path / "calm", service.url), policy, examples)
+    service.requests.clear()
+
+    def outage() -> None:
+        while len(service.requests) < 2:
+            time.sleep(0.01)
+        service.kill()
+        while "Waiting for the reward service" not in caplog.text:
+            time.sleep(0.01)
+        service.start()
+
+    thread = threading.Thread(target=outage, daemon=True)
+    thread.start()
+    outcome = train(settings(tmp_path / "outage", service.url), twin, examples)
+    thread.join()
+    assert outcome.finished
+    assert exact(tmp_path / "outage") == exact(tmp_path / "calm")
+    assert "Waiting for the reward service" in caplog.text
+
+
+def test_a_service_that_stays_away_stops_the_run_at_the_last_whole_step(
+    tmp_path: Path, service: Service, policy: Policy, twin: Policy, examples: list[Example]
+) -> None:
+    train(settings(tmp_path / "calm", service.url), policy, examples)
+    calls = iter(range(1000))
+    reward = service.reward
+
+    def failing(text: str) -> float | None:
+        if next(calls) == 3 * 16:
+            service.faults += [(503, {})] * 1000
+        return reward(text)
+
+    service.reward = failing
+    config = settings(tmp_path / "away", service.url, reward={"deadline": 0.5})
+    outcome = train(config, twin, examples)
+    assert not outcome.finished
+    assert "did not answer within reward.deadline=0.5 s" in outcome.reason
+    assert outcome.checkpoint is not None
+
+    service.faults.clear()
+    service.reward = reward
+    config.run.resume = True
+    assert train(config, twin, examples).finished
+    assert exact(tmp_path / "away") == exact(tmp_path / "calm")
+
+
+def test_a_changed_reward_stops_the_run_and_its_resumption(
+    tmp_path: Path, service: Service, policy: Policy, examples: list[Example]
+) -> None:
+    config = settings(tmp_path, service.url)
+
+    def change(step: int) -> dict[str, float]:
+        service.version = f"test-{1 + step}"
+        return {}
+
+    config.run.evaluate_every = 3
+    outcome = train(config, policy, examples, evaluate=change)
+    assert (outcome.finished, outcome.steps) == (False, 3)
+    assert "was test-1 and is now test-4" in outcome.reason
+
+    config.run.resume = True
+    outcome = train(config, policy, examples)
+    assert (outcome.finished, outcome.steps) == (False, 3)
+
+
+def test_old_checkpoints_are_deleted(
+    tmp_path: Path, service: Service, policy: Policy, examples: list[Example]
+) -> None:
+    train(settings(tmp_path, service.url, run={"keep_last": 1}), policy, examples)
+    assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["step-6"]
+
+
+def test_a_run_is_not_overwritten(
+    tmp_path: Path, service: Service, policy: Policy, examples: list[Example]
+) -> None:
+    config = settings(tmp_path, service.url, run={"steps": 1})
+    train(config, policy, examples)
+    with pytest.raises(ConfigError, match=r"already holds a run of 1 steps.*run\.resume=true"):
+        train(config, policy, examples)

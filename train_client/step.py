@@ -1,0 +1,132 @@
+"""One step of training: sample, score over HTTP, learn; its phases are timed by name.
+
+Shapes: R rows (P prompts x G completions), T completion tokens.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from train_client.collect import Collected, Collector, Stopped, examples_of
+from train_client.config import TrainConfig
+from train_client.distributed import gathered, rank, together, world
+from train_client.experience import Experience, as_tensors
+from train_client.metrics import MetricsWriter
+from train_client.optimizer import step_rates
+from train_client.passes import Pass
+from train_client.policy import Policy
+from train_client.records import completion_rows, step_metrics
+from train_client.report import TAIL
+from train_client.reward_client import RewardClient, RewardError
+from train_client.timing import Timer, peak_memory
+from train_client.update import Encode, Learner
+
+
+@dataclass(frozen=True)
+class Scored:
+    """The first half of a step, which changes nothing: completions with their rewards."""
+
+    collected: Collected
+    passes: list[list[Pass]]
+    """Of each minibatch."""
+    reference_RT: Tensor | None
+    tail: float
+    """Seconds from the last token to the last reward."""
+
+
+class Step:
+    """Holds no state between two steps but what its parts hold."""
+
+    def __init__(
+        self,
+        config: TrainConfig,
+        policy: Policy,
+        collector: Collector,
+        learner: Learner,
+        encode: Encode,
+        rewards: RewardClient,
+        timer: Timer,
+    ) -> None:
+        self._config = config
+        self._policy = policy
+        self._collector = collector
+        self._learner = learner
+        self._encode = encode
+        self._rewards = rewards
+        self._timer = timer
+
+    def run(self, step: int, writer: MetricsWriter) -> dict[str, float]:
+        """Step `step` (from 1); its metrics. RewardError and Stopped come before any learning."""
+        config = self._config
+        with together(RewardError, Stopped), gathered(self._policy.model):
+            scored = self._scored(step)
+        everyone = scored.collected.everywhere(config.algorithm.component_weights)
+        advantages_R = everyone.rewards.advantages(config.algorithm).flatten()
+        experience = self._experience(scored, advantages_R.chunk(world())[rank()])
+        rates = self._rates(step)
+        with self._timer("update"):
+            done = len(rates) * (step - 1)
+            learned = self._learner.learn(experience, scored.passes, rates, done=done)
+        every = config.run.completions_every
+        if every and step % every == 0:
+            writer.completions(completion_rows(step, everyone, advantages_R))
+        values = step_metrics(everyone, advantages_R, learned, rates[-1], self._timer.take())
+        return {**values, TAIL: scored.tail, **peak_memory(self._policy.device)}
+
+    def _scored(self, step: int) -> Scored:
+        algorithm, timer = self._config.algorithm, self._timer
+        reference_RT = None
+        sampled = self._collector.sample(step, 0, timer)
+        sampled_at = time.monotonic()
+        groups, inputs = sampled.groups, sampled.inputs
+        passes = self._learner.passes(examples_of(groups), inputs, self._encode)
+        if self._reference_is_early:
+            with timer("reference"):
+                reference_RT = self._learner.reference_logprobs(groups, passes)
+        with timer("reward_wait"):
+            rewards = self._collector.wait(sampled.sending)
+        tail = max(0.0, self._rewards.last_reply - sampled_at)
+        collected = Collected(groups, rewards, inputs, groups, sampled.too_long)
+        if algorithm.dynamic_sampling:
+            collected = self._collector.refill(step, collected, timer)
+            if collected.inputs is None:
+                chosen = examples_of(collected.groups)
+                passes = self._learner.passes(chosen, None, self._encode)
+        return Scored(collected, passes, reference_RT, tail)
+
+    def _experience(self, scored: Scored, advantages_R: Tensor) -> Experience:
+        """What the update reads: reference and old log-probs included, where it needs them."""
+        algorithm, collected = self._config.algorithm, scored.collected
+        experience = as_tensors(
+            collected.groups, collected.rewards, algorithm, self._policy.pad_id, advantages_R
+        ).to(self._policy.device)
+        experience.reference_RT = scored.reference_RT
+        if algorithm.beta > 0 and scored.reference_RT is None:
+            with self._timer("reference"):
+                experience.reference_RT = self._learner.reference_logprobs(
+                    collected.groups, scored.passes
+                )
+        if self._learner.stale_old_logprobs and algorithm.old_logprobs == "sampler":
+            experience.old_RT = experience.sampler_RT
+        elif self._learner.stale_old_logprobs:
+            with self._timer("old_logprobs"):
+                experience.old_RT = self._learner.old_logprobs(experience, scored.passes)
+        return experience
+
+    @property
+    def _reference_is_early(self) -> bool:
+        """Whether the reference pass can run while the last rewards arrive.
+
+        Not if what was sampled may yet be replaced; and not with other processes, which would wait
+        in this pass for one whose rewards never came.
+        """
+        algorithm = self._config.algorithm
+        return algorithm.beta > 0 and not algorithm.dynamic_sampling and world() == 1
+
+    def _rates(self, step: int) -> list[float]:
+        config = self._config
+        updates = config.algorithm.updates_per_batch * config.optimizer.minibatches
+        return step_rates(config.optimizer, step - 1, config.run.steps, updates)
