@@ -3,7 +3,8 @@
     ranks.py CONFIG BASE
 
 The engine answers by a rule of (prompt, member) instead of by chance, since what matters here is
-that the same completions give the same weights however many processes share them.
+that the same completions give the same weights however many processes share them. Only where vLLM
+is asked for does its stand-in answer.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any
 import torch
 
 from app.schema import Labels
+from tests.train_client import vllm_standin
 from train_client.config import TrainConfig, load_config
 from train_client.data import Example
 from train_client.distributed import joined, shard
@@ -49,19 +51,21 @@ def examples() -> list[Example]:
 
 
 def train(config: TrainConfig) -> Policy:
-    """Train the policy at `policy.path` as `run_training` does, but with the engine above."""
+    """Train the policy at `policy.path` as `run_training` does, but with the engines above."""
     torch.manual_seed(config.run.seed)
     policy = load_policy(config.policy, reference=config.algorithm.beta > 0)
     for model in filter(None, (policy.model, policy.reference)):
         shard(model)
+    engine = Rule() if config.rollout.engine == "local" else None
     with RewardClient(config.reward) as rewards:
-        outcome = Trainer(config, policy, examples(), rewards, engine=Rule()).run()
+        outcome = Trainer(config, policy, examples(), rewards, engine=engine).run()
     assert outcome.finished, outcome.reason
     return policy
 
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
+    sys.modules["vllm"] = vllm_standin.MODULE
     with joined():
         for arguments in sys.argv[1:]:
             path, *overrides = arguments.split()

@@ -104,6 +104,10 @@ def test_an_adapter_too_is_trained_by_two_processes_as_by_one(tmp_path: Path, co
     """Its KL term is to the sharded model with the adapter off; it is added in at the end."""
     pytest.importorskip("peft")
     lora = "policy.lora.rank=4 policy.lora.merge=true"
+    vllm = (
+        "rollout.engine=vllm policy.device=auto run.steps=3 algorithm.importance_cap=2 "
+        "algorithm.updates_per_batch=1 optimizer.minibatches=1"
+    )
 
     def run(name: str, *more: str) -> list[str]:
         return [f"run.output={tmp_path}/{name}", *lora.split(), *more]
@@ -113,6 +117,7 @@ def test_an_adapter_too_is_trained_by_two_processes_as_by_one(tmp_path: Path, co
     two_processes(
         " ".join([str(config), *run("two-one", "run.steps=2")]),
         " ".join([str(config), *run("one-two", "run.resume=true")]),
+        " ".join([str(config), *run("vllm", *vllm.split())]),
     )
     ranks.train(load_config(config, run("two-one", "run.resume=true")))
     assert min(line["kl"] for line in numbers(tmp_path / "alone")) > 1e-3
@@ -120,6 +125,10 @@ def test_an_adapter_too_is_trained_by_two_processes_as_by_one(tmp_path: Path, co
         saved = {path.name for path in (tmp_path / name / "checkpoints/step-2").iterdir()}
         assert {"adapter_config.json", "adapter_model.safetensors"} <= saved
         assert_same(tmp_path / name, tmp_path / "alone")
+    # Whole weights, adapter included, reach an engine that has others: it samples by the policy.
+    gaps = [line["sampler_gap"] for line in read_metrics(tmp_path / "vllm")]
+    assert len(gaps) == 3
+    assert max(gaps) < 1e-5
 
 
 def test_a_batch_that_cannot_be_shared_out_is_a_sentence(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from types import SimpleNamespace
+from types import ModuleType
 from typing import Any, ClassVar
 
 import torch
@@ -165,4 +165,5 @@ def _positions(tokens: list[int], logprobs: list[float]) -> list[dict[int, Logpr
     return [{token: Logprob(value, rank=1)} for token, value in zip(tokens, logprobs, strict=True)]
 
 
-MODULE = SimpleNamespace(LLM=LLM, SamplingParams=SamplingParams)
+MODULE = ModuleType("vllm")
+vars(MODULE).update(LLM=LLM, SamplingParams=SamplingParams)
