@@ -28,8 +28,8 @@ from train_client.prompts import Prompts
 from train_client.rollout import Listener, Rollout
 from train_client.sampling import Sampling
 
-# 2 would give the weights up altogether, and with them what no checkpoint holds.
 SLEEP = 1
+"""vLLM's level of it: weights to the host. Level 2 gives up even what no checkpoint holds."""
 
 
 class VllmEngine:
