@@ -174,7 +174,7 @@ def test_the_real_service_may_be_killed_and_started_again_during_a_run(
         training.start()
         until(lambda: metrics.exists() and len(metrics.read_text().splitlines()) >= 2)
     with process(*serve):
-        training.join(timeout=120)
+        training.join(timeout=240)
         again = scored(url)
     assert outcomes[0].finished
     lines = [json.loads(line) for line in metrics.read_text().splitlines()]
