@@ -19,7 +19,8 @@ def train(
 ) -> None:
     """Train a vision-language policy by GRPO against a running reward service."""
     _log_to_console()
-    from train_client.config import ConfigError, load_config
+    from train_client.config import ConfigError
+    from train_client.config_file import load_config
     from train_client.distributed import is_main, joined, world
     from train_client.progress import show_evaluations
     from train_client.reward_client import RewardError

@@ -1,13 +1,12 @@
 """What a run is: one YAML file, checked before anything is loaded, and saved beside its results.
 
 Every section forbids unknown keys, so a misspelt key stops the run with a sentence instead of
-silently training with a default. `section.key=value` on the command line overrides a value.
+silently training with a default.
 """
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -233,64 +232,16 @@ class TrainConfig(Section):
         path.write_text(yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False))
 
 
-def load_config(path: Path, overrides: Sequence[str] = ()) -> TrainConfig:
-    """Read a YAML file and apply `section.key=value` overrides (values are YAML).
-
-    Raises ConfigError with a sentence that names the file, the key and what is allowed.
-    """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise ConfigError(f"Cannot read the configuration {path}: {error.strerror}.") from error
-    try:
-        tree = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{path} is not valid YAML: {error}") from error
-    if tree is None:
-        tree = {}
-    if not isinstance(tree, dict):
-        raise ConfigError(f"{path} must hold sections ({', '.join(TrainConfig.model_fields)}).")
-    for override in overrides:
-        _apply(tree, override)
-    return parse_config(tree, source=str(path))
-
-
 def parse_config(tree: dict[str, Any], source: str = "the configuration") -> TrainConfig:
-    """Validate a nested mapping; see `load_config` for the errors."""
+    """Validate a nested mapping.
+
+    Raises ConfigError with a sentence that names `source`, the key and what is allowed.
+    """
     try:
         return TrainConfig.model_validate(tree)
     except ValidationError as error:
         problems = "\n".join(f"  {_sentence(item)}" for item in error.errors())
         raise ConfigError(f"{source} cannot be used:\n{problems}") from error
-
-
-def _apply(tree: dict[str, Any], override: str) -> None:
-    key, equals, text = override.partition("=")
-    if not equals or not key:
-        raise ConfigError(f"The override {override!r} must look like section.key=value.")
-    *sections, name = key.split(".")
-    node = tree
-    for section in sections:
-        child = node.setdefault(section, {})
-        if not isinstance(child, dict):
-            raise ConfigError(
-                f"The override {override!r} goes into {section}, which is no section."
-            )
-        node = child
-    try:
-        node[name] = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise ConfigError(f"The value in {override!r} is not valid YAML: {error}") from error
-    if isinstance(node[name], str):
-        node[name] = _number(node[name])
-
-
-def _number(text: str) -> Any:
-    """YAML 1.1 reads 1e-6 as a string; a person means the number."""
-    try:
-        return float(text)
-    except ValueError:
-        return text
 
 
 def _sentence(item: Any) -> str:

@@ -8,7 +8,8 @@ import pytest
 import yaml
 
 import train_client
-from train_client.config import ConfigError, TrainConfig, load_config, parse_config
+from train_client.config import ConfigError, TrainConfig, parse_config
+from train_client.config_file import load_config
 
 CONFIGS = sorted((Path(train_client.__file__).parent / "configs").glob("*.yaml"))
 

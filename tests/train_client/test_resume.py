@@ -15,9 +15,10 @@ import torch
 
 from tests.train_client.runs import exact, settings, train
 from tests.train_client.service import Service
-from train_client.config import ConfigError
-from train_client.data import Example
+from train_client.config import ConfigError, TrainConfig
+from train_client.data import AnsweredExample, Example
 from train_client.policy import Policy
+from train_client.retention import Retention
 from train_client.reward_client import RewardClient
 from train_client.train import Trainer
 
@@ -28,6 +29,7 @@ VARIANTS: dict[str, dict[str, dict[str, Any]]] = {
         "optimizer": {"minibatches": 2, "schedule": "cosine", "warmup_steps": 3},
     },
     "groups dropped and refilled": {"algorithm": {"dynamic_sampling": 2, "beta": 0.0}},
+    "held on general examples": {"retention": {"weight": 0.5, "examples": 2}},
 }
 
 
@@ -42,7 +44,13 @@ def test_an_interrupted_and_resumed_run_is_the_uninterrupted_one(
 ) -> None:
     # Two thirds of the texts earn the same, so that there are groups to drop.
     service.reward = lambda text: float(len(text) % 3 == 0)
-    train(settings(tmp_path / "whole", service.url, **variant), policy, examples)
+
+    def kept(by: Policy, config: TrainConfig) -> Retention | None:
+        replies = [AnsweredExample(example, "a reply") for example in examples]
+        return Retention(config.retention, by, replies, seed=0) if "retention" in variant else None
+
+    whole = settings(tmp_path / "whole", service.url, **variant)
+    train(whole, policy, examples, retention=kept(policy, whole))
 
     broken = settings(tmp_path / "broken", service.url, **variant)
     with RewardClient(broken.reward) as rewards:
@@ -52,6 +60,7 @@ def test_an_interrupted_and_resumed_run_is_the_uninterrupted_one(
             examples,
             rewards,
             evaluate=lambda step: os.kill(os.getpid(), signal.SIGTERM) or {} if step else {},
+            retention=kept(twin, broken),
         )
         trainer.config.run.evaluate_every = 3
         stopped = trainer.run()
@@ -61,7 +70,7 @@ def test_an_interrupted_and_resumed_run_is_the_uninterrupted_one(
     resumed = settings(tmp_path / "broken", service.url, **variant)
     resumed.run.resume = True
     torch.manual_seed(99)
-    outcome = train(resumed, restarted, examples)
+    outcome = train(resumed, restarted, examples, retention=kept(restarted, resumed))
 
     assert outcome.finished
     assert exact(tmp_path / "broken") == exact(tmp_path / "whole")
