@@ -73,9 +73,7 @@ class StanceDetector:
                     own = Text.of(own.text[:start] + blank + own.text[end:])
         return hits if own == head else self.matcher.hits(own, others)
 
-    def _declining(
-        self, folded: str, head: Text, declines: list[Hit], hits: list[Hit]
-    ) -> Stance:
+    def _declining(self, folded: str, head: Text, declines: list[Hit], hits: list[Hit]) -> Stance:
         """An answer that declines, unless it then helps all the same."""
         first = min(declines, key=lambda hit: (hit.effect != "refusal", hit.start))
         helps = [hit for hit in hits if hit.effect == "compliance"]

@@ -81,7 +81,10 @@ def _prefilters(
     """A prefilter for the patterns of each group of languages."""
     grouped = [[p for p in patterns if p.language in languages] for languages in groups]
     return [
-        (group, Prefilter([reading(p.written.exact.pattern) for p in group], [p.rule for p in group]))
+        (
+            group,
+            Prefilter([reading(p.written.exact.pattern) for p in group], [p.rule for p in group]),
+        )
         for group in grouped
         if group
     ]
@@ -155,6 +158,8 @@ def sentence_end(text: str, position: int) -> int:
 
 def sentence(text: str, start: int, end: int) -> tuple[int, int]:
     """Where the sentence around a match starts and ends, from 200 characters before it at most."""
+    if start == 0:
+        return 0, sentence_end(text, end)
     low = max(0, start - 200)
     for found in _SENTENCE_END.finditer(text, low, start):
         low = found.end()
