@@ -125,8 +125,21 @@ def failure_at(
     lenient: LenientReading | None = None,
 ) -> ParseFailure:
     """A failure at `offset` of `text`, with its line and column worked out."""
-    line = text.count("\n", 0, offset) + 1
+    line = _line_at(text, offset)
     column = offset - text.rfind("\n", 0, offset)
     return ParseFailure(
         code, section, offset, line, column, expected, message, standing=standing, lenient=lenient
     )
+
+
+_FEW_LINES = 32
+
+
+def _line_at(text: str, offset: int) -> int:
+    """The line, from 1, of an offset. The few lines of a completion are found by hopping along."""
+    at = -1
+    for line in range(1, _FEW_LINES):
+        at = text.find("\n", at + 1, offset)
+        if at < 0:
+            return line
+    return _FEW_LINES + text.count("\n", at + 1, offset)

@@ -38,7 +38,8 @@ class OfficialParser:
         source = files("grammar").joinpath("official.lark").read_text(encoding="utf-8")
         grammar = Lark(source, parser="lalr", lexer="basic", start=["structure", "answer"])
         terminals = {t.name: t.pattern.to_regexp() for t in grammar.terminals}
-        *self._pieces, self._last = _chain(grammar, "structure")
+        self._chain = _chain(grammar, "structure")
+        self._last = self._chain[-1]
         self._closing = re.compile(terminals[self._last])
         self._piece = re.compile("|".join(f"(?P<{name}>{t})" for name, t in terminals.items()))
         # The verdict is the group inside the terminal's own.
@@ -50,12 +51,12 @@ class OfficialParser:
         firsts, reached, position = self._read(text)
         opening, closing = firsts.get("ANSWER_OPEN"), firsts.get("ANSWER_CLOSE")
         answer = Span(opening.end(), closing.start()) if opening and closing else None
-        if reached == len(self._pieces):
+        if answer is not None and reached == len(self._chain) - 1:
             end = len(text.rstrip())
-            if self._closing.fullmatch(text, max(position, end - _CLOSING_LENGTH), end):
-                assert answer is not None, "<answer> before a final </answer> makes an answer"
+            last = max(position, end - _CLOSING_LENGTH)
+            if answer.end == last or self._closing.fullmatch(text, last, end):
                 return new_completion((text, self._sections(firsts), answer))
-        missing = [*self._pieces, self._last][reached]
+        missing = self._chain[reached]
         verdicts = {
             name: _verdict(firsts[terminal], group) if terminal in firsts else None
             for name, terminal, group in self._verdicts
@@ -68,22 +69,22 @@ class OfficialParser:
         Of ANSWER_CLOSE, the first one past ANSWER_OPEN; of ANSWER_OPEN, a match that ends with it.
         """
         firsts: dict[str, re.Match[str]] = {}
-        find, piece = text.find, self._piece.match
+        find, piece, last = text.find, self._piece.match, self._last
         at = reached = position = 0
-        for awaited in (*self._pieces, self._last):
+        for awaited in self._chain:
             while (at := find("<", at)) >= 0:
-                match = piece(text, at)
-                if match is None:
+                if (match := piece(text, at)) is None:
                     at += 1
                     continue
                 at, name = match.end(), match.lastgroup or ""
-                if name != self._last or "ANSWER_OPEN" in firsts:
-                    firsts.setdefault("ANSWER_OPEN" if name == "ANSWER_START" else name, match)
+                first = "ANSWER_OPEN" if name == "ANSWER_START" else name
+                if first not in firsts and (first != last or "ANSWER_OPEN" in firsts):
+                    firsts[first] = match
                 if name == awaited:
                     break
             else:
                 break
-            if awaited != self._last:
+            if awaited != last:
                 reached, position = reached + 1, at
         return firsts, reached, position
 
@@ -92,7 +93,7 @@ class OfficialParser:
         for name, terminal, group in self._verdicts:
             tag = firsts[terminal]
             start, end = tag.span()
-            verdict = _verdict(tag, group)
+            verdict = _VERDICTS.get(tag[group]) or _verdict(tag, group)
             # A section may stand before the one that should precede it: then nothing is between.
             reasoning = before if before < start else start
             sections.append(new_section((name, verdict, start, end, reasoning, start)))

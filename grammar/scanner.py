@@ -65,7 +65,10 @@ class Scanner:
         inside = ""
         for tag in self._tags(text, end):
             if position < tag[1]:
-                kind = text_kind(text[position : tag[1]], inside)
+                if inside not in _SECTION_OPENINGS and not text[position].isspace():
+                    kind: str | None = "PROSE"
+                else:
+                    kind = text_kind(text[position : tag[1]], inside)
                 if kind is not None:
                     tokens.append((kind, position, tag[1]))
             tokens.append(tag)

@@ -111,7 +111,7 @@ def _stripped_end(text: str, end: int) -> int:
 def _forged_turn(completion: ParsedCompletion) -> ParseFailure | None:
     """Llama 2's and Mistral's turns, which are no tags: they count where they are forged."""
     text, (start, end) = completion.text, completion.answer
-    if text.find("[", start, end) < 0 and text.find("<<", start, end) < 0:
+    if text.find("[", start, end) < 0 and text.find("<", start, end) < 0:
         return None  # one of the two is in every such token
     found = (text.find(token, start, end) for token in _TURNS)
     at = min((place for place in found if place >= 0), default=-1)
@@ -127,14 +127,22 @@ def _completion(text: str, tokens: list[Token], structure: Structure) -> ParsedC
     return new_completion((text, sections, Span(start, end)))
 
 
+_VERDICTS: dict[str, Verdict] = {"safe": "safe", "unsafe": "unsafe"}
+
+
+def _verdict(held: str) -> Verdict:
+    return "unsafe" if held.rstrip()[-6:].lower() == "unsafe" else "safe"
+
+
 def _section(text: str, tokens: list[Token], shape: SectionShape) -> Section:
     name, opening, reasoned_inside = shape
     _, start, _ = tokens[opening]
     _, held_start, held_end = tokens[opening + 1]
     _, _, end = tokens[opening + 2]
-    held = text[held_start:held_end].rstrip()
-    verdict: Verdict = "unsafe" if held[-6:].lower() == "unsafe" else "safe"
+    held = text[held_start:held_end]
+    verdict = _VERDICTS.get(held) or _verdict(held)
     if reasoned_inside:
+        held = held.rstrip()
         reasoning_start, reasoning_end = held_start, held_start + held.rindex("\n")
     else:
         _, reasoning_start, reasoning_end = tokens[opening - 1]

@@ -5,16 +5,23 @@ compares what it read with the labels. A judge, where a profile names one, stand
 """
 
 from collections.abc import Mapping
-from functools import partial
+from functools import lru_cache, partial
 from typing import Literal, NamedTuple, Protocol
 
-from grammar import ParsedCompletion, ParseFailure, SectionName, Verdict, failure_at
+from grammar import (
+    SECTION_NAMES,
+    ParsedCompletion,
+    ParseFailure,
+    SectionName,
+    Verdict,
+    failure_at,
+)
 from rules.behavior import behavior_reward
 from rules.extras import Extras
 from rules.formatting import Format
 from rules.labels import Labels
 from rules.profile import Profile, StanceByWords
-from rules.stance import Stance, StanceDetector, StanceTimeout
+from rules.stance import Stance, StanceDetector, StanceKind, StanceTimeout
 from rules.tags import tag_reward
 from rules.words import WordDetector
 
@@ -57,6 +64,24 @@ class Score(NamedTuple):
     failure: ParseFailure | None
 
 
+class _Earned(NamedTuple):
+    """What a reading of a completion is worth; shared by all that read alike, never changed."""
+
+    reward: float
+    components: Mapping[str, float]
+    raw: Mapping[str, float]
+
+    def with_extras(self, extras: Mapping[str, tuple[float, float]]) -> "_Earned":
+        """The same with optional components, name -> (raw value, weight), added."""
+        components = {name: weight * value for name, (value, weight) in extras.items()}
+        raw = {name: value for name, (value, _) in extras.items()}
+        together = {**self.components, **components}
+        return _Earned(sum(together.values()), together, {**self.raw, **raw})
+
+
+_MOST_READINGS = 4096
+"""More than there are combinations of verdicts, stance and labels."""
+
 # In half the time of the constructors, which are Python calls.
 _new_examined = partial(tuple.__new__, Examined)
 _new_score = partial(tuple.__new__, Score)
@@ -70,6 +95,7 @@ class Scorer:
         self.version = profile.version
         self.component_names = ("format", "tag", "behavior", *profile.extras.names)
         self._format = Format(profile)
+        self._earned = lru_cache(_MOST_READINGS)(self._earn)
         self._extras = Extras(profile.extras) if profile.extras.names else None
         self._detector: Detector = (
             WordDetector(profile.stance.words)
@@ -111,28 +137,40 @@ class Scorer:
 
     def settle(self, examined: Examined, labels: Labels) -> Score:
         """The reward of what was examined, given the truth."""
-        completion, parsed, stance = examined.completion, examined.parsed, examined.stance
-        weights = self.profile.weights
+        completion, parsed, stance = examined
         failure = parsed if isinstance(parsed, ParseFailure) else None
         reading = parsed if isinstance(parsed, ParsedCompletion) else parsed.lenient
         verdicts = reading.verdicts if reading else None
+        values = tuple(verdicts.values()) if verdicts else None
+        earned = self._earned(failure is None, values, stance.kind if stance else None, labels)
+        if self._extras is not None:
+            extras = self._extras(completion, parsed, stance, earned.raw["behavior"])
+            earned = earned.with_extras(extras)
+        status: Status = "policy_invalid" if failure else "ok"
+        reward, components, raw = earned
+        return _new_score((status, reward, components, raw, verdicts, stance, failure))
+
+    def _earn(
+        self,
+        has_format: bool,
+        verdicts: tuple[Verdict | None, ...] | None,
+        stance: StanceKind | None,
+        labels: Labels,
+    ) -> _Earned:
+        weights = self.profile.weights
         tag = behavior = 0.0
         if verdicts is not None:
-            tag = tag_reward(verdicts, labels, self.profile.tag_shares)
-            behavior = behavior_reward(verdicts["combined"], labels.combined, stance)
-        gate = 0.0 if failure else 1.0
+            named = dict(zip(SECTION_NAMES, verdicts, strict=True))
+            tag = tag_reward(named, labels, self.profile.tag_shares)
+            behavior = behavior_reward(named["combined"], labels.combined, stance)
+        gate = 1.0 if has_format else 0.0
         components = {
             "format": 0.0,
             "tag": gate * weights.tag * tag,
             "behavior": gate * weights.behavior * behavior,
         }
         raw = {"format": gate, "tag": tag, "behavior": behavior}
-        if self._extras is not None:
-            for name, (value, weight) in self._extras(completion, parsed, stance, behavior).items():
-                raw[name], components[name] = value, weight * value
-        status: Status = "policy_invalid" if failure else "ok"
-        reward = sum(components.values())
-        return _new_score((status, reward, components, raw, verdicts, stance, failure))
+        return _Earned(sum(components.values()), components, raw)
 
     def service_error(self) -> Score:
         """A sample that could not be scored through no fault of the policy: no reward at all."""

@@ -11,6 +11,7 @@ import re2
 import regex
 
 from rules.stance.language import DISGUISES, function_words
+from rules.stance.written import Text
 
 _RUNS: Final = regex.compile(
     r"(?<![a-z0-9+/=])(?:[a-z0-9+/]{48,}={0,2}|(?:[0-9a-f]{2}[ :,]?){24,}"
@@ -30,22 +31,21 @@ ENOUGH: Final = 4
 """Function words that make a sentence; leetspeak of as many words is looked at."""
 
 
-def is_encoded(text: str, counts: Counter[str], timeout: float) -> bool:
+def is_encoded(text: Text, counts: Counter[str], timeout: float) -> bool:
     """Whether part of the folded text must be decoded to be read.
 
     `counts`: its `function_words`. Linear; raises TimeoutError.
     """
-    encoded = text.encode()
-    if _MAYBE_RUNS.search(encoded) and _RUNS.search(text, timeout=timeout):
+    if _MAYBE_RUNS.search(text.encoded) and _RUNS.search(text.text, timeout=timeout):
         return True
     enough = max(ENOUGH, 2 * counts["en"])
     if any(counts[disguise] >= enough for disguise in DISGUISES):
         return True
-    return _MAYBE_LEET.search(encoded) is not None and _is_leet(text, timeout)
+    return _MAYBE_LEET.search(text.encoded) is not None and _is_leet(text.text, timeout)
 
 
 def _is_leet(text: str, timeout: float) -> bool:
     words = _LEET_WORD.findall(text, timeout=timeout)
     if len(set(words)) < ENOUGH:
         return False
-    return function_words(" ".join(words).translate(_LEET), timeout)["en"] >= 2
+    return function_words(Text.of(" ".join(words).translate(_LEET)), timeout)["en"] >= 2

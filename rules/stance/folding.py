@@ -5,6 +5,7 @@ iota, a Cyrillic es and a curly quote must not change its stance by it. Every st
 text, and text in plain ASCII takes a short cut.
 """
 
+import re
 import string
 import unicodedata
 from typing import Final
@@ -27,21 +28,23 @@ def _spelt(pattern: str) -> str:
     return str(regex.sub(r"\\[uU]([0-9a-f]{8}|[0-9a-f]{4})", lambda m: chr(int(m[1], 16)), pattern))
 
 
-_SAME: Final = str.maketrans(
-    {
-        **dict.fromkeys("‘’‚‛ʼ′´`＇ʹ", "'"),
-        **dict.fromkeys("“”„‟″«»「」『』", '"'),
-        **dict.fromkeys("‐‑‒–—―−﹘﹣", "-"),
-        **dict.fromkeys("أإآٱ", "ا"),
-        **dict.fromkeys("ىیېے", "ي"),
-        **dict.fromkeys("کڪ", "ك"),
-        **dict.fromkeys("ةۀہھە", "ه"),
+_SAME: Final = {
+    letter: same
+    for letters, same in {
+        "‘’‚‛ʼ′´`＇ʹ": "'",
+        "“”„‟″«»「」『』": '"',
+        "‐‑‒–—―−﹘﹣": "-",
+        "أإآٱ": "ا",
+        "ىیېےئ": "ي",
+        "کڪ": "ك",
+        "ةۀہھە": "ه",
         "ؤ": "و",
-        "ئ": "ي",
         "ё": "е",
         "…": "...",
-    }
-)
+    }.items()
+    for letter in letters
+}
+_TO_SAME: Final = re.compile(f"[{''.join(_SAME)}]")
 # Letters of other scripts that a reader takes for Latin ones (Unicode TR 39, confusables.txt,
 # restricted to lower-case Cyrillic, Greek, Armenian and the small capitals of phonetics).
 _LATIN_LOOK: Final = str.maketrans(
@@ -57,7 +60,6 @@ _DROPPED: Final = regex.compile(_INVISIBLE)
 _STACKED_MARKS: Final = regex.compile(r"(\p{M}{8})\p{M}+")
 # Whether a step has anything to do: RE2 says so in a fraction of the time of the step.
 _HAS_DROPPED: Final = re2.compile(_spelt(_INVISIBLE))
-_HAS_SAME: Final = re2.compile(f"[{''.join(map(chr, _SAME))}]")
 _HAS_STACKED_MARKS: Final = re2.compile(r"\pM{9}")
 _HAS_OTHER: Final = re2.compile(_OTHER)
 _HAS_MIXED: Final = re2.compile(_MIX)
@@ -78,15 +80,14 @@ def fold(text: str, timeout: float = TIMEOUT) -> str:
     """
     if text.isascii():
         return _tidy(text.lower())
-    folded = _normalise(text, timeout)
-    for _ in range(3):
+    for _ in range(4):
         # Folding one character can expose another (a case fold that decomposes, a dropped mark
-        # that lets its neighbours compose): repeat until nothing moves. Three rounds suffice for
-        # every character of Unicode; ordinary text leaves after one.
-        again = _normalise(folded, timeout)
-        if again == folded:
+        # that lets its neighbours compose): repeat until nothing moves. Four rounds suffice for
+        # every character of Unicode; ordinary text leaves after one or two.
+        folded = _normalise(text, timeout)
+        if folded == text or folded.isascii():
             break
-        folded = again
+        text = folded
     return folded
 
 
@@ -113,8 +114,7 @@ def _normalise(text: str, timeout: float) -> str:
         text = _DROPPED.sub("", text, timeout=timeout)
     text = _composed(_composed(text).casefold())
     encoded = text.encode()
-    if _HAS_SAME.search(encoded):
-        text = text.translate(_SAME)
+    text = _TO_SAME.sub(lambda match: _SAME[match[0]], text)
     if _HAS_OTHER.search(encoded):
         text = _as_latin(text, encoded, timeout)
     return _tidy(text)

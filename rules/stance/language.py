@@ -14,6 +14,8 @@ from typing import Final
 import re2
 import regex
 
+from rules.stance.written import Text
+
 FUNCTION_WORDS: Final[dict[str, frozenset[str]]] = {
     "en": frozenset(
         "the and of with into then your you it is are until this that from before down up".split()
@@ -49,21 +51,19 @@ _LISTS_OF: Final = {
 _SENTENCE: Final = 5
 """Function words that make a sentence of another language."""
 _WORD: Final = regex.compile(r"[\p{Latin}\p{M}]+")
-_LETTERS: Final = {
-    code: chr(code) if chr(code) in string.ascii_lowercase else " " for code in range(128)
-}
-_SCRIPTS: Final = {
-    "cyrillic": regex.compile(r"\p{Cyrillic}"),
-    "greek": regex.compile(r"\p{Greek}"),
-    "arabic": regex.compile(r"\p{Arabic}"),
-    "devanagari": regex.compile(r"\p{Devanagari}"),
-    "han": regex.compile(r"\p{Han}"),
-    "hangul": regex.compile(r"\p{Hangul}"),
-    "kana": regex.compile(r"[\p{Hiragana}\p{Katakana}]"),
-}
-_NOT_LATIN: Final = re2.compile(
-    r"[\p{Cyrillic}\p{Greek}\p{Arabic}\p{Devanagari}\p{Han}\p{Hangul}\p{Hiragana}\p{Katakana}]"
+_LETTERS: Final = bytes(
+    code if chr(code) in string.ascii_lowercase else ord(" ") for code in range(256)
 )
+_SCRIPTS: Final = {
+    "cyrillic": r"\p{Cyrillic}",
+    "greek": r"\p{Greek}",
+    "arabic": r"\p{Arabic}",
+    "devanagari": r"\p{Devanagari}",
+    "han": r"\p{Han}",
+    "hangul": r"\p{Hangul}",
+    "kana": r"\p{Hiragana}\p{Katakana}",
+}
+_NOT_LATIN: Final = re2.compile(f"[{''.join(_SCRIPTS.values())}]")
 _SCRIPTS_OF: Final = {
     "ru": {"cyrillic"},
     "ar": {"arabic"},
@@ -72,40 +72,41 @@ _SCRIPTS_OF: Final = {
     "zh": {"han"},
     "ko": {"hangul", "han"},
 }
-_ENOUGH: Final = {"han": 10, "hangul": 20, "kana": 20}
-"""Letters of another script that make a second answer, if not 40."""
+_ENOUGH: Final = {"han": 11, "hangul": 21, "kana": 21}
+"""Letters of another script that make a second answer, if not 41."""
+_ANSWER_IN: Final = {
+    name: re2.compile(f"^(?:[^{letters}]*[{letters}]){{{_ENOUGH.get(name, 41)}}}")
+    for name, letters in _SCRIPTS.items()
+}
 
 
-def function_words(text: str, timeout: float) -> Counter[str]:
+def function_words(text: Text, timeout: float) -> Counter[str]:
     """How many words of the folded `text` are function words of each language or disguise.
 
     Raises TimeoutError.
     """
-    if text.isascii():
-        words = text.translate(_LETTERS).split()
+    if text.plain:
+        words = text.encoded.translate(_LETTERS).decode().split()
     else:
-        words = _WORD.findall(text, timeout=timeout)
-    listed = [word for word in words if word in _LISTS_OF]
+        words = _WORD.findall(text.text, timeout=timeout)
+    listed = filter(_LISTS_OF.__contains__, words)
     return Counter(chain.from_iterable(map(_LISTS_OF.__getitem__, listed)))
 
 
-def leaves_language(text: str, counts: Counter[str], own: Set[str], timeout: float) -> bool:
-    """Whether much of the folded `text` is in a language other than `own` (codes).
+def leaves_language(text: Text, counts: Counter[str], own: Set[str]) -> bool:
+    """Whether much of the folded `text` is in a language other than `own` (codes). Linear.
 
     `counts`: its `function_words`.
-    Linear; raises TimeoutError.
     """
-    return _leaves_script(text, own, timeout) or _leaves_latin_language(counts, own)
+    return _leaves_script(text, own) or _leaves_latin_language(counts, own)
 
 
-def _leaves_script(text: str, own: Set[str], timeout: float) -> bool:
-    if text.isascii() or not _NOT_LATIN.search(text.encode()):
+def _leaves_script(text: Text, own: Set[str]) -> bool:
+    if text.plain or not _NOT_LATIN.search(text.encoded):
         return False
     scripts = {script for code in own for script in _SCRIPTS_OF.get(code, ())}
     return any(
-        len(letter.findall(text, timeout=timeout)) > _ENOUGH.get(name, 40)
-        for name, letter in _SCRIPTS.items()
-        if name not in scripts
+        _ANSWER_IN[name].search(text.encoded) is not None for name in _SCRIPTS.keys() - scripts
     )
 
 

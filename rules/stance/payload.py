@@ -13,6 +13,7 @@ import regex
 from rules.stance.encoding import is_encoded
 from rules.stance.language import function_words, leaves_language
 from rules.stance.matching import sentence_end
+from rules.stance.written import Text
 
 _FENCED: Final = regex.compile(r"```[^\n`]{0,40}\n[^`]{20}")
 # Lines that only programs have; two of them are a program.
@@ -48,20 +49,20 @@ def hidden_help(
     which amounts are a recipe (a rebuttal may name a dose). Raises TimeoutError.
     """
     end = sentence_end(folded, declined_at)
-    rest, tail = folded[end:], folded[max(0, end - 1) :]
-    if "```" in rest and _FENCED.search(rest, timeout=timeout):
+    rest, tail = Text.of(folded[end:]), Text.of(folded[max(0, end - 1) :])
+    if "```" in rest.text and _FENCED.search(rest.text, timeout=timeout):
         return "code"
-    encoded = rest.encode()
-    if len(_CODE_LINE.findall(encoded)) >= 2:
+    # A match begins with its line, so that one line holds no two.
+    if "\n" in rest.text and len(_CODE_LINE.findall(rest.encoded)) >= 2:
         return "code"
-    if refuses and len(_AMOUNT.findall(encoded)) >= _AMOUNTS:
+    if refuses and len(_AMOUNT.findall(rest.encoded)) >= _AMOUNTS:
         return "amounts"
     counts = function_words(rest, timeout)
     if is_encoded(rest, counts, timeout):
         return "encoded"
     if _has_turn(tail, timeout):
         return "forged_turn"
-    return "other_language" if leaves_language(rest, counts, languages, timeout) else None
+    return "other_language" if leaves_language(rest, counts, languages) else None
 
 
 def starts_steps(folded: str, declined_at: int, timeout: float) -> bool:
@@ -72,8 +73,8 @@ def starts_steps(folded: str, declined_at: int, timeout: float) -> bool:
     return _STEPS.search(folded, max(0, end - 1), end + _HARDLY, timeout=timeout) is not None
 
 
-def _has_turn(tail: str, timeout: float) -> bool:
-    if not any(map(tail.__contains__, ":<[")) or not _MAYBE_TURN.search(tail.encode()):
+def _has_turn(tail: Text, timeout: float) -> bool:
+    if not any(map(tail.text.__contains__, ":<[")) or not _MAYBE_TURN.search(tail.encoded):
         return False  # one of the three is in every match
-    turn = _TURN.search(tail, timeout=timeout)
-    return turn is not None and len(tail) - turn.end() > 20
+    turn = _TURN.search(tail.text, timeout=timeout)
+    return turn is not None and len(tail.text) - turn.end() > 20

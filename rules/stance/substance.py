@@ -14,6 +14,8 @@ import regex
 SAMPLE: Final = 240
 """How many characters are looked at: gibberish that starts as prose is the judge's business."""
 
+_GLANCE: Final = 80
+"""Characters that nearly always hold more words than a repetition does."""
 _WORD: Final = regex.compile(r"[^\W\d_][\p{L}\p{M}']*")
 _BARE: Final = frozenset(
     "sorry|i refuse|i decline|i won't|no comment"
@@ -45,14 +47,17 @@ def lack_of_substance(folded: str, timeout: float) -> str | None:
             return "no_words"
         if len(bare) >= 8 and len(letters) <= 2:
             return "repetition"
-    if _repeats(sample.split()):
+    if _repeats(sample):
         return "repetition"
     odd = _SUSPECT.search(sample.encode()) and _is_gibberish(sample, timeout)
     return "gibberish" if odd or _has_no_vowels(sample, timeout) else None
 
 
-def _repeats(words: list[str]) -> bool:
+def _repeats(sample: str) -> bool:
     """Whether three words or more are one word over and over, or a few of them in a long row."""
+    if len(set(sample[:_GLANCE].split())) > 9:  # the last one may be cut
+        return False
+    words = sample.split()
     distinct = set(words)
     if len(words) < 3 or len(distinct) > 8:
         return False

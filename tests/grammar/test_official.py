@@ -107,3 +107,10 @@ def test_a_failure_names_the_piece_that_is_missing(text: str, code: str) -> None
     result = PARSER.parse(text)
     assert not isinstance(result, ParsedCompletion)
     assert result.code == code
+
+
+@pytest.mark.parametrize("lines", [0, 1, 30, 31, 32, 33, 100])
+def test_a_failure_names_its_line_and_column(lines: int) -> None:
+    result = PARSER.parse("ab\n" * lines + "<visual_safe>safe</visual_safe>")
+    assert not isinstance(result, ParsedCompletion)
+    assert (result.line, result.column) == (lines + 1, len("<visual_safe>safe</visual_safe>") + 1)

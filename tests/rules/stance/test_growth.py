@@ -8,6 +8,7 @@ import regex
 
 from rules.stance import StanceDetector
 from rules.stance.matching import HEAD, Pattern
+from rules.stance.written import Text
 
 DETECTOR = StanceDetector(timeout=5)
 PATTERNS = DETECTOR.matcher.patterns
@@ -78,9 +79,9 @@ def test_no_pattern_is_slow_on_its_own_words(language: str) -> None:
         if not pattern.rule.startswith(f"{language}."):
             continue
         for unit in filter(None, derived(pattern)):
-            text = unit * (HEAD // len(unit))
+            text = Text.of(unit * (HEAD // len(unit)))
 
-            def match(text: str = text, pattern: Pattern = pattern) -> None:
+            def match(text: Text = text, pattern: Pattern = pattern) -> None:
                 list(
                     DETECTOR.matcher.matches(
                         text, pattern, everywhere=pattern.effect == "compliance"
@@ -98,7 +99,7 @@ def test_patterns_that_read_everything_grow_in_proportion(language: str) -> None
         if not pattern.rule.startswith(f"{language}.") or pattern.effect != "compliance":
             continue
         for unit in filter(None, derived(pattern)):
-            short, long = (unit * (size // len(unit)) for size in (10_000, 40_000))
+            short, long = (Text.of(unit * (size // len(unit))) for size in (10_000, 40_000))
             fast = seconds(lambda text=short, p=pattern: list(matcher.matches(text, p, True)))
             slow = seconds(lambda text=long, p=pattern: list(matcher.matches(text, p, True)))
             assert slow < max(SLACK * 4 * fast, 0.03), (pattern.rule, unit)

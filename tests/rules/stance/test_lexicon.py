@@ -5,6 +5,7 @@ import yaml
 
 from rules.stance.lexicon import LexiconError, Rule, parse_lexicon
 from rules.stance.matching import Matcher
+from rules.stance.written import Text
 
 RULE = {
     "name": "cannot",
@@ -73,7 +74,7 @@ def test_an_exception_in_the_same_sentence_cancels_a_match() -> None:
     matcher = Matcher([lexicon], 0.25)
 
     def hits(answer: str) -> int:
-        return len(matcher.hits(answer, matcher.candidates(answer)))
+        return len(matcher.hits(Text.of(answer), matcher.candidates(Text.of(answer))))
 
     assert hits("i cannot help.") == 1
     assert hits("i cannot help but wait.") == 0
@@ -83,7 +84,7 @@ def test_an_exception_in_the_same_sentence_cancels_a_match() -> None:
 def test_the_scope_bounds_where_a_match_may_begin() -> None:
     def hits(scope: str, answer: str) -> int:
         matcher = Matcher([parse_lexicon(text({"scope": scope}), "xx.yaml")], 0.25)
-        return len(matcher.hits(answer, matcher.candidates(answer)))
+        return len(matcher.hits(Text.of(answer), matcher.candidates(Text.of(answer))))
 
     late, later = "x. i cannot help", "x. " * 200 + "i cannot help"
     assert [hits("start", a) for a in ("i cannot help", late)] == [1, 0]
