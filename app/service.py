@@ -63,13 +63,10 @@ class Service:
             RequestError: there are no rewards; it says why.
             ClientDisconnect: nobody waits for the reply any more.
         """
-        exchange, settings = exchange_of(scope), self.settings
+        exchange = exchange_of(scope)
         exchange.protocol = protocol.name
         with self.admission.ticket() as ticket:
-            body = await read_body(
-                receive, exchange.headers, settings.max_body_bytes, settings.body_seconds, ticket
-            )
-            exchange.bytes = len(body)
+            body = await self.read(scope, receive, ticket)
             request = _Request(self, protocol, body, ticket, exchange)
             if len(body) <= INLINE_BYTES and not request.encoding:
                 return await request.steps(at_once)
@@ -79,6 +76,15 @@ class Service:
                 return await request.steps(place.run)
             finally:
                 gone.cancel()
+
+    async def read(self, scope: Scope, receive: Receive, ticket: Ticket) -> bytes:
+        """The body as it is sent, within the limits; raises what `read_body` does."""
+        exchange, settings = exchange_of(scope), self.settings
+        body = await read_body(
+            receive, exchange.headers, settings.max_body_bytes, settings.body_seconds, ticket
+        )
+        exchange.bytes = len(body)
+        return body
 
     def record(self, scored: Scored, exchange: Exchange) -> None:
         """Count a scored batch, and capture a share of it where that is switched on."""
