@@ -22,8 +22,8 @@ def main() -> None:
     quick = arguments.parse_args().quick
     with service() as server:
         batches.measure(server, rounds=3 if quick else 9)
-        batches.growth(server, largest=512 if quick else 4_096)
-    singles.measure(rounds=3 if quick else 9, seconds=2.0 if quick else 5.0)
+        batches.growth(server, largest=64 if quick else 4_096)
+        singles.measure(server, rounds=2 if quick else 9, seconds=1.0 if quick else 5.0)
     sizes = (1, 8, 64, 512)
     offload.compare(
         {

@@ -39,8 +39,8 @@ class Server:
 
 
 def _cpu_seconds(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    """Of a process's own clock (clock_getcpuclockid), finer than the ticks in /proc/PID/stat."""
+    return time.clock_gettime(~pid << 3 | 2)
 
 
 @contextmanager

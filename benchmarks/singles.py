@@ -18,13 +18,13 @@ TARGET = 3_000
 P99_TARGET = 0.010
 
 
-def measure(rounds: int, seconds: float) -> None:
-    """Print a table for each profile."""
+def measure(server: Server, rounds: int, seconds: float) -> None:
+    """Print a table for each profile; `server` has one worker."""
     with ExitStack() as running:
         servers = {
             "HTTP alone": running.enter_context(bare_service()),
             "naive": running.enter_context(naive_service()),
-            "1 worker": running.enter_context(service()),
+            "1 worker": server,
             "2 workers": running.enter_context(service("--workers", "2")),
         }
         for profile in ("official", "safegrpo"):
