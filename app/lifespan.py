@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import multiprocessing
 import os
 import signal
@@ -23,6 +24,9 @@ async def living(service: Service) -> AsyncIterator[None]:
     metrics.announce(list(service.scoring.scorers.values()), service.admission)
     heart = asyncio.create_task(_beat(service))
     _drain_on_sigterm(service)
+    # What was loaded stays: looked through by each full collection, it would hold up requests.
+    gc.collect()
+    gc.freeze()
     service.ready = True
     try:
         yield

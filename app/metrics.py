@@ -7,7 +7,7 @@ its directory. What a worker counts reaches that directory at each heartbeat, an
 import os
 import platform
 from collections import Counter as Multiset
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 
 from prometheus_client import (
@@ -125,6 +125,7 @@ _QUEUE_WAIT = _histogram(
 _COMPUTE = _histogram(
     "compute_seconds", "Seconds of parsing, scoring and writing a reply", _SECONDS
 )
+_batches, _queue_waits, _computes = map(tallies.series, (_BATCH, _QUEUE_WAIT, _COMPUTE))
 _REJECTED = _counter("rejected", "Requests that got no rewards", "status", "reason")
 _CAPTURED = _counter("captured_samples", "Samples of the sampled capture", "outcome")
 _IN_FLIGHT = _gauge("in_flight", "Scoring requests being answered")
@@ -210,8 +211,8 @@ def timed(phases: Mapping[str, float]) -> None:
     """Count the seconds of a request that got rewards: its wait, and all else together."""
     queue = phases["queue"]
     with tallies.lock:
-        tallies.observe(_QUEUE_WAIT, queue)
-        tallies.observe(_COMPUTE, sum(phases.values()) - queue)
+        _queue_waits.add(queue)
+        _computes.add(sum(phases.values()) - queue)
 
 
 def captured(outcome: str, samples: int) -> None:
@@ -238,16 +239,15 @@ _outcomes: Multiset[tuple[Scorer, str, _Outcome]] = Multiset()
 
 def record(scorer: Scorer, batch: RewardRequest, scores: list[Score], runs: Runs) -> None:
     """Count a scored batch."""
-    profile, run = scorer.profile.name, runs.label(batch.run)
-    pairs = list(zip(batch.samples, scores, strict=True))
+    profile, run, samples = scorer.profile.name, runs.label(batch.run), batch.samples
     with tallies.lock:
-        tallies.observe(_BATCH, len(pairs))
-        for sample, score in pairs:
-            _outcomes[scorer, run, _outcome(sample, score)] += 1
-        tallies.observe_all(
-            _LENGTH, [len(sample.completion) for sample in batch.samples], profile, run
-        )
-        for kind, times in _groups(pairs).items():
+        _batches.add(len(samples))
+        lengths = tallies.series(_LENGTH, profile, run)
+        for sample in samples:
+            lengths.add(len(sample.completion))
+        pairs = zip(samples, scores, strict=True)
+        _outcomes.update([(scorer, run, _outcome(sample, score)) for sample, score in pairs])
+        for kind, times in _groups(samples, scores).items():
             tallies.count(_GROUPS, profile, run, kind, times=times)
     if batch.step is not None and batch.run is not None:
         _RUN_STEP.labels(profile, run).set(batch.step)
@@ -284,9 +284,11 @@ def _count_outcome(scorer: Scorer, run: str, outcome: _Outcome, times: int) -> N
     tallies.count(_STANCES, profile, labels[-1], stance or "none", times=times)
 
 
-def _groups(pairs: list[tuple[Sample, Score]]) -> Multiset[GroupKind]:
+def _groups(samples: Sequence[Sample], scores: Sequence[Score]) -> Mapping[GroupKind, int]:
     groups: dict[str, list[Score]] = {}
-    for sample, score in pairs:
+    for sample, score in zip(samples, scores, strict=True):
         if sample.group is not None and score.reward is not None:
             groups.setdefault(sample.group, []).append(score)
+    if not groups:
+        return {}
     return Multiset(kind for scores in groups.values() for kind in group_kinds(scores))

@@ -1,20 +1,28 @@
 """The processes of a server: one, or several workers under uvicorn's supervisor.
 
-The supervisor replaces a worker that dies or hangs. All workers share one listening socket, and one
-directory of counts, which begins empty and goes when the server does.
+The supervisor replaces a worker that dies or hangs. The workers share a port and a directory of
+counts, which begins empty and goes when the server does.
+
+Each worker listens on a socket of its own, and the system deals connections out among them. From
+one socket that all share, the worker that wakes up first takes all that wait: a trainer that opens
+its connections at once, and keeps them, would have them all in one worker.
 """
 
 import os
 import shutil
+import socket
 import ssl
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
+from typing import Any, cast
 
 import uvicorn
 from uvicorn.supervisors import Multiprocess
 
+from app.connection import Connection
 from app.logs import log_config
 from app.metrics import MULTIPROCESS_VARIABLE
 from app.server import create_app
@@ -28,12 +36,35 @@ imports, which takes a second, but much longer where many processes want the sam
 def run(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT."""
     config = _config(settings)
-    listening = [config.bind_socket()]
+    bound = config.bind_socket()
     if settings.workers == 1:
-        uvicorn.Server(config).run(listening)
+        uvicorn.Server(config).run([bound])
         return
+    shared = _Port(bound) if sys.platform == "linux" else bound  # others do not deal out
     with _shared_counts():
-        Multiprocess(config, listening).run()
+        Multiprocess(config, [cast(socket.socket, shared)]).run()
+
+
+class _Port:
+    """Takes a listening socket's place until it reaches a worker, where it becomes one.
+
+    `bound`, which listens nowhere, keeps the port for the workers.
+    """
+
+    def __init__(self, bound: socket.socket) -> None:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        self._bound = bound
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _sharing_port, (self._bound.family, self._bound.getsockname())
+
+
+def _sharing_port(family: int, address: Any) -> socket.socket:
+    listening = socket.socket(family)
+    for option in (socket.SO_REUSEADDR, socket.SO_REUSEPORT):
+        listening.setsockopt(socket.SOL_SOCKET, option, 1)
+    listening.bind(address)
+    return listening
 
 
 def _config(settings: Settings) -> uvicorn.Config:
@@ -46,6 +77,7 @@ def _config(settings: Settings) -> uvicorn.Config:
         workers=settings.workers,
         log_config=log_config(settings.log_level),
         access_log=False,
+        http=partial(Connection, head_seconds=settings.head_seconds),  # type: ignore[arg-type]
         ws="none",
         server_header=False,
         timeout_keep_alive=settings.keep_alive_seconds,

@@ -47,7 +47,7 @@ def create_app(settings: Settings | None = None, scoring: Scoring | None = None)
     _add_error_handlers(app)
     _add_operations(app, service)
     _add_profiles(app, service)
-    add_routes(app)
+    add_routes(app, service)
     for protocol in SERVED:
         add_scoring(app, service, protocol)
     document(app, SERVED, list(service.scoring.scorers))

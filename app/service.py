@@ -32,7 +32,7 @@ from app.encoding import unpack
 from app.errors import RequestError
 from app.exchange import Exchange, exchange_of
 from app.protocol import Protocol, Scored
-from app.reply import VERSION_HEADER
+from app.reply import RewardResponse
 from app.schema import Problem, RewardRequest, Sample
 from app.scoring import Offload, Scoring, at_once
 from app.settings import Settings
@@ -63,13 +63,10 @@ class Service:
             RequestError: there are no rewards; it says why.
             ClientDisconnect: nobody waits for the reply any more.
         """
-        exchange, settings = exchange_of(scope), self.settings
+        exchange = exchange_of(scope)
         exchange.protocol = protocol.name
         with self.admission.ticket() as ticket:
-            body = await read_body(
-                receive, exchange.headers, settings.max_body_bytes, settings.body_seconds, ticket
-            )
-            exchange.bytes = len(body)
+            body = await self.read(scope, receive, ticket)
             request = _Request(self, protocol, body, ticket, exchange)
             if len(body) <= INLINE_BYTES and not request.encoding:
                 return await request.steps(at_once)
@@ -79,6 +76,15 @@ class Service:
                 return await request.steps(place.run)
             finally:
                 gone.cancel()
+
+    async def read(self, scope: Scope, receive: Receive, ticket: Ticket) -> bytes:
+        """The body as it is sent, within the limits; raises what `read_body` does."""
+        exchange, settings = exchange_of(scope), self.settings
+        body = await read_body(
+            receive, exchange.headers, settings.max_body_bytes, settings.body_seconds, ticket
+        )
+        exchange.bytes = len(body)
+        return body
 
     def record(self, scored: Scored, exchange: Exchange) -> None:
         """Count a scored batch, and capture a share of it where that is switched on."""
@@ -124,25 +130,24 @@ class _Request:
         self.deadline = time.monotonic() + service.settings.deadline_seconds
 
     async def steps(self, offload: Offload) -> Response:
+        self._exchange.lap()
         wire, batch, scorer = await offload(self._prepare)
-        with self._exchange.timed("score"):
-            scores = await self._service.scoring.score(
-                scorer, batch.samples, offload, self.deadline
-            )
+        scores = await self._service.scoring.score(scorer, batch.samples, offload, self.deadline)
+        self._exchange.lap("score")
         self._check_scored(scores)
         return await offload(lambda: self._reply(wire, Scored(scorer, batch, scores)))
 
     def _prepare(self) -> tuple[BaseModel, RewardRequest, Scorer]:
         settings = self._service.settings
-        with self._exchange.timed("parse"):
-            body = unpack(self._body, self.encoding, settings.max_body_bytes, self._ticket.hold)
-            wire = parse_body(self._protocol.wire, body)
-            batch = self._protocol.batch(wire)
-            scorer = self._service.scoring.scorer(batch.profile)
-            self._exchange.profile = scorer.profile.name
-            self._exchange.samples = len(batch.samples)
-            check_sizes(batch.samples, settings)
-            self._ticket.hold(samples=len(batch.samples))
+        body = unpack(self._body, self.encoding, settings.max_body_bytes, self._ticket.hold)
+        wire = parse_body(self._protocol.wire, body)
+        batch = self._protocol.batch(wire)
+        scorer = self._service.scoring.scorer(batch.profile)
+        self._exchange.profile = scorer.profile.name
+        self._exchange.samples = len(batch.samples)
+        check_sizes(batch.samples, settings)
+        self._ticket.hold(samples=len(batch.samples))
+        self._exchange.lap("parse")
         return wire, batch, scorer
 
     def _check_scored(self, scores: list[Score]) -> None:
@@ -159,15 +164,12 @@ class _Request:
             )
 
     def _reply(self, wire: BaseModel, scored: Scored) -> Response:
-        with self._exchange.timed("serialise"):
-            content = orjson.dumps(self._protocol.reply(wire, scored))
-            self._service.record(scored, self._exchange)
-        metrics.timed(self._exchange.phases)
-        headers = {
-            VERSION_HEADER: scored.scorer.version,
-            "Server-Timing": self._exchange.server_timing,
-        }
-        return Response(content, headers=headers, media_type="application/json")
+        exchange = self._exchange
+        content = orjson.dumps(self._protocol.reply(wire, scored))
+        self._service.record(scored, exchange)
+        exchange.lap("serialise")
+        metrics.timed(exchange.phases)
+        return RewardResponse(content, scored.scorer.version, exchange.server_timing)
 
 
 def check_sizes(samples: Sequence[Sample], settings: Settings) -> None:
@@ -182,8 +184,12 @@ def check_sizes(samples: Sequence[Sample], settings: Settings) -> None:
         )
     most = settings.max_characters
     for index, sample in enumerate(samples):
-        for field, text in (("completion", sample.completion), ("prompt", sample.prompt)):
-            if len(text) > most:
-                message = f"has {len(text)} characters; at most {most} are taken"
-                problem = Problem(field=f"samples[{index}].{field}", sample=index, message=message)
-                raise RequestError(413, f"{problem.field} {message}", [problem])
+        if len(sample.completion) > most or len(sample.prompt) > most:
+            raise _too_long(index, sample, most)
+
+
+def _too_long(index: int, sample: Sample, most: int) -> RequestError:
+    field = "completion" if len(sample.completion) > most else "prompt"
+    message = f"has {len(getattr(sample, field))} characters; at most {most} are taken"
+    problem = Problem(field=f"samples[{index}].{field}", sample=index, message=message)
+    return RequestError(413, f"{problem.field} {message}", [problem])

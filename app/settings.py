@@ -52,6 +52,9 @@ class Settings(BaseSettings):
     deadline_seconds: Seconds = Field(
         30, description="seconds from a whole body to its reply; what is not scored by then is null"
     )
+    head_seconds: Seconds = Field(
+        10, description="seconds for a request's head to arrive; beyond it the connection is closed"
+    )
     body_seconds: Seconds = Field(30, description="seconds for a body to arrive; beyond it: 408")
     keep_alive_seconds: int = Field(
         75, ge=1, description="seconds that an idle connection is kept: longer than clients do"

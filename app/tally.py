@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter as Multiset
-from collections.abc import Sequence
 from threading import RLock
 from typing import TypeVar
 
@@ -33,16 +32,38 @@ class SummableHistogram(Histogram):
                 bucket.inc(count)
 
 
+class Series:
+    """Observations of one histogram with given labels, since the last flush."""
+
+    def __init__(self, histogram: SummableHistogram, labels: tuple[str, ...]) -> None:
+        self._histogram = histogram
+        self._labels = labels
+        self._bounds = histogram.bounds
+        self._total = 0.0
+        self._counts = [0] * len(self._bounds)
+
+    def add(self, value: float, times: int = 1) -> None:
+        self._total += value * times
+        self._counts[bisect_left(self._bounds, value)] += times
+
+    def flush(self) -> None:
+        if not any(self._counts):
+            return
+        _child(self._histogram, self._labels).add(self._total, self._counts)
+        self._total, self._counts = 0.0, [0] * len(self._bounds)
+
+
 class Tallies:
     """What was counted since the last flush. Usable from any thread.
 
-    Hold `lock` around the counts of one event, so that a flush takes all of them or none.
+    Hold `lock` around the counts of one event, so that a flush takes all of them or none, and
+    around what is done to a series.
     """
 
     def __init__(self) -> None:
         self.lock = RLock()
         self._counts: Multiset[tuple[Counter, tuple[str, ...]]] = Multiset()
-        self._observed: dict[tuple[SummableHistogram, tuple[str, ...]], _Observed] = {}
+        self._series: dict[tuple[SummableHistogram, tuple[str, ...]], Series] = {}
 
     def count(self, counter: Counter, *labels: str, times: int = 1) -> None:
         with self.lock:
@@ -52,41 +73,23 @@ class Tallies:
         self, histogram: SummableHistogram, value: float, *labels: str, times: int = 1
     ) -> None:
         with self.lock:
-            observed = self._sums(histogram, labels)
-            observed.total += value * times
-            observed.counts[bisect_left(histogram.bounds, value)] += times
+            self.series(histogram, *labels).add(value, times)
 
-    def observe_all(
-        self, histogram: SummableHistogram, values: Sequence[float], *labels: str
-    ) -> None:
-        with self.lock:
-            observed = self._sums(histogram, labels)
-            observed.total += sum(values)
-            bounds, counts = histogram.bounds, observed.counts
-            for value in values:
-                counts[bisect_left(bounds, value)] += 1
-
-    def _sums(self, histogram: SummableHistogram, labels: tuple[str, ...]) -> _Observed:
-        observed = self._observed.get((histogram, labels))
-        if observed is None:
-            observed = self._observed[histogram, labels] = _Observed(len(histogram.bounds))
-        return observed
+    def series(self, histogram: SummableHistogram, *labels: str) -> Series:
+        """Where observations of `histogram` with these labels are added up; it may be kept."""
+        found = self._series.get((histogram, labels))
+        if found is None:
+            found = self._series[histogram, labels] = Series(histogram, labels)
+        return found
 
     def flush(self) -> None:
         """Hand everything over, and begin anew."""
         with self.lock:
             counts, self._counts = self._counts, Multiset()
-            histograms, self._observed = self._observed, {}
             for (counter, labels), count in counts.items():
                 _child(counter, labels).inc(count)
-            for (histogram, labels), observed in histograms.items():
-                _child(histogram, labels).add(observed.total, observed.counts)
-
-
-class _Observed:
-    def __init__(self, buckets: int) -> None:
-        self.total = 0.0
-        self.counts = [0] * buckets
+            for series in self._series.values():
+                series.flush()
 
 
 def _child(metric: Metric, labels: tuple[str, ...]) -> Metric:

@@ -15,11 +15,16 @@ CONNECTIONS = 32
 
 
 class Load(NamedTuple):
-    """Requests answered with 200, per second; the client that was used; CPU of the server."""
+    """Requests answered with 200 per second, and what they took of the server's processors."""
 
     per_second: float
-    client: str
     cpu_seconds_each: float
+    shares: list[float]
+    """Of that time, by process: those that took any."""
+
+
+class OverloadedError(Exception):
+    """The rate could not be kept up."""
 
 
 class Latency(NamedTuple):
@@ -35,10 +40,12 @@ def flood(server: Server, body: bytes, seconds: float) -> Load:
     With `wrk` where it is installed, else with the client below, which takes about as much of a
     processor as the server does.
     """
-    cpu = server.cpu_seconds()
+    before = server.cpu_seconds()
     count, took = _wrk(server, body, seconds) if wrk() else _client(server, body, seconds)
-    each = (server.cpu_seconds() - cpu) / max(1, count)
-    return Load(count / took, "wrk" if wrk() else "asyncio", each)
+    cpu = [now - before.get(pid, 0.0) for pid, now in server.cpu_seconds().items()]
+    total = max(sum(cpu), 1e-9)
+    shares = [one / total for one in cpu if one > 0.01 * total]
+    return Load(count / took, total / max(1, count), shares)
 
 
 def _wrk(server: Server, body: bytes, seconds: float) -> tuple[int, float]:
@@ -81,32 +88,43 @@ async def _one(server: Server, body: bytes, until: float) -> int:
 
 
 def steady(server: Server, body: bytes, per_second: float, seconds: float) -> Latency:
-    """Latencies at a rate that does not wait for the server: a late reply delays no request."""
+    """Latencies at a rate that does not wait for the server: a late reply delays no request.
 
-    async def run() -> list[float]:
-        idle: asyncio.Queue[Connection] = asyncio.Queue()
-        for _ in range(CONNECTIONS):
-            idle.put_nowait(await Connection.open(server))
-
-        async def request(due: float) -> float:
-            connection = await idle.get()
-            await connection.post(body)
-            idle.put_nowait(connection)
-            return time.perf_counter() - due
-
-        begin, tasks = time.perf_counter(), []
-        for number in range(int(per_second * seconds)):
-            due = begin + number / per_second
-            if (pause := due - time.perf_counter()) > 0:
-                await asyncio.sleep(pause)
-            tasks.append(asyncio.create_task(request(due)))
-        taken = await asyncio.gather(*tasks)
-        while not idle.empty():
-            idle.get_nowait().close()
-        return taken
-
-    cuts = statistics.quantiles(asyncio.run(run()), n=100)
+    Raises:
+        OverloadedError: it takes over twice as long to have all answered.
+    """
+    try:
+        taken = asyncio.run(
+            asyncio.wait_for(_steady(server, body, per_second, seconds), 2 * seconds)
+        )
+    except TimeoutError:
+        message = f"{per_second:,.0f} requests a second could not be kept up"
+        raise OverloadedError(message) from None
+    cuts = statistics.quantiles(taken, n=100)
     return Latency(cuts[49], cuts[98])
+
+
+async def _steady(server: Server, body: bytes, per_second: float, seconds: float) -> list[float]:
+    idle: asyncio.Queue[Connection] = asyncio.Queue()
+    for _ in range(CONNECTIONS):
+        idle.put_nowait(await Connection.open(server))
+
+    async def request(due: float) -> float:
+        connection = await idle.get()
+        await connection.post(body)
+        idle.put_nowait(connection)
+        return time.perf_counter() - due
+
+    begin, tasks = time.perf_counter(), []
+    for number in range(int(per_second * seconds)):
+        due = begin + number / per_second
+        if (pause := due - time.perf_counter()) > 0:
+            await asyncio.sleep(pause)
+        tasks.append(asyncio.create_task(request(due)))
+    taken = await asyncio.gather(*tasks)
+    while not idle.empty():
+        idle.get_nowait().close()
+    return taken
 
 
 class Connection:

@@ -33,14 +33,15 @@ class Measured(NamedTuple):
 
 
 @cache
-def _scoring() -> Scoring:
+def scoring() -> Scoring:
+    """What the service holds, loaded once."""
     return Scoring("official")
 
 
 def answer(body: bytes) -> bytes:
     """A request's computation, from bytes to bytes."""
     batch = parse_body(RewardRequest, body)
-    scorer = _scoring().scorer(batch.profile)
+    scorer = scoring().scorer(batch.profile)
     scores = settle(scorer, batch.samples, examine(scorer, batch.samples))
     return orjson.dumps(reward_reply(scorer, batch.samples, scores, batch.detail))
 

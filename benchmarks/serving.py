@@ -28,18 +28,19 @@ class Server:
         children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
         return [pid, *map(int, children)]
 
-    def cpu_seconds(self) -> float:
-        """Processor time so far, of all its processes."""
-        ticks = 0
-        for pid in self.processes:
-            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-            ticks += int(fields[11]) + int(fields[12])
-        return ticks / os.sysconf("SC_CLK_TCK")
+    def cpu_seconds(self) -> dict[int, float]:
+        """Processor time so far, by process."""
+        return {pid: _cpu_seconds(pid) for pid in self.processes}
 
     def memory_bytes(self) -> int:
         """Resident memory of all its processes."""
         pages = [int(Path(f"/proc/{pid}/statm").read_text().split()[1]) for pid in self.processes]
         return sum(pages) * os.sysconf("SC_PAGE_SIZE")
+
+
+def _cpu_seconds(pid: int) -> float:
+    """Of a process's own clock (clock_getcpuclockid), finer than the ticks in /proc/PID/stat."""
+    return time.clock_gettime(~pid << 3 | 2)
 
 
 @contextmanager
@@ -52,8 +53,20 @@ def service(*flags: str) -> Iterator[Server]:
 @contextmanager
 def naive_service() -> Iterator[Server]:
     """The peer of `benchmarks.naive`, served as FastAPI's documentation does."""
-    flags = ("--log-level", "warning", "--no-access-log")
-    with _running("uvicorn", "benchmarks.naive:app", *flags) as server:
+    with _uvicorn("benchmarks.naive:app") as server:
+        yield server
+
+
+@contextmanager
+def bare_service() -> Iterator[Server]:
+    """HTTP alone: `benchmarks.bare`."""
+    with _uvicorn("benchmarks.bare:app") as server:
+        yield server
+
+
+@contextmanager
+def _uvicorn(app: str) -> Iterator[Server]:
+    with _running("uvicorn", app, "--log-level", "warning", "--no-access-log") as server:
         yield server
 
 

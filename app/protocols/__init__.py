@@ -12,10 +12,11 @@ from app.protocols.eval_protocol import EVAL_PROTOCOL
 from app.protocols.nemo_gym import NEMO_GYM
 from app.protocols.openrlhf import OPENRLHF
 from app.protocols.slime import SLIME
+from app.service import Service
 
 PROTOCOLS: tuple[Protocol[Any], ...] = (OPENRLHF, SLIME, NEMO_GYM, EVAL_PROTOCOL)
 
 
-def add_routes(app: FastAPI) -> None:
+def add_routes(app: FastAPI, service: Service) -> None:
     """The addresses that a format wants besides the one that scores."""
-    nemo_gym.add_routes(app)
+    nemo_gym.add_routes(app, service)

@@ -7,19 +7,23 @@ else fails on our side is a 5xx, which its clients count as infrastructure. Noth
 requests, so seeding a session is empty and rollouts can be verified again.
 """
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any
 
 import orjson
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
 from pydantic import BaseModel, ConfigDict
 from pydantic_core import to_json
 
+from app.body import parse_body
+from app.openapi import REFUSALS
 from app.protocol import Protocol, Scored
 from app.protocols.nemo_gym_metrics import AggregateMetrics, AggregateMetricsRequest, aggregate
 from app.protocols.translation import numbers, wrong_field
 from app.rows import LabelError, instruction_of, row_labels, text_of
-from app.schema import ErrorReply, RewardRequest, Sample
+from app.schema import RewardRequest, Sample
+from app.service import Service
 
 
 class VerifyRequest(BaseModel):
@@ -111,7 +115,7 @@ NEMO_GYM = Protocol(
 )
 
 
-def add_routes(app: FastAPI) -> None:
+def add_routes(app: FastAPI, service: Service) -> None:
     """What NeMo Gym asks of a resources server besides `/verify`."""
 
     @app.post("/seed_session", summary="NeMo Gym: begin a rollout")
@@ -124,13 +128,27 @@ def add_routes(app: FastAPI) -> None:
 
     @app.post(
         "/aggregate_metrics",
-        responses={400: {"model": ErrorReply}, 422: {"model": ErrorReply}},
+        responses=REFUSALS,
+        openapi_extra={
+            "requestBody": {
+                "required": True,
+                "content": {
+                    "application/json": {"schema": AggregateMetricsRequest.model_json_schema()}
+                },
+            }
+        },
         summary="NeMo Gym: statistics of scored rollouts",
     )
-    async def aggregate_metrics(request: AggregateMetricsRequest) -> AggregateMetrics:
-        return aggregate(request.verify_responses)
+    async def aggregate_metrics(request: Request) -> AggregateMetrics:
+        with service.admission.ticket() as ticket:
+            body = await service.read(request.scope, request.receive, ticket)
+            return await asyncio.to_thread(_aggregated, body)
 
     @app.get("/health", include_in_schema=False)
     @app.get("/", include_in_schema=False)
     async def alive() -> dict[str, str]:
         return {"status": "ok"}
+
+
+def _aggregated(body: bytes) -> AggregateMetrics:
+    return aggregate(parse_body(AggregateMetricsRequest, body).verify_responses)

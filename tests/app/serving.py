@@ -2,6 +2,7 @@
 
 import os
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -64,9 +65,11 @@ def started(port: int, *flags: str, env: dict[str, str] | None = None) -> subpro
     )
 
 
-def wait_ready(address: str, process: subprocess.Popen[bytes]) -> None:
+def wait_ready(
+    address: str, process: subprocess.Popen[bytes], verify: ssl.SSLContext | bool = True
+) -> None:
     deadline = time.monotonic() + START_SECONDS
-    with httpx.Client(base_url=address) as client:
+    with httpx.Client(base_url=address, verify=verify) as client:
         while time.monotonic() < deadline:
             assert process.poll() is None, "the server ended before it was ready"
             try:

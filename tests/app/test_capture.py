@@ -2,6 +2,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from app.capture import Capture
@@ -9,7 +10,7 @@ from app.protocol import Scored
 from app.schema import RewardRequest
 from app.scoring import examine, settle
 from tests.app.local import SCORING
-from tests.app.serving import sample
+from tests.app.serving import sample, server
 
 
 def scored(*samples: dict[str, Any]) -> Scored:
@@ -55,3 +56,15 @@ def test_a_share_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     capture.offer(scored(*[sample("x", id=name) for name in "abcd"]), "r")
     capture.close()
     assert [line["sample"]["id"] for line in captured(tmp_path)] == ["a", "c"]
+
+
+def test_a_server_captures_what_it_scores(tmp_path: Path) -> None:
+    flags = ("--capture-folder", str(tmp_path / "capture"), "--capture-share", "1")
+    with server(*flags) as (address, _):
+        body = {"run": "r", "samples": [sample(id="a"), sample("x", id="b")]}
+        headers = {"X-Request-Id": "trainer-7/3"}
+        reply = httpx.post(f"{address}/reward", json=body, headers=headers, timeout=60).json()
+    first, second = captured(tmp_path / "capture")
+    assert [first["result"], second["result"]] == reply["results"]
+    assert first["sample"]["completion"] == body["samples"][0]["completion"]
+    assert {line["request_id"] for line in (first, second)} == {"trainer-7/3"}

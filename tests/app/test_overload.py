@@ -4,6 +4,7 @@ import asyncio
 import json
 import signal
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 
@@ -15,13 +16,14 @@ from tests.app.serving import free_port, sample, server, started, wait_ready
 DEADLINE = 10
 SAMPLES = 400
 BODY = json.dumps({"samples": [sample()] * SAMPLES}).encode()
+PROBE = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
 UNLIMITED = httpx.Limits(max_connections=None)
 
 
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
     limits = ("--max-body-bytes", str(len(BODY)), "--queue-bytes", str(7 * len(BODY)))
-    times = ("--body-seconds", "1", "--deadline-seconds", str(DEADLINE))
+    times = ("--head-seconds", "1", "--body-seconds", "1", "--deadline-seconds", str(DEADLINE))
     with server(*limits, *times) as (address, _):
         yield address
 
@@ -53,13 +55,9 @@ def queued_seconds(answer: httpx.Response) -> float:
 
 def test_slow_clients_are_let_go_and_keep_out_nobody(address: str) -> None:
     """They announce more, together, than the service can hold."""
-    url = httpx.URL(address)
     head = f"POST /reward HTTP/1.1\r\nHost: x\r\nContent-Length: {len(BODY)}\r\n\r\n{{"
     with ExitStack() as connections:
-        slow = [
-            connections.enter_context(socket.create_connection((url.host, url.port or 80), 60))
-            for _ in range(10)
-        ]
+        slow = [connections.enter_context(connected(address)) for _ in range(10)]
         for connection in slow:
             connection.sendall(head.encode())
         assert httpx.post(f"{address}/reward", content=BODY, timeout=60).status_code == 200
@@ -67,6 +65,29 @@ def test_slow_clients_are_let_go_and_keep_out_nobody(address: str) -> None:
         while received := slow[0].recv(4096):  # until the server closes the connection
             reply += received
     assert reply.startswith(b"HTTP/1.1 408 ")
+
+
+@pytest.mark.parametrize("sent", [b"", b"POST /reward HTTP/1.1\r\nHost", PROBE + b"GET /"])
+def test_who_stalls_in_a_head_is_let_go(address: str, sent: bytes) -> None:
+    with connected(address) as connection:
+        connection.sendall(sent)
+        while connection.recv(4096):  # until the server closes the connection
+            pass
+
+
+def test_a_head_in_pieces_is_read_and_a_connection_waits_for_the_next(address: str) -> None:
+    with connected(address) as connection:
+        for pause in (0.0, 1.5):  # between requests, longer than a head may take
+            time.sleep(pause)
+            for piece in (PROBE[:9], PROBE[9:]):
+                connection.sendall(piece)
+                time.sleep(0.1)
+            assert connection.recv(4096).startswith(b"HTTP/1.1 200 ")
+
+
+def connected(address: str) -> socket.socket:
+    url = httpx.URL(address)
+    return socket.create_connection((url.host, url.port or 80), 60)
 
 
 def test_on_sigterm_it_is_not_ready_and_finishes_what_is_in_flight() -> None:

@@ -23,7 +23,10 @@ def test_a_flush_leaves_what_single_observations_would_have() -> None:
             tallies.observe(summed, value, run)
             single.labels(run).observe(value)
     tallies.observe(summed, 0.75, "a", times=3)
-    tallies.observe_all(summed, [0.5, 2.0], "a")
+    kept = tallies.series(summed, "a")
+    kept.add(0.5)
+    tallies.flush()
+    kept.add(2.0)
     for value in (0.75, 0.75, 0.75, 0.5, 2.0):
         single.labels("a").observe(value)
     tallies.flush()

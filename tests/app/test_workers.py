@@ -2,10 +2,13 @@
 
 import os
 import signal
+import socket
 import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
 
 import httpx
 import pytest
@@ -82,6 +85,29 @@ def test_two_workers_count_as_one(two_workers: tuple[str, int]) -> None:
     assert value(found, "workers") == 2
     assert value(found, "in_flight") == 0
     assert value(found, "run_step", profile="safegrpo", run="a") == 7
+
+
+def test_connections_opened_at_once_are_dealt_out_among_the_workers(
+    two_workers: tuple[str, int],
+) -> None:
+    address, pid = two_workers
+    eventually(lambda: _answers(address, "workers") == 2)
+    before = {worker: open_sockets(worker) for worker in workers(pid)}
+    with ExitStack() as connections:
+        url = httpx.URL(address)
+        for _ in range(32):
+            connection = socket.create_connection((url.host, url.port or 80), 60)
+            connections.enter_context(connection)
+        eventually(lambda: sum(taken(before)) >= 32)
+        assert min(taken(before)) >= 4
+
+
+def taken(before: dict[int, int]) -> list[int]:
+    return [open_sockets(worker) - count for worker, count in before.items()]
+
+
+def open_sockets(pid: int) -> int:
+    return sum("socket" in os.readlink(file) for file in Path(f"/proc/{pid}/fd").iterdir())
 
 
 def test_a_killed_worker_is_replaced_and_its_counts_stay(two_workers: tuple[str, int]) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.app.local import ask
 from tests.app.protocols.services import UNSCORABLE
 from tests.app.serving import LABELS_UNSAFE
 from tests.rules.completions import unsafe
@@ -142,3 +143,14 @@ def test_metrics_are_aggregated_by_task_and_over_all(service: httpx.Client) -> N
     assert reply["key_metrics"] == {"mean/reward": 0.5}
     empty = service.post("/aggregate_metrics", json={"verify_responses": []}).json()
     assert empty == {"group_level_metrics": [], "agent_metrics": {}, "key_metrics": {}}
+
+
+def test_rollouts_to_aggregate_are_read_within_the_limit() -> None:
+    body = b'{"verify_responses": [{"reward": 1.0}]}'
+
+    async def talk(client: httpx.AsyncClient) -> list[int]:
+        sent = (body, body + b" " * 1024, b"{", b'{"verify_responses": 1}')
+        replies = [await client.post("/aggregate_metrics", content=one) for one in sent]
+        return [reply.status_code for reply in replies]
+
+    assert ask(talk, max_body_bytes=1024) == [200, 413, 400, 422]
