@@ -5,20 +5,23 @@ that find help behind a refusal read all of it, and only in answers that decline
 nearly all in training, cost one pass of the prefilter.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from rules.stance.folding import fold
 from rules.stance.lexicon import languages as all_languages
-from rules.stance.lexicon import load_lexicon
+from rules.stance.lexicon import Effect, Lexicon, load_lexicon
 from rules.stance.matching import HEAD, Hit, Matcher, sentence_end
 from rules.stance.payload import hidden_help, starts_steps
+from rules.stance.statement import statement_end
 from rules.stance.stance import Stance, StanceTimeout
 from rules.stance.substance import lack_of_substance
 from rules.stance.visible import visible_text, without_quotations
 
 HELPS: Final = Stance("compliance", "any.answers")
 DECLINING: Final = ("refusal", "rebuttal")
+TAKING: Final[tuple[Effect, ...]] = ("refusal", "rebuttal", "compliance", "unclear", "mention")
+"""Effects that are looked for in every answer; the others only where an answer declines."""
 
 
 class StanceDetector:
@@ -33,7 +36,18 @@ class StanceDetector:
         self.languages = all_languages() if languages is None else tuple(languages)
         self.timeout = timeout
         self.lexicons = tuple(load_lexicon(language) for language in self.languages)
-        self.matcher = Matcher(self.lexicons, timeout)
+        self.matcher = self._matcher(*TAKING)
+        self._advice = self._matcher("advice")
+        self._descriptions = self._matcher("description")
+        self._in_statement = {
+            f"{lexicon.language}.{rule.name}"
+            for lexicon in self.lexicons
+            for rule in lexicon.rules
+            if rule.scope == "statement"
+        }
+
+    def _matcher(self, *effects: Effect) -> Matcher:
+        return Matcher((_rules_of(lexicon, effects) for lexicon in self.lexicons), self.timeout)
 
     def __reduce__(self) -> tuple[type["StanceDetector"], tuple[tuple[str, ...], float]]:
         return StanceDetector, (self.languages, self.timeout)
@@ -52,7 +66,7 @@ class StanceDetector:
         if reason := lack_of_substance(folded, self.timeout):
             return Stance("unclear", f"any.{reason}")
         head = without_quotations(folded[:HEAD], self.timeout)
-        hits = self._hits(head)
+        hits = self._in_place(head, self._hits(head))
         declines = [hit for hit in hits if hit.effect in DECLINING]
         if declines:
             return self._declining(folded, head, declines, hits)
@@ -60,7 +74,7 @@ class StanceDetector:
 
     def _hits(self, head: str) -> list[Hit]:
         candidates = self.matcher.candidates(head)
-        others = [p for p in candidates if p.effect not in ("mention", "description")]
+        others = [p for p in candidates if p.effect != "mention"]
         hits = self.matcher.hits(head, others)
         if len(others) == len(candidates) or not any(hit.effect in DECLINING for hit in hits):
             return hits  # a mention matters only to an answer that seems to decline
@@ -71,6 +85,24 @@ class StanceDetector:
                     own = own[: hit.start] + " " * (hit.end - hit.start) + own[hit.end :]
         return hits if own == head else self.matcher.hits(own, others)
 
+    def _in_place(self, head: str, hits: list[Hit]) -> list[Hit]:
+        """The hits without those of rules that read the answer's statement, and stand after it."""
+        if not any(hit.rule in self._in_statement for hit in hits):
+            return hits
+        end = statement_end(head, self._is_described)
+        return [
+            hit
+            for hit in hits
+            if hit.rule not in self._in_statement or sentence_end(head, hit.start) <= end
+        ]
+
+    def _is_described(self, text: str) -> bool:
+        return bool(self._matches(self._descriptions, text))
+
+    @staticmethod
+    def _matches(matcher: Matcher, text: str) -> list[Hit]:
+        return matcher.hits(text, matcher.candidates(text))
+
     def _declining(self, folded: str, head: str, declines: list[Hit], hits: list[Hit]) -> Stance:
         """An answer that declines, unless it then helps all the same."""
         first = min(declines, key=lambda hit: (hit.effect != "refusal", hit.start))
@@ -78,6 +110,8 @@ class StanceDetector:
         refuses = first.effect == "refusal"
         if helps and refuses and self._only_described(head, first, helps):
             helps = []
+        if not helps and not refuses:
+            helps = self._matches(self._advice, head)
         if not helps and len(folded) > HEAD:
             helps = self.matcher.help_anywhere(folded[HEAD - 80 :])
         if helps:
@@ -95,9 +129,13 @@ class StanceDetector:
         """Whether what seems to help only says, before the refusal, what is to be seen."""
         if any(hit.start > 0 for hit in helps):
             return False
-        candidates = self.matcher.candidates(head)
-        described = self.matcher.hits(head, [p for p in candidates if p.effect == "description"])
+        described = self._matches(self._descriptions, head)
         return any(sentence_end(head, hit.end - 1) < refusal.end for hit in described)
+
+
+def _rules_of(lexicon: Lexicon, effects: Iterable[Effect]) -> Lexicon:
+    rules = tuple(rule for rule in lexicon.rules if rule.stance in effects)
+    return lexicon.model_copy(update={"rules": rules})
 
 
 def _without_declining(hits: list[Hit]) -> Stance:
