@@ -66,24 +66,27 @@ class StanceDetector:
         if reason := lack_of_substance(folded, self.timeout):
             return Stance("unclear", f"any.{reason}")
         head = without_quotations(folded[:HEAD], self.timeout)
-        hits = self._in_place(head, self._hits(head))
+        hits, own = self._hits(head)
         declines = [hit for hit in hits if hit.effect in DECLINING]
         if declines:
-            return self._declining(folded, head, declines, hits)
+            return self._declining(folded, own, declines, hits)
         return _without_declining(hits)
 
-    def _hits(self, head: str) -> list[Hit]:
+    def _hits(self, head: str) -> tuple[list[Hit], str]:
+        """What the rules find, and the head without mentions if it seems to decline."""
         candidates = self.matcher.candidates(head)
         others = [p for p in candidates if p.effect != "mention"]
-        hits = self.matcher.hits(head, others)
-        if len(others) == len(candidates) or not any(hit.effect in DECLINING for hit in hits):
-            return hits  # a mention matters only to an answer that seems to decline
+        hits = self._in_place(head, self.matcher.hits(head, others))
+        if not any(hit.effect in DECLINING for hit in hits):
+            return hits, head  # a mention matters only to an answer that seems to decline
         own = head
         for pattern in candidates:
             if pattern.effect == "mention":
                 for hit in list(self.matcher.matches(own, pattern)):
                     own = own[: hit.start] + " " * (hit.end - hit.start) + own[hit.end :]
-        return hits if own == head else self.matcher.hits(own, others)
+        if own == head:
+            return hits, head
+        return self._in_place(head, self.matcher.hits(own, others)), own
 
     def _in_place(self, head: str, hits: list[Hit]) -> list[Hit]:
         """The hits without those of rules that read the answer's statement, and stand after it."""
