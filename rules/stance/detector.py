@@ -10,7 +10,7 @@ from typing import Final
 
 from rules.stance.folding import fold
 from rules.stance.lexicon import languages as all_languages
-from rules.stance.lexicon import Effect, Lexicon, load_lexicon
+from rules.stance.lexicon import Effect, Lexicon, Scope, load_lexicon
 from rules.stance.matching import HEAD, Hit, Matcher, sentence_end
 from rules.stance.payload import hidden_help, starts_steps
 from rules.stance.statement import statement_end
@@ -39,12 +39,16 @@ class StanceDetector:
         self.matcher = self._matcher(*TAKING)
         self._advice = self._matcher("advice")
         self._descriptions = self._matcher("description")
-        self._in_statement = {
+        self._in_statement = self._scoped("statement")
+        self._at_start = self._scoped("start")
+
+    def _scoped(self, scope: Scope) -> frozenset[str]:
+        return frozenset(
             f"{lexicon.language}.{rule.name}"
             for lexicon in self.lexicons
             for rule in lexicon.rules
-            if rule.scope == "statement"
-        }
+            if rule.scope == scope
+        )
 
     def _matcher(self, *effects: Effect) -> Matcher:
         return Matcher((_rules_of(lexicon, effects) for lexicon in self.lexicons), self.timeout)
@@ -113,7 +117,7 @@ class StanceDetector:
         refuses = first.effect == "refusal"
         if helps and refuses and self._only_described(head, first, helps):
             helps = []
-        if not helps and not refuses:
+        if not helps and not refuses and not any(d.rule in self._at_start for d in declines):
             helps = self._matches(self._advice, head)
         if not helps and len(folded) > HEAD:
             helps = self.matcher.help_anywhere(folded[HEAD - 80 :])
