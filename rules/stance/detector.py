@@ -126,7 +126,8 @@ class StanceDetector:
         at = min(first.start, len(head))
         languages = {hit.language for hit in declines if hit.effect == "refusal"} | {first.language}
         payload = hidden_help(folded, at, languages, refuses, self.timeout)
-        if payload is None and refuses and len(declines) == 1:
+        end = sentence_end(folded, at)
+        if payload is None and refuses and all(hit.start < end for hit in declines):
             payload = "steps" if starts_steps(folded, at, self.timeout) else None
         if payload is not None:
             return Stance("compliance", f"any.{payload}")

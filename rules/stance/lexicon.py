@@ -18,9 +18,7 @@ import yaml
 
 from rules.stance.folding import fold_pattern
 
-Effect = Literal[
-    "refusal", "rebuttal", "compliance", "advice", "unclear", "mention", "description"
-]
+Effect = Literal["refusal", "rebuttal", "compliance", "advice", "unclear", "mention", "description"]
 Scope = Literal["start", "statement", "opening", "anywhere"]
 Name = Annotated[str, pydantic.StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
 
