@@ -9,12 +9,12 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from rules.stance.folding import fold
-from rules.stance.lexicon import languages as all_languages
 from rules.stance.lexicon import Effect, Lexicon, Scope, load_lexicon
+from rules.stance.lexicon import languages as all_languages
 from rules.stance.matching import HEAD, Hit, Matcher, sentence_end
 from rules.stance.payload import hidden_help, starts_steps
-from rules.stance.statement import statement_end
 from rules.stance.stance import Stance, StanceTimeout
+from rules.stance.statement import statement_end
 from rules.stance.substance import lack_of_substance
 from rules.stance.visible import visible_text, without_quotations
 
