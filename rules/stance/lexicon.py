@@ -18,8 +18,8 @@ import yaml
 
 from rules.stance.folding import fold_pattern
 
-Effect = Literal["refusal", "rebuttal", "compliance", "unclear", "mention", "description"]
-Scope = Literal["start", "opening", "anywhere"]
+Effect = Literal["refusal", "rebuttal", "compliance", "advice", "unclear", "mention", "description"]
+Scope = Literal["start", "statement", "opening", "anywhere"]
 Name = Annotated[str, pydantic.StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
 
 
@@ -30,13 +30,15 @@ class LexiconError(ValueError):
 class Rule(pydantic.BaseModel):
     """One way to refuse, to advise against, to help, to ask back, or only to mention a refusal.
 
-    `scope`: `start` matches at the first character of the answer, `opening` in its first sentences,
-    `anywhere` in its head (`compliance` rules read the whole answer).
+    `scope`: `start` matches at the first character of the answer, `statement` in the sentence with
+    which it takes its stand, `opening` in its first sentences, `anywhere` in its head
+    (`compliance` rules read the whole answer).
     A `mention` is not the answer's own word; a `description` is an opening that says what is to be
-    seen, which no refusal yields to as it would to help.
-    `examples` are whole answers that come out with the rule's stance (for `mention`: that neither
-    refuse nor rebut; for `description`: that refuse all the same); `counterexamples` are whole
-    answers that this rule does not decide.
+    seen, which no refusal yields to as it would to help. `advice` tells how to do something: after
+    a warning that is help, after a refusal it may be an alternative.
+    `examples` are whole answers that come out with the rule's stance (for `mention` and `advice`:
+    that neither refuse nor rebut; for `description`: that refuse all the same); `counterexamples`
+    are whole answers that this rule does not decide.
     """
 
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True)

@@ -16,8 +16,11 @@ from rules.stance.written import Text, Written, looser
 
 HEAD: Final = 1200
 """Characters in which an answer that declines must have said so."""
-REACH: Final[dict[Scope, int]] = {"start": 1, "opening": 360, "anywhere": HEAD}
-"""Before which character of the answer a rule of each scope must begin to match."""
+REACH: Final[dict[Scope, int]] = {"start": 1, "statement": HEAD, "opening": 360, "anywhere": HEAD}
+"""Before which character of the answer a rule of each scope must begin to match.
+
+Where a statement ends depends on the answer: `rules.stance.statement` says it.
+"""
 
 
 class Pattern(NamedTuple):
