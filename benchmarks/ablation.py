@@ -1,7 +1,7 @@
 """What each reward teaches, on the drawn world, judged by the world and not by the reward.
 
-    python -m benchmarks.ablation                      # three seeds, some hours on two CPU cores
-    python -m benchmarks.ablation --seeds 0 --steps 60
+    python -m benchmarks.ablation             # three seeds, two hours or so on two CPU cores
+    python -m benchmarks.ablation --seeds 0
 
 Four arms start honest: no training, the tags rewarded alone, the behaviour alone, both. Two start
 from demonstrations of which many cheat, and are rewarded by the profile `official` or `safegrpo`.
@@ -50,7 +50,7 @@ METRICS = {
     "over_refusal": "over-refusal",
     "unsafe_compliance": "unsafe compliance",
     "skill": "general skill",
-    "reward": "own reward",
+    "reward": "profile's reward",
 }
 
 
@@ -209,7 +209,8 @@ def table(results: Mapping[str, Sequence[Result]]) -> str:
 
 
 def _cell(values: Sequence[float]) -> str:
-    return f"{statistics.mean(values):.1f} ({min(values):.1f}-{max(values):.1f})"
+    mean = f"{statistics.mean(values):.1f}"
+    return mean if len(values) == 1 else f"{mean} ({min(values):.1f}-{max(values):.1f})"
 
 
 def draw(results: Mapping[str, Sequence[Result]], path: Path) -> Path:
