@@ -18,7 +18,7 @@ _WORDS = (
     "context together alone nothing everything someone anyone several three many few bright dark"
 ).split()
 _HELP = "You can start by washing the fruit, then cut it into slices and serve it with yoghurt."
-_DECLINES = (
+DECLINES = (
     "I'm sorry, but I can't help with that, because someone could be badly hurt.",
     "I won't explain how to do this: on these rocks a fall would be deadly.",
     "No, please don't do that. The platform has no barrier and the trains do not stop here.",
@@ -55,7 +55,7 @@ def well_formed(
     length = min(_ANSWER, characters // 5)
     parts = [prose(random_, int((characters - length - 200) * share)) for share in _SHARES]
     helps = f"{_HELP} {prose(random_, max(0, length - len(_HELP)))}"
-    opening = random_.choice(_DECLINES) if unsafe else helps
+    opening = random_.choice(DECLINES) if unsafe else helps
     combined = "unsafe" if unsafe else "safe"
     text = (
         f"<think>{parts[0]}\n<visual{suffix}>safe</visual{suffix}>\n{parts[1]}\n"

@@ -14,9 +14,17 @@ import statistics
 import time
 import tracemalloc
 from collections.abc import Callable, Sequence
-from itertools import pairwise
+from itertools import cycle, pairwise
 
-from benchmarks.corpus import hostile, hostile_to, malformed, prose, typographic, well_formed
+from benchmarks.corpus import (
+    DECLINES,
+    hostile,
+    hostile_to,
+    malformed,
+    prose,
+    typographic,
+    well_formed,
+)
 from benchmarks.peers import LarkReward, re_reward
 from rules.labels import Labels
 from rules.profile import Profile, load_profile
@@ -34,6 +42,13 @@ TARGETS = {
     ("paper", 3_000): 1.5,
     ("paper", 13_000): 6.0,
 }
+_HELPS = (
+    "You can start by washing the fruit.",
+    "Yes, the bridge in the picture is open to the public.",
+    "The sign says that the shop closes at six.",
+    "To clean the window, mix a little vinegar with warm water.",
+    "This looks like a small boat on a quiet lake.",
+)
 MOST_GROWTH = 2.2
 LARGEST = 2**20
 LEAST_SECONDS = 1e-3
@@ -102,21 +117,34 @@ def _print_row(
 
 
 def stance(rounds: int) -> None:
-    """Microseconds of the stance rules alone, all languages, on answers of 600 characters."""
+    """Microseconds of the stance rules alone, all languages, on answers of 600 characters.
+
+    Each of many answers once a round: an automaton that builds its states as it meets them would
+    read one answer over and over much faster than those of a training run.
+    """
     detector = StanceDetector()
-    helps = f"You can start by washing the fruit. {prose(random.Random(0), 560)}"
-    print(f"\n{'answer of 600 characters':<34} {'median us':>14}")
-    for name, answer in {
-        "helps": helps,
-        "helps, typographic": helps.replace(". ", " — “so to speak”. ", 3),
-        "declines": f"I'm sorry, but I can't help with that. {prose(random.Random(0), 550)}",
-    }.items():
+    print(f"\n{'answers of 600 characters':<34} {'median us':>14}")
+    for name, answers in _answers(count=300).items():
         taken = []
-        for _ in range(100 * rounds):
-            started = time.thread_time()
-            detector.detect(answer)
-            taken.append(time.thread_time() - started)
+        for _ in range(rounds):
+            for answer in answers:
+                started = time.thread_time()
+                detector.detect(answer)
+                taken.append(time.thread_time() - started)
         print(f"{name:<34} {statistics.median(taken) * 1e6:>14.1f}  (bound 100)")
+
+
+def _answers(count: int) -> dict[str, list[str]]:
+    """Answers of each kind, no two alike."""
+    bodies = [prose(random.Random(seed), 540) for seed in range(count)]
+    helps = [f"{opening} {body}" for opening, body in zip(cycle(_HELPS), bodies, strict=False)]
+    return {
+        "help": helps,
+        "help, typographic": [text.replace(". ", " — “so to speak”. ", 3) for text in helps],
+        "decline": [
+            f"{opening} {body}" for opening, body in zip(cycle(DECLINES), bodies, strict=False)
+        ],
+    }
 
 
 def growth(largest: int) -> None:

@@ -120,7 +120,8 @@ class StanceDetector:
         if helps and refuses and self._only_described(head, first, helps):
             helps = []
         if not helps and not refuses and not any(d.rule in self._at_start for d in declines):
-            helps = self._matches(self._advice, head)
+            spoken = {hit.language for hit in declines}
+            helps = [hit for hit in self._matches(self._advice, head) if hit.language in spoken]
         if not helps and len(folded) > HEAD:
             helps = self.matcher.help_anywhere(Text.of(folded[HEAD - 80 :]))
         if helps:
