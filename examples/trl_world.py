@@ -2,7 +2,7 @@
 
     pip install trl==1.16.0
     safegrpo serve --port 8700 &
-    python examples/trl_world.py --url http://127.0.0.1:8700 --steps 40
+    python examples/trl_world.py --url http://127.0.0.1:8700 --steps 240
 
 The policy is the demo's small Qwen3-VL: a short warm-up teaches it the format, its verdicts being
 coin flips; what TRL then logs as `rewards/safegrpo/mean` is learned from rewards. For a model and
@@ -29,7 +29,7 @@ from train_client.world.warmup import WarmupConfig, warm_up
 
 def main(
     url: Annotated[str, typer.Option(help="the reward service")] = "http://127.0.0.1:8700",
-    steps: Annotated[int, typer.Option(help="of GRPO")] = 40,
+    steps: Annotated[int, typer.Option(help="of the optimizer")] = 240,
     warmup: Annotated[int, typer.Option(help="steps of the supervised warm-up")] = 600,
     output: Annotated[Path, typer.Option(help="folder of the run")] = Path("runs/trl"),
 ) -> None:
@@ -49,12 +49,16 @@ def main(
             output_dir=str(output),
             max_steps=steps,
             per_device_train_batch_size=64,
+            steps_per_generation=4,
             num_generations=8,
             max_completion_length=72,
             min_p=0.02,  # a policy this small has a long tail of stray tokens
             learning_rate=6e-4,
+            adam_beta2=0.99,
             adam_epsilon=1e-6,
-            warmup_steps=10,
+            lr_scheduler_type="cosine",
+            warmup_steps=40,
+            beta=0.2,
             logging_steps=1,
             report_to="none",
             save_strategy="no",
