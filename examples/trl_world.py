@@ -47,6 +47,7 @@ def main(
         train_dataset=dataset(rules, cases_per_pair=4),
         args=GRPOConfig(
             output_dir=str(output),
+            shuffle_dataset=False,  # balanced already
             max_steps=steps,
             per_device_train_batch_size=64,
             steps_per_generation=4,
@@ -58,7 +59,6 @@ def main(
             adam_epsilon=1e-6,
             lr_scheduler_type="cosine",
             warmup_steps=40,
-            beta=0.2,
             logging_steps=1,
             report_to="none",
             save_strategy="no",

@@ -17,7 +17,8 @@ import torch
 
 from app.schema import Labels
 from tests.train_client import vllm_standin
-from train_client.config import TrainConfig, load_config
+from train_client.config import TrainConfig
+from train_client.config_file import load_config
 from train_client.data import Example
 from train_client.distributed import joined, shard
 from train_client.policy import Policy, load_policy

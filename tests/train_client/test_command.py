@@ -21,7 +21,7 @@ import pytest
 from PIL import Image
 
 from tests.train_client.service import Service
-from train_client.config import load_config
+from train_client.config_file import load_config
 from train_client.metrics import COMPLETIONS, METRICS
 from train_client.policy import Policy
 from train_client.run import run_training
