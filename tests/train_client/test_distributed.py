@@ -14,7 +14,8 @@ from transformers import AutoModelForImageTextToText
 from tests.train_client import ranks
 from tests.train_client.service import Service
 from train_client import distributed
-from train_client.config import ConfigError, TrainConfig, load_config
+from train_client.config import ConfigError, TrainConfig
+from train_client.config_file import load_config
 from train_client.distributed import together
 from train_client.metrics import read_metrics
 from train_client.policy import Policy
