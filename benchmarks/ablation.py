@@ -101,18 +101,20 @@ def main() -> None:
                            default=[a.name for a in ARMS], help="of: %(choices)s")  # fmt: skip
     arguments.add_argument("--output", type=Path, default=Path("runs/ablation"))
     given = arguments.parse_args()
-    given.output.mkdir(parents=True, exist_ok=True)
+    # Results of other schedules are other results.
+    output: Path = given.output / f"{given.warmup_steps}-and-{given.steps}-steps"
+    output.mkdir(parents=True, exist_ok=True)
     warmup = WarmupConfig(steps=given.warmup_steps)
-    with RewardService(given.output / "service.log") as service:
+    with RewardService(output / "service.log") as service:
         for seed in given.seeds:
             for arm in (a for a in ARMS if a.name in given.arms):
-                config = _config(arm, seed, given.steps, given.output, service.url)
+                config = _config(arm, seed, given.steps, output, service.url)
                 if not (config.run.output / "result.json").exists():
                     print(f"{arm.name}, seed {seed}")
                     _run(arm, config, warmup)
-    results = read_results(given.output)
+    results = read_results(output)
     print(table(results))
-    print(f"Figure: {draw(results, given.output / 'ablation.png')}")
+    print(f"Figure: {draw(results, output / 'ablation.png')}")
 
 
 def _config(arm: Arm, seed: int, steps: int, output: Path, url: str) -> TrainConfig:

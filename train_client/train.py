@@ -74,6 +74,17 @@ class Outcome:
     checkpoint: Path | None
 
 
+def _forks(policy: Policy) -> bool:
+    """Whether a group's completions can share one prefilled prompt; says so if they cannot."""
+    forked = can_fork(policy.model)
+    if not forked:
+        log.warning(
+            "The cache of this model cannot be forked (linear attention); every completion "
+            "carries its own copy of the prompt, which is slower and equally exact."
+        )
+    return forked
+
+
 class Trainer:
     """One run. The policy, examples and evaluation may come from anywhere; `run` does the rest.
 
@@ -109,12 +120,7 @@ class Trainer:
         self._best = Best(config.run, policy, merge=config.policy.lora.merge)
         self._interrupt = Interrupt()
         self._timer = Timer(policy.device)
-        forked = can_fork(policy.model)
-        if not forked:
-            log.warning(
-                "The cache of this model cannot be forked (linear attention); every completion "
-                "carries its own copy of the prompt, which is slower and equally exact."
-            )
+        forked = _forks(policy)
         self._feed = PromptFeed(
             examples,
             policy.processor,
