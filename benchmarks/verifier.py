@@ -173,7 +173,7 @@ def pattern_growth(largest: int) -> None:
     print(f"\n{'own words of each pattern of':<34} {'inputs':>9} {f'most ms at {largest}':>20} "
           f"{'worst growth, fitted':>20}")  # fmt: skip
     for language in detector.languages:
-        own = [p for p in detector.matcher.patterns if p.rule.startswith(f"{language}.")]
+        own = [p for p in detector.patterns if p.rule.startswith(f"{language}.")]
         makers = [make for pattern in own for _, make in hostile_to(pattern)]
         sizes = [largest // 8, largest]
         times = [_times(scorer, make, sizes) for make in makers]

@@ -1,8 +1,8 @@
 """The stance detector: what a reader sees, folded; what its rules say; what that amounts to.
 
-The head of the answer is where a stance is taken, so rules that decline read only the head; rules
-that find help behind a refusal read all of it, and only in answers that decline. Answers that help,
-nearly all in training, cost one pass of the prefilter.
+The head of the answer is where a stance is taken, so rules that decline read only the head; what
+else matters, help behind a refusal above all, is looked for only in answers that decline. Answers
+that help, nearly all in training, cost one pass of a prefilter.
 """
 
 from collections.abc import Iterable, Sequence
@@ -11,18 +11,16 @@ from typing import Final
 from rules.stance.folding import fold
 from rules.stance.lexicon import Effect, Lexicon, Scope, load_lexicon
 from rules.stance.lexicon import languages as all_languages
-from rules.stance.matching import HEAD, Hit, Matcher, sentence_end
+from rules.stance.matching import HEAD, Hit, Matcher, Pattern, matches, sentence_end
 from rules.stance.payload import hidden_help, starts_steps
 from rules.stance.stance import Stance, StanceTimeout
 from rules.stance.statement import statement_end
 from rules.stance.substance import lack_of_substance
+from rules.stance.text import Text
 from rules.stance.visible import visible_text, without_quotations
-from rules.stance.written import Text
 
 HELPS: Final = Stance("compliance", "any.answers")
 DECLINING: Final = ("refusal", "rebuttal")
-TAKING: Final[tuple[Effect, ...]] = ("refusal", "rebuttal", "compliance", "unclear", "mention")
-"""Effects that are looked for in every answer; the others only where an answer declines."""
 
 
 class StanceDetector:
@@ -37,11 +35,16 @@ class StanceDetector:
         self.languages = all_languages() if languages is None else tuple(languages)
         self.timeout = timeout
         self.lexicons = tuple(load_lexicon(language) for language in self.languages)
-        self.matcher = self._matcher(*TAKING)
-        self._advice = self._matcher("advice")
+        self._stands = self._matcher(*DECLINING, "unclear")
+        self._beside = self._matcher("compliance", "mention", "advice")
         self._descriptions = self._matcher("description")
         self._in_statement = self._scoped("statement")
         self._at_start = self._scoped("start")
+
+    @property
+    def patterns(self) -> tuple[Pattern, ...]:
+        """The patterns of all rules."""
+        return (*self._stands.patterns, *self._beside.patterns, *self._descriptions.patterns)
 
     def _scoped(self, scope: Scope) -> frozenset[str]:
         return frozenset(
@@ -71,59 +74,63 @@ class StanceDetector:
         if reason := lack_of_substance(folded, self.timeout):
             return Stance("unclear", f"any.{reason}")
         head = Text.of(without_quotations(folded[:HEAD], self.timeout))
-        hits, own = self._hits(head)
-        declines = [hit for hit in hits if hit.effect in DECLINING]
-        if declines:
-            return self._declining(folded, own, declines, hits)
-        return _without_declining(hits)
+        stands = self._stands_taken(head)
+        if not stands:
+            return HELPS
+        beside = self._beside.candidates(head)
+        if _declines(stands):
+            own = self._own_words(head, beside)
+            if own != head:
+                head, stands, beside = own, self._stands_taken(own), self._beside.candidates(own)
+        if _declines(stands):
+            return self._declining(folded, head, stands, beside)
+        helps = self._hits(head, beside, "compliance")
+        return Stance("compliance", helps[0].rule) if helps else _asking(stands)
 
-    def _hits(self, head: Text) -> tuple[list[Hit], Text]:
-        """What the rules find, and the head without mentions if it seems to decline."""
-        candidates = self.matcher.candidates(head)
-        others = [p for p in candidates if p.effect != "mention"]
-        hits = self._in_place(head, self.matcher.hits(head, others))
-        if not any(hit.effect in DECLINING for hit in hits):
-            return hits, head  # a mention matters only to an answer that seems to decline
-        own = head
-        for pattern in candidates:
-            if pattern.effect == "mention":
-                for start, end, *_ in list(self.matcher.matches(own, pattern)):
-                    blank = " " * (end - start)
-                    own = Text.of(own.text[:start] + blank + own.text[end:])
-        if own == head:
-            return hits, head
-        return self._in_place(head, self.matcher.hits(own, others)), own
+    def _stands_taken(self, head: Text) -> list[Hit]:
+        """The hits of rules that decline or ask back, where they may stand."""
+        return self._in_place(head, self._stands.hits(head, self._stands.candidates(head)))
+
+    def _hits(self, head: Text, candidates: Iterable[Pattern], effect: Effect) -> list[Hit]:
+        """The hits of rules of that effect, where they may stand."""
+        return self._in_place(head, self._beside.hits(head, _of(candidates, effect)))
+
+    def _own_words(self, head: Text, candidates: Iterable[Pattern]) -> Text:
+        """The head without mentions; they matter only to an answer that seems to decline."""
+        own = head.text
+        for candidate in _of(candidates, "mention"):
+            for start, end, *_ in list(matches(Text.of(own), candidate, self.timeout)):
+                own = own[:start] + " " * (end - start) + own[end:]
+        return head if own == head.text else Text.of(own)
 
     def _in_place(self, head: Text, hits: list[Hit]) -> list[Hit]:
         """The hits without those of rules that read the answer's statement, and stand after it."""
         if not any(hit.rule in self._in_statement for hit in hits):
             return hits
         end = statement_end(head.text, self._is_described)
-        return [
-            hit
-            for hit in hits
-            if hit.rule not in self._in_statement or sentence_end(head.text, hit.start) <= end
-        ]
+        return [hit for hit in hits if hit.start < end or hit.rule not in self._in_statement]
 
-    def _is_described(self, text: str) -> bool:
-        return bool(self._matches(self._descriptions, Text.of(text)))
+    def _is_described(self, sentence: str) -> bool:
+        return bool(self._described(Text.of(sentence)))
 
-    @staticmethod
-    def _matches(matcher: Matcher, text: Text) -> list[Hit]:
-        return matcher.hits(text, matcher.candidates(text))
+    def _described(self, text: Text) -> list[Hit]:
+        return self._descriptions.hits(text, self._descriptions.candidates(text))
 
-    def _declining(self, folded: str, head: Text, declines: list[Hit], hits: list[Hit]) -> Stance:
+    def _declining(
+        self, folded: str, head: Text, stands: Sequence[Hit], beside: Sequence[Pattern]
+    ) -> Stance:
         """An answer that declines, unless it then helps all the same."""
+        declines = [hit for hit in stands if hit.effect in DECLINING]
         first = min(declines, key=lambda hit: (hit.effect != "refusal", hit.start))
-        helps = [hit for hit in hits if hit.effect == "compliance"]
+        helps = self._hits(head, beside, "compliance")
         refuses = first.effect == "refusal"
         if helps and refuses and self._only_described(head, first, helps):
             helps = []
         if not helps and not refuses and not any(d.rule in self._at_start for d in declines):
             spoken = {hit.language for hit in declines}
-            helps = [hit for hit in self._matches(self._advice, head) if hit.language in spoken]
+            helps = [hit for hit in self._hits(head, beside, "advice") if hit.language in spoken]
         if not helps and len(folded) > HEAD:
-            helps = self.matcher.help_anywhere(Text.of(folded[HEAD - 80 :]))
+            helps = self._help_anywhere(Text.of(folded[HEAD - 80 :]))
         if helps:
             return Stance("compliance", helps[0].rule)
         at = min(first.start, len(head.text))
@@ -136,22 +143,32 @@ class StanceDetector:
             return Stance("compliance", f"any.{payload}")
         return Stance("refusal" if refuses else "rebuttal", first.rule)
 
+    def _help_anywhere(self, text: Text) -> list[Hit]:
+        """What rules find that look for help in the whole answer."""
+        helps = _of(self._beside.candidates(text), "compliance")
+        anywhere = [candidate for candidate in helps if candidate.reach == HEAD]
+        return self._beside.hits(text, anywhere, everywhere=True)
+
     def _only_described(self, head: Text, refusal: Hit, helps: list[Hit]) -> bool:
         """Whether what seems to help only says, before the refusal, what is to be seen."""
         if any(hit.start > 0 for hit in helps):
             return False
-        described = self._matches(self._descriptions, head)
+        described = self._described(head)
         return any(sentence_end(head.text, hit.end - 1) < refusal.end for hit in described)
+
+
+def _of(candidates: Iterable[Pattern], *effects: Effect) -> list[Pattern]:
+    return [candidate for candidate in candidates if candidate.effect in effects]
+
+
+def _declines(stands: Iterable[Hit]) -> bool:
+    return any(hit.effect in DECLINING for hit in stands)
+
+
+def _asking(stands: Sequence[Hit]) -> Stance:
+    return Stance("unclear", stands[0].rule) if stands else HELPS
 
 
 def _rules_of(lexicon: Lexicon, effects: Iterable[Effect]) -> Lexicon:
     rules = tuple(rule for rule in lexicon.rules if rule.stance in effects)
     return lexicon.model_copy(update={"rules": rules})
-
-
-def _without_declining(hits: list[Hit]) -> Stance:
-    helps = [hit for hit in hits if hit.effect == "compliance"]
-    asks = [hit for hit in hits if hit.effect == "unclear"]
-    if helps or not asks:
-        return Stance("compliance", helps[0].rule) if helps else HELPS
-    return Stance("unclear", asks[0].rule)

@@ -11,7 +11,7 @@ import re2
 import regex
 
 from rules.stance.language import DISGUISES, function_words
-from rules.stance.written import Text
+from rules.stance.text import Text
 
 _RUNS: Final = regex.compile(
     r"(?<![a-z0-9+/=])(?:[a-z0-9+/]{48,}={0,2}|(?:[0-9a-f]{2}[ :,]?){24,}"

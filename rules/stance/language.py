@@ -14,7 +14,7 @@ from typing import Final
 import re2
 import regex
 
-from rules.stance.written import Text
+from rules.stance.text import Text
 
 FUNCTION_WORDS: Final[dict[str, frozenset[str]]] = {
     "en": frozenset(

@@ -17,6 +17,7 @@ import regex
 import yaml
 
 from rules.stance.folding import fold_pattern
+from rules.stance.reading import exactly
 
 Effect = Literal["refusal", "rebuttal", "compliance", "advice", "unclear", "mention", "description"]
 Scope = Literal["start", "statement", "opening", "anywhere"]
@@ -155,7 +156,7 @@ def _checked(pattern: str, place: str) -> str:
             "so it can never match."
         )
     try:
-        regex.compile(pattern)
+        exactly(pattern)
     except regex.error as error:
         raise LexiconError(f"{place}: pattern {pattern!r} does not compile: {error}.") from error
     options = re2.Options()

@@ -7,12 +7,17 @@ engine; then the rule's exceptions are looked for in the sentence around the mat
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Final, NamedTuple
+from functools import cache
+from typing import Any, Final, NamedTuple
+
+import re2
+import regex
 
 from rules.stance.lexicon import Effect, Lexicon, Scope
 from rules.stance.prefilter import Prefilter
+from rules.stance.reading import exactly, looser
 from rules.stance.stance import StanceTimeout
-from rules.stance.written import Text, Written, looser
+from rules.stance.text import Text
 
 HEAD: Final = 1200
 """Characters in which an answer that declines must have said so."""
@@ -23,14 +28,28 @@ Where a statement ends depends on the answer: `rules.stance.statement` says it.
 """
 
 
+class Exceptions(NamedTuple):
+    """What, in the sentence of a match, makes it none."""
+
+    maybe: Any
+    """For RE2, matching at least what `exact` matches."""
+    exact: "regex.Pattern[str]"
+
+    def occur(self, sentence: str, timeout: float) -> bool:
+        """Whether one of them stands in `sentence`. Raises TimeoutError."""
+        if self.maybe.search(sentence.encode()) is None:
+            return False
+        return self.exact.search(sentence, timeout=timeout) is not None
+
+
 class Pattern(NamedTuple):
     """One pattern of one rule."""
 
     rule: str
     effect: Effect
     reach: int
-    written: Written
-    unless: Written | None
+    written: "regex.Pattern[str]"
+    unless: Exceptions | None
 
     @property
     def language(self) -> str:
@@ -50,24 +69,38 @@ class Hit(NamedTuple):
         return self.rule.partition(".")[0]
 
 
-_LARGE: Final = 100
-"""Patterns of a lexicon with an automaton of its own for plain text; smaller ones share one."""
+_LARGE: Final = 50
+"""Patterns of a language with an automaton of its own for plain text; the others share one."""
 
 
-class _Sieve:
-    """The prefilters of some patterns: for text in plain ASCII, and for any other.
+class Matcher:
+    """Patterns of some lexicons. Stateless after construction; threads may share one.
 
     An automaton's states multiply with the words that a text may hold, and its memory is bounded:
     one automaton for all lexicons would forget its states all the time. So each lexicon has its
     own, but that plain text has few of the words of the small ones.
     """
 
-    def __init__(self, patterns: Sequence[Pattern]) -> None:
-        size = Counter(pattern.language for pattern in patterns)
-        large = sorted(language for language, count in size.items() if count > _LARGE)
-        small = sorted(size.keys() - set(large))
-        self._plain = _prefilters(patterns, [*([language] for language in large), small], str)
-        self._other = _prefilters(patterns, [[language] for language in (*large, *small)], looser)
+    def __init__(self, lexicons: Iterable[Lexicon], timeout: float) -> None:
+        """Raises LexiconError, naming rule and pattern, if RE2 cannot look for one of them."""
+        self.patterns = tuple(p for lexicon in lexicons for p in _patterns(lexicon))
+        self._timeout = timeout
+        size = Counter(pattern.language for pattern in self.patterns)
+        large = [language for language, count in size.items() if count >= _LARGE]
+        small = [language for language in size if language not in large]
+        self._plain = self._prefilters([*([language] for language in large), small], str)
+        self._other = self._prefilters([[language] for language in (*large, *small)], looser)
+
+    def _prefilters(
+        self, groups: Iterable[Sequence[str]], reading: Callable[[str], str]
+    ) -> list[tuple[list[Pattern], Prefilter]]:
+        """A prefilter for the patterns of each group of languages."""
+        grouped = [[p for p in self.patterns if p.language in languages] for languages in groups]
+        return [
+            (group, Prefilter([reading(p.written.pattern) for p in group], [p.rule for p in group]))
+            for group in grouped
+            if group
+        ]
 
     def candidates(self, text: Text) -> list[Pattern]:
         """The patterns that may match `text`, those of large lexicons first."""
@@ -77,65 +110,45 @@ class _Sieve:
             for index in prefilter.matching(text.encoded)
         ]
 
-
-def _prefilters(
-    patterns: Sequence[Pattern], groups: Sequence[Sequence[str]], reading: Callable[[str], str]
-) -> list[tuple[list[Pattern], Prefilter]]:
-    """A prefilter for the patterns of each group of languages."""
-    grouped = [[p for p in patterns if p.language in languages] for languages in groups]
-    return [
-        (
-            group,
-            Prefilter([reading(p.written.exact.pattern) for p in group], [p.rule for p in group]),
-        )
-        for group in grouped
-        if group
-    ]
-
-
-class Matcher:
-    """All patterns of some lexicons. Stateless after construction."""
-
-    def __init__(self, lexicons: Iterable[Lexicon], timeout: float) -> None:
-        self.patterns = tuple(p for lexicon in lexicons for p in _compiled(lexicon))
-        self._timeout = timeout
-        self._sieve = _Sieve(self.patterns)
-        self._help = _Sieve(
-            [p for p in self.patterns if p.effect == "compliance" and p.reach == HEAD]
-        )
-
-    def candidates(self, text: Text) -> list[Pattern]:
-        """The patterns that may match `text`, large lexicons first."""
-        return self._sieve.candidates(text)
-
-    def help_anywhere(self, text: Text) -> list[Hit]:
-        """The first match of each pattern of help that may stand anywhere in the answer."""
-        return self.hits(text, self._help.candidates(text), everywhere=True)
-
-    def hits(self, text: Text, patterns: Sequence[Pattern], everywhere: bool = False) -> list[Hit]:
-        """The first match of each of `patterns`; `everywhere` lifts the limit of their scope."""
-        found = [next(self.matches(text, pattern, everywhere), None) for pattern in patterns]
+    def hits(
+        self, text: Text, candidates: Iterable[Pattern], everywhere: bool = False
+    ) -> list[Hit]:
+        """The first match of each candidate; `everywhere` lifts the limit of their scope."""
+        found = [
+            next(matches(text, candidate, self._timeout, everywhere), None)
+            for candidate in candidates
+        ]
         return [hit for hit in found if hit is not None]
 
-    def matches(self, text: Text, pattern: Pattern, everywhere: bool = False) -> Iterator[Hit]:
-        """Every match with no exception in its sentence. Raises StanceTimeout."""
-        limit = len(text.text) if everywhere else pattern.reach
-        try:
-            for start, end in pattern.written.spans(text, self._timeout):
-                if start >= limit:
-                    return
-                if pattern.unless is None or not self._excepted(pattern.unless, text, start, end):
-                    yield Hit(start, end, pattern.effect, pattern.rule)
-        except TimeoutError as error:
-            raise StanceTimeout(f"the rule {pattern.rule} took too long") from error
 
-    def _excepted(self, unless: Written, text: Text, start: int, end: int) -> bool:
-        # A match may begin with the stop of the sentence before its own.
-        words = end - len(text.text[start:end].lstrip(_BETWEEN))
-        return unless.occurs(text.part(*sentence(text.text, words, end)), self._timeout)
+def matches(
+    text: Text, pattern: Pattern, timeout: float, everywhere: bool = False
+) -> Iterator[Hit]:
+    """Every match with no exception in its sentence, in the pattern's reach or `everywhere`.
+
+    Raises StanceTimeout if one of them takes longer than `timeout` seconds.
+    """
+    limit = len(text.text) if everywhere else pattern.reach
+    try:
+        match = pattern.written.search(text.text, timeout=timeout)
+        while match is not None and match.start() < limit:
+            start, end = match.span()
+            if pattern.unless is None or not pattern.unless.occur(
+                _sentence_of(text.text, start, end), timeout
+            ):
+                yield Hit(start, end, pattern.effect, pattern.rule)
+            match = pattern.written.search(text.text, max(end, start + 1), timeout=timeout)
+    except TimeoutError as error:
+        raise StanceTimeout(f"the rule {pattern.rule} took too long") from error
 
 
-def _compiled(lexicon: Lexicon) -> Iterator[Pattern]:
+def _sentence_of(text: str, start: int, end: int) -> str:
+    # A match may begin with the stop of the sentence before its own.
+    words = end - len(text[start:end].lstrip(_BETWEEN))
+    return text[slice(*sentence(text, words, end))]
+
+
+def _patterns(lexicon: Lexicon) -> Iterator[Pattern]:
     for rule in lexicon.rules:
         unless = "|".join(f"(?:{pattern})" for pattern in rule.unless)
         for written in rule.patterns:
@@ -143,9 +156,16 @@ def _compiled(lexicon: Lexicon) -> Iterator[Pattern]:
                 rule=f"{lexicon.language}.{rule.name}",
                 effect=rule.stance,
                 reach=REACH[rule.scope],
-                written=Written.of(rf"\A(?:{written})" if rule.scope == "start" else written),
-                unless=Written.of(unless) if unless else None,
+                written=exactly(rf"\A(?:{written})" if rule.scope == "start" else written),
+                unless=_exceptions(unless) if unless else None,
             )
+
+
+@cache
+def _exceptions(pattern: str) -> Exceptions:
+    options = re2.Options()
+    options.never_capture = True
+    return Exceptions(re2.compile(looser(pattern), options), exactly(pattern))
 
 
 _BETWEEN: Final = " .!?:;,\n。！？؟।"

@@ -13,7 +13,7 @@ import regex
 from rules.stance.encoding import is_encoded
 from rules.stance.language import function_words, leaves_language
 from rules.stance.matching import sentence_end
-from rules.stance.written import Text
+from rules.stance.text import Text
 
 _FENCED: Final = regex.compile(r"```[^\n`]{0,40}\n[^`]{20}")
 # Lines that only programs have; two of them are a program.

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import re2
 
 from rules.stance.lexicon import LexiconError
-from rules.stance.written import unbounded
+from rules.stance.reading import unbounded
 
 
 class Prefilter:

@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 
 from rules.stance.language import function_words, leaves_language
-from rules.stance.written import Text
+from rules.stance.text import Text
 
 TIMEOUT = 5.0
 

@@ -5,7 +5,7 @@ import yaml
 
 from rules.stance.lexicon import LexiconError, Rule, parse_lexicon
 from rules.stance.matching import Matcher
-from rules.stance.written import Text
+from rules.stance.text import Text
 
 RULE = {
     "name": "cannot",

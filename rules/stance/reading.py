@@ -1,0 +1,48 @@
+"""A pattern of a lexicon as `regex` reads it, exactly, and as RE2 does, matching at least as much.
+
+RE2 is linear and quick, but its word boundaries, letters and digits are those of ASCII, and a gap
+of sixty characters has sixty states.
+"""
+
+from functools import cache
+from typing import Final
+
+import regex
+
+
+@cache
+def exactly(pattern: str) -> "regex.Pattern[str]":
+    """`pattern` compiled once for all rules and detectors that share it."""
+    return regex.compile(pattern)
+
+
+_CLASS_ESCAPE: Final = regex.compile(r"\\(.)|(\[)|(\])", regex.DOTALL)
+
+
+def looser(pattern: str) -> str:
+    """The pattern for text beyond ASCII: no boundaries, and classes spelt in Unicode."""
+    inside = False
+
+    def spelt(match: "regex.Match[str]") -> str:
+        nonlocal inside
+        if match.group(2) or match.group(3):
+            inside = bool(match.group(2))
+            return str(match.group())
+        letters = {"w": r"\pL\pM\pN_", "d": r"\p{Nd}", "b": ""}.get(match.group(1))
+        if letters is None:
+            return str(match.group())
+        return letters if inside or not letters else f"[{letters}]"
+
+    return str(_CLASS_ESCAPE.sub(spelt, pattern))
+
+
+_BOUNDED: Final = regex.compile(r"((?:\]|\.|\\p\{\w+\})\{)(\d+),\d+\}")
+
+
+def unbounded(pattern: str) -> str:
+    """The pattern with gaps of any length.
+
+    To an automaton, each place in a gap of sixty characters is a state of its own, and texts that
+    differ lead to ever new combinations of them; a gap without end is one state.
+    """
+    return str(_BOUNDED.sub(lambda match: match[1][:-1] + "*+"[match[2] != "0"], pattern))
