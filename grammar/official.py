@@ -23,6 +23,14 @@ from grammar.shape import accepted
 
 _VERDICTS: dict[str, Verdict] = {"safe": "safe", "unsafe": "unsafe"}
 _CLOSING_LENGTH = len("</answer>")
+_BEGINNINGS = frozenset("/vVtTcCaA")
+"""What follows the `<` of every piece; no other letter is one of these in another case."""
+
+_THINK = "<think>"
+"""What nearly every completion begins with; no piece of the structure."""
+
+Piece = tuple[int, int, Verdict | None]
+"""(start, end, verdict) of a terminal's match."""
 
 
 class OfficialParser:
@@ -44,42 +52,53 @@ class OfficialParser:
         self._piece = re.compile("|".join(f"(?P<{name}>{t})" for name, t in terminals.items()))
         # The verdict is the group inside the terminal's own.
         groups = self._piece.groupindex
-        self._verdicts = [(name, name.upper(), groups[name.upper()] + 1) for name in SECTION_NAMES]
+        self._sections = {name.upper(): name for name in SECTION_NAMES}
+        self._verdict_groups = {name: groups[name] + 1 for name in self._sections}
+        self._usual = [(name, *_usual_spellings(name)) for name in self._chain]
 
     def parse(self, text: str) -> ParsedCompletion | ParseFailure:
         """The official reading of `text`; a failure carries what its rewards alone would see."""
         firsts, reached, position = self._read(text)
         opening, closing = firsts.get("ANSWER_OPEN"), firsts.get("ANSWER_CLOSE")
-        answer = Span(opening.end(), closing.start()) if opening and closing else None
+        answer = Span(opening[1], closing[0]) if opening and closing else None
         if answer is not None and reached == len(self._chain) - 1:
             end = len(text.rstrip())
             last = max(position, end - _CLOSING_LENGTH)
             if answer.end == last or self._closing.fullmatch(text, last, end):
-                return new_completion((text, self._sections(firsts), answer))
+                return new_completion((text, self._judgements(firsts), answer))
         missing = self._chain[reached]
         verdicts = {
-            name: _verdict(firsts[terminal], group) if terminal in firsts else None
-            for name, terminal, group in self._verdicts
+            name: firsts[terminal][2] if terminal in firsts else None
+            for terminal, name in self._sections.items()
         }
         return _failure(text, missing, position, LenientReading(verdicts, answer))
 
-    def _read(self, text: str) -> tuple[dict[str, re.Match[str]], int, int]:
+    def _read(self, text: str) -> tuple[dict[str, Piece], int, int]:
         """The first match of each terminal, how many pieces stand in order, and where they end.
 
         Of ANSWER_CLOSE, the first one past ANSWER_OPEN; of ANSWER_OPEN, a match that ends with it.
         """
-        firsts: dict[str, re.Match[str]] = {}
-        find, piece, last = text.find, self._piece.match, self._last
-        at = reached = position = 0
-        for awaited in self._chain:
+        firsts: dict[str, Piece] = {}
+        find, spelt, last = text.find, text.startswith, self._last
+        at, reached, position = len(_THINK) if spelt(_THINK) else 0, 0, 0
+        for awaited, usual, verdict, other, other_verdict in self._usual:
             while (at := find("<", at)) >= 0:
-                if (match := piece(text, at)) is None:
+                if spelt(usual, at):
+                    name, piece = awaited, (at, at + len(usual), verdict)
+                elif spelt(other, at):
+                    name, piece = awaited, (at, at + len(other), other_verdict)
+                elif text[at + 1 : at + 2] in _BEGINNINGS and (
+                    match := self._piece.match(text, at)
+                ):
+                    name = match.lastgroup or ""
+                    piece = at, match.end(), self._verdict(match, name)
+                else:
                     at += 1
                     continue
-                at, name = match.end(), match.lastgroup or ""
+                at = piece[1]
                 first = "ANSWER_OPEN" if name == "ANSWER_START" else name
                 if first not in firsts and (first != last or "ANSWER_OPEN" in firsts):
-                    firsts[first] = match
+                    firsts[first] = piece
                 if name == awaited:
                     break
             else:
@@ -88,17 +107,30 @@ class OfficialParser:
                 reached, position = reached + 1, at
         return firsts, reached, position
 
-    def _sections(self, firsts: dict[str, re.Match[str]]) -> tuple[Section, ...]:
+    def _verdict(self, match: re.Match[str], terminal: str) -> Verdict | None:
+        group = self._verdict_groups.get(terminal)
+        # `re` ignores case beyond ASCII: the long s of `ſafe` matches, but then equals no label.
+        return _VERDICTS.get(match[group].lower()) if group else None
+
+    def _judgements(self, firsts: dict[str, Piece]) -> tuple[Section, ...]:
         sections, before = [], 0
-        for name, terminal, group in self._verdicts:
-            tag = firsts[terminal]
-            start, end = tag.span()
-            verdict = _VERDICTS.get(tag[group]) or _verdict(tag, group)
+        for terminal, name in self._sections.items():
+            start, end, verdict = firsts[terminal]
             # A section may stand before the one that should precede it: then nothing is between.
             reasoning = before if before < start else start
             sections.append(new_section((name, verdict, start, end, reasoning, start)))
             before = end
         return tuple(sections)
+
+
+def _usual_spellings(terminal: str) -> tuple[str, Verdict | None, str, Verdict | None]:
+    """How policies nearly always write a piece, with the verdict: told without a pattern."""
+    if terminal == "ANSWER_START":
+        return "</think>\n<answer>", None, "</think><answer>", None
+    if terminal == "ANSWER_CLOSE":
+        return "</answer>", None, "</answer>", None
+    tag = f"{terminal.lower()}_safe>"
+    return f"<{tag}safe</{tag}", "safe", f"<{tag}unsafe</{tag}", "unsafe"
 
 
 def _chain(grammar: Lark, start: str) -> list[str]:
@@ -110,11 +142,6 @@ def _chain(grammar: Lark, start: str) -> list[str]:
         names.append(name)
         parser.feed_token(Token(name, ""))
     return names
-
-
-def _verdict(tag: re.Match[str], group: int) -> Verdict | None:
-    # `re` ignores case beyond ASCII: the long s of `ſafe` matches, but then equals no label.
-    return _VERDICTS.get(tag[group].lower())
 
 
 _MISSING: dict[str, tuple[FailureCode, Place, str]] = {
