@@ -80,6 +80,9 @@ def fold(text: str, timeout: float = TIMEOUT) -> str:
     """
     if text.isascii():
         return _tidy(text.lower())
+    plain = _TYPOGRAPHIC.sub(_typed, text)
+    if plain.isascii():
+        return _tidy(plain.lower())
     for _ in range(4):
         # Folding one character can expose another (a case fold that decomposes, a dropped mark
         # that lets its neighbours compose): repeat until nothing moves. Four rounds suffice for
@@ -153,3 +156,16 @@ def _unmixed(word: str, timeout: float) -> str:
 def _look_alike_word(match: "regex.Match[str]") -> str:
     word: str = match.group()
     return word.translate(_LATIN_LOOK) if _ENTIRELY_LATIN_LOOK.issuperset(word) else word
+
+
+_TYPED: Final = {
+    character: typed
+    for character in (*_SAME, "\xa0")
+    if (typed := _normalise(character, TIMEOUT)).isascii()
+}
+"""What typesetting puts for ASCII characters, one by one and whatever stands beside them."""
+_TYPOGRAPHIC: Final = re.compile(f"[{''.join(_TYPED)}]")
+
+
+def _typed(match: re.Match[str]) -> str:
+    return _TYPED[match[0]]

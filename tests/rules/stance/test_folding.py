@@ -17,6 +17,11 @@ def test_folding_is_idempotent_on_look_alikes(text: str) -> None:
     assert fold(fold(text)) == fold(text)
 
 
+@given(st.text(alphabet="aAe.! \n\t'\"’“”—–…\xa0″`«´", max_size=40))
+def test_what_stands_beside_it_changes_nothing_in_typesetting(text: str) -> None:
+    assert fold(f"a’{text}a") == fold(f"ж a’{text}a").removeprefix("ж ")
+
+
 @given(st.text(), st.text())
 def test_folding_keeps_no_memory(first: str, second: str) -> None:
     before = fold(first)
