@@ -28,7 +28,7 @@ async def living(service: Service) -> AsyncIterator[None]:
     gc.collect()
     gc.freeze()
     # A batch makes thousands of objects at once, hardly ever in cycles: at the usual threshold of
-    # 700, looking through them takes a fifth of a large request's time.
+    # 700, looking through them takes a good part of a large request's time.
     gc.set_threshold(50_000, 20, 10)
     service.ready = True
     try:

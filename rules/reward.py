@@ -5,7 +5,7 @@ compares what it read with the labels. A judge, where a profile names one, stand
 """
 
 from collections.abc import Mapping
-from functools import lru_cache, partial
+from functools import cache, lru_cache, partial
 from typing import Literal, NamedTuple, Protocol
 
 from grammar import (
@@ -87,6 +87,10 @@ _new_examined = partial(tuple.__new__, Examined)
 _new_score = partial(tuple.__new__, Score)
 
 
+_detector = cache(StanceDetector)
+"""Profiles that detect alike share a detector: making one takes a second."""
+
+
 class Scorer:
     """Scores completions under one profile. A pure function of its arguments; thread-safe."""
 
@@ -100,7 +104,7 @@ class Scorer:
         self._detector: Detector = (
             WordDetector(profile.stance.words)
             if isinstance(profile.stance, StanceByWords)
-            else StanceDetector(profile.stance.languages, profile.stance.timeout)
+            else _detector(profile.stance.languages, profile.stance.timeout)
         )
 
     def score(self, completion: str, labels: Labels, prompt: str = "") -> Score:
