@@ -132,20 +132,19 @@ def matches(
     try:
         match = pattern.written.search(text.text, timeout=timeout)
         while match is not None and match.start() < limit:
-            start, end = match.span()
-            if pattern.unless is None or not pattern.unless.occur(
-                _sentence_of(text.text, start, end), timeout
-            ):
+            start, end = _words(match)
+            around = text.text[slice(*sentence(text.text, start, end))] if pattern.unless else ""
+            if pattern.unless is None or not pattern.unless.occur(around, timeout):
                 yield Hit(start, end, pattern.effect, pattern.rule)
             match = pattern.written.search(text.text, max(end, start + 1), timeout=timeout)
     except TimeoutError as error:
         raise StanceTimeout(f"the rule {pattern.rule} took too long") from error
 
 
-def _sentence_of(text: str, start: int, end: int) -> str:
-    # A match may begin with the stop of the sentence before its own.
-    words = end - len(text[start:end].lstrip(_BETWEEN))
-    return text[slice(*sentence(text, words, end))]
+def _words(match: "regex.Match[str]") -> tuple[int, int]:
+    """Start and end of the words: a match may begin with the stop of the sentence before."""
+    matched = match.group()
+    return match.end() - len(matched.lstrip(_BETWEEN)), match.end()
 
 
 def _patterns(lexicon: Lexicon) -> Iterator[Pattern]:
