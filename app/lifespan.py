@@ -27,9 +27,9 @@ async def living(service: Service) -> AsyncIterator[None]:
     # What was loaded stays: looked through by each full collection, it would hold up requests.
     gc.collect()
     gc.freeze()
-    # A batch makes thousands of objects at once, hardly ever in cycles: at the usual threshold of
-    # 700, looking through them takes a good part of a large request's time.
-    gc.set_threshold(50_000, 20, 10)
+    # A batch makes tens of thousands of objects, hardly ever in cycles: at the usual threshold of
+    # 700, they are looked through over and over while it is scored.
+    gc.set_threshold(10_000, 10, 10)
     service.ready = True
     try:
         yield
