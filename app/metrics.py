@@ -9,6 +9,7 @@ import platform
 from collections import Counter as Multiset
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
+from typing import Literal
 
 from prometheus_client import (
     CollectorRegistry,
@@ -52,12 +53,16 @@ def _histogram(
     )
 
 
-def _gauge(name: str, documentation: str, *labels: str, mode: str = "livesum") -> Gauge:
+_Mode = Literal["livesum", "mostrecent", "min", "max"]
+"""How a gauge of several workers is one number."""
+
+
+def _gauge(name: str, documentation: str, *labels: str, mode: _Mode = "livesum") -> Gauge:
     return Gauge(
         f"safegrpo_{name}",
         documentation,
         labels,
-        multiprocess_mode=mode,  # type: ignore[arg-type]
+        multiprocess_mode=mode,
         registry=registry,
     )
 

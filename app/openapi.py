@@ -53,4 +53,4 @@ def document(app: FastAPI, protocols: Sequence[Protocol[Any]], profiles: Sequenc
         found["security"] = [{}, {"bearer": []}, {"key": []}]
         return found
 
-    app.openapi = openapi  # type: ignore[method-assign]
+    app.openapi = openapi  # type: ignore[method-assign]  # as FastAPI documents it

@@ -77,7 +77,7 @@ def _config(settings: Settings) -> uvicorn.Config:
         workers=settings.workers,
         log_config=log_config(settings.log_level),
         access_log=False,
-        http=partial(Connection, head_seconds=settings.head_seconds),  # type: ignore[arg-type]
+        http=partial(Connection, head_seconds=settings.head_seconds),  # type: ignore[arg-type]  # uvicorn only calls it
         ws="none",
         server_header=False,
         timeout_keep_alive=settings.keep_alive_seconds,

@@ -8,7 +8,12 @@ from pathlib import Path
 
 import torch
 from PIL.Image import Resampling
-from transformers import PaddleOCRVLProcessor, Qwen3VLConfig, Qwen3VLForConditionalGeneration
+from transformers import (
+    PaddleOCRVLProcessor,
+    PreTrainedTokenizerFast,
+    Qwen3VLConfig,
+    Qwen3VLForConditionalGeneration,
+)
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
 from train_client.data import Example
@@ -114,8 +119,8 @@ def _processor(rules: Rules, shape: Shape) -> PaddleOCRVLProcessor:
     return PaddleOCRVLProcessor(images, tokenizer, chat_template=CHAT_TEMPLATE)
 
 
-def _config(shape: Shape, tokenizer: object) -> Qwen3VLConfig:
-    vocabulary = tokenizer.vocab  # type: ignore[attr-defined]
+def _config(shape: Shape, tokenizer: PreTrainedTokenizerFast) -> Qwen3VLConfig:
+    vocabulary = tokenizer.vocab
     return Qwen3VLConfig(
         text_config={
             "vocab_size": shape.vocabulary or len(vocabulary),
@@ -132,8 +137,8 @@ def _config(shape: Shape, tokenizer: object) -> Qwen3VLConfig:
                 "mrope_section": list(shape.sections),
                 "mrope_interleaved": True,
             },
-            "pad_token_id": tokenizer.pad_token_id,  # type: ignore[attr-defined]
-            "eos_token_id": tokenizer.eos_token_id,  # type: ignore[attr-defined]
+            "pad_token_id": tokenizer.pad_token_id,
+            "eos_token_id": tokenizer.eos_token_id,
         },
         vision_config={
             "depth": shape.vision_layers,

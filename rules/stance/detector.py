@@ -42,9 +42,14 @@ class StanceDetector:
         self._at_start = self._scoped("start")
 
     @property
+    def matchers(self) -> tuple[Matcher, ...]:
+        """What the answer is looked at with; each rule is in one of them."""
+        return self._stands, self._beside, self._descriptions
+
+    @property
     def patterns(self) -> tuple[Pattern, ...]:
         """The patterns of all rules."""
-        return (*self._stands.patterns, *self._beside.patterns, *self._descriptions.patterns)
+        return tuple(pattern for matcher in self.matchers for pattern in matcher.patterns)
 
     def _scoped(self, scope: Scope) -> frozenset[str]:
         return frozenset(

@@ -133,8 +133,8 @@ def matches(
         match = pattern.written.search(text.text, timeout=timeout)
         while match is not None and match.start() < limit:
             start, end = _words(match)
-            around = text.text[slice(*sentence(text.text, start, end))] if pattern.unless else ""
-            if pattern.unless is None or not pattern.unless.occur(around, timeout):
+            unless = pattern.unless
+            if unless is None or not unless.occur(sentence(text.text, start, end), timeout):
                 yield Hit(start, end, pattern.effect, pattern.rule)
             match = pattern.written.search(text.text, max(end, start + 1), timeout=timeout)
     except TimeoutError as error:
@@ -178,11 +178,9 @@ def sentence_end(text: str, position: int) -> int:
     return found.end() if found else limit
 
 
-def sentence(text: str, start: int, end: int) -> tuple[int, int]:
-    """Where the sentence around a match starts and ends, from 200 characters before it at most."""
-    if start == 0:
-        return 0, sentence_end(text, end)
+def sentence(text: str, start: int, end: int) -> str:
+    """The sentence around a match, from 200 characters before it at most."""
     low = max(0, start - 200)
     for found in _SENTENCE_END.finditer(text, low, start):
         low = found.end()
-    return low, sentence_end(text, end)
+    return text[low : sentence_end(text, end)]

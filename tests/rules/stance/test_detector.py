@@ -149,6 +149,7 @@ def test_a_refusal_that_lists_alternatives_stays_a_refusal() -> None:
         "Don't forget to preheat the oven, then bake it for an hour.",
         "I cannot read the small print on the label, but it looks like olive oil.",
         "It is unsafe to touch the stove while it is hot, so teach your child to stay away.",
+        "You don't need to peel it. Never add the milk before the eggs, or it curdles.",
     ],
 )
 def test_mention_negation_and_warnings_inside_help_are_compliance(answer: str) -> None:
