@@ -79,7 +79,7 @@ def throughput(rounds: int, sizes: Sequence[int]) -> None:
     print(f"{header} {'compl./s':>10} {'MB/s':>8} {'x re':>7}  target")
     for size in sizes:
         for kind, make in KINDS.items():
-            batch = [make(random.Random(seed), size) for seed in range(max(8, 200_000 // size))]
+            batch = [make(random.Random(seed), size) for seed in range(max(64, 1_000_000 // size))]
             seconds = _take_turns(subjects, batch, rounds)
             for name, rounds_taken in seconds.items():
                 _print_row(size, kind, name, batch, rounds_taken, seconds["re peer"])

@@ -9,6 +9,7 @@ from typing import Literal, Protocol
 from grammar.completion import (
     SECTION_NAMES,
     FailureCode,
+    Judged,
     LenientReading,
     ParsedCompletion,
     ParseFailure,
@@ -29,6 +30,7 @@ __all__ = [
     "CompletionParser",
     "Dialect",
     "FailureCode",
+    "Judged",
     "LenientReading",
     "OfficialParser",
     "ParseFailure",

@@ -7,6 +7,8 @@ from functools import partial
 from typing import Literal, NamedTuple
 
 Verdict = Literal["safe", "unsafe"]
+Judged = tuple["Verdict | None", "Verdict | None", "Verdict | None"]
+"""The three verdicts, in the order of `SECTION_NAMES`."""
 SectionName = Literal["visual", "text", "combined"]
 Place = Literal["think", "visual", "text", "combined", "answer"]
 
@@ -73,9 +75,9 @@ class ParsedCompletion(NamedTuple):
     answer: Span
 
     @property
-    def verdicts(self) -> dict[SectionName, Verdict | None]:
+    def judged(self) -> Judged:
         visual, text, combined = self.sections
-        return {"visual": visual[1], "text": text[1], "combined": combined[1]}
+        return visual[1], text[1], combined[1]
 
     @property
     def answer_text(self) -> str:
@@ -84,6 +86,8 @@ class ParsedCompletion(NamedTuple):
 
 new_section = partial(tuple.__new__, Section)
 """Makes a Section of its fields in a tuple, in half the time of the constructor, a Python call."""
+new_span = partial(tuple.__new__, Span)
+"""The same for Span."""
 new_completion = partial(tuple.__new__, ParsedCompletion)
 """The same for ParsedCompletion."""
 
@@ -91,7 +95,7 @@ new_completion = partial(tuple.__new__, ParsedCompletion)
 class LenientReading(NamedTuple):
     """What the official structure reads of a completion that fails it."""
 
-    verdicts: dict[SectionName, Verdict | None]
+    judged: Judged
     answer: Span | None
 
 

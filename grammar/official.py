@@ -18,9 +18,12 @@ from grammar.completion import (
     failure_at,
     new_completion,
     new_section,
+    new_span,
 )
 from grammar.shape import accepted
 
+_SECTIONS = tuple(name.upper() for name in SECTION_NAMES)
+"""Their terminals."""
 _VERDICTS: dict[str, Verdict] = {"safe": "safe", "unsafe": "unsafe"}
 _CLOSING_LENGTH = len("</answer>")
 _BEGINNINGS = frozenset("/vVtTcCaA")
@@ -47,80 +50,111 @@ class OfficialParser:
         grammar = Lark(source, parser="lalr", lexer="basic", start=["structure", "answer"])
         terminals = {t.name: t.pattern.to_regexp() for t in grammar.terminals}
         self._chain = _chain(grammar, "structure")
-        self._last = self._chain[-1]
-        self._closing = re.compile(terminals[self._last])
+        self._closing = re.compile(terminals[self._chain[-1]])
         self._piece = re.compile("|".join(f"(?P<{name}>{t})" for name, t in terminals.items()))
         # The verdict is the group inside the terminal's own.
         groups = self._piece.groupindex
-        self._sections = {name.upper(): name for name in SECTION_NAMES}
-        self._verdict_groups = {name: groups[name] + 1 for name in self._sections}
-        self._usual = [(name, *_usual_spellings(name)) for name in self._chain]
+        self._verdict_groups = {name: groups[name] + 1 for name in _SECTIONS}
+        self._usual = [_usual_spellings(name) for name in self._chain]
 
     def parse(self, text: str) -> ParsedCompletion | ParseFailure:
         """The official reading of `text`; a failure carries what its rewards alone would see."""
-        firsts, reached, position = self._read(text)
-        opening, closing = firsts.get("ANSWER_OPEN"), firsts.get("ANSWER_CLOSE")
-        answer = Span(opening[1], closing[0]) if opening and closing else None
-        if answer is not None and reached == len(self._chain) - 1:
-            end = len(text.rstrip())
-            last = max(position, end - _CLOSING_LENGTH)
-            if answer.end == last or self._closing.fullmatch(text, last, end):
-                return new_completion((text, self._judgements(firsts), answer))
-        missing = self._chain[reached]
-        verdicts = {
-            name: firsts[terminal][2] if terminal in firsts else None
-            for terminal, name in self._sections.items()
-        }
-        return _failure(text, missing, position, LenientReading(verdicts, answer))
+        pieces, at = self._usual_pieces(text)
+        if len(pieces) == len(self._chain):
+            visual, said, combined, (_, start, _), (end, after, _) = pieces
+            if after == len(text) or after == len(text.rstrip()):
+                answer = new_span((start, end))
+                return new_completion((text, _sections(visual, said, combined), answer))
+        return self._read_on(text, pieces, at)
 
-    def _read(self, text: str) -> tuple[dict[str, Piece], int, int]:
-        """The first match of each terminal, how many pieces stand in order, and where they end.
+    def _usual_pieces(self, text: str) -> tuple[list[Piece], int]:
+        """The chain's pieces, up to the first `<` of any that is not the next one as usually spelt.
 
-        Of ANSWER_CLOSE, the first one past ANSWER_OPEN; of ANSWER_OPEN, a match that ends with it.
+        Also where to go on looking.
         """
-        firsts: dict[str, Piece] = {}
-        find, spelt, last = text.find, text.startswith, self._last
-        at, reached, position = len(_THINK) if spelt(_THINK) else 0, 0, 0
-        for awaited, usual, verdict, other, other_verdict in self._usual:
+        find, spelt = text.find, text.startswith
+        pieces: list[Piece] = []
+        at = len(_THINK) if spelt(_THINK) else 0
+        for usual, verdict, other, other_verdict in self._usual:
             while (at := find("<", at)) >= 0:
                 if spelt(usual, at):
-                    name, piece = awaited, (at, at + len(usual), verdict)
+                    piece = at, at + len(usual), verdict
                 elif spelt(other, at):
-                    name, piece = awaited, (at, at + len(other), other_verdict)
-                elif text[at + 1 : at + 2] in _BEGINNINGS and (
-                    match := self._piece.match(text, at)
-                ):
-                    name = match.lastgroup or ""
-                    piece = at, match.end(), self._verdict(match, name)
+                    piece = at, at + len(other), other_verdict
+                elif text[at + 1 : at + 2] in _BEGINNINGS:
+                    return pieces, at
                 else:
                     at += 1
                     continue
+                pieces.append(piece)
                 at = piece[1]
-                first = "ANSWER_OPEN" if name == "ANSWER_START" else name
-                if first not in firsts and (first != last or "ANSWER_OPEN" in firsts):
-                    firsts[first] = piece
-                if name == awaited:
-                    break
-            else:
                 break
-            if awaited != last:
-                reached, position = reached + 1, at
-        return firsts, reached, position
+            else:
+                return pieces, len(text)
+        return pieces, at
+
+    def _read_on(self, text: str, pieces: list[Piece], at: int) -> ParsedCompletion | ParseFailure:
+        """The reading of a text of which the chain's first `pieces` stand before `at`."""
+        firsts = self._firsts(text, pieces, at)
+        opening, closing = firsts.get("ANSWER_OPEN"), firsts.get("ANSWER_CLOSE")
+        answer = Span(opening[1], closing[0]) if opening and closing else None
+        before_closing = pieces[: len(self._chain) - 1]
+        position = before_closing[-1][1] if before_closing else 0
+        if answer is not None and len(before_closing) == len(self._chain) - 1:
+            end = len(text.rstrip())
+            last = max(position, end - _CLOSING_LENGTH)
+            if answer.end == last or self._closing.fullmatch(text, last, end):
+                sections = _sections(*(firsts[terminal] for terminal in _SECTIONS))
+                return new_completion((text, sections, answer))
+        nothing: Piece = 0, 0, None
+        visual, said, combined = (firsts.get(terminal, nothing)[2] for terminal in _SECTIONS)
+        missing = self._chain[len(before_closing)]
+        reading = LenientReading((visual, said, combined), answer)
+        return _failure(text, missing, position, reading)
+
+    def _firsts(self, text: str, pieces: list[Piece], at: int) -> dict[str, Piece]:
+        """The first match of each terminal; those that go on with the chain are added to `pieces`.
+
+        Of ANSWER_CLOSE, the first one past ANSWER_OPEN; of ANSWER_OPEN, a match that ends with it.
+        """
+        chain = self._chain
+        firsts = {_opens(name): piece for name, piece in zip(chain, pieces, strict=False)}
+        while len(pieces) < len(chain) and (at := text.find("<", at)) >= 0:
+            match = text[at + 1 : at + 2] in _BEGINNINGS and self._piece.match(text, at)
+            if not match:
+                at += 1
+                continue
+            name = match.lastgroup or ""
+            piece = at, match.end(), self._verdict(match, name)
+            at = piece[1]
+            if name != chain[-1] or "ANSWER_OPEN" in firsts:
+                firsts.setdefault(_opens(name), piece)
+            if name == chain[len(pieces)]:
+                pieces.append(piece)
+        return firsts
 
     def _verdict(self, match: re.Match[str], terminal: str) -> Verdict | None:
         group = self._verdict_groups.get(terminal)
         # `re` ignores case beyond ASCII: the long s of `ſafe` matches, but then equals no label.
         return _VERDICTS.get(match[group].lower()) if group else None
 
-    def _judgements(self, firsts: dict[str, Piece]) -> tuple[Section, ...]:
-        sections, before = [], 0
-        for terminal, name in self._sections.items():
-            start, end, verdict = firsts[terminal]
-            # A section may stand before the one that should precede it: then nothing is between.
-            reasoning = before if before < start else start
-            sections.append(new_section((name, verdict, start, end, reasoning, start)))
-            before = end
-        return tuple(sections)
+
+def _opens(terminal: str) -> str:
+    return "ANSWER_OPEN" if terminal == "ANSWER_START" else terminal
+
+
+def _sections(visual: Piece, text: Piece, combined: Piece) -> tuple[Section, ...]:
+    """The judgements. One may stand before what should precede it: then nothing is between."""
+    visual_start, visual_end, visual_verdict = visual
+    text_start, text_end, text_verdict = text
+    start, end, verdict = combined
+    before_text = visual_end if visual_end < text_start else text_start
+    before = text_end if text_end < start else start
+    return (
+        new_section(("visual", visual_verdict, visual_start, visual_end, 0, visual_start)),
+        new_section(("text", text_verdict, text_start, text_end, before_text, text_start)),
+        new_section(("combined", verdict, start, end, before, start)),
+    )
 
 
 def _usual_spellings(terminal: str) -> tuple[str, Verdict | None, str, Verdict | None]:

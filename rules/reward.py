@@ -10,6 +10,7 @@ from typing import Literal, NamedTuple, Protocol
 
 from grammar import (
     SECTION_NAMES,
+    Judged,
     ParsedCompletion,
     ParseFailure,
     SectionName,
@@ -59,7 +60,7 @@ class Score(NamedTuple):
     reward: float | None
     components: Mapping[str, float | None]
     raw: Mapping[str, float | None]
-    verdicts: dict[SectionName, Verdict | None] | None
+    verdicts: Mapping[SectionName, Verdict | None] | None
     stance: Stance | None
     failure: ParseFailure | None
 
@@ -70,13 +71,14 @@ class _Earned(NamedTuple):
     reward: float
     components: Mapping[str, float]
     raw: Mapping[str, float]
+    verdicts: Mapping[SectionName, Verdict | None] | None
 
     def with_extras(self, extras: Mapping[str, tuple[float, float]]) -> "_Earned":
         """The same with optional components, name -> (raw value, weight), added."""
         components = {name: weight * value for name, (value, weight) in extras.items()}
         raw = {name: value for name, (value, _) in extras.items()}
         together = {**self.components, **components}
-        return _Earned(sum(together.values()), together, {**self.raw, **raw})
+        return _Earned(sum(together.values()), together, {**self.raw, **raw}, self.verdicts)
 
 
 _MOST_READINGS = 4096
@@ -119,7 +121,8 @@ class Scorer:
         """
         parsed = self._format.parse(completion, prompt)
         if isinstance(parsed, ParsedCompletion):
-            answer = parsed.answer_text
+            start, end = parsed.answer
+            answer = completion[start:end]
         elif parsed.lenient is not None and parsed.lenient.answer is not None:
             answer = parsed.lenient.answer.of(completion).strip()
         else:
@@ -142,31 +145,34 @@ class Scorer:
     def settle(self, examined: Examined, labels: Labels) -> Score:
         """The reward of what was examined, given the truth."""
         completion, parsed, stance = examined
-        failure = parsed if isinstance(parsed, ParseFailure) else None
-        reading = parsed if isinstance(parsed, ParsedCompletion) else parsed.lenient
-        verdicts = reading.verdicts if reading else None
-        values = tuple(verdicts.values()) if verdicts else None
-        earned = self._earned(failure is None, values, stance.kind if stance else None, labels)
+        status: Status = "ok"
+        failure, judged = None, None
+        if isinstance(parsed, ParsedCompletion):
+            judged = parsed.judged
+        else:
+            status, failure = "policy_invalid", parsed
+            if parsed.lenient is not None:
+                judged = parsed.lenient.judged
+        earned = self._earned(failure is None, judged, stance.kind if stance else None, labels)
         if self._extras is not None:
             extras = self._extras(completion, parsed, stance, earned.raw["behavior"])
             earned = earned.with_extras(extras)
-        status: Status = "policy_invalid" if failure else "ok"
-        reward, components, raw = earned
+        reward, components, raw, verdicts = earned
         return _new_score((status, reward, components, raw, verdicts, stance, failure))
 
     def _earn(
         self,
         has_format: bool,
-        verdicts: tuple[Verdict | None, ...] | None,
+        judged: Judged | None,
         stance: StanceKind | None,
         labels: Labels,
     ) -> _Earned:
         weights = self.profile.weights
         tag = behavior = 0.0
+        verdicts = dict(zip(SECTION_NAMES, judged, strict=True)) if judged else None
         if verdicts is not None:
-            named = dict(zip(SECTION_NAMES, verdicts, strict=True))
-            tag = tag_reward(named, labels, self.profile.tag_shares)
-            behavior = behavior_reward(named["combined"], labels.combined, stance)
+            tag = tag_reward(verdicts, labels, self.profile.tag_shares)
+            behavior = behavior_reward(verdicts["combined"], labels.combined, stance)
         gate = 1.0 if has_format else 0.0
         components = {
             "format": 0.0,
@@ -174,7 +180,7 @@ class Scorer:
             "behavior": gate * weights.behavior * behavior,
         }
         raw = {"format": gate, "tag": tag, "behavior": behavior}
-        return _Earned(sum(components.values()), components, raw)
+        return _Earned(sum(components.values()), components, raw, verdicts)
 
     def service_error(self) -> Score:
         """A sample that could not be scored through no fault of the policy: no reward at all."""

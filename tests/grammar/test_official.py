@@ -73,11 +73,8 @@ def _assert_equal(text: str) -> None:
     assert isinstance(result, ParsedCompletion) == has_format
     reading = result if isinstance(result, ParsedCompletion) else result.lenient
     assert reading is not None
-    known = {
-        name: verdict if verdict in ("safe", "unsafe") else None
-        for name, verdict in verdicts.items()
-    }
-    assert reading.verdicts == known
+    known = tuple(v if v in ("safe", "unsafe") else None for v in verdicts.values())
+    assert reading.judged == known
     assert (reading.answer.of(text) if reading.answer else None) == answer
 
 

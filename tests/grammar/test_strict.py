@@ -29,7 +29,7 @@ def failure(text: str, dialect: Dialect = "tags") -> ParseFailure:
 def test_sections_verdicts_and_answer_come_with_their_offsets(dialect: Dialect) -> None:
     text = simple(dialect)
     completion = parsed(text, dialect)
-    assert completion.verdicts == {"visual": "safe", "text": "safe", "combined": "safe"}
+    assert completion.judged == ("safe", "safe", "safe")
     assert completion.answer_text == "The cat is black."
     visual = completion.sections[0]
     assert visual.span.of(text).startswith("<visual")
@@ -41,13 +41,13 @@ def test_reasoning_may_stand_inside_a_section_before_its_verdict() -> None:
     text = simple(inside=(True, True, True))
     completion = parsed(text)
     assert completion.sections[2].reasoning.of(text) == " Together harmless. "
-    assert completion.verdicts["combined"] == "safe"
+    assert completion.judged[2] == "safe"
 
 
 @pytest.mark.parametrize("verdict", ["UNSAFE", " unsafe ", "\n\nUnsafe\r\n", "\tunSAFE"])
 def test_verdict_ignores_case_and_white_space(verdict: str) -> None:
     text = simple().replace("<combined>\nsafe\n", f"<combined>{verdict}")
-    assert parsed(text).verdicts["combined"] == "unsafe"
+    assert parsed(text).judged[2] == "unsafe"
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
