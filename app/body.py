@@ -8,9 +8,10 @@ import asyncio
 import json
 import re
 from collections.abc import Mapping
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
+from pydantic_core import from_json
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive
 
@@ -74,18 +75,22 @@ def parse_body(model: type[Model], body: bytes) -> Model:
         RequestError: 400 if it is no JSON, 422 if a field is missing or wrong.
     """
     try:
-        return model.model_validate_json(body)
-    except ValidationError as error:
-        if error.errors(include_url=False)[0]["type"] != "json_invalid":
-            raise invalid_request(error) from None
-    if not _SURROGATE_ESCAPE.search(body):
-        raise _not_json()
-    try:
-        return model.model_validate(_whole(json.loads(body)))
-    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError):
-        raise _not_json() from None
+        return model.model_validate(_loaded(body))
     except ValidationError as error:
         raise invalid_request(error) from None
+
+
+def _loaded(body: bytes) -> Any:
+    """What the JSON says. In one go pydantic would take half as long again."""
+    try:
+        return from_json(body)
+    except ValueError:
+        if not _SURROGATE_ESCAPE.search(body):
+            raise _not_json() from None
+    try:
+        return _whole(json.loads(body))
+    except (ValueError, RecursionError):
+        raise _not_json() from None
 
 
 def _not_json() -> RequestError:

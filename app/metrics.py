@@ -267,7 +267,7 @@ def _outcome(sample: Sample, score: Score) -> _Outcome:
         score.failure.code if score.failure else None,
         score.stance.kind if score.stance else None,
         (labels.visual, labels.text, labels.combined),
-        tuple([verdicts[name] for name in SECTION_NAMES]) if verdicts else _NO_VERDICTS,
+        tuple(verdicts.values()) if verdicts else _NO_VERDICTS,
     )
 
 
