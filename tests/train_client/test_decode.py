@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,6 +15,8 @@ from tests.train_client.architectures import built
 from train_client.decode import FixedDecoder, GrowingDecoder, decoder
 from train_client.decode_cache import compacted, rounded
 from train_client.fork import prefill
+from train_client.rollout import _Record
+from train_client.sampling import Sampling, sample
 
 GROUP, LIMIT = 3, 40
 
@@ -83,6 +86,27 @@ def test_a_recorded_step_replays_at_every_later_token(name: str) -> None:
         expected, found = growing.step(chosen), fixed.step(chosen)
         assert (found.log_softmax(-1) - expected.log_softmax(-1)).abs().max() <= 1e-5
     assert recorded.replays >= 20
+
+
+@torch.no_grad()
+def test_a_token_is_sampled_without_a_look_at_any_value(architecture: Any) -> None:
+    """A look would make the host wait for the GPU; on the device `meta` there is none to be had."""
+    model, make = architecture
+    prefix = prefill(model, make([9, 3], [1, 0]))
+    layers: Any = prefix.cache.layers
+    for layer in layers:
+        layer.keys, layer.values = layer.keys.to("meta"), layer.values.to("meta")
+    moved = {name: getattr(prefix, name).to("meta") for name in ("logits_PV", "mask_PS", "start_P")}
+    prefix = replace(prefix, **moved)
+    work = decoder(model.to("meta"), prefix, GROUP, LIMIT, graphs=True)
+    record = _Record(2 * GROUP, LIMIT, 0, torch.device("meta"))
+    logits = prefix.logits_PV.repeat_interleave(GROUP, dim=0)
+    cuts = Sampling(max_tokens=LIMIT), Sampling(max_tokens=LIMIT, top_k=20, top_p=0.9, min_p=0.02)
+    for step, sampling in enumerate(cuts):
+        token, logprob = sample(logits, sampling, None)
+        record.put(step, token, logprob, token == 2)
+        logits = work.step(token)
+    assert logits.device.type == "meta"
 
 
 def test_few_sizes_of_cache_and_batch_occur() -> None:
