@@ -131,9 +131,10 @@ def failure_at(
     """A failure at `offset` of `text`, with its line and column worked out."""
     line = _line_at(text, offset)
     column = offset - text.rfind("\n", 0, offset)
-    return ParseFailure(
-        code, section, offset, line, column, expected, message, standing=standing, lenient=lenient
-    )
+    return _new_failure((code, section, offset, line, column, expected, message, standing, lenient))
+
+
+_new_failure = partial(tuple.__new__, ParseFailure)
 
 
 _FEW_LINES = 32

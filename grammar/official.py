@@ -13,7 +13,6 @@ from grammar.completion import (
     ParseFailure,
     Place,
     Section,
-    Span,
     Verdict,
     failure_at,
     new_completion,
@@ -34,6 +33,7 @@ _THINK = "<think>"
 
 Piece = tuple[int, int, Verdict | None]
 """(start, end, verdict) of a terminal's match."""
+_NOTHING: Piece = 0, 0, None
 
 
 class OfficialParser:
@@ -97,7 +97,7 @@ class OfficialParser:
         """The reading of a text of which the chain's first `pieces` stand before `at`."""
         firsts = self._firsts(text, pieces, at)
         opening, closing = firsts.get("ANSWER_OPEN"), firsts.get("ANSWER_CLOSE")
-        answer = Span(opening[1], closing[0]) if opening and closing else None
+        answer = new_span((opening[1], closing[0])) if opening and closing else None
         before_closing = pieces[: len(self._chain) - 1]
         position = before_closing[-1][1] if before_closing else 0
         if answer is not None and len(before_closing) == len(self._chain) - 1:
@@ -106,8 +106,7 @@ class OfficialParser:
             if answer.end == last or self._closing.fullmatch(text, last, end):
                 sections = _sections(*(firsts[terminal] for terminal in _SECTIONS))
                 return new_completion((text, sections, answer))
-        nothing: Piece = 0, 0, None
-        visual, said, combined = (firsts.get(terminal, nothing)[2] for terminal in _SECTIONS)
+        visual, said, combined = [firsts.get(terminal, _NOTHING)[2] for terminal in _SECTIONS]
         missing = self._chain[len(before_closing)]
         reading = LenientReading((visual, said, combined), answer)
         return _failure(text, missing, position, reading)
@@ -185,10 +184,15 @@ _MISSING: dict[str, tuple[FailureCode, Place, str]] = {
     "ANSWER_START": ("missing_answer", "answer", "</think>, white space, <answer>"),
     "ANSWER_CLOSE": ("unclosed_tag", "answer", "</answer> at the end of the text"),
 }
+_LACKS = {
+    terminal: (code, place, (expected,), f"from here on the text lacks {expected}")
+    for terminal, (code, place, expected) in _MISSING.items()
+}
+_STANDING = {terminal: index / len(_MISSING) for index, terminal in enumerate(_MISSING)}
 
 
 def _failure(text: str, missing: str, offset: int, lenient: LenientReading) -> ParseFailure:
-    code, section, expected = _MISSING[missing]
+    code, section, expected, message = _LACKS[missing]
     answer = lenient.answer
     if missing == "ANSWER_CLOSE" and answer is not None and answer.start >= offset:
         code = "trailing_text"
@@ -197,8 +201,8 @@ def _failure(text: str, missing: str, offset: int, lenient: LenientReading) -> P
         offset,
         code,
         section,
-        (expected,),
-        f"from here on the text lacks {expected}",
-        standing=list(_MISSING).index(missing) / len(_MISSING),
+        expected,
+        message,
+        standing=_STANDING[missing],
         lenient=lenient,
     )
