@@ -49,8 +49,7 @@ class LossValue:
     """Scalar; its sum over the micro-batches of a batch is the batch's loss."""
     kl_sum: float
     clipped_sum: float
-    """Tokens whose ratio was outside the clip range on the side that matters."""
-    tokens: float
+    """Tokens whose ratio was bounded: outside the clip range on the side that matters."""
 
 
 def policy_loss(
@@ -71,31 +70,34 @@ def policy_loss(
     min(exp(old - sampler), cap): the engine that sampled may not be the model that learns.
     """
     mask = mask_RT.float()
+    # Where nothing counts any log-prob may stand, and 0 * exp(of a large one) is no number.
+    logprobs_RT = torch.where(mask_RT, logprobs_RT, 0.0)
     advantage = advantages_R[:, None]
     ratio = _log_ratio(config.loss, logprobs_RT, old_RT, mask).exp()
+    above = ratio > 1 + config.clip_high
     if config.loss == "cispo":
+        clipped = above
         capped = ratio.clamp(max=1 + config.clip_high).detach()
         token_loss = -capped * advantage * logprobs_RT
     else:
+        below = ratio < 1 - config.clip_low
+        clipped = (below & (advantage < 0)) | (above & (advantage > 0))
         bounded = ratio.clamp(1 - config.clip_low, 1 + config.clip_high)
         token_loss = -torch.minimum(ratio * advantage, bounded * advantage)
         if config.dual_clip is not None:
             worst = -config.dual_clip * advantage
             token_loss = torch.where(advantage < 0, torch.minimum(token_loss, worst), token_loss)
     if config.importance_cap is not None and sampler_RT is not None:
-        token_loss = token_loss * (old_RT - sampler_RT).exp().clamp(max=config.importance_cap)
+        gap_RT = torch.where(mask_RT, old_RT - sampler_RT, 0.0)
+        token_loss = token_loss * gap_RT.exp().clamp(max=config.importance_cap)
     kl = torch.zeros_like(mask)
     if reference_RT is not None:
-        kl = kl_estimate(config.kl, logprobs_RT, reference_RT)
+        kl = kl_estimate(config.kl, logprobs_RT, torch.where(mask_RT, reference_RT, 0.0))
         token_loss = token_loss + config.beta * kl
-    clipped = ((ratio < 1 - config.clip_low) & (advantage < 0)) | (
-        (ratio > 1 + config.clip_high) & (advantage > 0)
-    )
     return LossValue(
         reduce(config.loss, token_loss, mask, share),
         float((kl.detach() * mask).sum()),
         float((clipped * mask).sum()),
-        float(mask.sum()),
     )
 
 

@@ -96,6 +96,32 @@ def test_masked_tokens_have_no_gradient(kind: Loss) -> None:
     assert gradient[0].abs().sum() > 0
 
 
+@pytest.mark.parametrize("kind", ALL)
+def test_what_stands_on_padding_does_not_matter(kind: Loss) -> None:
+    """A pad token may be as unlikely as it likes; exp of that is infinite, and must not get in."""
+    config = LossConfig(loss=kind, beta=0.1, importance_cap=2)
+    found = []
+    for padding in (-1.0, -1000.0):
+        data = batch()
+        with torch.no_grad():
+            data["logprobs_RT"][~data["mask_RT"]] = padding
+        for name in ("old_RT", "reference_RT", "sampler_RT"):
+            data[name] = data[name] * data["mask_RT"]
+        value = policy_loss(config, share(data["mask_RT"]), **data)
+        value.loss.backward()
+        assert data["logprobs_RT"].grad is not None
+        found.append((value.loss.item(), value.kl_sum, data["logprobs_RT"].grad))
+    assert found[0][:2] == found[1][:2]
+    assert torch.equal(found[0][2], found[1][2])
+
+
+def test_cispo_counts_the_ratios_that_it_caps() -> None:
+    data = batch()
+    ratio = (data["logprobs_RT"] - data["old_RT"]).exp()
+    value = policy_loss(LossConfig(loss="cispo", clip_high=0.1), share(data["mask_RT"]), **data)
+    assert value.clipped_sum == ((ratio > 1.1) & data["mask_RT"]).sum()
+
+
 def test_first_update_is_the_plain_policy_gradient() -> None:
     data = batch()
     data["old_RT"] = data["logprobs_RT"].detach()
