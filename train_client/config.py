@@ -75,11 +75,15 @@ class DataConfig(Section):
     train: str = ""
     """A .jsonl or .parquet file, a folder of parquet files, or a dataset name on the hub."""
     test: str = ""
-    """Held-out rows for the evaluation, in the same forms; empty: no built-in evaluation."""
+    """Held-out rows for the evaluation, in the same forms."""
+    hold_out: int = Field(default=0, ge=0)
+    """Without `test`: rows of `train` that are kept out of the training, and evaluated on."""
     images: Path | None = None
     """Folder that relative image paths start from; default: the folder of the data file."""
     split: str = "train"
-    """Which split of a hub dataset."""
+    """Which split of a hub dataset, or of a folder of parquet files."""
+    test_split: str = "test"
+    """The same for `test`."""
     limit: int = Field(default=0, ge=0)
     """Use only the first rows; 0: all."""
     bad_rows: Literal["error", "drop"] = "error"
@@ -205,6 +209,14 @@ class TrainConfig(Section):
             raise ValueError(
                 "optimizer.completions_per_pass must divide "
                 f"rollout.group_size = {self.rollout.group_size}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _held_out_once(self) -> TrainConfig:
+        if self.data.test and self.data.hold_out:
+            raise ValueError(
+                "data.test and data.hold_out are two ways to have held-out rows; give one of them"
             )
         return self
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import logging
+import random
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -75,6 +76,27 @@ def load_examples(config: DataConfig, source: str | None = None) -> Loaded:
     then they are logged, counted and returned as `problems`.
     """
     return Loaded(*_load(config, source or config.train, _example))
+
+
+def load_both(config: DataConfig, *, seed: int) -> tuple[list[Example], list[Example]]:
+    """The rows to train on, and the held-out ones to evaluate on, if there are any.
+
+    `data.hold_out` of the training rows are chosen by the seed, whatever else changes in a run.
+    Raises DataError as `load_examples`, and when nothing would be left to train on.
+    """
+    examples = load_examples(config).examples
+    if config.test:
+        test = config.model_copy(update={"split": config.test_split})
+        return examples, load_examples(test, config.test).examples
+    if config.hold_out >= len(examples):
+        raise DataError(
+            f"data.hold_out={config.hold_out} leaves nothing of {len(examples)} rows to train on."
+        )
+    chosen = set(random.Random(f"hold out/{seed}").sample(range(len(examples)), config.hold_out))
+    return (
+        [example for place, example in enumerate(examples) if place not in chosen],
+        [example for place, example in enumerate(examples) if place in chosen],
+    )
 
 
 def load_replies(config: DataConfig, source: str) -> list[AnsweredExample]:

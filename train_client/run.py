@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 
-from train_client.config import TrainConfig
-from train_client.data import load_examples, load_replies
-from train_client.distributed import shard
+from train_client.config import ConfigError, TrainConfig
+from train_client.data import Example, load_both, load_replies
+from train_client.distributed import shard, world
 from train_client.evaluation import evaluate
 from train_client.policy import load_policy
 from train_client.retention import Retention
@@ -22,9 +22,15 @@ log = logging.getLogger(__name__)
 
 def run_training(config: TrainConfig) -> Outcome:
     """Everything `safegrpo train` does. Raises ConfigError, DataError, RewardError."""
-    examples = load_examples(config.data).examples
-    held_out = load_examples(config.data, config.data.test).examples if config.data.test else []
+    examples, held_out = load_both(config.data, seed=config.run.seed)
     general = load_replies(config.data, config.retention.data) if config.retention.data else []
+    _refuse_mixed("data.train", examples)
+    _refuse_mixed("retention.data", [reply.example for reply in general])
+    if config.run.evaluate_every and not held_out:
+        log.warning(
+            "Nothing will be evaluated, whatever run.evaluate_every says: there are no held-out "
+            "rows. Set data.test or data.hold_out."
+        )
     with RewardClient(config.reward, run=config.run.output.name) as rewards:
         profile = rewards.profile()
         instruction = profile.instruction if config.data.append_instruction else ""
@@ -50,3 +56,16 @@ def run_training(config: TrainConfig) -> Outcome:
             else None,
         )
         return trainer.run()
+
+
+def _refuse_mixed(key: str, examples: Sequence[Example]) -> None:
+    """Sharded vision blocks are gathered when they run, by all processes at once or by none.
+
+    A process whose passes hold no image would never come to where the others wait for it.
+    """
+    without = sum(not example.pictures for example in examples)
+    if world() > 1 and 0 < without < len(examples):
+        raise ConfigError(
+            f"{without} of {len(examples)} rows of {key} have no image. Several processes need "
+            "images in all rows or in none; leave those rows out, or train with one process."
+        )

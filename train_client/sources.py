@@ -11,6 +11,10 @@ from typing import Any
 from train_client.config import DataConfig
 
 
+SPLITS = ("train", "validation", "val", "dev", "test")
+"""Names by which a file belongs to a split."""
+
+
 class DataError(ValueError):
     """Data that cannot be used; the message names the file and what is wrong."""
 
@@ -35,10 +39,7 @@ def read_rows(config: DataConfig, source: str) -> Iterator[Row]:
     if path.suffix == ".parquet":
         return _parquet([path], config.images or path.parent)
     if path.is_dir():
-        files = _of_split(sorted(path.rglob("*.parquet")), config.split)
-        if not files:
-            raise DataError(f"The folder {path} holds no parquet file of split {config.split}.")
-        return _parquet(files, config.images or path)
+        return _parquet(_of_split(path, config.split, source), config.images or path)
     if path.exists() or source.count("/") != 1:
         raise DataError(
             f"{source} is no .jsonl file, .parquet file, folder or hub dataset (owner/name)."
@@ -46,10 +47,25 @@ def read_rows(config: DataConfig, source: str) -> Iterator[Row]:
     return _hub(source, config)
 
 
-def _of_split(files: list[Path], split: str) -> list[Path]:
+def _of_split(folder: Path, split: str, source: str) -> list[Path]:
     """Hub naming is `train-00000-of-00003.parquet`; files that name no split belong to all."""
-    named = [f for f in files if f.name.startswith(f"{split}-") or f.parent.name == split]
-    return named or [f for f in files if "-of-" not in f.name]
+
+    def is_of(file: Path, name: str) -> bool:
+        return file.name.startswith(f"{name}-") or name in (file.stem, file.parent.name)
+
+    files = sorted(folder.rglob("*.parquet"))
+    unnamed = [
+        file
+        for file in files
+        if "-of-" not in file.name and not any(is_of(file, name) for name in SPLITS)
+    ]
+    found = [file for file in files if is_of(file, split)] or unnamed
+    if not found:
+        raise DataError(
+            f"{source} holds no parquet file of split {split}; data.split and data.test_split say "
+            "which one is read."
+        )
+    return found
 
 
 def _jsonl(path: Path, images: Path) -> Iterator[Row]:
@@ -103,7 +119,4 @@ def _hub(name: str, config: DataConfig) -> Iterator[Row]:
             f"The dataset {name} cannot be fetched from the hub ({type(error).__name__}). "
             "Check the name and the network, or give the path of a local .jsonl or .parquet file."
         ) from error
-    files = _of_split(sorted(folder.rglob("*.parquet")), config.split)
-    if not files:
-        raise DataError(f"The dataset {name} has no parquet file of split {config.split}.")
-    yield from _parquet(files, folder)
+    yield from _parquet(_of_split(folder, config.split, name), folder)

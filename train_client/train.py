@@ -107,7 +107,7 @@ class Trainer:
         if config.algorithm.beta > 0 and not policy.has_reference:
             raise ConfigError("algorithm.beta is above 0, but the policy has no reference model.")
         if config.run.keep_best and evaluate is None:
-            raise ConfigError("run.keep_best needs held-out rows: set data.test.")
+            raise ConfigError("run.keep_best needs held-out rows: set data.test or data.hold_out.")
         self.config = config
         self.policy = policy
         self.step = 0

@@ -45,6 +45,7 @@ def test_overrides_win_and_are_yaml(file: Path) -> None:
         ("optimizer.minibatches=3", "multiple of optimizer.minibatches"),
         ("optimizer.completions_per_pass=3", "completions_per_pass must divide"),
         ("optimizer.prompts_per_pass=5", "prompts_per_pass must divide"),
+        ("data={test: a.jsonl, hold_out: 5}", "two ways to have held-out rows"),
         ("rollout", "must look like section.key=value"),
         ("run.steps=[", "not valid YAML"),
     ],

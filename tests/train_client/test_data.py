@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from train_client.config import DataConfig
-from train_client.data import load_examples, load_replies
+from train_client.data import load_both, load_examples, load_replies
 from train_client.sources import DataError
 
 
@@ -141,6 +141,32 @@ def test_a_folder_of_parquet_files_is_read_by_split(tmp_path: Path) -> None:
         assert len(load_examples(config).examples) == count
     with pytest.raises(DataError, match="no parquet file of split dev"):
         load_examples(DataConfig(train=str(tmp_path), split="dev"))
+
+
+def test_held_out_rows_are_those_of_the_test_split(tmp_path: Path) -> None:
+    parquet(tmp_path / "train.parquet", [embedded("red")] * 2)
+    parquet(tmp_path / "test.parquet", [embedded("blue")])
+    places = {"train": str(tmp_path), "test": str(tmp_path)}
+    train, held_out = load_both(DataConfig.model_validate(places), seed=0)
+    assert [example.id for example in train] == ["train-1", "train-2"]
+    assert [example.id for example in held_out] == ["test-1"]
+    (tmp_path / "test.parquet").unlink()
+    with pytest.raises(DataError, match=r"no parquet file of split test.*data\.test_split"):
+        load_both(DataConfig.model_validate(places), seed=0)
+
+
+def test_rows_can_be_held_out_of_the_training_rows(folder: Path) -> None:
+    config = jsonl(folder, *[row(id=str(place)) for place in range(9)])
+    assert load_both(config, seed=0)[1] == []
+    config.hold_out = 3
+    train, held_out = load_both(config, seed=1)
+    assert (len(train), len(held_out)) == (6, 3)
+    assert {e.id for e in train} | {e.id for e in held_out} == set("012345678")
+    assert load_both(config, seed=1) == (train, held_out)
+    assert load_both(config, seed=2)[1] != held_out
+    config.hold_out = 9
+    with pytest.raises(DataError, match="leaves nothing of 9 rows"):
+        load_both(config, seed=1)
 
 
 def test_a_hub_name_is_downloaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

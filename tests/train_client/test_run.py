@@ -1,0 +1,46 @@
+"""What a run is told before anything is loaded: what its data cannot do."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+import train_client.run
+from train_client.config import ConfigError, TrainConfig, parse_config
+from train_client.run import run_training
+
+TAGS = {"image_tag": "safe", "text_tag": "safe", "combine_tag": "safe"}
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> TrainConfig:
+    """Of a run on two rows, one without an image, and no policy."""
+    Image.new("RGB", (8, 8)).save(tmp_path / "a.png")
+    rows = [{"prompt": "what is it", "images": images, **TAGS} for images in (["a.png"], [])]
+    (tmp_path / "rows.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    return parse_config(
+        {
+            "run": {"output": str(tmp_path / "run"), "evaluate_every": 5},
+            "data": {"train": str(tmp_path / "rows.jsonl")},
+            "reward": {"url": "http://127.0.0.1:1", "deadline": 0.1},
+        }
+    )
+
+
+def test_several_processes_want_images_in_all_rows_or_in_none(
+    config: TrainConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(train_client.run, "world", lambda: 2)
+    with pytest.raises(ConfigError, match=r"1 of 2 rows of data\.train have no image"):
+        run_training(config)
+
+
+def test_an_evaluation_of_nothing_is_told(
+    config: TrainConfig, caplog: pytest.LogCaptureFixture
+) -> None:
+    with pytest.raises(RuntimeError, match=r"did not answer within reward\.deadline"):
+        run_training(config)
+    assert "Nothing will be evaluated" in caplog.text
