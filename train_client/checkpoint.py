@@ -80,10 +80,22 @@ def restore_process(
     sampler.manual_seed(own_seed(seed) + 7_919 * step)
 
 
+def make_run_folder(folder: Path) -> None:
+    """Raises ConfigError when nothing could be written there."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"The run's folder {folder} cannot be made: {error.strerror}.") from error
+
+
 def checkpoints(folder: Path) -> list[Path]:
     """Complete checkpoints, oldest first."""
     found = [path for path in folder.glob("step-*") if _NAME.fullmatch(path.name)]
-    return sorted(found, key=lambda path: int(path.name.removeprefix("step-")))
+    return sorted(found, key=step_of)
+
+
+def step_of(checkpoint: Path) -> int:
+    return int(checkpoint.name.removeprefix("step-"))
 
 
 def save_checkpoint(

@@ -15,6 +15,7 @@ import typer
 from rich.console import Console
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
+from train_client.checkpoint import checkpoints, make_run_folder, step_of
 from train_client.config import ConfigError, TrainConfig, parse_config
 from train_client.policy import Policy, frozen_copy
 from train_client.retention import Retention
@@ -65,8 +66,8 @@ def demo(
     status 2 and a sentence when the run cannot start, 3 when it had to stop, 1 on a count mismatch.
     """
     started = time.monotonic()
-    output.mkdir(parents=True, exist_ok=True)
     try:
+        _make(output, resume=resume)
         with (
             RunningService(service_url) if service_url else RewardService(output / "service.log")
         ) as service:
@@ -76,6 +77,15 @@ def demo(
     except (ConfigError, RewardError, ServiceError) as error:
         console.print(f"[red]Error:[/red] {error}", highlight=False, soft_wrap=True)
         raise typer.Exit(1 if isinstance(error, ServiceError) else 2) from error
+
+
+def _make(output: Path, *, resume: bool) -> None:
+    """The run's folder. Raises ConfigError if it holds a run, whose start must not be replaced."""
+    if not resume and checkpoints(output / "checkpoints"):
+        raise ConfigError(
+            f"{output} already holds a run. Continue it with --resume, or choose another --output."
+        )
+    make_run_folder(output)
 
 
 def demo_config(
@@ -90,7 +100,7 @@ def demo_config(
     tree: dict[str, dict[str, object]] = {
         "run": {
             "output": str(output),
-            "steps": steps or STEPS,
+            "steps": STEPS if steps is None else steps,
             "seed": seed,
             "resume": resume,
             "evaluate_every": 40,
@@ -199,10 +209,7 @@ def _warm_policy(rules: Rules, config: TrainConfig, warmup: WarmupConfig) -> Pol
 
 def _steps_done(output: Path) -> int:
     """Of the newest checkpoint, which a resumed run continues."""
-    steps = [
-        int(folder.name.removeprefix("step-")) for folder in (output / "checkpoints").iterdir()
-    ]
-    return max(steps, default=0)
+    return max(map(step_of, checkpoints(output / "checkpoints")), default=0)
 
 
 def _say_how_to_resume(

@@ -21,9 +21,11 @@ from train_client.checkpoint import (
     checkpoints,
     load_state,
     load_weights,
+    make_run_folder,
     process_state,
     restore_process,
     save_checkpoint,
+    step_of,
 )
 from train_client.collect import Collector, Stopped
 from train_client.config import ConfigError, TrainConfig
@@ -172,7 +174,7 @@ class Trainer:
         try:
             with self._interrupt, progress:
                 reason = self._loop(writer, progress)
-            finished = self.step == options.steps and not reason
+            finished = self.step >= options.steps and not reason
             if finished:
                 self.policy.save(self._output / "policy", merge=self.config.policy.lora.merge)
             if options.plots and is_main():
@@ -263,14 +265,14 @@ class Trainer:
         wait_for_all()
         if found and not resume:
             raise ConfigError(
-                f"{self._output} already holds a run of {found[-1].name.removeprefix('step-')} "
-                "steps. Continue it with run.resume=true, or choose another run.output."
+                f"{self._output} already holds a run of {step_of(found[-1])} steps. "
+                "Continue it with run.resume=true, or choose another run.output."
             )
         if not found:
             if resume:
                 log.warning("%s holds no checkpoint; the run starts from its beginning.", folder)
             if is_main():
-                self._output.mkdir(parents=True, exist_ok=True)
+                make_run_folder(self._output)
                 self.config.save(self._output / "config.yaml")
             return False
         state = load_state(found[-1])

@@ -163,7 +163,18 @@ def test_old_checkpoints_are_deleted(
 def test_a_run_is_not_overwritten(
     tmp_path: Path, service: Service, policy: Policy, examples: list[Example]
 ) -> None:
-    config = settings(tmp_path, service.url, run={"steps": 1})
+    config = settings(tmp_path, service.url, run={"steps": 2})
     train(config, policy, examples)
-    with pytest.raises(ConfigError, match=r"already holds a run of 1 steps.*run\.resume=true"):
+    with pytest.raises(ConfigError, match=r"already holds a run of 2 steps.*run\.resume=true"):
         train(config, policy, examples)
+    config.run.resume, config.run.steps = True, 1
+    outcome = train(config, policy, examples)
+    assert (outcome.finished, outcome.steps, outcome.reason) == (True, 2, "")
+
+
+def test_a_folder_that_cannot_be_made_is_a_sentence(
+    tmp_path: Path, service: Service, policy: Policy, examples: list[Example]
+) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(ConfigError, match=r"file/run cannot be made: Not a directory"):
+        train(settings(tmp_path / "file/run", service.url), policy, examples)

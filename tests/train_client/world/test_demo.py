@@ -43,6 +43,14 @@ def test_a_short_demo_writes_its_report_and_the_server_confirms_the_counts(tmp_p
     assert list((tmp_path / "plots").glob("*.png"))
     assert (tmp_path / "policy" / "config.json").exists()
 
+    warm = (tmp_path / "warm/model.safetensors").stat().st_mtime_ns
+    with pytest.raises(typer.Exit) as refused:
+        _demo(tmp_path, steps=2)
+    assert refused.value.exit_code == 2
+    assert (tmp_path / "warm/model.safetensors").stat().st_mtime_ns == warm
+
+    # What a crash while saving leaves behind.
+    (tmp_path / "checkpoints/.writing-step-3").mkdir()
     # Resumed with more steps: counted from the checkpoint on, because this server is a new one.
     _demo(tmp_path, steps=3, resume=True)
     resumed = json.loads((tmp_path / "report.json").read_text())
