@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping
 
 from train_client.checkpoint import save_folder
 from train_client.config import ConfigError, RunConfig
 from train_client.distributed import is_main
 from train_client.policy import Policy
+
+log = logging.getLogger(__name__)
 
 FOLDER = "best"
 NOTE = "evaluation.json"
@@ -33,6 +36,9 @@ class Best:
         Raises ConfigError when the evaluation has no such metric.
         """
         if not self._metric:
+            return
+        if not found:
+            log.warning("Nothing of the evaluation of step %d could be scored.", step)
             return
         if self._metric not in found:
             raise ConfigError(

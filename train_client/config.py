@@ -7,11 +7,12 @@ silently training with a default.
 from __future__ import annotations
 
 import difflib
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 Decay = Annotated[float, Field(ge=0, lt=1)]
 """Of a running mean."""
@@ -148,7 +149,9 @@ class OptimizerConfig(Section):
     eps: float = Field(default=1e-8, gt=0)
     weight_decay: float = Field(default=0.0, ge=0)
     schedule: Literal["constant", "cosine", "linear"] = "constant"
+    """From the end of the warm-up to the last update of the run, down to 0."""
     warmup_steps: int = Field(default=0, ge=0)
+    """Updates of linear warm-up: a rollout step makes `minibatches` x `updates_per_batch`."""
     max_grad_norm: float = Field(default=1.0, gt=0)
     minibatches: int = Field(default=1, ge=1)
     """Optimizer steps that one pass over a rollout batch is cut into, whole groups each."""
@@ -179,6 +182,13 @@ class RewardConfig(Section):
     """Seconds for one request."""
     deadline: float = Field(default=300.0, gt=0)
     """Seconds, retries included, until the run gives up, checkpoints and stops."""
+
+    @field_validator("url")
+    @classmethod
+    def _is_a_url(cls, url: str) -> str:
+        if not re.fullmatch(r"https?://[^\s/]+(/\S*)?", url):
+            raise ValueError("must be a URL such as http://127.0.0.1:8700")
+        return url
 
 
 class TrainConfig(Section):
@@ -221,14 +231,23 @@ class TrainConfig(Section):
         return self
 
     @model_validator(mode="after")
+    def _something_to_correct(self) -> TrainConfig:
+        if self.algorithm.importance_cap is not None and self.algorithm.old_logprobs == "sampler":
+            raise ValueError(
+                "algorithm.importance_cap weighs the policy's old log-probs against the sampler's, "
+                "so it wants algorithm.old_logprobs=recompute"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _vllm_is_corrected_for(self) -> TrainConfig:
         rollout, algorithm = self.rollout, self.algorithm
         if rollout.engine != "vllm":
             return self
-        if algorithm.importance_cap is None or algorithm.old_logprobs == "sampler":
+        if algorithm.importance_cap is None:
             raise ValueError(
                 "rollout.engine=vllm samples by other kernels than the policy's, so it wants "
-                "algorithm.importance_cap (2, say) and algorithm.old_logprobs=recompute"
+                "algorithm.importance_cap (2, say)"
             )
         if (rollout.top_p, rollout.top_k, rollout.min_p) != (1.0, 0, 0.0):
             raise ValueError(

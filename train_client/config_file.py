@@ -28,6 +28,8 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> TrainConfig:
         tree = {}
     if not isinstance(tree, dict):
         raise ConfigError(f"{path} must hold sections ({', '.join(TrainConfig.model_fields)}).")
+    # A section of which every key is commented out.
+    tree = {name: {} if section is None else section for name, section in tree.items()}
     for override in overrides:
         _apply(tree, override)
     return parse_config(tree, source=str(path))
@@ -47,16 +49,6 @@ def _apply(tree: dict[str, Any], override: str) -> None:
             )
         node = child
     try:
-        node[name] = yaml.safe_load(text)
+        node[name] = yaml.safe_load(text) if text else ""
     except yaml.YAMLError as error:
         raise ConfigError(f"The value in {override!r} is not valid YAML: {error}") from error
-    if isinstance(node[name], str):
-        node[name] = _number(node[name])
-
-
-def _number(text: str) -> Any:
-    """YAML 1.1 reads 1e-6 as a string; a person means the number."""
-    try:
-        return float(text)
-    except ValueError:
-        return text

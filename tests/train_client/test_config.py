@@ -46,6 +46,9 @@ def test_overrides_win_and_are_yaml(file: Path) -> None:
         ("optimizer.completions_per_pass=3", "completions_per_pass must divide"),
         ("optimizer.prompts_per_pass=5", "prompts_per_pass must divide"),
         ("data={test: a.jsonl, hold_out: 5}", "two ways to have held-out rows"),
+        ("reward.url=localhost:8700", r"reward\.url: must be a URL such as http://127"),
+        ("reward.url=", r"reward\.url: must be a URL"),
+        ("algorithm={importance_cap: 2, old_logprobs: sampler}", "old_logprobs=recompute"),
         ("rollout", "must look like section.key=value"),
         ("run.steps=[", "not valid YAML"),
     ],
@@ -53,6 +56,17 @@ def test_overrides_win_and_are_yaml(file: Path) -> None:
 def test_impossible_values_name_the_key(file: Path, override: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         load_config(file, [override])
+
+
+def test_nothing_behind_the_equals_sign_is_an_empty_text(file: Path) -> None:
+    file.write_text("data: {test: rows.jsonl}\n")
+    assert load_config(file, ["data.test="]).data.test == ""
+
+
+def test_a_section_without_keys_has_the_defaults(file: Path) -> None:
+    file.write_text("run:\n  # steps: 5\nrollout: {group_size: 4}\n")
+    assert load_config(file, ["run.steps=3"]).run.steps == 3
+    assert load_config(file).run == TrainConfig().run
 
 
 def test_a_section_that_is_no_section(file: Path) -> None:

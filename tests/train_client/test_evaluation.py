@@ -162,3 +162,14 @@ def test_a_best_that_cannot_be_found_is_a_sentence(
             train(config, policy, examples, None, rewards)
         with pytest.raises(ConfigError, match=r"rewrad; the evaluation gives reward"):
             train(config, policy, examples, lambda step: {"reward": 1.0}, rewards)
+
+
+def test_an_evaluation_that_was_not_scored_is_not_the_best_and_stops_nothing(
+    tmp_path: Path, service: Service, policy: Policy, examples: list[Example]
+) -> None:
+    found = {0: {"reward": 0.1}, 2: {}, 4: {"reward": 0.2}}
+    config = settings(tmp_path, service.url)
+    config.run.keep_best = "reward"
+    with RewardClient(config.reward) as rewards:
+        assert train(config, policy, examples, found.__getitem__, rewards).finished
+    assert json.loads((tmp_path / "best/evaluation.json").read_text())["step"] == 4
