@@ -89,8 +89,11 @@ class AsyncRewardClient:
         """
         deadline = self._deadline()
         batches = batched(samples, self._config.batch_size)
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(self._batch(b, step, deadline)) for b in batches]
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(self._batch(b, step, deadline)) for b in batches]
+        except* RewardError as problems:
+            raise problems.exceptions[0] from None
         return [result for task in tasks for result in task.result()]
 
     async def _batch(
@@ -116,8 +119,11 @@ class AsyncRewardClient:
         backoff = Backoff()
         headers = {"Content-Type": "application/json"} if body else {}
         while True:
-            async with self._slots:
-                problem, wait = await self._once(method, path, body, headers)
+            try:
+                async with asyncio.timeout(deadline - time.monotonic()), self._slots:
+                    problem, wait = await self._once(method, path, body, headers)
+            except TimeoutError:
+                problem, wait = "no answer", 0.0
             if isinstance(problem, httpx.Response):
                 return _parsed(problem, kind)
             wait = backoff.next(wait)
@@ -247,10 +253,7 @@ class RewardClient:
         self.close()
 
     async def _scored(self, samples: Sequence[Sample], step: int | None) -> list[Result]:
-        try:
-            return await self._client.score(samples, step)
-        except* RewardError as group:
-            raise group.exceptions[0] from None
+        return await self._client.score(samples, step)
 
     def _wait(self, work: Coroutine[Any, Any, T]) -> T:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()

@@ -99,6 +99,19 @@ def test_the_deadline_ends_the_waiting(service: Service) -> None:
     assert time.monotonic() - started < 2
 
 
+def test_a_service_that_never_answers_is_given_up_at_the_deadline(service: Service) -> None:
+    release = threading.Event()
+    service.reward = lambda text: float(release.wait(20))
+    started = time.monotonic()
+    with (
+        client(service, deadline=0.5, timeout=20) as rewards,
+        pytest.raises(RewardUnavailable, match=r"reward\.deadline=0\.5 s.*no answer"),
+    ):
+        rewards.score(samples(1))
+    assert time.monotonic() - started < 10
+    release.set()
+
+
 def test_a_retry_after_beyond_the_deadline_ends_at_once(service: Service) -> None:
     service.faults = [(503, {"Retry-After": "3600"})]
     with client(service) as rewards, pytest.raises(RewardUnavailable):
