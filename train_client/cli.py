@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+import shlex
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.logging import RichHandler
+from rich.markup import escape
 
 
 def train(
@@ -35,17 +37,17 @@ def train(
             command = "safegrpo train" if world() == 1 else "torchrun … -m app train"
             outcome, speaks = run_training(run), is_main()
     except (ConfigError, DataError, RewardError) as error:
-        console.print(f"[red]Error:[/red] {error}", highlight=False, soft_wrap=True)
-        raise typer.Exit(2) from error
+        raise _refused(error) from error
     if not speaks:
         raise typer.Exit(0 if outcome.finished or outcome.reason == STOPPED else 3)
     show_evaluations(run.run.output, console)
     if outcome.finished:
         console.print(f"Done: {outcome.steps} steps.")
         return
-    given = " ".join(o for o in overrides or [] if not o.startswith("run.resume="))
-    console.print(f"{outcome.reason}\nStopped after step {outcome.steps}. Resume with:")
-    console.print(f"  {command} {config} {given} run.resume=true", soft_wrap=True)
+    given = [o for o in overrides or [] if not o.startswith("run.resume=")]
+    again = shlex.join([str(config), *given, "run.resume=true"])
+    words = f"{outcome.reason}\nStopped after step {outcome.steps}. Resume with:\n  {command} {again}"
+    console.print(words, soft_wrap=True, markup=False, highlight=False)
     raise typer.Exit(0 if outcome.reason == STOPPED else 3)
 
 
@@ -77,8 +79,7 @@ def plot(
     try:
         console.print(f"Drawn: {compare_runs(runs, output)}", soft_wrap=True)
     except ConfigError as error:
-        console.print(f"[red]Error:[/red] {error}", highlight=False, soft_wrap=True)
-        raise typer.Exit(2) from error
+        raise _refused(error) from error
 
 
 def generate(
@@ -121,8 +122,7 @@ def generate(
             seed=seed,
         )
     except (ConfigError, RewardError, ValueError) as error:
-        Console(stderr=True).print(f"[red]Error:[/red] {error}", highlight=False, soft_wrap=True)
-        raise typer.Exit(2) from error
+        raise _refused(error) from error
     console.print(reply.text, markup=False, highlight=False, soft_wrap=True)
     if not reply.finished:
         console.print(f"(cut at {max_tokens} tokens)")
@@ -132,6 +132,13 @@ def generate(
             console.print(line, markup=False, highlight=False)
         if truth is not None:
             console.print(reward_table(reply.result))
+
+
+def _refused(error: Exception) -> typer.Exit:
+    """Say why a command cannot run; its text may hold brackets, which are no markup."""
+    words = f"[red]Error:[/red] {escape(str(error))}"
+    Console(stderr=True).print(words, highlight=False, soft_wrap=True)
+    return typer.Exit(2)
 
 
 def _log_to_console() -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
 from train_client.checkpoint import checkpoints, make_run_folder, step_of
@@ -75,7 +76,8 @@ def demo(
             config = demo_config(service.url, steps, seed, output, resume, overrides or {})
             _run(config, service, warmup or WarmupConfig(), started)
     except (ConfigError, RewardError, ServiceError) as error:
-        console.print(f"[red]Error:[/red] {error}", highlight=False, soft_wrap=True)
+        words = f"[red]Error:[/red] {escape(str(error))}"
+        console.print(words, highlight=False, soft_wrap=True)
         raise typer.Exit(1 if isinstance(error, ServiceError) else 2) from error
 
 
@@ -215,7 +217,7 @@ def _steps_done(output: Path) -> int:
 def _say_how_to_resume(
     outcome: Outcome, config: TrainConfig, service: RewardService | RunningService
 ) -> None:
-    console.print(f"{outcome.reason} Stopped after step {outcome.steps}. Resume with:")
+    console.print(f"{escape(outcome.reason)} Stopped after step {outcome.steps}. Resume with:")
     options = f"--steps {config.run.steps} --seed {config.run.seed} --output {config.run.output}"
     if isinstance(service, RunningService):
         options += f" --service {service.url}"

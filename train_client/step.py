@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from train_client.collect import Collected, Collector, Stopped, examples_of
-from train_client.config import TrainConfig
+from train_client.config import ConfigError, TrainConfig
 from train_client.distributed import gathered, rank, together, world
 from train_client.experience import Experience, as_tensors
 from train_client.metrics import MetricsWriter
@@ -21,6 +21,7 @@ from train_client.policy import Policy
 from train_client.records import completion_rows, step_metrics
 from train_client.report import TAIL
 from train_client.reward_client import RewardClient, RewardError
+from train_client.sources import DataError
 from train_client.timing import Timer, peak_memory
 from train_client.update import Encode, Learner
 
@@ -59,9 +60,10 @@ class Step:
         self._timer = timer
 
     def run(self, step: int, writer: MetricsWriter) -> dict[str, float]:
-        """Step `step` (from 1); its metrics. RewardError and Stopped come before any learning."""
+        """Step `step` (from 1); its metrics. RewardError and Stopped come before any learning,
+        and so do DataError and ConfigError, when prompts or rewards are not what they must be."""
         config = self._config
-        with together(RewardError, Stopped), gathered(self._policy.model):
+        with together(RewardError, Stopped, DataError, ConfigError), gathered(self._policy.model):
             scored = self._scored(step)
         everyone = scored.collected.everywhere(config.algorithm.component_weights)
         advantages_R = everyone.rewards.advantages(config.algorithm).flatten()

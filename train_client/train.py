@@ -190,6 +190,9 @@ class Trainer:
         reason = self._attempt(lambda: self._evaluation_if_due(writer))
         state, saved = self._state(), -1
         while self.step < self.config.run.steps and not reason:
+            if any(gather(self._interrupt.asked)):
+                reason = STOPPED
+                break
             reason = self._attempt(lambda: self._next_step(writer, progress))
             if reason:
                 # The step is undone: what it used up is put back before the state is saved.
@@ -198,8 +201,6 @@ class Trainer:
             state = self._state()
             if self.config.run.save_every and self.step % self.config.run.save_every == 0:
                 saved = self._save(state)
-            if any(gather(self._interrupt.asked)) and self.step < self.config.run.steps:
-                reason = reason or STOPPED
         if saved != self.step:
             self._save(state)
         return reason

@@ -75,16 +75,23 @@ def test_a_wrong_key_is_a_sentence(cli: typer.Typer, config: Path) -> None:
     assert "did you mean temperature" in result.output
 
 
+def test_an_error_with_brackets_is_shown_as_it_is(cli: typer.Typer, config: Path) -> None:
+    result = CliRunner().invoke(cli, [str(config), "algorithm.loss='[ppo]'"])
+    assert "(given: '[ppo]')" in result.output
+
+
 @pytest.mark.parametrize(("reason", "code"), [(STOPPED, 0), ("The service is away.", 3)])
 def test_a_stopped_run_says_how_to_resume(
     cli: typer.Typer, config: Path, monkeypatch: pytest.MonkeyPatch, reason: str, code: int
 ) -> None:
     outcome = Outcome(1, False, reason, None)
     monkeypatch.setattr(train_client.run, "run_training", lambda config: outcome)
-    result = CliRunner().invoke(cli, [str(config), "run.steps=9", "run.resume=false"])
+    given = ["run.loggers=[trackio, wandb]", "run.steps=9", "run.resume=false"]
+    result = CliRunner().invoke(cli, [str(config), *given])
     assert result.exit_code == code
     assert reason in result.output
-    assert f"safegrpo train {config} run.steps=9 run.resume=true" in result.output
+    again = f"safegrpo train {config} 'run.loggers=[trackio, wandb]' run.steps=9 run.resume=true"
+    assert again in result.output
 
 
 def test_finding_the_commands_imports_no_torch() -> None:

@@ -80,6 +80,19 @@ def test_an_interrupted_and_resumed_run_is_the_uninterrupted_one(
         assert torch.equal(one, other), name
 
 
+def test_a_run_asked_to_stop_while_it_evaluates_makes_no_step(
+    tmp_path: Path, service: Service, policy: Policy, examples: list[Example]
+) -> None:
+    def evaluate(step: int) -> dict[str, float]:
+        os.kill(os.getpid(), signal.SIGTERM)
+        return {}
+
+    outcome = train(settings(tmp_path, service.url), policy, examples, evaluate=evaluate)
+    assert (outcome.finished, outcome.steps) == (False, 0)
+    assert outcome.checkpoint == tmp_path / "checkpoints/step-0"
+    assert not service.requests
+
+
 def test_a_service_that_is_away_only_delays(
     tmp_path: Path,
     service: Service,
