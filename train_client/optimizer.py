@@ -83,6 +83,7 @@ class MasterAdamW:
         return {"adam": {**adam, "state": moments}, "masters": masters}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from a saved state; the model has the saved weights already."""
         owners = [master for group in self._adam.param_groups for master in group["params"]]
         moments = {
             place: {
@@ -93,9 +94,11 @@ class MasterAdamW:
         }
         self._adam.load_state_dict({**state["adam"], "state": moments})
         with torch.no_grad():
-            for master, saved in zip(self._masters, state["masters"], strict=True):
-                if saved is not None:
-                    master.copy_(like(saved, master))
+            for weight, master, saved in zip(
+                self._weights, self._masters, state["masters"], strict=True
+            ):
+                # Weights that were saved in float32 were their own masters.
+                master.copy_(weight if saved is None else like(saved, master))
 
 
 def _move_gradient(master: Tensor, weight: Tensor) -> None:

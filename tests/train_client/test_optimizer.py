@@ -104,6 +104,21 @@ def test_state_goes_round_bit_for_bit() -> None:
     assert torch.equal(first.state_dict()["masters"][0], second.state_dict()["masters"][0])
 
 
+def test_a_run_may_go_on_in_another_precision() -> None:
+    trained = Model(torch.float32)
+    before = optimizer(trained)
+    for _ in range(3):
+        push(trained)
+        before.step(0.1)
+    rounded = Model(torch.bfloat16)
+    after = optimizer(rounded)
+    rounded.load_state_dict(trained.state_dict())
+    after.load_state_dict(before.state_dict())
+    push(rounded)
+    after.step(1e-6)
+    assert rounded.weight[0, 0].item() == pytest.approx(trained.weight[0, 0].item(), abs=1e-3)
+
+
 def test_schedules() -> None:
     config = OptimizerConfig(lr=1.0, warmup_steps=4, schedule="cosine")
     rates = [learning_rate(config, update, 12) for update in range(12)]
