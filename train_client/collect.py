@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -67,8 +68,8 @@ def _bare(groups: Sequence[Group]) -> list[Group]:
 @dataclass(frozen=True)
 class Sampled:
     sending: Sending
-    inputs: dict[str, Any]
-    """The encoded prompts."""
+    inputs: dict[str, Any] | None
+    """The encoded prompts, if they are one batch."""
     too_long: int
 
     @property
@@ -103,19 +104,26 @@ class Collector:
         rollout, size = self._config.rollout, self._config.rollout.group_size
         with timer("prompts"):
             batch = self._feed.take(rollout.prompts_per_step)
-            prompts = batch.prompts.to(self._policy.device)
+            parts = [part.to(self._policy.device) for part in batch.parts]
         sending = Sending(batch.examples, size, self._policy, self._rewards, step, round_)
         with timer("rollout"):
             repeat = size if self._forked else 1
+            first = 0
             try:
-                sampled = self._engine.generate(
-                    prompts, repeat, self._sampling, self.generator, sending.ended
-                )
-                sending.rest(sampled)
+                for part in parts:
+                    sampled = self._engine.generate(
+                        part,
+                        repeat,
+                        self._sampling,
+                        self.generator,
+                        partial(sending.ended, first=first),
+                    )
+                    sending.rest(sampled, first)
+                    first += len(part.texts) * repeat
             except BaseException:
                 sending.cancel()
                 raise
-        return Sampled(sending, prompts.inputs, batch.too_long)
+        return Sampled(sending, parts[0].inputs if len(parts) == 1 else None, batch.too_long)
 
     def wait(self, sending: Sending) -> Rewards:
         """Rewards of the groups. Raises RewardError, or Stopped if a person asks meanwhile."""

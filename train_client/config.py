@@ -100,6 +100,9 @@ class DataConfig(Section):
 class RolloutConfig(Section):
     prompts_per_step: int = Field(default=8, ge=1)
     group_size: int = Field(default=8, ge=2)
+    prompts_per_pass: int = Field(default=0, ge=0)
+    """Prompts whose groups are sampled at once, in each process; 0: all. Memory for their caches,
+    against more steps of decoding."""
     max_tokens: int = Field(default=4096, ge=1)
     temperature: float = Field(default=1.0, gt=0)
     top_p: float = Field(default=1.0, gt=0, le=1)
@@ -253,6 +256,11 @@ class TrainConfig(Section):
             raise ValueError(
                 "rollout.engine=vllm takes no rollout.top_p, top_k or min_p, because the "
                 "log-probs that vLLM gives are then not those of the policy"
+            )
+        if rollout.prompts_per_pass:
+            raise ValueError(
+                "rollout.engine=vllm takes no rollout.prompts_per_pass: vLLM decides by itself how "
+                "many completions it samples at once, by rollout.vllm_memory"
             )
         if self.policy.device.startswith("cpu"):
             raise ValueError("rollout.engine=vllm wants a GPU: set policy.device=cuda")

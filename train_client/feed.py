@@ -26,7 +26,8 @@ log = logging.getLogger(__name__)
 @dataclass(frozen=True)
 class PromptBatch:
     examples: list[Example]
-    prompts: Prompts
+    parts: list[Prompts]
+    """Their prompts, in as many batches as are to be sampled one after the other."""
     cursor: int
     """Examples used up once this batch has been taken."""
     too_long: int
@@ -43,9 +44,12 @@ class PromptFeed:
         instruction: str,
         seed: int,
         repeat: int = 1,
+        part: int = 0,
         share: tuple[int, int] = (0, 1),
     ) -> None:
         """`repeat`: rows of each prompt, for models whose prompts must be duplicated.
+
+        `part`: prompts of a batch that are encoded together; 0: all of them.
 
         `share` (r, n): of n feeds over the same examples, this one gives every n-th, from the r-th.
         """
@@ -59,6 +63,7 @@ class PromptFeed:
         self._instruction = instruction
         self._seed = seed
         self._repeat = repeat
+        self._part = part
         self._share = share
         self._order: tuple[int, list[int]] = (-1, [])
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="prompts")
@@ -103,9 +108,13 @@ class PromptFeed:
             too_long += fits.count(False)
             self._refuse_long(fresh, lengths, too_long)
             chosen += [example for example, ok in zip(fresh, fits, strict=True) if ok]
-        if too_long or self._repeat > 1:
-            prompts = self._prepared([e for e in chosen for _ in range(self._repeat)])
-        return PromptBatch(chosen, prompts, cursor, too_long)
+        parts = [prompts]
+        size = self._part or count
+        if too_long or self._repeat > 1 or size < count:
+            rows = [e for e in chosen for _ in range(self._repeat)]
+            steps = range(0, len(rows), size * self._repeat)
+            parts = [self._prepared(rows[at : at + steps.step]) for at in steps]
+        return PromptBatch(chosen, parts, cursor, too_long)
 
     def _refuse_long(self, fresh: list[Example], lengths: list[int], too_long: int) -> None:
         limit = self._config.max_prompt_tokens

@@ -19,7 +19,7 @@ from train_client.rollout import Ended, Rollout
 
 
 class Sending:
-    """The groups of one rollout; rows of a group stand together, `size` each."""
+    """The groups of one batch; rows of a group stand together, `size` each."""
 
     def __init__(
         self,
@@ -39,19 +39,22 @@ class Sending:
         self._pending: list[tuple[list[Completion], Future[list[Result]]]] = []
         self._sent: set[int] = set()
 
-    def ended(self, rows: Sequence[Ended]) -> None:
-        """Take in completions that have ended, and send the groups that are whole by now."""
+    def ended(self, rows: Sequence[Ended], first: int = 0) -> None:
+        """Take in completions that have ended, and send the groups that are whole by now.
+
+        `first`: the row of the batch that the rollout calls its row 0.
+        """
         for row in rows:
             text = self._policy.decode(row.tokens)
-            self._rows[row.row] = Completion(row.tokens, row.logprobs, True, text)
+            self._rows[first + row.row] = Completion(row.tokens, row.logprobs, True, text)
         self._send_whole()
 
-    def rest(self, rollout: Rollout) -> None:
+    def rest(self, rollout: Rollout, first: int = 0) -> None:
         """Take in what has not been told of, the completions cut at the limit included."""
         logprobs, finished = rollout.logprobs_RT.tolist(), rollout.finished_R.tolist()
         for place, tokens in enumerate(rollout.rows()):
-            if self._rows[place] is None:
-                self._rows[place] = Completion(
+            if self._rows[first + place] is None:
+                self._rows[first + place] = Completion(
                     tokens,
                     logprobs[place][: len(tokens)],
                     finished[place],

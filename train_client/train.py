@@ -130,6 +130,7 @@ class Trainer:
             instruction=instruction,
             seed=config.run.seed,
             repeat=1 if forked else config.rollout.group_size,
+            part=config.rollout.prompts_per_pass,
             share=(rank(), world()),
         )
         mine = share_of(config)

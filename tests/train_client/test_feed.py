@@ -19,6 +19,7 @@ from train_client.sources import DataError
 @contextmanager
 def feed(policy: Policy, examples: list[Example], **changes: Any) -> Iterator[PromptFeed]:
     options = {"instruction": "", "seed": 3, "repeat": changes.pop("repeat", 1)}
+    options["part"] = changes.pop("part", 0)
     made = PromptFeed(examples, policy.processor, DataConfig(**changes), **options)
     try:
         yield made
@@ -57,7 +58,7 @@ def test_long_prompts_are_passed_over_and_counted(policy: Policy, examples: list
     assert ids(batch) == ["p0", "p3"]
     assert batch.too_long == 2
     assert batch.cursor == 4
-    assert batch.prompts.inputs["attention_mask"].sum(1).max() <= 9
+    assert batch.parts[0].inputs["attention_mask"].sum(1).max() <= 9
 
 
 def test_long_prompts_may_be_an_error(policy: Policy, examples: list[Example]) -> None:
@@ -81,8 +82,20 @@ def test_prompts_are_repeated_for_models_that_cannot_fork(
     policy: Policy, examples: list[Example]
 ) -> None:
     with feed(policy, examples, repeat=3) as prompts:
-        taken = prompts.take(2).prompts
+        (taken,) = prompts.take(2).parts
     rows = taken.inputs["input_ids"]
     assert len(rows) == len(taken.texts) == len(taken.images) == 6
     assert torch.equal(rows[0], rows[2])
     assert not torch.equal(rows[2], rows[3])
+
+
+@pytest.mark.parametrize("repeat", [1, 2])
+def test_prompts_come_in_parts_that_can_be_sampled_at_once(
+    policy: Policy, examples: list[Example], repeat: int
+) -> None:
+    with feed(policy, examples, repeat=repeat) as prompts:
+        (whole,) = prompts.take(5).parts
+    with feed(policy, examples, repeat=repeat, part=2) as prompts:
+        parts = prompts.take(5).parts
+    assert [len(part.inputs["input_ids"]) for part in parts] == [2 * repeat, 2 * repeat, repeat]
+    assert [text for part in parts for text in part.texts] == whole.texts

@@ -12,12 +12,14 @@ import torch
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
 import train_client.train as training
+from tests.train_client.ranks import Rule
 from tests.train_client.runs import EXACT, exact, settings, train
 from tests.train_client.service import Service
 from train_client.config import ConfigError
 from train_client.data import Example
 from train_client.metrics import read_metrics
 from train_client.policy import Policy
+from train_client.prompts import Prompts
 from train_client.rollout import Ended, LocalEngine, Rollout
 
 
@@ -137,6 +139,45 @@ def test_a_kl_term_needs_a_reference(
     with pytest.raises(ConfigError, match="no reference model"):
         train(settings(tmp_path, service.url), policy, examples)
     assert train(settings(tmp_path, service.url, algorithm={"beta": 0}), policy, examples).finished
+
+
+class Counting(Rule):
+    """Answers by a rule, not by chance, and tells of some completions before the others."""
+
+    def __init__(self) -> None:
+        self.rows: list[int] = []
+
+    def generate(self, prompts: Prompts, group: int, *rest: Any) -> Rollout:
+        rollout = super().generate(prompts, group)
+        self.rows.append(len(rollout.tokens_RT))
+        logprobs = rollout.logprobs_RT.tolist()
+        told = enumerate(rollout.rows()[: group + 1])
+        rest[-1]([Ended(row, tokens, logprobs[row][: len(tokens)]) for row, tokens in told])
+        return rollout
+
+
+@pytest.mark.parametrize("forks", [True, False])
+def test_sampling_a_few_prompts_at_once_samples_the_same_groups(
+    tmp_path: Path,
+    service: Service,
+    policy: Policy,
+    twin: Policy,
+    examples: list[Example],
+    monkeypatch: pytest.MonkeyPatch,
+    forks: bool,
+) -> None:
+    monkeypatch.setattr(training, "can_fork", lambda model: forks)
+    engines = Counting(), Counting()
+    config = settings(tmp_path / "whole", service.url, run={"steps": 2})
+    train(config, policy, examples, engine=engines[0])
+    config = settings(tmp_path / "parts", service.url, run={"steps": 2})
+    config.rollout.prompts_per_pass = 3
+    train(config, twin, examples, engine=engines[1])
+    assert [engine.rows for engine in engines] == [[16, 16], [12, 4, 12, 4]]
+    written = [(tmp_path / name / "completions.jsonl").read_text() for name in ("whole", "parts")]
+    assert written[0] == written[1]
+    for whole, parts in zip(exact(tmp_path / "whole"), exact(tmp_path / "parts"), strict=True):
+        assert parts == pytest.approx(whole, rel=1e-4, abs=1e-6)
 
 
 class Staged(LocalEngine):

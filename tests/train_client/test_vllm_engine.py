@@ -183,6 +183,7 @@ def test_without_vllm_the_sentence_says_what_to_install(
         ({"algorithm": {**CORRECTED, "old_logprobs": "sampler"}}, "old_logprobs=recompute"),
         ({"rollout": {**VLLM, "top_p": 0.9}}, r"takes no rollout\.top_p"),
         ({"rollout": {**VLLM, "min_p": 0.1}}, r"takes no rollout\.top_p, top_k or min_p"),
+        ({"rollout": {**VLLM, "prompts_per_pass": 2}}, r"takes no rollout\.prompts_per_pass"),
         ({"policy": {"device": "cpu"}}, r"set policy\.device=cuda"),
     ],
 )
