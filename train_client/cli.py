@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import shlex
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from rich.console import Console
@@ -46,7 +46,9 @@ def train(
         return
     given = [o for o in overrides or [] if not o.startswith("run.resume=")]
     again = shlex.join([str(config), *given, "run.resume=true"])
-    words = f"{outcome.reason}\nStopped after step {outcome.steps}. Resume with:\n  {command} {again}"
+    words = (
+        f"{outcome.reason}\nStopped after step {outcome.steps}. Resume with:\n  {command} {again}"
+    )
     console.print(words, soft_wrap=True, markup=False, highlight=False)
     raise typer.Exit(0 if outcome.reason == STOPPED else 3)
 
@@ -94,10 +96,12 @@ def generate(
         str, typer.Option(help="visual,text,combined as in safe,safe,unsafe: shows the reward too")
     ] = "",
     instruction: Annotated[bool, typer.Option(help="append the profile's instruction")] = True,
-    max_tokens: Annotated[int, typer.Option()] = 4096,
-    temperature: Annotated[float, typer.Option(help="0: the likeliest token")] = 0.0,
-    seed: Annotated[int, typer.Option()] = 0,
-    dtype: Annotated[str, typer.Option(help="float32 or bfloat16")] = "bfloat16",
+    max_tokens: Annotated[int, typer.Option(min=1, help="longest completion")] = 4096,
+    temperature: Annotated[float, typer.Option(min=0, help="0: the likeliest token")] = 0.0,
+    seed: Annotated[int, typer.Option(help="of the sampling")] = 0,
+    dtype: Annotated[
+        Literal["float32", "bfloat16"], typer.Option(help="of the weights")
+    ] = "bfloat16",
 ) -> None:
     """Show a policy's thinking and answer to one prompt, and how the reward service reads it."""
     _log_to_console()
@@ -111,7 +115,7 @@ def generate(
     try:
         truth = parse_labels(labels)
         reply = answer_one(
-            PolicyConfig.model_validate({"path": model, "dtype": dtype}),
+            PolicyConfig(path=model, dtype=dtype),
             prompt,
             image or [],
             Sampling(max_tokens=max_tokens, temperature=temperature),
@@ -121,7 +125,7 @@ def generate(
             append_instruction=instruction,
             seed=seed,
         )
-    except (ConfigError, RewardError, ValueError) as error:
+    except (ConfigError, RewardError) as error:
         raise _refused(error) from error
     console.print(reply.text, markup=False, highlight=False, soft_wrap=True)
     if not reply.finished:

@@ -102,7 +102,7 @@ class RolloutConfig(Section):
     group_size: int = Field(default=8, ge=2)
     prompts_per_pass: int = Field(default=0, ge=0)
     """Prompts whose groups are sampled at once, in each process; 0: all. Memory for their caches,
-    against more steps of decoding."""
+    against more steps of decoding. The evaluation answers as many rows at once."""
     max_tokens: int = Field(default=4096, ge=1)
     temperature: float = Field(default=1.0, gt=0)
     top_p: float = Field(default=1.0, gt=0, le=1)
@@ -279,8 +279,12 @@ def parse_config(tree: dict[str, Any], source: str = "the configuration") -> Tra
     try:
         return TrainConfig.model_validate(tree)
     except ValidationError as error:
-        problems = "\n".join(f"  {_sentence(item)}" for item in error.errors())
-        raise ConfigError(f"{source} cannot be used:\n{problems}") from error
+        raise ConfigError(f"{source} cannot be used:\n  {sentences(error)}") from error
+
+
+def sentences(error: ValidationError) -> str:
+    """What pydantic found, a line for each key: its name, what is allowed, and what was given."""
+    return "\n  ".join(_sentence(item) for item in error.errors())
 
 
 def _sentence(item: Any) -> str:

@@ -17,6 +17,9 @@ from train_client.rollout import RolloutEngine, local_engine
 from train_client.safety import reward_means, safety_table
 from train_client.sampling import Sampling
 
+BATCH = 64
+"""Prompts that are answered at once, where nobody says how many fit."""
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -31,7 +34,7 @@ def answer(
     sampling: Sampling,
     *,
     instruction: str = "",
-    batch: int = 64,
+    batch: int = BATCH,
     seed: int = 0,
     engine: RolloutEngine | None = None,
 ) -> list[Answer]:
@@ -75,12 +78,15 @@ def evaluate(
     sampling: Sampling,
     *,
     instruction: str = "",
+    batch: int = BATCH,
 ) -> dict[str, float]:
-    """Mean reward, its components and the safety table on `examples`.
+    """Mean reward, its components and the safety table on `examples`, `batch` prompts at a time.
 
     Processes that train together answer a share each.
     """
-    answers = answer(policy, examples[rank() :: world()], sampling, instruction=instruction)
+    answers = answer(
+        policy, examples[rank() :: world()], sampling, instruction=instruction, batch=batch
+    )
     with together(RewardError):
         scored = score_answers(rewards, answers)
     parts = gather((scored, [a.example.labels for a in answers]))

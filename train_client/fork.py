@@ -22,6 +22,7 @@ from transformers import DynamicCache, PreTrainedModel
 from transformers.cache_utils import Cache, LinearAttentionCacheLayerMixin
 
 from train_client.cache import copy_cache
+from train_client.config import ConfigError
 from train_client.logprobs import chosen_logprobs, model_logprobs
 
 Inputs = Mapping[str, Any]
@@ -105,7 +106,7 @@ def prompt_positions(model: PreTrainedModel, inputs: Inputs) -> Tensor:
             positions: Tensor = rope_index(**given)[0]
             return positions
         if set(inputs) - {"input_ids", "attention_mask"}:
-            raise ValueError(
+            raise ConfigError(
                 f"The processor returned no {', '.join(missing)}, which this model needs to place "
                 "images; use the processor that belongs to the model."
             )

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from PIL import Image
+from pydantic import ValidationError
 from rich.table import Table
 
 from app.schema import Labels, Result, Sample
-from train_client.config import ConfigError, PolicyConfig, RewardConfig
+from train_client.config import ConfigError, PolicyConfig, RewardConfig, sentences
 from train_client.data import NO_JUDGEMENT, Example, Picture
 from train_client.evaluation import Answer, answer
 from train_client.policy import load_policy
@@ -56,7 +57,10 @@ def generate(
     if not url:
         found = completed("")
         return Reply(found.text, found.finished, None)
-    service = RewardConfig(url=url, profile=profile, deadline=DEADLINE)
+    try:
+        service = RewardConfig(url=url, profile=profile, deadline=DEADLINE)
+    except ValidationError as error:
+        raise ConfigError(f"The service cannot be asked: {sentences(error)}.") from error
     with RewardClient(service) as rewards:
         instruction = rewards.profile().instruction if append_instruction else ""
         found = completed(instruction)

@@ -198,7 +198,10 @@ def _complaint(response: httpx.Response) -> str:
         reply = ErrorReply.model_validate_json(response.content)
     except ValidationError:
         return response.reason_phrase
-    places = [f"{p.field} of sample {p.sample}: {p.message}" for p in reply.problems[:3]]
+    places = [
+        f"{p.field}{'' if p.sample is None else f' of sample {p.sample}'}: {p.message}"
+        for p in reply.problems[:3]
+    ]
     return " ".join([reply.error, *places])
 
 

@@ -10,7 +10,7 @@ import torch
 from train_client.config import ConfigError, TrainConfig
 from train_client.data import Example, load_both, load_replies
 from train_client.distributed import shard, world
-from train_client.evaluation import evaluate
+from train_client.evaluation import BATCH, evaluate
 from train_client.policy import load_policy
 from train_client.retention import Retention
 from train_client.reward_client import RewardClient
@@ -41,8 +41,13 @@ def run_training(config: TrainConfig) -> Outcome:
             shard(model)
         sampling = Sampling(max_tokens=config.rollout.max_tokens, temperature=0)
 
+        # No more rows than a rollout samples at once.
+        batch = config.rollout.prompts_per_pass * config.rollout.group_size or BATCH
+
         def held_out_evaluation(step: int) -> Mapping[str, float]:
-            return evaluate(policy, rewards, held_out, sampling, instruction=instruction)
+            return evaluate(
+                policy, rewards, held_out, sampling, instruction=instruction, batch=batch
+            )
 
         trainer = Trainer(
             config,

@@ -10,7 +10,6 @@ from typing import Any
 
 from train_client.config import DataConfig
 
-
 SPLITS = ("train", "validation", "val", "dev", "test")
 """Names by which a file belongs to a split."""
 

@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from train_client.config import ConfigError
 from train_client.duplicate import duplicated_logprobs
 from train_client.fork import PrefixGradient, can_fork, completion_logprobs, prefill
 
@@ -128,7 +129,7 @@ def test_a_processor_without_token_types_is_refused_when_there_are_images(qwen3:
     model, make = qwen3
     inputs = make([6], [1])
     del inputs["mm_token_type_ids"]
-    with pytest.raises(ValueError, match="mm_token_type_ids"):
+    with pytest.raises(ConfigError, match="mm_token_type_ids"):
         prefill(model, inputs)
 
 

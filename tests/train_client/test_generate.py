@@ -56,6 +56,9 @@ def test_without_labels_no_reward_is_made_up(
         (["--url", "", "--labels", "safe,maybe"], "must be the visual, text and combined label"),
         (["--url", "", "--image", "/no/such.png"], "The image /no/such.png cannot be read"),
         (["--url", "http://127.0.0.1:9", "--labels", ""], "did not answer"),
+        (["--url", "localhost:9"], "url: must be a URL such as http://127.0.0.1:8700 (given:"),
+        (["--url", "", "--temperature", "-1"], "'--temperature'"),
+        (["--url", "", "--max-tokens", "0"], "'--max-tokens'"),
     ],
 )
 def test_what_cannot_be_done_is_a_sentence(
