@@ -77,7 +77,11 @@ def _truncate(path: Path, after: int | None) -> None:
     if not path.exists():
         return
     kept = [] if after is None else [line for line in _lines(path) if line["step"] <= after]
-    path.write_text("".join(json.dumps(line, ensure_ascii=False) + "\n" for line in kept))
+    text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in kept)
+    # A crash here must not take what was written before.
+    draft = path.with_name(f".writing-{path.name}")
+    draft.write_text(text, encoding="utf-8")
+    draft.replace(path)
 
 
 def _lines(path: Path) -> list[dict[str, Any]]:

@@ -8,6 +8,7 @@ from typing import Any
 from torch import Tensor
 
 from train_client.collect import Collected
+from train_client.experience import gather_rewards
 from train_client.safety import reward_means, safety_table
 
 
@@ -28,7 +29,7 @@ def step_metrics(
     labels = [truth for completion, truth in pairs if completion.result is not None]
     lengths = [len(completion.tokens) for completion, _ in pairs]
     total = sum(seconds.values())
-    informative = collected.rewards.informative_P
+    informative = gather_rewards(collected.seen, collected.rewards.weights).informative_P
     return {
         **reward_means(results),
         **safety_table(results, labels),

@@ -99,6 +99,14 @@ def test_the_deadline_ends_the_waiting(service: Service) -> None:
     assert time.monotonic() - started < 2
 
 
+def test_an_answer_that_takes_too_long_is_asked_for_again(service: Service) -> None:
+    times = iter([0.8])
+    service.reward = lambda text: time.sleep(next(times, 0)) or 0.5
+    with client(service, timeout=0.3) as rewards:
+        assert [result.reward for result in rewards.score(samples(1))] == [0.5]
+    assert len(service.requests) == 2
+
+
 def test_a_service_that_never_answers_is_given_up_at_the_deadline(service: Service) -> None:
     release = threading.Event()
     service.reward = lambda text: float(release.wait(20))

@@ -83,6 +83,8 @@ def test_groups_of_equal_rewards_are_replaced_where_asked(
     rows = [json.loads(line) for line in (tmp_path / "completions.jsonl").open()]
     groups = [{row["reward"] for row in rows[start : start + 4]} for start in range(0, 48, 4)]
     sampled = [line["scored_completions"] for line in read_metrics(tmp_path)]
+    equal = [line["groups/equal_rewards"] for line in read_metrics(tmp_path)]
+    assert 0 < max(equal) < 1  # of all that was sampled, dropped or not
     assert len(rows) == 3 * 16
     if extra:
         assert all(len(group) == 2 for group in groups)
