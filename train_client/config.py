@@ -126,6 +126,7 @@ class AlgorithmConfig(Section):
     beta: float = Field(default=0.01, ge=0)
     """Weight of the KL term; 0 loads no reference."""
     kl: Literal["k1", "k2", "k3"] = "k3"
+    """Estimator of the KL term. As a loss, k1 is noise alone: its gradient is 0 in the mean."""
     scale: Literal["group", "batch", "none"] = "group"
     """What divides reward - group mean: the group's std, the batch's std, or nothing."""
     combine: Literal["sum", "gdpo"] = "sum"

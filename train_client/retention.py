@@ -20,7 +20,7 @@ from transformers import PreTrainedModel
 
 from train_client.config import ConfigError, RetentionConfig
 from train_client.data import AnsweredExample
-from train_client.distributed import rank, world
+from train_client.distributed import rank, total, world
 from train_client.policy import Policy, to_device
 from train_client.prompts import prompt_text
 
@@ -50,7 +50,8 @@ class Retention:
         self._processor = processor or policy.processor
 
     def backward(self, update: int) -> float:
-        """Add the gradient of weight x KL to what is there; returns the KL in nats a token.
+        """Add the gradient of weight x KL to what is there; returns the KL in nats a token, the
+        mean of all processes.
 
         `update` is the number of the update in its run: it alone decides what is drawn, so a
         resumed run draws the same.
@@ -65,7 +66,8 @@ class Retention:
         kl_BT = (reference_BTV.exp() * (reference_BTV - policy_BTV)).sum(-1)
         kl = (kl_BT * mask_BT).sum() / mask_BT.sum()
         (self._config.weight * kl).backward()
-        return float(kl.detach())
+        # Sharding averages the gradients of the processes, so this is what they are of.
+        return total([float(kl.detach())])[0] / world()
 
     def _draw(self, update: int) -> list[AnsweredExample]:
         """This process's share of the update's examples."""

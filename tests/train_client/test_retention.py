@@ -108,6 +108,16 @@ def test_what_an_update_draws_depends_on_its_number_alone(
     assert len(set(values)) > 1
 
 
+def test_several_processes_tell_of_their_mean(
+    moved: Policy, replies: list[AnsweredExample], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    retention = Retention(RetentionConfig(), moved, replies[:1], seed=0)
+    mine = retention.backward(0)
+    monkeypatch.setattr("train_client.retention.world", lambda: 2)
+    monkeypatch.setattr("train_client.retention.total", lambda values: [sum(values) + 3 * mine])
+    assert retention.backward(0) == pytest.approx(2 * mine)
+
+
 def test_without_a_reference_there_is_nothing_to_compare_with(
     policy: Policy, replies: list[AnsweredExample]
 ) -> None:
