@@ -26,7 +26,7 @@ COLUMNS = 2
 def compare_runs(folders: Sequence[Path], picture: Path) -> Path:
     """Draw every panel that some run has numbers for; held-out values are dots.
 
-    Raises ConfigError when a folder holds no run.
+    Raises ConfigError when a folder holds no run, or the picture cannot be written.
     """
     runs = {name: _lines(folder) for name, folder in _names(folders).items()}
     panels = [
@@ -45,12 +45,16 @@ def compare_runs(folders: Sequence[Path], picture: Path) -> Path:
             axes.plot(steps, smooth(values), color=f"C{place}", label=name)
             axes.plot(*points(lines, f"eval/{key}"), "o", color=f"C{place}", markersize=4)
         axes.set_title(PANELS[key])
+        axes.set_xlabel("step")
         axes.grid(alpha=0.3)
     for axes in grid[len(panels) :]:
         axes.set_visible(False)
     figure.legend(*grid[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
-    picture.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(picture, dpi=120)
+    try:
+        picture.parent.mkdir(parents=True, exist_ok=True)
+        figure.savefig(picture, dpi=120)
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"The picture {picture} cannot be written: {error}.") from error
     return picture
 
 

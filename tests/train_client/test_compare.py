@@ -45,3 +45,14 @@ def test_a_folder_without_a_run_is_a_sentence(tmp_path: Path, cli: typer.Typer) 
     result = CliRunner().invoke(cli, [str(tmp_path)])
     assert result.exit_code == 2
     assert "holds no run" in result.output
+
+
+@pytest.mark.parametrize("name", ["both.doc", "file/both.png"])
+def test_a_picture_that_cannot_be_written_is_a_sentence(
+    tmp_path: Path, cli: typer.Typer, name: str
+) -> None:
+    (tmp_path / "file").touch()
+    given = [run(tmp_path / "a", 0.2), "--output", f"{tmp_path}/{name}"]
+    result = CliRunner().invoke(cli, given)
+    assert result.exit_code == 2
+    assert "cannot be written" in result.output
