@@ -66,6 +66,7 @@ class Step:
         with together(RewardError, Stopped, DataError, ConfigError), gathered(self._policy.model):
             scored = self._scored(step)
         everyone = scored.collected.everywhere(config.algorithm.component_weights)
+        _refuse_nothing(everyone)
         advantages_R = everyone.rewards.advantages(config.algorithm).flatten()
         experience = self._experience(scored, advantages_R.chunk(world())[rank()])
         rates = self._rates(step)
@@ -132,3 +133,12 @@ class Step:
         config = self._config
         updates = config.algorithm.updates_per_batch * config.optimizer.minibatches
         return step_rates(config.optimizer, step - 1, config.run.steps, updates)
+
+
+def _refuse_nothing(collected: Collected) -> None:
+    """One lost sample is left out; a service that loses all of them is as good as away."""
+    if not collected.rewards.scored_PG.any():
+        raise RewardError(
+            f"The reward service answered, but could score none of the "
+            f"{collected.rewards.scored_PG.numel()} completions of the step; its log says why."
+        )

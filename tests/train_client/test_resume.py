@@ -147,6 +147,17 @@ def test_a_service_that_stays_away_stops_the_run_at_the_last_whole_step(
     assert exact(tmp_path / "away") == exact(tmp_path / "calm")
 
 
+def test_a_service_that_scores_nothing_stops_the_run(
+    tmp_path: Path, service: Service, policy: Policy, twin: Policy, examples: list[Example]
+) -> None:
+    service.reward = lambda text: None
+    outcome = train(settings(tmp_path, service.url), policy, examples)
+    assert (outcome.finished, outcome.steps) == (False, 0)
+    assert "could score none of the 16 completions" in outcome.reason
+    for one, other in zip(policy.model.parameters(), twin.model.parameters(), strict=True):
+        assert torch.equal(one, other)
+
+
 def test_a_changed_reward_stops_the_run_and_its_resumption(
     tmp_path: Path, service: Service, policy: Policy, examples: list[Example]
 ) -> None:
