@@ -8,7 +8,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any
 
 import torch
@@ -20,7 +19,7 @@ from train_client.experience import Group, Rewards, gather_rewards
 from train_client.feed import PromptFeed
 from train_client.policy import Policy
 from train_client.reward_client import RewardClient
-from train_client.rollout import RolloutEngine
+from train_client.rollout import Ended, RolloutEngine
 from train_client.sampling import sampling_of
 from train_client.sending import Sending
 from train_client.timing import Timer
@@ -32,7 +31,7 @@ POLL = 0.2
 
 
 class Stopped(Exception):  # noqa: N818
-    """A person asked the run to stop while it waited for rewards."""
+    """A person asked the run to stop while it sampled or waited for rewards."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +99,10 @@ class Collector:
         self._sampling = sampling_of(config.rollout)
 
     def sample(self, step: int, round_: int, timer: Timer) -> Sampled:
-        """Groups of completions for the next prompts, each sent for scoring once it is whole."""
+        """Groups of completions for the next prompts, each sent for scoring once it is whole.
+
+        Raises Stopped if a person asks while they are sampled.
+        """
         rollout, size = self._config.rollout, self._config.rollout.group_size
         with timer("prompts"):
             batch = self._feed.take(rollout.prompts_per_step)
@@ -109,14 +111,16 @@ class Collector:
         with timer("rollout"):
             repeat = size if self._forked else 1
             first = 0
+
+            def told(ended: list[Ended]) -> None:
+                if self._stop():
+                    raise Stopped
+                sending.ended(ended, first)
+
             try:
                 for part in parts:
                     sampled = self._engine.generate(
-                        part,
-                        repeat,
-                        self._sampling,
-                        self.generator,
-                        partial(sending.ended, first=first),
+                        part, repeat, self._sampling, self.generator, told
                     )
                     sending.rest(sampled, first)
                     first += len(part.texts) * repeat

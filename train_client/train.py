@@ -1,8 +1,8 @@
 """A run: one step after another, evaluations and checkpoints between them, and its going on.
 
 A step either happens entirely or not at all: when rewards cannot be had or a person stops the run
-while it waits, the state at the start of the step is what is saved, so a resumed run is the
-uninterrupted one, bit for bit on a CPU.
+while it samples or waits, the state at the start of the step is what is saved, so a resumed run is
+the uninterrupted one, bit for bit on a CPU.
 """
 
 from __future__ import annotations

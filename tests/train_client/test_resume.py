@@ -20,6 +20,7 @@ from train_client.data import AnsweredExample, Example
 from train_client.policy import Policy
 from train_client.retention import Retention
 from train_client.reward_client import RewardClient
+from train_client.rollout import LocalEngine, Rollout
 from train_client.train import Trainer
 
 VARIANTS: dict[str, dict[str, dict[str, Any]]] = {
@@ -91,6 +92,30 @@ def test_a_run_asked_to_stop_while_it_evaluates_makes_no_step(
     assert (outcome.finished, outcome.steps) == (False, 0)
     assert outcome.checkpoint == tmp_path / "checkpoints/step-0"
     assert not service.requests
+
+
+class Interrupted(LocalEngine):
+    """A person presses Ctrl-C while it samples."""
+
+    def generate(self, *arguments: Any) -> Rollout:
+        os.kill(os.getpid(), signal.SIGINT)
+        return super().generate(*arguments)
+
+
+def test_sampling_stops_at_once_and_the_step_is_done_again(
+    tmp_path: Path, service: Service, policy: Policy, twin: Policy, examples: list[Example]
+) -> None:
+    config = settings(tmp_path / "broken", service.url, rollout={"max_tokens": 30})
+    engine = Interrupted(policy.model, policy.eos_ids, policy.pad_id)
+    outcome = train(config, policy, examples, engine=engine)
+    assert (outcome.finished, outcome.steps, outcome.reason) == (False, 0, "Stopped on request.")
+    assert not service.requests
+
+    config.run.resume = True
+    assert train(config, policy, examples).finished
+    whole = settings(tmp_path / "whole", service.url, rollout={"max_tokens": 30})
+    train(whole, twin, examples)
+    assert exact(tmp_path / "broken") == exact(tmp_path / "whole")
 
 
 def test_a_service_that_is_away_only_delays(
