@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 import threading
 from types import FrameType, TracebackType
 from typing import Any, Self
+
+from train_client.distributed import is_main
+
+log = logging.getLogger(__name__)
 
 
 class Interrupt:
@@ -34,4 +39,6 @@ class Interrupt:
     def _ask(self, number: int, frame: FrameType | None) -> None:
         if self.asked and number == signal.SIGINT:
             raise KeyboardInterrupt
+        if not self.asked and is_main():
+            log.warning("Stopping at the next safe point; Ctrl-C once more stops at once.")
         self.asked = True

@@ -30,6 +30,11 @@ VARIANTS: dict[str, dict[str, dict[str, Any]]] = {
         "optimizer": {"minibatches": 2, "schedule": "cosine", "warmup_steps": 3},
     },
     "groups dropped and refilled": {"algorithm": {"dynamic_sampling": 2, "beta": 0.0}},
+    "all of it, a few prompts at once": {
+        "algorithm": {"dynamic_sampling": 2, "updates_per_batch": 2, "importance_cap": 2.0},
+        "optimizer": {"minibatches": 2, "prompts_per_pass": 1, "completions_per_pass": 2},
+        "rollout": {"prompts_per_pass": 3},
+    },
     "held on general examples": {"retention": {"weight": 0.5, "examples": 2}},
 }
 
@@ -103,13 +108,19 @@ class Interrupted(LocalEngine):
 
 
 def test_sampling_stops_at_once_and_the_step_is_done_again(
-    tmp_path: Path, service: Service, policy: Policy, twin: Policy, examples: list[Example]
+    tmp_path: Path,
+    service: Service,
+    policy: Policy,
+    twin: Policy,
+    examples: list[Example],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     config = settings(tmp_path / "broken", service.url, rollout={"max_tokens": 30})
     engine = Interrupted(policy.model, policy.eos_ids, policy.pad_id)
     outcome = train(config, policy, examples, engine=engine)
     assert (outcome.finished, outcome.steps, outcome.reason) == (False, 0, "Stopped on request.")
     assert not service.requests
+    assert caplog.text.count("Stopping at the next safe point") == 1
 
     config.run.resume = True
     assert train(config, policy, examples).finished
