@@ -23,7 +23,11 @@ _SINGLE: Final = regex.compile(
 
 
 def visible_text(answer: str, timeout: float) -> str:
-    """The answer without comments, hidden elements and inline tags. Linear; raises TimeoutError."""
+    """The answer without emphasis marks, comments, hidden elements and inline tags.
+
+    Linear; raises TimeoutError.
+    """
+    answer = answer.replace("**", "")
     if "<" not in answer:
         return answer
     text = _COMMENT.sub("", answer, timeout=timeout)
