@@ -1,6 +1,8 @@
 """A client's connection: uvicorn's, with what it lacks.
 
-- Who connects and sends no request, or half the head of one, is let go after a while.
+- Who connects and sends no request, or half the head of one, is let go after a while; so is who
+  goes on with a body that has had its reply, or does not read a reply.
+- What comes around a body (head, sizes of chunks, trailers) is bounded, as bodies are elsewhere.
 - A reply's head and body go out in one piece. In two, each is a system call, and wakes the client.
 """
 
@@ -9,6 +11,9 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+MAX_FRAMING = 64 * 1024
+"""Most bytes around a request's body, and as many more as the body has: enough for small chunks."""
+
 
 class Connection(HttpToolsProtocol):
     """One connection.
@@ -16,12 +21,20 @@ class Connection(HttpToolsProtocol):
     Args:
         head_seconds: for a request's head to arrive, from its first byte; for the first request,
             from the connection's beginning.
+        body_seconds: for the rest of a body that has had its reply, and for a reply to be read.
     """
 
-    def __init__(self, *arguments: Any, head_seconds: float, **named: Any) -> None:
+    def __init__(
+        self, *arguments: Any, head_seconds: float, body_seconds: float, **named: Any
+    ) -> None:
         super().__init__(*arguments, **named)
         self._head_seconds = head_seconds
+        self._body_seconds = body_seconds
         self._in_head = True
+        self._in_request = False
+        self._unwanted = False
+        self._unread = False
+        self._framing = 0
         self._give_up: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -30,33 +43,69 @@ class Connection(HttpToolsProtocol):
         self._watch()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._in_head = False
+        self._in_head = self._unwanted = self._unread = False
         self._watch()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
+        self._framing += len(data)
         super().data_received(data)
-        if self._in_head or self._give_up is not None:
+        if self._framing > MAX_FRAMING:
+            self._refuse()
+        elif self._in_head or self._give_up is not None:
             self._watch()
 
     def on_message_begin(self) -> None:
-        self._in_head = True
+        self._in_head = self._in_request = True
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
         self._in_head = False
         super().on_headers_complete()
 
+    def on_body(self, body: bytes) -> None:
+        self._framing -= 2 * len(body)
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        self._in_request = self._unwanted = False
+        self._framing = 0
+        super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self._in_request:
+            self._unwanted = True
+            self._watch()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._unread = True
+        self._watch()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._unread = False
+        self._watch()
+
     def _watch(self) -> None:
-        """Run a clock while a head is awaited; most heads arrive whole and never see it."""
-        if self._in_head and self._give_up is None:
-            self._give_up = self.loop.call_later(self._head_seconds, self._let_go)
-        elif not self._in_head and self._give_up is not None:
+        """Run a clock while the client's turn lasts; most requests are whole and never see it."""
+        waits = self._in_head or self._unwanted or self._unread
+        if waits and self._give_up is None:
+            seconds = self._head_seconds if self._in_head else self._body_seconds
+            self._give_up = self.loop.call_later(seconds, self._let_go)
+        elif not waits and self._give_up is not None:
             self._give_up.cancel()
             self._give_up = None
 
     def _let_go(self) -> None:
         self.transport.abort()
+
+    def _refuse(self) -> None:
+        if self._in_head:
+            self.send_400_response(f"The request's head is larger than {MAX_FRAMING} bytes.")
+        else:
+            self._let_go()
 
 
 class Gathering:

@@ -77,7 +77,7 @@ def _config(settings: Settings) -> uvicorn.Config:
         workers=settings.workers,
         log_config=log_config(settings.log_level),
         access_log=False,
-        http=partial(Connection, head_seconds=settings.head_seconds),  # type: ignore[arg-type]  # uvicorn only calls it
+        http=_connection(settings),
         ws="none",
         server_header=False,
         timeout_keep_alive=settings.keep_alive_seconds,
@@ -88,6 +88,13 @@ def _config(settings: Settings) -> uvicorn.Config:
         ssl_keyfile_password=password.get_secret_value() if password else None,
         ssl_ca_certs=str(settings.tls_client_ca) if settings.tls_client_ca else None,
         ssl_cert_reqs=ssl.CERT_REQUIRED if settings.tls_client_ca else ssl.CERT_NONE,
+    )
+
+
+def _connection(settings: Settings) -> Any:
+    """What uvicorn calls for each connection."""
+    return partial(
+        Connection, head_seconds=settings.head_seconds, body_seconds=settings.body_seconds
     )
 
 

@@ -55,7 +55,9 @@ class Settings(BaseSettings):
     head_seconds: Seconds = Field(
         10, description="seconds for a request's head to arrive; beyond it the connection is closed"
     )
-    body_seconds: Seconds = Field(30, description="seconds for a body to arrive; beyond it: 408")
+    body_seconds: Seconds = Field(
+        30, description="seconds for a body to arrive, beyond it: 408; and for a reply to be read"
+    )
     keep_alive_seconds: int = Field(
         75, ge=1, description="seconds that an idle connection is kept: longer than clients do"
     )

@@ -85,6 +85,65 @@ def test_a_head_in_pieces_is_read_and_a_connection_waits_for_the_next(address: s
             assert connection.recv(4096).startswith(b"HTTP/1.1 200 ")
 
 
+CHUNKED = b" HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("begin", "more"),
+    [
+        (b"GET /healthz HTTP/1.1\r\n", b"X: " + b"x" * 1000 + b"\r\n"),
+        (b"GET /healthz HTTP/1.1\r\nX: ", b"x" * 1000),
+        (b"POST /nowhere" + CHUNKED + b"0\r\n", b"X: " + b"x" * 1000 + b"\r\n"),
+        (b"POST /reward" + CHUNKED + b"1;", b"x" * 1000),
+    ],
+    ids=["headers", "one header", "trailers", "a chunk's extension"],
+)
+def test_what_comes_around_a_body_is_bounded(address: str, begin: bytes, more: bytes) -> None:
+    with connected(address) as connection:
+        connection.sendall(begin)
+        with pytest.raises(ConnectionError):
+            keep_sending(connection, more)
+
+
+def test_a_large_head_and_a_body_in_the_smallest_chunks_are_read(address: str) -> None:
+    body = json.dumps({"samples": [sample()]}).encode()
+    chunks = b"".join(b"1\r\n%c\r\n" % byte for byte in body) + b"0\r\n\r\n"
+    with connected(address) as connection:
+        head = b"POST /reward" + CHUNKED.replace(b"Host", b"X: " + b"x" * 30_000 + b"\r\nHost")
+        connection.sendall(head + chunks)
+        assert connection.recv(4096).startswith(b"HTTP/1.1 200 ")
+
+
+def test_who_goes_on_with_a_body_that_nobody_wants_is_let_go(address: str) -> None:
+    with connected(address) as connection:
+        connection.sendall(b"POST /nowhere" + CHUNKED)
+        assert connection.recv(4096).startswith(b"HTTP/1.1 404 ")
+        with pytest.raises(ConnectionError):
+            keep_sending(connection, b"1\r\nx\r\n", pause=0.1)
+
+
+def test_who_does_not_read_a_reply_is_let_go(address: str) -> None:
+    body = json.dumps({"samples": [sample("")] * 1_500}).encode()
+    head = f"POST /reward HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+    with socket.socket() as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        url = httpx.URL(address)
+        connection.connect((url.host, url.port or 80))
+        connection.settimeout(60)
+        for _ in range(20):  # replies that the system's own buffers cannot hold
+            connection.sendall(head + body)
+        with pytest.raises(ConnectionError):
+            keep_sending(connection, b"\r\n", pause=0.1)
+
+
+def keep_sending(connection: socket.socket, piece: bytes, pause: float = 0.0) -> None:
+    """Until the server hangs up."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        connection.sendall(piece)
+        time.sleep(pause)
+
+
 def connected(address: str) -> socket.socket:
     url = httpx.URL(address)
     return socket.create_connection((url.host, url.port or 80), 60)
