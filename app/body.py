@@ -1,11 +1,10 @@
 """A request's body: read within its limits, and parsed straight from bytes.
 
-JSON from Python clients may hold lone surrogates (`"\\ud800"`), which the fast parser rejects. They
-are policy output like any other: such a body is parsed again the slow way, each replaced by U+FFFD.
+JSON from Python clients may hold lone surrogates (`"\\ud800"`), which the parser rejects. They are
+policy output like any other: such a body is parsed again, with U+FFFD in the place of each.
 """
 
 import asyncio
-import json
 import re
 from collections.abc import Mapping
 from typing import Any, TypeVar
@@ -18,8 +17,11 @@ from starlette.types import Receive
 from app.admission import Ticket
 from app.errors import RequestError, invalid_request
 
-_SURROGATE_ESCAPE = re.compile(rb"\\u[dD][89a-fA-F]")
-_SURROGATES = re.compile("[\ud800-\udfff]")
+_SURROGATES = re.compile(
+    rb"(?<!\\)((?:\\\\)*)"  # backslashes that escape each other
+    rb"(?:(\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F])|\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
+)
+"""An escaped pair of surrogates, which is group 2, or a lone one."""
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -85,24 +87,16 @@ def _loaded(body: bytes) -> Any:
     try:
         return from_json(body)
     except ValueError:
-        if not _SURROGATE_ESCAPE.search(body):
-            raise _not_json() from None
+        mended = _SURROGATES.sub(_replaced, body)
     try:
-        return _whole(json.loads(body))
-    except (ValueError, RecursionError):
+        return from_json(mended)
+    except ValueError:
         raise _not_json() from None
+
+
+def _replaced(found: re.Match[bytes]) -> bytes:
+    return found[0] if found[2] else found[1] + rb"\ufffd"
 
 
 def _not_json() -> RequestError:
     return RequestError(400, "the body is not valid JSON in UTF-8")
-
-
-def _whole(value: object) -> object:
-    """`value` with U+FFFD in the place of each lone surrogate."""
-    if isinstance(value, str):
-        return _SURROGATES.sub("\ufffd", value)
-    if isinstance(value, list):
-        return [_whole(item) for item in value]
-    if isinstance(value, dict):
-        return {_whole(key): _whole(item) for key, item in value.items()}
-    return value

@@ -7,6 +7,18 @@ from pydantic import ValidationError
 from app.schema import ErrorReply, Problem
 
 MAX_PROBLEMS = 20
+TOO_MANY_TO_NAME = 1000
+"""From here on even listing what is wrong takes too long."""
+
+_MESSAGES = {
+    "missing": "is required",
+    "model_type": "must be an object",
+    "dict_type": "must be an object",
+    "list_type": "must be an array",
+}
+"""Where pydantic's own words are Python's rather than JSON's."""
+
+_LISTS_OF_SAMPLES = ("samples", "query", "prompts", "labels")
 
 _REASONS = {
     400: "json",
@@ -53,6 +65,13 @@ class RequestError(Exception):
 
 def invalid_request(error: ValidationError) -> RequestError:
     """422 naming each field and sample; input, and keys we do not know, are never echoed."""
+    if error.error_count() > TOO_MANY_TO_NAME:
+        message = f"holds {error.error_count()} keys and values that are wrong; see /docs"
+        return RequestError(
+            422,
+            f"the request {message}",
+            [Problem(field="the request", sample=None, message=message)],
+        )
     problems = [
         _problem(item["loc"], item["type"], item["msg"])
         for item in error.errors(include_url=False, include_input=False, include_context=False)
@@ -66,13 +85,11 @@ def invalid_request(error: ValidationError) -> RequestError:
 def _problem(loc: tuple[int | str, ...], kind: str, message: str) -> Problem:
     if kind == "extra_forbidden":
         loc, message = loc[:-1], "holds a key that is not known; see /docs for the known ones"
-    if kind == "missing":
-        message = "is required"
-    sample = loc[1] if len(loc) > 1 and loc[0] == "samples" else None
+    sample = loc[1] if len(loc) > 1 and loc[0] in _LISTS_OF_SAMPLES else None
     return Problem(
         field=_path(loc) or "the request",
         sample=sample if isinstance(sample, int) else None,
-        message=message,
+        message=_MESSAGES.get(kind, message),
     )
 
 

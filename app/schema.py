@@ -3,9 +3,13 @@
 A reply's numbers are finite; `null` stands where a sample could not be scored (`service_error`).
 """
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, FailFast, Field
+
+Item = TypeVar("Item")
+Many = Annotated[list[Item], FailFast()]
+"""A list that is read up to its first wrong item: to report millions would take minutes."""
 
 Detail = Literal["components", "none"]
 Status = Literal["ok", "policy_invalid", "service_error"]
@@ -58,7 +62,7 @@ class RewardRequest(_Request):
     run: str | None = Field(None, max_length=256, description="a name for the statistics")
     step: Step | None = Field(None, description="of the training")
     detail: Detail = "components"
-    samples: list[Sample]
+    samples: Many[Sample]
 
 
 class StanceReport(BaseModel):

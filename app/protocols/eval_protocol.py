@@ -10,13 +10,13 @@ from pydantic import BaseModel
 from app.protocol import Protocol, Scored
 from app.protocols.translation import labels_at, numbers, rewards_of, wrong_field
 from app.rows import instruction_of, written_by_assistant
-from app.schema import RewardRequest, Sample
+from app.schema import Many, RewardRequest, Sample
 
 
 class EvaluateRequest(BaseModel):
     """A conversation that ends with the completion."""
 
-    messages: list[dict[str, Any]]
+    messages: Many[dict[str, Any]]
     ground_truth: Any = None
 
 

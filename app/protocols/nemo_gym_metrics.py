@@ -6,9 +6,12 @@ Names and definitions are those of its `RewardProfiler`, so that its reports rea
 
 import statistics
 from collections.abc import Iterable, Mapping
+from itertools import chain
 from typing import Any
 
 from pydantic import BaseModel
+
+from app.schema import Many
 
 TASK = "_ng_task_index"
 ROLLOUT = "_ng_rollout_index"
@@ -19,7 +22,7 @@ LARGEST = 1e150
 class AggregateMetricsRequest(BaseModel):
     """Replies of `/verify`, each with the index of its task."""
 
-    verify_responses: list[dict[str, Any]]
+    verify_responses: Many[dict[str, Any]]
 
 
 class AggregateMetrics(BaseModel):
@@ -32,13 +35,12 @@ class AggregateMetrics(BaseModel):
 
 def aggregate(rollouts: Iterable[Mapping[str, Any]]) -> AggregateMetrics:
     """Statistics of each task's rollouts, in the tasks' order, and of all together."""
-    rows = [(_task(rollout), _numeric(rollout)) for rollout in rollouts]
-    tasks = sorted({task for task, _ in rows})
-    overall = _describe([row for _, row in rows])
+    tasks: dict[int, list[dict[str, float]]] = {}
+    for rollout in rollouts:
+        tasks.setdefault(_task(rollout), []).append(_numeric(rollout))
+    overall = _describe(chain.from_iterable(tasks.values()))
     return AggregateMetrics(
-        group_level_metrics=[
-            {TASK: task, **_describe([row for of, row in rows if of == task])} for task in tasks
-        ],
+        group_level_metrics=[{TASK: task, **_describe(tasks[task])} for task in sorted(tasks)],
         agent_metrics=overall,
         key_metrics={name: value for name, value in overall.items() if name.startswith("mean/")},
     )
@@ -62,10 +64,13 @@ def _mapping(value: object) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
 
 
-def _describe(rows: list[dict[str, float]]) -> dict[str, float]:
+def _describe(rows: Iterable[Mapping[str, float]]) -> dict[str, float]:
+    columns: dict[str, list[float]] = {}
+    for row in rows:
+        for name, value in row.items():
+            columns.setdefault(name, []).append(value)
     described: dict[str, float] = {}
-    for name in dict.fromkeys(name for row in rows for name in row):
-        values = [row[name] for row in rows if name in row]
+    for name, values in columns.items():
         described |= {
             f"mean/{name}": statistics.fmean(values),
             f"max/{name}": max(values),

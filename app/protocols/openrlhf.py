@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from app.protocol import Protocol, Scored
 from app.protocols.translation import labels_at, numbers, rewards_of, wrong_field
-from app.schema import RewardRequest, Sample
+from app.schema import Many, RewardRequest, Sample
 
 _REPEATED_SPECIAL = re.compile(r"(<\|[^<>|]{1,40}\|>|<[a-z]+(?:_[a-z]+)+>)(?:\1)+")
 
@@ -20,8 +20,8 @@ _REPEATED_SPECIAL = re.compile(r"(<\|[^<>|]{1,40}\|>|<[a-z]+(?:_[a-z]+)+>)(?:\1)
 class OpenRLHFRequest(BaseModel):
     """`query[i]` is `prompts[i]` and the completion, special tokens kept."""
 
-    query: list[str]
-    prompts: list[str]
+    query: Many[str]
+    prompts: Many[str]
     labels: list[Any]
 
 

@@ -4,9 +4,10 @@
 One sample a request. The label is JSON text with the three labels (`--label-key` names its column).
 """
 
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, PlainValidator
+from pydantic_core import PydanticCustomError
 
 from app.protocol import Protocol, Scored
 from app.protocols.translation import labels_at, numbers, rewards_of
@@ -14,10 +15,19 @@ from app.rows import instruction_of
 from app.schema import RewardRequest, Sample
 
 
+def _prompt(value: Any) -> Any:
+    conversation = isinstance(value, list) and all(isinstance(turn, dict) for turn in value)
+    if not isinstance(value, str) and not conversation:
+        raise PydanticCustomError("prompt", "must be a text or a list of messages")
+    return value
+
+
 class SlimeRequest(BaseModel):
     """`prompt` is a text, or a conversation."""
 
-    prompt: str | list[dict[str, Any]]
+    prompt: Annotated[
+        str | list[dict[str, Any]], PlainValidator(_prompt, str | list[dict[str, Any]])
+    ]
     response: str
     label: Any = None
 

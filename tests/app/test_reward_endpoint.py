@@ -130,6 +130,7 @@ SECRET = "do-not-echo-me"
         (b"{", 400, None, None),
         (b"\xff\xfe", 400, None, None),
         (b"[]", 422, "the request", None),
+        ({"samples": [sample(), SECRET]}, 422, "samples[1]", 1),
         (b"{}", 422, "samples", None),
         ({"samples": SECRET}, 422, "samples", None),
         (
@@ -173,6 +174,8 @@ def test_a_wrong_request_is_refused_naming_the_field_and_the_sample(
     assert reply.status_code == status, reply.text
     assert SECRET not in reply.text
     assert reply.json()["error"]
+    for python in ("dictionary", "instance", "list"):
+        assert python not in reply.text
     if field is not None:
         assert {"field": field, "sample": index} in [
             {"field": problem["field"], "sample": problem["sample"]}

@@ -6,6 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
+from app.protocols.nemo_gym_metrics import aggregate
 from tests.app.local import ask
 from tests.app.protocols.services import UNSCORABLE
 from tests.app.serving import LABELS_UNSAFE
@@ -143,6 +144,12 @@ def test_metrics_are_aggregated_by_task_and_over_all(service: httpx.Client) -> N
     assert reply["key_metrics"] == {"mean/reward": 0.5}
     empty = service.post("/aggregate_metrics", json={"verify_responses": []}).json()
     assert empty == {"group_level_metrics": [], "agent_metrics": {}, "key_metrics": {}}
+
+
+@pytest.mark.timeout(20)
+def test_many_tasks_are_aggregated_as_well() -> None:
+    rollouts = [{"_ng_task_index": index, "reward": 1.0} for index in range(30_000)]
+    assert len(aggregate(rollouts).group_level_metrics) == 30_000
 
 
 def test_rollouts_to_aggregate_are_read_within_the_limit() -> None:

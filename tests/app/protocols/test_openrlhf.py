@@ -89,6 +89,12 @@ def test_a_label_that_is_none_names_its_place(service: httpx.Client, label: Any)
     assert reply.json()["problems"][0]["sample"] == 1
 
 
+def test_a_query_that_is_no_text_names_its_place(service: httpx.Client) -> None:
+    body = {"query": ["a", 5], "prompts": ["", ""], "labels": [LABELS_SAFE] * 2}
+    (problem,) = service.post("/openrlhf", json=body).json()["problems"]
+    assert (problem["field"], problem["sample"]) == ("query[1]", 1)
+
+
 def test_lists_of_different_lengths_are_refused(service: httpx.Client) -> None:
     reply = service.post("/openrlhf", json={"query": ["a"], "prompts": [], "labels": [None]})
     assert reply.status_code == 422

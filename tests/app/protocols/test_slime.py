@@ -29,6 +29,14 @@ def test_the_reward_key_holds_a_number_for_malformed_completions_too(
     assert (reply["reward"], reply["outcome"]) == (0.0, "missing_section")
 
 
+@pytest.mark.parametrize("prompt", [5, None, ["May I?"]])
+def test_a_prompt_that_is_none_is_named(service: httpx.Client, prompt: Any) -> None:
+    body = {"prompt": prompt, "response": unsafe(), "label": json.dumps(LABELS_UNSAFE)}
+    reply = service.post("/slime", json=body)
+    assert reply.status_code == 422
+    assert [problem["field"] for problem in reply.json()["problems"]] == ["prompt"]
+
+
 def test_a_missing_label_is_refused_by_name(service: httpx.Client) -> None:
     for body in ({"prompt": "", "response": completion(), "label": None}, {"response": ""}):
         assert service.post("/slime", json=body).status_code == 422

@@ -1,0 +1,68 @@
+"""Parsing a body: odd JSON, and errors without end."""
+
+import json
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
+
+from app.body import parse_body
+from app.errors import MAX_PROBLEMS, RequestError
+from app.schema import RewardRequest
+from tests.app.serving import sample
+
+
+class Holder(BaseModel):
+    value: Any
+
+
+def refused(body: bytes) -> RequestError:
+    with pytest.raises(RequestError) as found:
+        parse_body(RewardRequest, body)
+    return found.value
+
+
+@pytest.mark.parametrize(
+    ("escaped", "read"),
+    [
+        (r"\ud800", "\ufffd"),
+        (r"\uDFFF.", "\ufffd."),
+        (r"\ud83d\ude00 \udc00", "\U0001f600 \ufffd"),
+        (r"\ud800\ud83d\ude00", "\ufffd\U0001f600"),
+        (r"\ude00\ud83d", "\ufffd\ufffd"),
+        (r"\\ud800 \ud800", r"\ud800 " + "\ufffd"),
+        (r"\\\ud800\n", "\\\ufffd\n"),
+    ],
+)
+def test_lone_surrogates_are_replaced_and_nothing_else(escaped: str, read: str) -> None:
+    body = f'{{"value": ["{escaped}", {{"{escaped}": NaN}}, {10**30}]}}'.encode()
+    text, mapping, number = parse_body(Holder, body).value
+    assert text == read
+    assert list(mapping) == [read]
+    assert number == 10**30
+
+
+@pytest.mark.parametrize("text", ["x", r"\ud800"])
+def test_json_that_is_too_deep_is_refused_with_surrogates_and_without(text: str) -> None:
+    for depth, fits in ((100, True), (300, False), (100_000, False)):
+        body = f'{{"value": "{text}", "samples": {"[" * depth}{"]" * depth}}}'.encode()
+        if fits:
+            parse_body(Holder, body)
+        else:
+            assert refused(body).status == 400
+
+
+def test_of_many_wrong_samples_the_first_is_reported() -> None:
+    wrong = [sample(), *[{}] * 100_000]
+    error = refused(json.dumps({"samples": wrong}).encode())
+    named = {problem.field for problem in error.reply.problems}
+    assert named == {"samples[1].completion", "samples[1].labels"}
+
+
+@pytest.mark.parametrize("keys", [MAX_PROBLEMS, 100_000])
+def test_many_unknown_keys_are_counted_but_not_listed(keys: int) -> None:
+    odd = sample(**{f"key-{number}": 0 for number in range(keys)})
+    error = refused(json.dumps({"samples": [odd]}).encode())
+    assert error.status == 422
+    assert 1 <= len(error.reply.problems) <= MAX_PROBLEMS
+    assert "key-" not in error.reply.model_dump_json()
