@@ -1,18 +1,23 @@
 """The service's settings: from flags, then `SAFEGRPO_…` variables, then a file, then defaults."""
 
 import os
+import ssl
+import tempfile
 from pathlib import Path
 from typing import Annotated, Any, Self
 
+import yaml
 from pydantic import Field, FilePath, SecretStr, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
+    SettingsError,
     YamlConfigSettingsSource,
 )
 
+from rules.judge import Judge, JudgeError
 from rules.profile import load_profile
 
 CONFIG_VARIABLE = "SAFEGRPO_CONFIG"
@@ -68,8 +73,8 @@ class Settings(BaseSettings):
         35, ge=1, description="seconds to finish what is in flight, before the process ends"
     )
 
-    api_keys: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
-        (), description="keys that clients must send, separated by commas; none: no key is needed"
+    api_keys: Annotated[tuple[SecretStr, ...] | None, NoDecode] = Field(
+        None, description="keys that clients must send, separated by commas; none: no key is needed"
     )
     api_keys_file: FilePath | None = Field(
         None, description="a file with such keys, one a line; lines with # are comments"
@@ -111,14 +116,28 @@ class Settings(BaseSettings):
     @field_validator("profile")
     @classmethod
     def _profile_loads(cls, value: str) -> str:
-        load_profile(value)
+        _load(value)
         return value
 
     @field_validator("profiles")
     @classmethod
     def _profiles_load(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for name in value:
-            load_profile(name)
+            _load(name)
+        return value
+
+    @field_validator("api_keys")
+    @classmethod
+    def _are_keys(cls, value: tuple[SecretStr, ...] | None) -> tuple[SecretStr, ...] | None:
+        if value is not None and (not value or not all(value)):
+            raise ValueError("holds no key, or an empty one; leave it out if none is needed")
+        return value
+
+    @field_validator("metrics_key")
+    @classmethod
+    def _is_a_key(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not value:
+            raise ValueError("is empty; leave it out if none is needed")
         return value
 
     @field_validator("api_keys_file")
@@ -126,6 +145,17 @@ class Settings(BaseSettings):
     def _has_keys(cls, value: Path | None) -> Path | None:
         if value is not None and not keys_of(value):
             raise ValueError("the file has no keys; write one on a line of its own")
+        return value
+
+    @field_validator("capture_folder")
+    @classmethod
+    def _can_be_written(cls, value: Path | None) -> Path | None:
+        if value is not None:
+            try:
+                value.mkdir(mode=0o700, parents=True, exist_ok=True)
+                tempfile.TemporaryFile(dir=value).close()
+            except OSError as error:
+                raise ValueError(f"cannot be written: {error.strerror}") from None
         return value
 
     @model_validator(mode="after")
@@ -140,10 +170,26 @@ class Settings(BaseSettings):
             raise ValueError("tls_client_ca needs tls_certificate and tls_key")
         return self
 
+    @model_validator(mode="after")
+    def _certificates_load(self) -> Self:
+        if self.tls_certificate is not None:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            key = self.tls_key_password
+            password = key.get_secret_value() if key else ""  # None would ask at the terminal
+            try:
+                context.load_cert_chain(self.tls_certificate, self.tls_key, password)
+                context.load_verify_locations(self.tls_client_ca or self.tls_certificate)
+            except OSError as error:
+                raise ValueError(
+                    "tls_certificate, tls_key or tls_client_ca is not what it should be, or "
+                    f"tls_key_password is wrong: {error.strerror or error}"
+                ) from None
+        return self
+
     @property
     def accepted_keys(self) -> list[str]:
         """The API keys of both sources."""
-        keys = [key.get_secret_value() for key in self.api_keys]
+        keys = [key.get_secret_value() for key in self.api_keys or ()]
         return keys + (keys_of(self.api_keys_file) if self.api_keys_file else [])
 
     @classmethod
@@ -156,8 +202,28 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         path = os.environ.get(CONFIG_VARIABLE)
-        from_file = (YamlConfigSettingsSource(settings_cls, path),) if path else ()
+        from_file = (_file(settings_cls, path),) if path else ()
         return init_settings, env_settings, *from_file
+
+
+def _load(profile: str) -> None:
+    settings = load_profile(profile).judge
+    if settings is not None:
+        try:
+            Judge(settings)
+        except JudgeError as error:
+            raise ValueError(str(error)) from None
+
+
+def _file(settings_cls: type[BaseSettings], path: str) -> YamlConfigSettingsSource:
+    """Its errors do not quote it: there may be keys in it."""
+    try:
+        return YamlConfigSettingsSource(settings_cls, path)
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else "?"
+        raise SettingsError(f"{path}, line {line}: {error.problem}") from None
+    except (yaml.YAMLError, OSError, ValueError, TypeError):
+        raise SettingsError(f"{path} must hold YAML, a line `name: value` a setting") from None
 
 
 def keys_of(file: Path) -> list[str]:

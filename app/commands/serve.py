@@ -41,6 +41,6 @@ def _sentences(error: Exception) -> str:
     if not isinstance(error, ValidationError):
         return str(error)
     return "; ".join(
-        f"{'.'.join(map(str, item['loc']))}: {item['msg']}".removeprefix(": ")
+        ": ".join([*map(str, item["loc"]), item["msg"].removeprefix("Value error, ")])
         for item in error.errors(include_url=False)
     )

@@ -4,8 +4,10 @@ from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
+from pydantic_settings import SettingsError
 
 from app.settings import Settings
+from tests.app.test_judged_scoring import profile
 
 
 @pytest.mark.parametrize(
@@ -16,7 +18,12 @@ from app.settings import Settings
         ({"queue_bytes": 2048}, "queue_bytes must be at least max_body_bytes"),
         ({"max_samples": 70_000}, "queue_samples must be at least max_samples"),
         ({"tls_key": __file__}, "tls_certificate and tls_key go together"),
+        ({"tls_key": __file__, "tls_certificate": __file__}, "is not what it should be"),
         ({"api_keys_file": "/nowhere"}, "api_keys_file"),
+        ({"api_keys": ""}, "api_keys"),
+        ({"api_keys": ["one", ""]}, "api_keys"),
+        ({"metrics_key": ""}, "metrics_key"),
+        ({"capture_folder": __file__}, "cannot be written"),
         ({"capture_share": 2}, "capture_share"),
         ({"workerz": 2}, "workerz"),
     ],
@@ -36,6 +43,35 @@ def test_flags_go_before_variables_and_variables_before_the_file(
     monkeypatch.setenv("SAFEGRPO_WORKERS", "2")
     settings = Settings(workers=1)
     assert (settings.workers, settings.port, settings.max_samples) == (1, 2000, 7)
+
+
+@pytest.mark.parametrize(
+    "content", [b"port: [", b"- port", b"port", b"1", b"\xff\xfe", b"port: \0"]
+)
+def test_a_file_that_holds_no_settings_is_named_and_not_quoted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes
+) -> None:
+    file = tmp_path / "service.yaml"
+    file.write_bytes(b"# my-secret\n" + content)
+    monkeypatch.setenv("SAFEGRPO_CONFIG", str(file))
+    with pytest.raises(SettingsError, match=r"service\.yaml") as wrong:
+        Settings()
+    assert "my-secret" not in str(wrong.value)
+
+
+def test_a_judge_without_its_key_is_told_of_at_the_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = profile(tmp_path, "http://localhost/v1")
+    judged = (
+        Path(source).read_text().replace("retries", "api_key_variable: THE_JUDGES_KEY, retries")
+    )
+    Path(source).write_text(judged)
+    monkeypatch.setenv("THE_JUDGES_KEY", "x")
+    Settings(profile=source)
+    monkeypatch.delenv("THE_JUDGES_KEY")
+    with pytest.raises(ValidationError, match="export THE_JUDGES_KEY"):
+        Settings(profile=source)
 
 
 def test_keys_come_from_the_variable_and_from_a_file(
