@@ -63,14 +63,24 @@ def _completion(query: str, prompt: str, index: int) -> str:
     runs of a special token are therefore read as one where the prompt does not match as it is."""
     if query.startswith(prompt):
         return query[len(prompt) :]
-    query, prompt = (_REPEATED_SPECIAL.sub(r"\1", text) for text in (query, prompt))
-    if query.startswith(prompt):
-        return query[len(prompt) :]
+    once, prompt = (_REPEATED_SPECIAL.sub(r"\1", text) for text in (query, prompt))
+    if once.startswith(prompt):
+        return query[_end(query, len(prompt)) :]
     message = (
         f"`query[{index}]` does not begin with `prompts[{index}]`, so where the completion begins "
         "cannot be told; was the prompt truncated? Raise the trainer's maximum length"
     )
     raise wrong_field(f"query[{index}]", index, message)
+
+
+def _end(query: str, length: int) -> int:
+    """Where in `query` the first characters, so many where repeated tokens are one, end."""
+    left_out = 0
+    for run in _REPEATED_SPECIAL.finditer(query):
+        if run.start() - left_out >= length:
+            break
+        left_out += len(run[0]) - len(run[1])
+    return length + left_out
 
 
 def reply(_: OpenRLHFRequest, scored: Scored) -> dict[str, Any]:

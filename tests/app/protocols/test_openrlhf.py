@@ -6,6 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
+from app.protocols.openrlhf import OpenRLHFRequest, batch
 from tests.app.protocols.services import UNSCORABLE
 from tests.app.serving import LABELS_SAFE, LABELS_UNSAFE
 from tests.rules.completions import completion, unsafe
@@ -41,6 +42,13 @@ def test_a_picture_may_be_many_placeholders_in_the_query_and_one_in_the_prompt(
 ) -> None:
     query = PROMPT.replace("<|image_pad|>", "<|image_pad|>" * 256) + completion() + "<|im_end|>"
     assert post(service, (query, LABELS_SAFE))["rewards"] == [1.0]
+
+
+def test_what_the_policy_repeats_stays_repeated() -> None:
+    query = PROMPT.replace("<|image_pad|>", "<|image_pad|>" * 256)
+    written = "<visual_safe><visual_safe>safe</visual_safe><|im_end|><|im_end|>"
+    wire = OpenRLHFRequest(query=[query + written], prompts=[PROMPT], labels=[LABELS_SAFE])
+    assert batch(wire).samples[0].completion == written
 
 
 def test_a_prompt_repeated_by_the_policy_is_part_of_its_completion(service: httpx.Client) -> None:
