@@ -20,7 +20,7 @@ def unpack(body: bytes, encoding: str, limit: int, hold: Callable[[int], None]) 
         body: as received.
         encoding: the header Content-Encoding; empty or `identity` leaves the body as it is.
         limit: most bytes to unpack.
-        hold: told of each piece's size before the next is unpacked.
+        hold: told, before more is unpacked, by how much it has grown beyond the body as received.
 
     Raises:
         RequestError: 413 beyond the limit, 415 for another encoding, 400 if it is not so encoded.
@@ -30,15 +30,17 @@ def unpack(body: bytes, encoding: str, limit: int, hold: Callable[[int], None]) 
         return body
     if name not in _PIECES:
         raise RequestError(415, "Content-Encoding must be gzip, deflate, zstd or none")
-    unpacked = bytearray()
+    unpacked, held = bytearray(), len(body)
     try:
         for piece in _PIECES[name](body):
             if len(unpacked) + len(piece) > limit:
                 raise RequestError(
                     413, f"the body is larger than {limit} bytes unpacked; send smaller batches"
                 )
-            hold(len(piece))
             unpacked += piece
+            if len(unpacked) > held:
+                hold(len(unpacked) - held)
+                held = len(unpacked)
     except (zlib.error, zstandard.ZstdError, EOFError):
         raise RequestError(400, f"the body is not valid {name}") from None
     return bytes(unpacked)

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict
 from pydantic_core import to_json
 
 from app.body import parse_body
+from app.encoding import unpack
 from app.openapi import REFUSALS
 from app.protocol import Protocol, Scored
 from app.protocols.nemo_gym_metrics import AggregateMetrics, AggregateMetricsRequest, aggregate
@@ -142,7 +143,11 @@ def add_routes(app: FastAPI, service: Service) -> None:
     async def aggregate_metrics(request: Request) -> AggregateMetrics:
         with service.admission.ticket() as ticket:
             body = await service.read(request.scope, request.receive, ticket)
-            return await asyncio.to_thread(_aggregated, body)
+            encoding = request.headers.get("content-encoding", "")
+            limit = service.settings.max_body_bytes
+            return await asyncio.to_thread(
+                lambda: _aggregated(unpack(body, encoding, limit, ticket.hold))
+            )
 
     @app.get("/health", include_in_schema=False)
     @app.get("/", include_in_schema=False)

@@ -4,6 +4,7 @@ import asyncio
 import gzip
 import json
 import logging
+import random
 import time
 from collections.abc import AsyncIterator
 from typing import Any
@@ -55,6 +56,15 @@ def test_a_key_is_asked_for_before_anything_else() -> None:
 def test_compressed_bodies_are_read() -> None:
     reply = post(gzip.compress(BODY), {"Content-Encoding": "gzip"})
     assert reply.json()["rewards"] == [1.0]
+
+
+def test_a_compressed_body_as_large_as_the_queue_fits_in_it() -> None:
+    text = random.Random(0).randbytes(1200).hex()
+    body = json.dumps({"samples": [sample(text)]}).encode()
+    packed = gzip.compress(body)
+    assert len(packed) > 1024
+    limits = {"max_body_bytes": len(body), "queue_bytes": len(body)}
+    assert post(packed, {"Content-Encoding": "gzip"}, **limits).status_code == 200
 
 
 def test_a_bomb_is_413() -> None:

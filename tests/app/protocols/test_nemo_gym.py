@@ -1,5 +1,6 @@
 """NeMo Gym's resources server format."""
 
+import gzip
 import json
 from typing import Any
 
@@ -158,6 +159,10 @@ def test_rollouts_to_aggregate_are_read_within_the_limit() -> None:
     async def talk(client: httpx.AsyncClient) -> list[int]:
         sent = (body, body + b" " * 1024, b"{", b'{"verify_responses": 1}')
         replies = [await client.post("/aggregate_metrics", content=one) for one in sent]
+        for packed in (gzip.compress(body), gzip.compress(body + b" " * 1024)):
+            headers = {"Content-Encoding": "gzip"}
+            reply = await client.post("/aggregate_metrics", content=packed, headers=headers)
+            replies.append(reply)
         return [reply.status_code for reply in replies]
 
-    assert ask(talk, max_body_bytes=1024) == [200, 413, 400, 422]
+    assert ask(talk, max_body_bytes=1024) == [200, 413, 400, 422, 200, 413]
