@@ -20,7 +20,7 @@ class Runs:
         self._known: set[str] = set()
 
     def label(self, run: str | None) -> str:
-        if run is None:
+        if not run:
             return NO_RUN
         if run not in self._known:
             if len(self._known) >= self._most:

@@ -254,7 +254,7 @@ def record(scorer: Scorer, batch: RewardRequest, scores: list[Score], runs: Runs
         _outcomes.update([(scorer, run, _outcome(sample, score)) for sample, score in pairs])
         for kind, times in _groups(samples, scores).items():
             tallies.count(_GROUPS, profile, run, kind, times=times)
-    if batch.step is not None and batch.run is not None:
+    if batch.step is not None and batch.run:
         _RUN_STEP.labels(profile, run).set(batch.step)
 
 

@@ -62,7 +62,7 @@ class Scoring:
         Raises:
             RequestError: 422, no such profile is served.
         """
-        scorer = self.scorers.get(name or self.default)
+        scorer = self.scorers.get(self.default if name is None else name)
         if scorer is None:
             message = f"no such profile is served; there are {', '.join(sorted(self.scorers))}"
             problem = Problem(field="profile", sample=None, message=message)

@@ -33,10 +33,11 @@ def test_a_group_is_told_for_what_it_is(scores: list[Score], kinds: list[str]) -
 
 def test_runs_beyond_the_bound_are_other() -> None:
     runs = Runs(2)
-    assert [runs.label(name) for name in ("a", "b", "c", "a", None)] == [
+    assert [runs.label(name) for name in ("a", "b", "c", "a", None, "")] == [
         "a",
         "b",
         "other",
         "a",
+        "none",
         "none",
     ]

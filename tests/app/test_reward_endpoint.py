@@ -160,6 +160,7 @@ SECRET = "do-not-echo-me"
         ),
         ({"samples": [sample(**{SECRET: 1})]}, 422, "samples[0]", 0),
         ({"samples": [], "profile": SECRET}, 422, "profile", None),
+        ({"samples": [], "profile": ""}, 422, "profile", None),
         ({"samples": [], "detail": SECRET}, 422, "detail", None),
         ({"samples": [sample()] * 51}, 413, None, None),
         ({"samples": [sample(), sample("x" * 1_500_001)]}, 413, "samples[1].completion", 1),
