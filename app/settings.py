@@ -28,7 +28,9 @@ Seconds = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
 class Settings(BaseSettings):
     """What an operator can set. Bounds hold for each worker process."""
 
-    model_config = SettingsConfigDict(env_prefix="SAFEGRPO_", extra="forbid", cli_kebab_case=True)
+    model_config = SettingsConfigDict(
+        env_prefix="SAFEGRPO_", extra="forbid", cli_kebab_case=True, cli_implicit_flags=True
+    )
 
     config: FilePath | None = Field(
         None, description="a YAML file with any of these settings; flags and variables go before it"

@@ -43,6 +43,7 @@ def test_score_reports_a_bad_line_and_scores_the_others(tmp_path: Path) -> None:
         (("score", "missing.jsonl"), "cannot read missing.jsonl"),
         (("score", "-", "--profile", "nope"), "there is no profile 'nope'"),
         (("serve", "--port", "99999"), "port"),
+        (("serve", "--log-requests", "--port", "99999"), "safegrpo serve: port"),
         (("serve", "--profile", "nope"), "there is no profile 'nope'"),
         (("serve", "--workers", "none"), "workers"),
     ],
