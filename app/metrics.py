@@ -9,6 +9,7 @@ import platform
 from collections import Counter as Multiset
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
+from pathlib import Path
 from typing import Literal
 
 from prometheus_client import (
@@ -171,6 +172,12 @@ def publish(admission: Admission, in_flight: int) -> None:
     _IN_FLIGHT.set(in_flight)
     _QUEUE_BYTES.set(admission.bytes)
     _QUEUE_SAMPLES.set(admission.samples)
+
+
+def shared_folder() -> Path | None:
+    """Where several workers add up what they count; None if there is only one."""
+    directory = os.environ.get(MULTIPROCESS_VARIABLE)
+    return Path(directory) if directory else None
 
 
 def forget_dead_workers() -> None:

@@ -51,7 +51,8 @@ class Service:
         self.scoring = scoring
         self.admission = Admission(settings.queue_bytes, settings.queue_samples)
         self.turns = Turns()
-        self.runs = Runs(settings.max_runs)
+        folder = metrics.shared_folder()
+        self.runs = Runs(settings.max_runs, folder / "runs" if folder else None)
         self._capture = _capture(settings)
         self.ready = False
         self.in_flight = 0

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from app.audit import Runs, group_kinds
@@ -29,6 +31,15 @@ GOOD, WRONG, BROKEN = score(completion()), score(unsafe()), score("x")
 )
 def test_a_group_is_told_for_what_it_is(scores: list[Score], kinds: list[str]) -> None:
     assert list(group_kinds(scores)) == kinds
+
+
+def test_workers_keep_the_same_runs(tmp_path: Path) -> None:
+    one, other = (Runs(2, tmp_path / "runs") for _ in range(2))
+    assert [one.label("a"), other.label("b\n"), one.label("c")] == ["a", "b\n", "other"]
+    assert [[runs.label(name) for name in ("a", "b\n", "c", "d")] for runs in (one, other)] == [
+        ["a", "b\n", "other", "other"]
+    ] * 2
+    assert [Runs(2, tmp_path / "runs").label(name) for name in ("d", "a")] == ["other", "a"]
 
 
 def test_runs_beyond_the_bound_are_other() -> None:
