@@ -25,6 +25,7 @@ class Exchange:
         self.headers: Mapping[bytes, bytes] = dict(scope["headers"])
         self.id = _request_id(self.headers.get(b"x-request-id", b""))
         self.protocol: str | None = None
+        self.route: str | None = None
         self.profile: str | None = None
         self.samples: int | None = None
         self.bytes = 0
@@ -62,7 +63,7 @@ class Exchange:
         fields = {
             "request_id": self.id.decode("ascii"),
             "method": self._scope["method"],
-            "route": getattr(self._scope.get("route"), "path", None),
+            "route": self.route or getattr(self._scope.get("route"), "path", None),
             "status": self.status,
             "reason": self.reason,
             "protocol": self.protocol,

@@ -62,7 +62,8 @@ class Gate:
         exchange, path = exchange_of(scope), scope["path"]
         try:
             protocol = self._protocols.get(path) if scope["method"] == "POST" else None
-            exchange.protocol = protocol.name if protocol else None
+            if protocol is not None:
+                exchange.protocol, exchange.route = protocol.name, path
             self._keys.check(path, exchange.headers)
             if protocol is None:
                 await self._app(scope, receive, send)
@@ -87,9 +88,9 @@ class Gate:
         status = exchange.status or CLIENT_GONE
         if exchange.protocol is not None:
             metrics.answered(exchange.protocol, status, exchange.seconds)
-        if exchange.reason is not None:
-            metrics.rejected(status, exchange.reason)
-        if status >= 500:
+            if exchange.reason is not None:
+                metrics.rejected(status, exchange.reason)
+        if status >= 500 and exchange.protocol is not None:
             log.error("no rewards", extra={"event": exchange.event()})
         elif exchange.reason is not None:
             log.warning("refused", extra={"event": exchange.event()})

@@ -154,4 +154,16 @@ def test_a_refusal_is_logged_with_its_reason_and_nothing_that_was_sent(
     events = [getattr(record, "event", None) for record in caplog.records]
     assert SECRET not in reply.text + caplog.text + str(events)
     if path == "/reward":
-        assert [event["reason"] for event in events if event] == ["invalid"]
+        (event,) = [event for event in events if event]
+        assert (event["reason"], event["route"], event["status"]) == ("invalid", "/reward", 422)
+
+
+def test_probes_of_a_draining_service_are_no_errors(caplog: pytest.LogCaptureFixture) -> None:
+    async def talk(client: httpx.AsyncClient) -> tuple[int, str]:
+        status = (await client.get("/readyz")).status_code  # never ready, since never started
+        return status, (await client.get("/metrics")).text
+
+    status, page = ask(talk)
+    assert status == 503
+    assert 'reason="draining"' not in page
+    assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
