@@ -1,4 +1,4 @@
-"""The processes of a server: one, or several workers under uvicorn's supervisor.
+"""The processes of a server: one, or several workers under a supervisor.
 
 The supervisor replaces a worker that dies or hangs. The workers share a port and a directory of
 counts, which begins empty and goes when the server does.
@@ -20,13 +20,16 @@ from functools import partial
 from typing import Any, cast
 
 import uvicorn
-from uvicorn.supervisors import Multiprocess
 
 from app.connection import Connection
 from app.logs import log_config
 from app.metrics import MULTIPROCESS_VARIABLE
 from app.server import create_app
 from app.settings import Settings
+from app.supervisor import Supervisor
+
+STOP_SECONDS = 2
+"""What a worker may take, over the times that are set, to close what it holds."""
 
 HUNG_SECONDS = 30
 """A worker that does not answer the supervisor for so long is replaced. It cannot answer while it
@@ -42,7 +45,9 @@ def run(settings: Settings) -> None:
         return
     shared = _Port(bound) if sys.platform == "linux" else bound  # others do not deal out
     with _shared_counts():
-        Multiprocess(config, [cast(socket.socket, shared)]).run()
+        stop_seconds = settings.drain_seconds + settings.grace_seconds + STOP_SECONDS
+        sockets = [cast(socket.socket, shared)]
+        Supervisor(config, sockets, HUNG_SECONDS, stop_seconds).run()
 
 
 class _Port:

@@ -1,0 +1,92 @@
+"""The supervisor, with workers that are made up."""
+
+from multiprocessing import Pipe
+from typing import Any
+
+import pytest
+import uvicorn
+
+from app.supervisor import Supervisor
+
+HUNG_SECONDS = 30
+
+
+class Worker:
+    """A worker process; it answers a ping only when told to."""
+
+    def __init__(self, *_: Any) -> None:
+        self.parent_conn, self.child_conn = Pipe()
+        self.process = self
+        self.alive = False
+        self.exitcode: int | None = None
+        self.waited: float | None = None
+
+    def start(self) -> None:
+        self.alive = True
+
+    def is_alive(self) -> bool:
+        return self.alive
+
+    def kill(self) -> None:
+        self.alive = False
+
+    def join(self, seconds: float | None = None) -> None:
+        self.waited = seconds
+
+    def answer(self) -> None:
+        self.child_conn.recv()
+        self.child_conn.send(True)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    now = [0.0]
+    monkeypatch.setattr("app.supervisor.monotonic", lambda: now[0])
+    return now
+
+
+@pytest.fixture
+def supervisor(monkeypatch: pytest.MonkeyPatch, clock: list[float]) -> Supervisor:
+    monkeypatch.setattr("app.supervisor.Process", Worker)
+    monkeypatch.setattr("uvicorn.supervisors.multiprocess.Process", Worker)
+    monkeypatch.setattr("uvicorn.supervisors.multiprocess.SIGNALS", {})
+    made = Supervisor(uvicorn.Config("x", workers=2), [], HUNG_SECONDS, stop_seconds=5)
+    made.init_processes()
+    return made
+
+
+def test_a_worker_that_dies_is_replaced_while_another_one_starts(supervisor: Supervisor) -> None:
+    starting, dead = supervisor.processes
+    supervisor.keep_subprocess_alive()
+    dead.kill()
+    supervisor.keep_subprocess_alive()
+    assert supervisor.processes[0] is starting
+    assert supervisor.processes[1] is not dead
+    assert supervisor.processes[1].process.is_alive()
+
+
+def test_a_worker_is_stuck_when_it_does_not_answer_for_long(
+    supervisor: Supervisor, clock: list[float]
+) -> None:
+    answering, stuck = supervisor.processes
+    for _ in range(4):
+        supervisor.keep_subprocess_alive()
+        assert supervisor.processes == [answering, stuck]
+        answering.answer()  # type: ignore[attr-defined]
+        clock[0] += HUNG_SECONDS / 4
+    supervisor.keep_subprocess_alive()
+    assert supervisor.processes[0] is answering
+    assert supervisor.processes[1] is not stuck
+
+
+def test_a_worker_that_cannot_start_ends_the_server(supervisor: Supervisor) -> None:
+    worker = supervisor.processes[0]
+    worker.kill()
+    worker.exitcode = 3  # type: ignore[misc]
+    supervisor.keep_subprocess_alive()
+    assert supervisor.should_exit.is_set()
+
+
+def test_a_worker_that_does_not_end_is_killed(supervisor: Supervisor) -> None:
+    supervisor.join_all()
+    assert not any(worker.process.is_alive() for worker in supervisor.processes)
