@@ -33,18 +33,20 @@ class Keys:
         accepted = self._metrics if path == METRICS_PATH else self._api
         if not accepted or path in OPEN_PATHS:
             return
-        given = _digest(_key(headers))
+        given = [_digest(key) for key in _keys(headers)]
         # Every key is compared, each in constant time: the time tells nothing about any of them.
-        matches = [hmac.compare_digest(given, key) for key in accepted]
+        matches = [hmac.compare_digest(one, key) for one in given for key in accepted]
         if True not in matches:
             raise RequestError(
                 401, "an API key is needed: send Authorization: Bearer KEY, or X-API-Key: KEY"
             )
 
 
-def _key(headers: Mapping[bytes, bytes]) -> bytes:
+def _keys(headers: Mapping[bytes, bytes]) -> list[bytes]:
+    """Of both headers, since a gateway on the way may want one of them for itself."""
     scheme, _, token = headers.get(b"authorization", b"").partition(b" ")
-    return token.strip() if scheme.lower() == b"bearer" else headers.get(b"x-api-key", b"")
+    bearer = [token.strip()] if scheme.lower() == b"bearer" else []
+    return [*bearer, headers.get(b"x-api-key", b"")]
 
 
 def _digest(key: bytes) -> bytes:

@@ -12,6 +12,7 @@ API = {b"authorization": b"Bearer one"}
         {b"authorization": b"Bearer one"},
         {b"authorization": b"bearer  two "},
         {b"x-api-key": b"two"},
+        {b"authorization": b"Bearer of-the-gateway", b"x-api-key": b"two"},
     ],
 )
 def test_any_of_the_keys_opens_in_either_header(headers: dict[bytes, bytes]) -> None:
