@@ -37,18 +37,18 @@ class Scoring:
     """The scorers, and the judges, of every profile that is served, by the profile's name.
 
     Args:
-        default: name or file of the profile for requests that name none.
-        others: names or files of further profiles; the shipped ones are always served.
+        default: the profile for requests that name none, or its name or file.
+        others: further profiles, or their names or files; the shipped ones are always served.
 
     Raises:
         ProfileError: a profile cannot be used.
         JudgeError: the key of a profile's judge is not set.
     """
 
-    def __init__(self, default: str, others: Sequence[str] = ()) -> None:
+    def __init__(self, default: str | Profile, others: Sequence[str | Profile] = ()) -> None:
         profiles: dict[str, Profile] = {}
         for source in (*shipped_profiles(), *others, default):
-            profile = load_profile(source)
+            profile = load_profile(source) if isinstance(source, str) else source
             profiles[profile.name] = profile
             self.default = profile.name
         self.scorers = {name: Scorer(profile) for name, profile in profiles.items()}

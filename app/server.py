@@ -30,7 +30,7 @@ SERVED: tuple[Protocol[Any], ...] = (REWARD, *PROTOCOLS)
 def create_app(settings: Settings | None = None, scoring: Scoring | None = None) -> Gate:
     """The application, with settings from the environment, and their profiles, unless given."""
     settings = settings or Settings()
-    service = Service(settings, scoring or Scoring(settings.profile, settings.profiles))
+    service = Service(settings, scoring or _scoring(settings))
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -54,6 +54,10 @@ def create_app(settings: Settings | None = None, scoring: Scoring | None = None)
     key = settings.metrics_key
     keys = Keys(settings.accepted_keys, key.get_secret_value() if key else None)
     return Gate(app, service, SERVED, keys)
+
+
+def _scoring(settings: Settings) -> Scoring:
+    return Scoring(settings.default_profile, settings.other_profiles)
 
 
 def add_scoring(app: FastAPI, service: Service, protocol: Protocol[Any]) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any, Self
 
 import yaml
-from pydantic import Field, FilePath, SecretStr, field_validator, model_validator
+from pydantic import Field, FilePath, PrivateAttr, SecretStr, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
@@ -18,7 +18,7 @@ from pydantic_settings import (
 )
 
 from rules.judge import Judge, JudgeError
-from rules.profile import load_profile
+from rules.profile import Profile, load_profile
 
 CONFIG_VARIABLE = "SAFEGRPO_CONFIG"
 
@@ -108,24 +108,14 @@ class Settings(BaseSettings):
         2**30, ge=2**20, description="most bytes of the folder; the oldest files make room"
     )
 
+    _default: Profile = PrivateAttr()
+    _others: tuple[Profile, ...] = PrivateAttr()
+
     @field_validator("profiles", "api_keys", mode="before")
     @classmethod
     def _separated(cls, value: Any) -> Any:
         if isinstance(value, str):
             return [part.strip() for part in value.split(",") if part.strip()]
-        return value
-
-    @field_validator("profile")
-    @classmethod
-    def _profile_loads(cls, value: str) -> str:
-        _load(value)
-        return value
-
-    @field_validator("profiles")
-    @classmethod
-    def _profiles_load(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for name in value:
-            _load(name)
         return value
 
     @field_validator("api_keys")
@@ -173,6 +163,12 @@ class Settings(BaseSettings):
         return self
 
     @model_validator(mode="after")
+    def _profiles_load(self) -> Self:
+        self._default = _load(self.profile)
+        self._others = tuple(_load(source) for source in self.profiles)
+        return self
+
+    @model_validator(mode="after")
     def _certificates_load(self) -> Self:
         if self.tls_certificate is not None:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -187,6 +183,17 @@ class Settings(BaseSettings):
                     f"tls_key_password is wrong: {error.strerror or error}"
                 ) from None
         return self
+
+    @property
+    def default_profile(self) -> Profile:
+        """As it was when these settings were made: a worker that starts later, in the place of
+        one that died, must pay as the others do, though the file be another one by then."""
+        return self._default
+
+    @property
+    def other_profiles(self) -> tuple[Profile, ...]:
+        """The further ones of the operator's own, likewise."""
+        return self._others
 
     @property
     def accepted_keys(self) -> list[str]:
@@ -208,13 +215,14 @@ class Settings(BaseSettings):
         return init_settings, env_settings, *from_file
 
 
-def _load(profile: str) -> None:
-    settings = load_profile(profile).judge
-    if settings is not None:
+def _load(source: str) -> Profile:
+    profile = load_profile(source)
+    if profile.judge is not None:
         try:
-            Judge(settings)
+            Judge(profile.judge)
         except JudgeError as error:
-            raise ValueError(str(error)) from None
+            raise ValueError(f"{source}: {error}") from None
+    return profile
 
 
 def _file(settings_cls: type[BaseSettings], path: str) -> YamlConfigSettingsSource:

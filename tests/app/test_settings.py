@@ -1,5 +1,6 @@
 """Settings: where they come from, and what is said of wrong ones."""
 
+import pickle
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ from pydantic import ValidationError
 from pydantic_settings import SettingsError
 
 from app.settings import Settings
+from rules.profile import load_profile
 from tests.app.test_judged_scoring import profile
 
 
@@ -57,6 +59,15 @@ def test_a_file_that_holds_no_settings_is_named_and_not_quoted(
     with pytest.raises(SettingsError, match=r"service\.yaml") as wrong:
         Settings()
     assert "my-secret" not in str(wrong.value)
+
+
+def test_a_worker_that_starts_later_serves_the_profile_as_it_was(tmp_path: Path) -> None:
+    source = Path(profile(tmp_path, "http://localhost/v1"))
+    settings = Settings(profile=str(source))
+    version = load_profile(str(source)).version
+    source.write_text(source.read_text().replace("release: 1.0.0", "release: 2.0.0"))
+    late: Settings = pickle.loads(pickle.dumps(settings))
+    assert late.default_profile.version == version
 
 
 def test_a_judge_without_its_key_is_told_of_at_the_start(
