@@ -26,6 +26,12 @@ def test_an_error_is_logged_without_its_message() -> None:
     assert "test_logs.py" in str(found["frames"])
 
 
+def test_an_error_that_nobody_has_looked_at_is_logged_without_its_message() -> None:
+    said = f"Task exception was never retrieved\nfuture: <Task exception=ValueError('{SECRET}')>"
+    record = logging.LogRecord("asyncio", logging.ERROR, "f", 1, said, (), None)
+    assert line(record)["message"] == "Task exception was never retrieved"
+
+
 def test_an_events_fields_are_in_the_line() -> None:
     record = logging.LogRecord("x", logging.INFO, "f", 1, "answered", (), None)
     record.event = {"request_id": "abc", "status": 200}
