@@ -4,7 +4,7 @@
 
 Sends numbered batches from many threads without any retry of its own, kills one replica without
 warning in the middle, and checks that every batch is answered with the rewards of an undisturbed
-server, and that the load was balanced. Ends with status 1 otherwise.
+server, that a request keeps its id, and that the load was balanced. Ends with status 1 otherwise.
 """
 
 from __future__ import annotations
@@ -52,6 +52,9 @@ def main() -> None:
             _wait(f"http://127.0.0.1:{port}/readyz")
         address = stack.enter_context(_nginx(ports))
         _wait(f"{address}/readyz")
+        sent = {"X-Request-Id": "trainer-7/3"}
+        if httpx.get(f"{address}/healthz", headers=sent).headers["X-Request-Id"] != "trainer-7/3":
+            sys.exit("the client's request id was lost on the way")
         wanted = [_rewards(number) for number in range(BATCHES)]
         answers, killed_at = _load(address, replicas[0])
         counts = [0, *(_scored(port) for port in ports[1:])]
