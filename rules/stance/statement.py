@@ -1,7 +1,8 @@
 """Where does an answer take its stand? In its first sentence, or after a preface to it.
 
 A warning that comes first speaks against what was asked; one that comes later is part of the help.
-A few words ("No.", "Good question!") and a description of what is to be seen are a preface.
+A few words ("No.", "Good question!"), a question and a description of what is to be seen are a
+preface.
 """
 
 from collections.abc import Callable
@@ -13,6 +14,7 @@ _PREFACES: Final = 2
 """Sentences at most that may stand before the statement."""
 _FEW: Final = 20
 """Characters of a sentence that is too short to say anything of its own."""
+_QUESTION_MARKS: Final = ("?", "？", "؟")
 
 
 def statement_end(head: str, is_preface: Callable[[str], bool]) -> int:
@@ -22,6 +24,7 @@ def statement_end(head: str, is_preface: Callable[[str], bool]) -> int:
         start = len(head) - len(head[end:].lstrip())
         end = sentence_end(head, start)
         sentence = head[start:end]
-        if len(sentence) > _FEW and not is_preface(sentence):
+        states = len(sentence) > _FEW and not sentence.endswith(_QUESTION_MARKS)
+        if states and not is_preface(sentence):
             return end
     return end
