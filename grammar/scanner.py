@@ -17,7 +17,7 @@ Token = tuple[str, int, int]
 # on it, and stopping here bounds the work on a completion that repeats its tags for ever.
 MAX_TOKENS = 64
 
-# No tag, look-alike or control token is longer; what is longer is ordinary text.
+# Control tokens and tags in disguise are shorter; of longer markup only a tag's own name is read.
 _MAX_TAG = 256
 
 _VERDICTS = {"safe", "unsafe"}
@@ -33,14 +33,18 @@ _CONTROL = re.compile(
 _LEFT = "＜﹤‹〈⟨❮ᐸ˂"
 _RIGHT = "＞﹥›〉⟩❯ᐳ˃"
 _CONFUSABLE = str.maketrans(
-    f"{_LEFT}{_RIGHT}∕⁄аɑαеорсхусѕіȷјνѵυոհԁһⅼӏıтτκмнььոωѡɡ＿",
-    "<<<<<<<<>>>>>>>>//aaaeopcxycsijjvvunhdhllittkmhbbnwwg_",
+    f"{_LEFT}{_RIGHT}∕⁄аɑαеорсхусѕіȷјνѵυոհԁһⅼӏıтτκмнььոωѡɡη＿",
+    "<<<<<<<<>>>>>>>>//aaaeopcxycsijjvvunhdhllittkmhbbnwwgn_",
 )
+# Controls, format characters, variation selectors, tag characters and letters with no shape.
 _INVISIBLE = re.compile(
-    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f"
-    "\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff]"
+    "[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5"
+    "\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u2800\u3164\ufe00-\ufe0f\ufeff"
+    "\uffa0\ufff0-\ufffb\U000e0000-\U000e0fff]"
 )
-_BRACKETED = re.compile(f"[<{_LEFT}][^<{_LEFT}>{_RIGHT}]{{1,60}}+[>{_RIGHT}]")
+_BRACKETED = re.compile(f"[<{_LEFT}][^<{_LEFT}>{_RIGHT}]++[>{_RIGHT}]")
+# How Unicode names a Latin letter in another style: LATIN LETTER SMALL CAPITAL A.
+_STYLED_LATIN = re.compile(r"\bLATIN (?:[A-Z]+ )+([A-Z])(?: WITH .*)?")
 
 
 class Scanner:
@@ -52,10 +56,11 @@ class Scanner:
 
     def __init__(self, tags: Mapping[str, str]) -> None:
         names = "|".join(sorted({tag.strip("</>") for tag in tags.values()}))
-        attribute = r"\s++[\w:.-]{1,40}+\s*+=[^<>]{0,200}+"
-        self._look_alike = re.compile(
-            rf"<[\s/]*+(?:{names})(?:[\s/]*+|{attribute})>", re.IGNORECASE
-        )
+        attribute = r"\s++[^\s<>=/\"']{1,40}+\s*+=[^<>]*+"
+        opening = rf"[\s/\\]*+(?:{names})(?:[\s/]*+|{attribute})"
+        # In a closing tag, lenient readers of HTML skip whatever follows the name.
+        closing = rf"\s*+/[\s/]*+(?:{names})(?![\w:-]|\.\w)[^<>]*+"
+        self._look_alike = re.compile(rf"<(?:{opening}|{closing})>", re.IGNORECASE)
         self._kinds = {tag: kind for kind, tag in tags.items()}
 
     def tokens(self, text: str, end: int) -> list[Token]:
@@ -82,7 +87,7 @@ class Scanner:
         return tokens
 
     def _tags(self, text: str, end: int) -> Iterator[Token]:
-        if not text.isascii() and any(bracket in text for bracket in _LEFT):
+        if not text.isascii() and any(bracket in text for bracket in _LEFT + _RIGHT):
             yield from self._tags_among_foreign_brackets(text, end)
             return
         kinds = self._kinds
@@ -93,7 +98,7 @@ class Scanner:
                 if not stop:
                     return
             following = text.find("<", start + 1, end)
-            if stop - start <= _MAX_TAG and not start < following < stop:
+            if not start < following < stop:
                 kind = kinds.get(text[start:stop]) or self._uncommon(text, start, stop)
                 if kind is not None:
                     yield kind, start, stop
@@ -107,13 +112,15 @@ class Scanner:
 
     def _uncommon(self, text: str, start: int, stop: int) -> str | None:
         """A tag in other letter case, a look-alike or control token, or None for honest markup."""
+        if stop - start > _MAX_TAG:
+            return "FORGED" if self._look_alike.fullmatch(text, start, stop) else None
         piece = text[start:stop]
         kind = self._kinds.get(piece.lower()) if piece.isascii() else None
         if kind is not None:
             return kind
-        if _CONTROL.fullmatch(piece):
+        visible = piece if piece.isascii() and piece.isprintable() else _unmasked(piece)
+        if _CONTROL.fullmatch(visible):
             return None if _strikes_out(text, start, stop) else "FORGED"
-        visible = piece if piece.isascii() else _unmasked(piece)
         return "FORGED" if self._look_alike.fullmatch(visible) else None
 
 
@@ -140,5 +147,16 @@ def _strikes_out(text: str, start: int, stop: int) -> bool:
 
 
 def _unmasked(piece: str) -> str:
+    """The piece as a reader sees it: nothing invisible, no marks, each letter as it looks."""
     visible = _INVISIBLE.sub("", piece)
-    return unicodedata.normalize("NFKC", visible).casefold().translate(_CONFUSABLE)
+    if visible.isascii():
+        return visible
+    plain = unicodedata.normalize("NFKD", visible).casefold().translate(_CONFUSABLE)
+    return "".join(_as_latin(letter) for letter in plain if not unicodedata.combining(letter))
+
+
+def _as_latin(letter: str) -> str:
+    if letter.isascii():
+        return letter
+    styled = _STYLED_LATIN.search(unicodedata.name(letter, ""))
+    return styled[1].lower() if styled else letter
