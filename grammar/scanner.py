@@ -22,6 +22,7 @@ _MAX_TAG = 256
 
 _VERDICTS = {"safe", "unsafe"}
 _SECTION_OPENINGS = {"VISUAL_OPEN", "TEXT_OPEN", "COMBINED_OPEN"}
+_VERDICT_LINE = re.compile(r"^[^\S\n]*+(?:un)?safe[^\S\n]*+$", re.IGNORECASE | re.MULTILINE)
 
 # Tokens of the usual chat templates.
 _CONTROL = re.compile(
@@ -133,8 +134,8 @@ def text_kind(text: str, after: str) -> str | None:
     if text.isspace():
         return None
     reasoning, _, last_line = text.rstrip().rpartition("\n")
-    if last_line.strip().lower() not in _VERDICTS:
-        return "PROSE"
+    if last_line.strip().lower() not in _VERDICTS or _VERDICT_LINE.search(reasoning):
+        return "PROSE"  # no verdict, or more than one
     return "REASONED_VERDICT" if reasoning and not reasoning.isspace() else "VERDICT"
 
 

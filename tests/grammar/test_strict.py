@@ -125,6 +125,8 @@ V, X, C = (f"<{n}>safe</{n}>" for n in ("visual", "text", "combined"))
         (f"<think>a<visual>¦maybe</visual>b{X}c{C}</think>{A}", "invalid_verdict", "visual"),
         (f"<think>a<visual> ¦</visual>b{X}c{C}</think>{A}", "invalid_verdict", "visual"),
         (f"<think>a<visual>¦safe unsafe</visual>b{X}{C}</think>{A}", "invalid_verdict", "visual"),
+        (f"a<visual>¦safe\nunsafe</visual>b{X}c{C}{A}", "invalid_verdict", "visual"),
+        (f"<visual>¦a\n Unsafe\nb\nsafe</visual>b{X}c{C}{A}", "invalid_verdict", "visual"),
         (f"{T}¦", "missing_answer", "answer"),
         (f"{T}<answer> \n ¦</answer>", "empty_answer", "answer"),
         (f"{T}{A}¦ more", "trailing_text", "answer"),
