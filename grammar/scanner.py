@@ -38,11 +38,13 @@ _CONFUSABLE = str.maketrans(
     "<<<<<<<<>>>>>>>>//aaaeopcxycsijjvvunhdhllittkmhbbnwwgn_",
 )
 # Controls, format characters, variation selectors, tag characters and letters with no shape.
-_INVISIBLE = re.compile(
-    "[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5"
+_UNSEEN = (
+    "\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5"
     "\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u2800\u3164\ufe00-\ufe0f\ufeff"
-    "\uffa0\ufff0-\ufffb\U000e0000-\U000e0fff]"
+    "\uffa0\ufff0-\ufffb\U000e0000-\U000e0fff"
 )
+_INVISIBLE = re.compile(f"[{_UNSEEN}]")
+_BLANK = re.compile(rf"[\s{_UNSEEN}]*+\Z")
 _BRACKETED = re.compile(f"[<{_LEFT}][^<{_LEFT}>{_RIGHT}]++[>{_RIGHT}]")
 # How Unicode names a Latin letter in another style: LATIN LETTER SMALL CAPITAL A.
 _STYLED_LATIN = re.compile(r"\bLATIN (?:[A-Z]+ )+([A-Z])(?: WITH .*)?")
@@ -71,7 +73,7 @@ class Scanner:
         inside = ""
         for tag in self._tags(text, end):
             if position < tag[1]:
-                if inside not in _SECTION_OPENINGS and not text[position].isspace():
+                if inside not in _SECTION_OPENINGS and "!" <= text[position] <= "~":
                     kind: str | None = "PROSE"
                 else:
                     kind = text_kind(text[position : tag[1]], inside)
@@ -126,9 +128,9 @@ class Scanner:
 
 
 def text_kind(text: str, after: str) -> str | None:
-    """PROSE, VERDICT or REASONED_VERDICT after the tag `after`; None where the text is blank."""
+    """PROSE, VERDICT or REASONED_VERDICT after the tag `after`; None where nothing is to be seen."""
     if after not in _SECTION_OPENINGS:
-        return None if text.isspace() else "PROSE"
+        return None if _BLANK.match(text) else "PROSE"
     if text in _VERDICTS:
         return "VERDICT"  # as nearly always: nothing to strip, no case to fold
     if text.isspace():
@@ -136,7 +138,7 @@ def text_kind(text: str, after: str) -> str | None:
     reasoning, _, last_line = text.rstrip().rpartition("\n")
     if last_line.strip().lower() not in _VERDICTS or _VERDICT_LINE.search(reasoning):
         return "PROSE"  # no verdict, or more than one
-    return "REASONED_VERDICT" if reasoning and not reasoning.isspace() else "VERDICT"
+    return "VERDICT" if _BLANK.match(reasoning) else "REASONED_VERDICT"
 
 
 def _strikes_out(text: str, start: int, stop: int) -> bool:

@@ -87,6 +87,29 @@ def test_foreign_markup_code_and_any_language_are_ordinary_text(prose: str) -> N
     parsed(simple(reasoning=(prose, prose, prose), summary=prose, answer=prose))
 
 
+INVISIBLE = ["\u200b", "\u3164\u3164", "\u2800", "\u00ad\x01", "\ufe0f\U000e0061"]
+
+
+@pytest.mark.parametrize("unseen", INVISIBLE)
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_what_cannot_be_seen_is_neither_reasoning_nor_an_answer(
+    unseen: str, dialect: Dialect
+) -> None:
+    unreasoned = failure(simple(dialect, reasoning=("a", unseen, "c")), dialect)
+    assert (unreasoned.code, unreasoned.section) == ("empty_reasoning", "text")
+    assert failure(simple(dialect, answer=unseen), dialect).code == "empty_answer"
+
+
+def test_what_cannot_be_seen_inside_a_section_is_no_reasoning() -> None:
+    text = simple(reasoning=("\u200b", "b", "c"), inside=(True, True, True))
+    assert failure(text).code == "empty_reasoning"
+
+
+@pytest.mark.parametrize("unseen", INVISIBLE)
+def test_what_cannot_be_seen_may_stand_where_white_space_may(unseen: str) -> None:
+    parsed(f"{unseen}{simple()}{unseen}".replace("</think>", f"</think>{unseen}"))
+
+
 def test_tags_are_read_in_any_case() -> None:
     parsed(simple().replace("<answer>", "<ANSWER>").replace("</visual>", "</Visual>"))
 
