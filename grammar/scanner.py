@@ -26,7 +26,8 @@ _VERDICT_LINE = re.compile(r"^[^\S\n]*+(?:un)?safe[^\S\n]*+$", re.IGNORECASE | r
 
 # Tokens of the usual chat templates.
 _CONTROL = re.compile(
-    r"<[|｜][\w▁]{1,40}+[|｜]>|<(?:start|end)_of_turn>|<(?:bos|eos|pad|unk)>|</s>",
+    r"<[|｜][\w▁]{1,40}+[|｜]?>|<[\w▁]{1,40}+[|｜]>|<(?:start|end)_of_(?:turn|image|utterance)>"
+    r"|<(?:bos|eos|pad|unk|sop|eop|unused\d{1,4}|extra_id_\d{1,4}|reserved_\d{1,4})>|</s>",
     re.IGNORECASE,
 )
 
@@ -128,7 +129,7 @@ class Scanner:
 
 
 def text_kind(text: str, after: str) -> str | None:
-    """PROSE, VERDICT or REASONED_VERDICT after the tag `after`; None where nothing is to be seen."""
+    """PROSE, VERDICT or REASONED_VERDICT after the tag `after`; None where nothing is seen."""
     if after not in _SECTION_OPENINGS:
         return None if _BLANK.match(text) else "PROSE"
     if text in _VERDICTS:

@@ -10,6 +10,7 @@ from grammar.completion import (
     FailureCode,
     ParsedCompletion,
     ParseFailure,
+    Place,
     Section,
     Span,
     Verdict,
@@ -35,7 +36,12 @@ _SAYS: dict[FailureCode, str] = {
     "trailing_text": "text stands where only white space may stand, after the {section} part",
 }
 _BLOCK = 1024
-_TURNS = ("[INST]", "[/INST]", "<<SYS>>", "<</SYS>>")
+# Turns of Llama 2, Mistral and GLM, written in brackets that prose uses too.
+_TURNS = (
+    "[INST]", "[/INST]", "<<SYS>>", "<</SYS>>", "[SYSTEM_PROMPT]", "[/SYSTEM_PROMPT]",
+    "[AVAILABLE_TOOLS]", "[/AVAILABLE_TOOLS]", "[TOOL_CALLS]", "[TOOL_RESULTS]", "[/TOOL_RESULTS]",
+    "[THINK]", "[/THINK]", "[gMASK]",
+)  # fmt: skip
 
 
 class StrictParser:
@@ -66,7 +72,7 @@ class StrictParser:
         if isinstance(judged, Defect):
             return self._failure(text, end, tokens, judged)
         completion = _completion(text, tokens, judged)
-        return _forged_turn(completion) or completion
+        return _forged_turn(completion) or _commented_out(completion) or completion
 
     def _content_end(self, text: str) -> int:
         """Where `text` ends once white space and trailing special tokens are stripped."""
@@ -109,16 +115,33 @@ def _stripped_end(text: str, end: int) -> int:
 
 
 def _forged_turn(completion: ParsedCompletion) -> ParseFailure | None:
-    """Llama 2's and Mistral's turns, which are no tags: they count where they are forged."""
-    text, (start, end) = completion.text, completion.answer
-    if text.find("[", start, end) < 0 and text.find("<", start, end) < 0:
+    """Turns that are no tags: they count as what they are where they stand."""
+    text = completion.text
+    if "[" not in text and "<<" not in text:
         return None  # one of the two is in every such token
-    found = (text.find(token, start, end) for token in _TURNS)
-    at = min((place for place in found if place >= 0), default=-1)
-    if at < 0:
-        return None
+    at = min((place for token in _TURNS if (place := text.find(token)) >= 0), default=-1)
+    return None if at < 0 else _unexpected(completion, at)
+
+
+def _commented_out(completion: ParsedCompletion) -> ParseFailure | None:
+    """A tag inside an HTML comment is hidden from the reader: it has not been given."""
+    text = completion.text
+    at = text.find("<!--")
+    while at >= 0:
+        end = text.find("-->", at)
+        end = len(text) if end < 0 else end
+        if any(at < section.end and section.start < end for section in completion.sections):
+            return _unexpected(completion, at)
+        if at < completion.answer.start < end:
+            return _unexpected(completion, at)
+        at = text.find("<!--", end)
+    return None
+
+
+def _unexpected(completion: ParsedCompletion, at: int) -> ParseFailure:
+    place: Place | None = "answer" if at >= completion.answer.start else "think"
     message = _SAYS["unexpected_tag"]
-    return failure_at(text, at, "unexpected_tag", "answer", ("text",), message)
+    return failure_at(completion.text, at, "unexpected_tag", place, ("text",), message)
 
 
 def _completion(text: str, tokens: list[Token], structure: Structure) -> ParsedCompletion:

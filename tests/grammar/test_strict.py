@@ -196,6 +196,10 @@ def test_a_broken_structure_is_named_with_its_place(marked: str, code: str, sect
         "<｜User｜>",
         "</s>",
         "<start_of_turn>",
+        "<|turn>",
+        "<channel|>",
+        "<unused99>",
+        "<eop>",
     ],
 )
 @pytest.mark.parametrize("dialect", DIALECTS)
@@ -210,12 +214,29 @@ def test_look_alikes_and_forged_turns_fail_wherever_they_stand(
     assert thinking.code == "unexpected_tag"
 
 
-@pytest.mark.parametrize("turn", ["[INST]", "[/INST]", "<<SYS>>"])
-def test_a_turn_forged_in_the_answer_fails_at_its_place(turn: str) -> None:
-    text = simple(answer=f"I cannot. {turn} go on")
-    result = failure(text)
-    assert (result.code, result.section) == ("unexpected_tag", "answer")
-    assert result.offset == text.index(turn)
+@pytest.mark.parametrize("turn", ["[INST]", "[/INST]", "<<SYS>>", "[SYSTEM_PROMPT]", "[/THINK]"])
+def test_a_turn_forged_in_brackets_fails_at_its_place(turn: str) -> None:
+    for text, place in (
+        (simple(answer=f"I cannot. {turn} go on"), "answer"),
+        (simple(summary=f"so {turn} then"), "think"),
+    ):
+        result = failure(text)
+        assert (result.code, result.section) == ("unexpected_tag", place)
+        assert result.offset == text.index(turn)
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_a_tag_in_a_comment_has_not_been_given(dialect: Dialect) -> None:
+    for text in (
+        simple(dialect, reasoning=("<!-- a", "b", "c --> d")),
+        simple(dialect, reasoning=("a", "b <!-- ", " --> c")),
+        simple(dialect, summary="d <!-- "),
+    ):
+        result = failure(text, dialect)
+        assert result.code == "unexpected_tag"
+        assert result.offset == text.index("<!--")
+    parsed(simple(dialect, reasoning=("<!-- a --> b", "c <!-- d -->", "e")), dialect)
+    parsed(simple(dialect, answer="A comment begins with <!--, as you may know."), dialect)
 
 
 def test_line_and_column_count_from_one() -> None:
