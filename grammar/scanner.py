@@ -3,7 +3,8 @@
 The reserved tags are read out of the grammar file. Text between two tags is one token, however
 long, named by what the grammar may ask of it (prose, a verdict, a reasoned verdict). Look-alikes of
 a reserved tag (`<answer >`, `< /answer>`, `<ANSWER id="1">`, letters of other scripts, zero-width
-characters) and chat-control tokens (`<|im_start|>`) become FORGED, which no rule accepts.
+characters), tags inside an HTML comment, which no reader sees, and chat-control tokens
+(`<|im_start|>`) become FORGED, which no rule accepts.
 """
 
 import re
@@ -27,7 +28,8 @@ _VERDICT_LINE = re.compile(r"^[^\S\n]*+(?:un)?safe[^\S\n]*+$", re.IGNORECASE | r
 # Tokens of the usual chat templates.
 _CONTROL = re.compile(
     r"<[|｜][\w▁]{1,40}+[|｜]?>|<[\w▁]{1,40}+[|｜]>|<(?:start|end)_of_(?:turn|image|utterance)>"
-    r"|<(?:bos|eos|pad|unk|sop|eop|unused\d{1,4}|extra_id_\d{1,4}|reserved_\d{1,4})>|</s>",
+    r"|<(?:bos|eos|pad|unk|sop|eop|unused\d{1,4}|extra_id_\d{1,4}|reserved_\d{1,4})>|</s>"
+    r"|</?sys>",
     re.IGNORECASE,
 )
 
@@ -74,8 +76,9 @@ class Scanner:
         inside = ""
         for tag in self._tags(text, end):
             if position < tag[1]:
-                if inside not in _SECTION_OPENINGS and "!" <= text[position] <= "~":
-                    kind: str | None = "PROSE"
+                seen = "!" <= text[position] <= "~" or "A" <= text[position + 1] <= "z"
+                if seen and inside not in _SECTION_OPENINGS:
+                    kind: str | None = "PROSE"  # as nearly always
                 else:
                     kind = text_kind(text[position : tag[1]], inside)
                 if kind is not None:
@@ -96,23 +99,31 @@ class Scanner:
             return
         kinds = self._kinds
         start, stop = text.find("<", 0, end), 0
+        hidden, comments = 0, True
         while start >= 0:
             if stop <= start:
                 stop = text.find(">", start, end) + 1
                 if not stop:
                     return
             following = text.find("<", start + 1, end)
+            kind = None
             if not start < following < stop:
                 kind = kinds.get(text[start:stop]) or self._uncommon(text, start, stop)
-                if kind is not None:
-                    yield kind, start, stop
+            if kind is not None:
+                yield (kind if start >= hidden else "FORGED"), start, stop
+            elif comments and start >= hidden and text.startswith("<!--", start):
+                hidden = text.find("-->", start, end)
+                comments = hidden >= 0
             start = following
 
     def _tags_among_foreign_brackets(self, text: str, end: int) -> Iterator[Token]:
+        comments = "<!--" in text
         for match in _BRACKETED.finditer(text, 0, end):
-            kind = self._uncommon(text, match.start(), match.end())
+            start, stop = match.span()
+            kind = self._uncommon(text, start, stop)
             if kind is not None:
-                yield kind, match.start(), match.end()
+                hidden = comments and _is_commented_out(text, start)
+                yield ("FORGED" if hidden else kind), start, stop
 
     def _uncommon(self, text: str, start: int, stop: int) -> str | None:
         """A tag in other letter case, a look-alike or control token, or None for honest markup."""
@@ -148,6 +159,11 @@ def _strikes_out(text: str, start: int, stop: int) -> bool:
         return False
     opening = text.rfind("<", max(0, start - _MAX_TAG), start)
     return opening >= 0 and text[opening : opening + 3].lower() == "<s>"
+
+
+def _is_commented_out(text: str, start: int) -> bool:
+    opening = text.rfind("<!--", 0, start)
+    return opening >= 0 and text.find("-->", opening) > start
 
 
 def _unmasked(piece: str) -> str:

@@ -1,5 +1,6 @@
 """The strict structure: every section exactly once, in order, closed, and nothing besides."""
 
+import re
 from importlib.resources import files
 from typing import Literal
 
@@ -36,12 +37,10 @@ _SAYS: dict[FailureCode, str] = {
     "trailing_text": "text stands where only white space may stand, after the {section} part",
 }
 _BLOCK = 1024
-# Turns of Llama 2, Mistral and GLM, written in brackets that prose uses too.
-_TURNS = (
-    "[INST]", "[/INST]", "<<SYS>>", "<</SYS>>", "[SYSTEM_PROMPT]", "[/SYSTEM_PROMPT]",
-    "[AVAILABLE_TOOLS]", "[/AVAILABLE_TOOLS]", "[TOOL_CALLS]", "[TOOL_RESULTS]", "[/TOOL_RESULTS]",
-    "[THINK]", "[/THINK]", "[gMASK]",
-)  # fmt: skip
+# Turns of Llama 2, Mistral and GLM, in brackets that prose uses too.
+_TURN = re.compile(
+    r"\[(?:/?(?:INST|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS|THINK)|gMASK)\]"
+)
 
 
 class StrictParser:
@@ -72,7 +71,7 @@ class StrictParser:
         if isinstance(judged, Defect):
             return self._failure(text, end, tokens, judged)
         completion = _completion(text, tokens, judged)
-        return _forged_turn(completion) or _commented_out(completion) or completion
+        return _forged_turn(completion) or completion
 
     def _content_end(self, text: str) -> int:
         """Where `text` ends once white space and trailing special tokens are stripped."""
@@ -117,31 +116,12 @@ def _stripped_end(text: str, end: int) -> int:
 def _forged_turn(completion: ParsedCompletion) -> ParseFailure | None:
     """Turns that are no tags: they count as what they are where they stand."""
     text = completion.text
-    if "[" not in text and "<<" not in text:
-        return None  # one of the two is in every such token
-    at = min((place for token in _TURNS if (place := text.find(token)) >= 0), default=-1)
-    return None if at < 0 else _unexpected(completion, at)
-
-
-def _commented_out(completion: ParsedCompletion) -> ParseFailure | None:
-    """A tag inside an HTML comment is hidden from the reader: it has not been given."""
-    text = completion.text
-    at = text.find("<!--")
-    while at >= 0:
-        end = text.find("-->", at)
-        end = len(text) if end < 0 else end
-        if any(at < section.end and section.start < end for section in completion.sections):
-            return _unexpected(completion, at)
-        if at < completion.answer.start < end:
-            return _unexpected(completion, at)
-        at = text.find("<!--", end)
-    return None
-
-
-def _unexpected(completion: ParsedCompletion, at: int) -> ParseFailure:
-    place: Place | None = "answer" if at >= completion.answer.start else "think"
+    turn = _TURN.search(text) if "[" in text else None
+    if turn is None:
+        return None
+    place: Place = "answer" if turn.start() >= completion.answer.start else "think"
     message = _SAYS["unexpected_tag"]
-    return failure_at(completion.text, at, "unexpected_tag", place, ("text",), message)
+    return failure_at(text, turn.start(), "unexpected_tag", place, ("text",), message)
 
 
 def _completion(text: str, tokens: list[Token], structure: Structure) -> ParsedCompletion:

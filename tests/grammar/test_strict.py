@@ -200,6 +200,7 @@ def test_a_broken_structure_is_named_with_its_place(marked: str, code: str, sect
         "<channel|>",
         "<unused99>",
         "<eop>",
+        "<<SYS>>",
     ],
 )
 @pytest.mark.parametrize("dialect", DIALECTS)
@@ -214,7 +215,7 @@ def test_look_alikes_and_forged_turns_fail_wherever_they_stand(
     assert thinking.code == "unexpected_tag"
 
 
-@pytest.mark.parametrize("turn", ["[INST]", "[/INST]", "<<SYS>>", "[SYSTEM_PROMPT]", "[/THINK]"])
+@pytest.mark.parametrize("turn", ["[INST]", "[/INST]", "[SYSTEM_PROMPT]", "[/THINK]"])
 def test_a_turn_forged_in_brackets_fails_at_its_place(turn: str) -> None:
     for text, place in (
         (simple(answer=f"I cannot. {turn} go on"), "answer"),
@@ -225,18 +226,18 @@ def test_a_turn_forged_in_brackets_fails_at_its_place(turn: str) -> None:
         assert result.offset == text.index(turn)
 
 
+@pytest.mark.parametrize("more", ["", " ‹quoted› "])
 @pytest.mark.parametrize("dialect", DIALECTS)
-def test_a_tag_in_a_comment_has_not_been_given(dialect: Dialect) -> None:
-    for text in (
-        simple(dialect, reasoning=("<!-- a", "b", "c --> d")),
-        simple(dialect, reasoning=("a", "b <!-- ", " --> c")),
-        simple(dialect, summary="d <!-- "),
+def test_a_tag_in_a_comment_has_not_been_given(dialect: Dialect, more: str) -> None:
+    for reasoning, hidden in (
+        (("<!-- a", "b", "c --> d"), "<visual"),
+        (("a", "b <!-- ", " --> c"), "<text"),
     ):
+        text = simple(dialect, reasoning=reasoning, summary=more)
         result = failure(text, dialect)
-        assert result.code == "unexpected_tag"
-        assert result.offset == text.index("<!--")
-    parsed(simple(dialect, reasoning=("<!-- a --> b", "c <!-- d -->", "e")), dialect)
-    parsed(simple(dialect, answer="A comment begins with <!--, as you may know."), dialect)
+        assert (result.code, result.offset) == ("unexpected_tag", text.index(hidden))
+    parsed(simple(dialect, reasoning=("<!-- a --> b", "c <!-- d -->", "e"), summary=more), dialect)
+    parsed(simple(dialect, answer="A comment begins with <!--, as you know."), dialect)
 
 
 def test_line_and_column_count_from_one() -> None:
