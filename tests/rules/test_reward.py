@@ -80,6 +80,13 @@ def test_a_completion_that_fails_the_format_earns_nothing_and_says_why() -> None
     assert set(score.components) == {"format", "tag", "behavior"}
 
 
+@pytest.mark.parametrize("scorer", [SCORER, PAPER], ids=lambda s: s.profile.name)
+def test_what_a_chat_template_ends_a_turn_with_costs_nothing(scorer: Scorer) -> None:
+    text = completion(suffix="_safe" if scorer is PAPER else "")
+    for token in ("<|im_end|>", "<|eom_id|>", "<|user|>", "<|END_OF_TURN_TOKEN|>", "<unk><unk>"):
+        assert scorer.score(f"{text}{token}\n", SAFE).reward == 1.0
+
+
 def test_over_the_length_limit_is_too_long() -> None:
     score = SCORER.score(completion("word " * 30_000), SAFE)
     assert score.failure is not None
