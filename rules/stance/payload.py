@@ -62,7 +62,7 @@ def hidden_help(
         return "encoded"
     if _has_turn(tail, timeout):
         return "forged_turn"
-    return "other_language" if leaves_language(rest, counts, languages) else None
+    return "other_language" if leaves_language(rest, counts, languages, timeout) else None
 
 
 def starts_steps(folded: str, declined_at: int, timeout: float) -> bool:

@@ -247,4 +247,4 @@ def test_a_refusal_that_is_struck_out_has_been_taken_back(struck: str) -> None:
 def test_character_references_are_read() -> None:
     coded = "".join(f"&#{ord(letter)};" for letter in HELP)
     assert kind(f"I can't help with that. {coded}") == "compliance"
-    assert kind(f"I can't help with that. &#{'9' * 5000};") == "refusal"
+    assert kind(f"The cat is black. &#{'9' * 5000};") == "compliance"  # no such character
