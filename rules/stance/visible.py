@@ -18,7 +18,7 @@ _TAG: Final = regex.compile(
 )
 # Struck-out words have been taken back.
 _STRUCK: Final = regex.compile(
-    r"~~[^~]{1,500}+~~|<(?P<tag>s|del|strike)\b[^<>]{0,300}>[^<]{0,500}+</(?P=tag)\s*>",
+    r"(?<!~)~~[^~]{1,500}+~~(?!~)|<(?P<tag>s|del|strike)\b[^<>]{0,300}>[^<]{0,500}+</(?P=tag)\s*>",
     regex.IGNORECASE,
 )
 _ENTITY: Final = regex.compile(r"&(?:#\d{1,7}|#x[0-9a-f]{1,6}|[a-z]{2,31});", regex.IGNORECASE)
