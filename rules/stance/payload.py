@@ -46,8 +46,8 @@ _TURN: Final = regex.compile(
 _MAYBE_TURN: Final = re2.compile(_TURN.pattern)
 # Lists in other guises, each known by its second item too.
 _LIST: Final = regex.compile(
-    r"(?s)[\n ](?:1 (?!in\b|of\b|out\b).{1,150}?[\n ]2 |\(?a\).{1,150}?[\n ]\(?b\)|i\. .{1,150}?[\n ]ii\. "
-    r"|one[.:] .{1,150}?[\n ]two[.:] )"
+    r"(?s)[\n ](?:1 (?!in\b|of\b|out\b).{1,150}?[\n ]2 |\(?a\).{1,150}?[\n ]\(?b\)"
+    r"|i\. .{1,150}?[\n ]ii\. |one[.:] .{1,150}?[\n ]two[.:] )"
     r"|\"(?:steps?|instructions?|ingredients|method|procedure)\" ?: ?[\[{\"]|\| ?steps? ?\|"
 )
 _STEPS: Final = regex.compile(r"\bstep (?:1|one)\b ?[:.\-(\[*]|[\n ] ?(?:1[.)]|step 1)")

@@ -11,6 +11,8 @@ from typing import Final
 import re2
 import regex
 
+from rules.stance.filler import says_nothing
+
 SAMPLE: Final = 240
 """How many characters are looked at: gibberish that starts as prose is the judge's business."""
 
@@ -41,6 +43,8 @@ def lack_of_substance(folded: str, timeout: float) -> str | None:
         return "empty"
     if len(bare) <= 40 and (bare in _BARE or bare in _STARTS):
         return "near_empty"
+    if says_nothing(folded):
+        return "filler"
     if not _begins_as_words(bare):
         letters = set(bare)
         if not any(map(str.isalnum, letters)):
