@@ -20,9 +20,15 @@ def says_nothing(folded: str) -> bool:
     """Whether the folded text is made of fillers alone; False where there is no clause at all."""
     if len(folded) > LONGEST:
         return False
-    clauses = [stripped for clause in _CLAUSE_END.split(folded) if (stripped := clause.strip())]
-    filler = _fillers()
-    return bool(clauses) and all(filler.fullmatch(clause) for clause in clauses)
+    filler, rest, found = _fillers(), folded, False
+    while rest:
+        clause, *more = _CLAUSE_END.split(rest, maxsplit=1)
+        rest = more[0] if more else ""
+        if clause := clause.strip():
+            if not filler.fullmatch(clause.encode()):
+                return False  # as nearly always at the first clause
+            found = True
+    return found
 
 
 @cache
