@@ -133,10 +133,10 @@ def leaves_language(text: Text, counts: Counter[str], own: Set[str], timeout: fl
     """
     if _leaves_script(text, own) or _leaves_latin_language(counts, own):
         return True
+    if sum(counts[code] for code in own) >= _SENTENCE:
+        return False  # at home in it, as nearly always
     common = frozenset().union(*(_COMMON.get(code, ()) for code in own))
-    if not common or sum(counts[code] for code in own) >= _SENTENCE:
-        return False  # where it is at home in, as nearly always
-    words = _latin_words(text, timeout)
+    words = _latin_words(text, timeout) if common else []
     return len(words) >= _WORDS and _HARDLY * sum(map(common.__contains__, words)) < len(words)
 
 

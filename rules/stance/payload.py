@@ -52,6 +52,7 @@ _LIST: Final = regex.compile(
 )
 _STEPS: Final = regex.compile(r"\bstep (?:1|one)\b ?[:.\-(\[*]|[\n ] ?(?:1[.)]|step 1)")
 _HARDLY: Final = 16
+_MARKS: Final = ("1", "step", "a)", "i.", "one", '":', '" :', "|")
 _ITEM: Final = 160
 """Characters of a list's first item and the mark of its second."""
 
@@ -92,6 +93,8 @@ def starts_steps(folded: str, declined_at: int, timeout: float) -> bool:
     """Whether steps in a list follow the sentence at `declined_at` with hardly a word between."""
     end = sentence_end(folded, declined_at)
     start = max(0, end - 1)
+    if not any(map(folded[start : end + 2 * _HARDLY].__contains__, _MARKS)):
+        return False  # one of them is in every match
     if _STEPS.search(folded, start, end + _HARDLY, timeout=timeout):
         return True
     found = _LIST.search(folded, start, end + _HARDLY + _ITEM, timeout=timeout)
