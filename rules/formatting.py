@@ -6,8 +6,9 @@ Each check is a rule of its own with its own failure code, on or off by profile.
 from collections.abc import Callable, Iterator
 
 from grammar import CompletionParser, ParsedCompletion, ParseFailure, Place, failure_at
+from rules.copying import as_words, is_copied
 from rules.profile import Profile, Repetition
-from rules.reasoning import as_words, has_words, is_copied
+from rules.reasoning import has_words
 from rules.repetition import is_degenerate
 
 Check = Callable[[ParsedCompletion, str], ParseFailure | None]
