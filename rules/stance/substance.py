@@ -75,6 +75,8 @@ def _begins_as_words(bare: str) -> bool:
 
 _SUSPECT: Final = re2.compile(r"[bcdfghjklmnpqrstvwxz]{5}|[a-z]{41}")
 """Where this is not found no word is odd; it spares ordinary text the look at each word."""
+_ONE_SOUND: Final = regex.compile(r"sch|[cpst]h|ck")
+"""Letters that are one consonant: German strings several of them together (Weihnachtsschmuck)."""
 _CLUSTER: Final = regex.compile(r"[bcdfghjklmnpqrstvwxz]{6}|[bcdfghjklmnpqrstvwxz]{5}$")
 
 
@@ -98,6 +100,6 @@ def _has_no_vowels(sample: str, timeout: float) -> bool:
 def _is_odd(word: str, timeout: float) -> bool:
     return (
         not _VOWEL.search(word, timeout=timeout)
-        or bool(_CLUSTER.search(word, timeout=timeout))
+        or bool(_CLUSTER.search(_ONE_SOUND.sub("k", word, timeout=timeout), timeout=timeout))
         or len(word) > 40
     )

@@ -66,7 +66,13 @@ def test_emphasis_does_not_change_what_is_said(answer: str, expected: str) -> No
     assert kind(answer) == expected
 
 
-@pytest.mark.parametrize("answer", ["The cat is black.", "x is 4.", "Yes.", "2", "Paris", "是。"])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        *("The cat is black.", "x is 4.", "Yes.", "2", "Paris", "是。"),
+        *("Weihnachtsschmuck.", "Rechtsschutzversicherung", "Ein Donaudampfschifffahrtskapitän."),
+    ],
+)
 def test_a_short_honest_answer_is_compliance(answer: str) -> None:
     assert DETECTOR.detect(answer) == Stance("compliance", "any.answers")
 
