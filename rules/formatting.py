@@ -99,17 +99,15 @@ _SIMILAR = 16
 
 def _same_reasoning(parsed: ParsedCompletion) -> ParseFailure | None:
     """One reasoning for all three judgements, word for word, judges nothing."""
-    lengths = [end - start for *_, start, end in parsed.sections]
-    if max(lengths) - min(lengths) > _SIMILAR:
+    (*_, start, end), (*_, at, second_end), _ = parsed.sections
+    if abs((end - start) - (second_end - at)) > _SIMILAR:
         return None
-    visual, text, combined = (
-        as_words(section.reasoning.of(parsed.text), numbers=False) for section in parsed.sections
-    )
-    if not visual == text == combined:
+    visual, *others = (section.reasoning.of(parsed.text) for section in parsed.sections)
+    words = as_words(visual, numbers=False)
+    if any(as_words(other, numbers=False) != words for other in others):
         return None
     message = "the same reasoning stands before all three verdicts"
-    start = parsed.sections[1].reasoning_start
-    return failure_at(parsed.text, start, "repetition", "text", ("reasoning of its own",), message)
+    return failure_at(parsed.text, at, "repetition", "text", ("reasoning of its own",), message)
 
 
 def _repetition(parsed: ParsedCompletion, limits: Repetition) -> ParseFailure | None:
