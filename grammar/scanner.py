@@ -3,7 +3,8 @@
 The reserved tags are read out of the grammar file. Text between two tags is one token, however
 long, named by what the grammar may ask of it (prose, a verdict, a reasoned verdict). Look-alikes of
 a reserved tag (`<answer >`, `< /answer>`, `<ANSWER id="1">`, letters of other scripts, zero-width
-characters) and chat-control tokens (`<|im_start|>`) become FORGED, which no rule accepts.
+characters), tags inside an HTML comment, which no reader sees, and chat-control tokens
+(`<|im_start|>`) become FORGED, which no rule accepts.
 """
 
 import re
@@ -17,15 +18,18 @@ Token = tuple[str, int, int]
 # on it, and stopping here bounds the work on a completion that repeats its tags for ever.
 MAX_TOKENS = 64
 
-# No tag, look-alike or control token is longer; what is longer is ordinary text.
+# Control tokens and tags in disguise are shorter; of longer markup only a tag's own name is read.
 _MAX_TAG = 256
 
 _VERDICTS = {"safe", "unsafe"}
 _SECTION_OPENINGS = {"VISUAL_OPEN", "TEXT_OPEN", "COMBINED_OPEN"}
+_VERDICT_LINE = re.compile(r"^[^\S\n]*+(?:un)?safe[^\S\n]*+$", re.IGNORECASE | re.MULTILINE)
 
 # Tokens of the usual chat templates.
 _CONTROL = re.compile(
-    r"<[|｜][\w▁]{1,40}+[|｜]>|<(?:start|end)_of_turn>|<(?:bos|eos|pad|unk)>|</s>",
+    r"<[|｜][\w▁]{1,40}+[|｜]?>|<[\w▁]{1,40}+[|｜]>|<(?:start|end)_of_(?:turn|image|utterance)>"
+    r"|<(?:bos|eos|pad|unk|sop|eop|unused\d{1,4}|extra_id_\d{1,4}|reserved_\d{1,4})>|</s>"
+    r"|</?sys>",
     re.IGNORECASE,
 )
 
@@ -33,14 +37,20 @@ _CONTROL = re.compile(
 _LEFT = "＜﹤‹〈⟨❮ᐸ˂"
 _RIGHT = "＞﹥›〉⟩❯ᐳ˃"
 _CONFUSABLE = str.maketrans(
-    f"{_LEFT}{_RIGHT}∕⁄аɑαеорсхусѕіȷјνѵυոհԁһⅼӏıтτκмнььոωѡɡ＿",
-    "<<<<<<<<>>>>>>>>//aaaeopcxycsijjvvunhdhllittkmhbbnwwg_",
+    f"{_LEFT}{_RIGHT}∕⁄аɑαеорсхусѕіȷјνѵυոհԁһⅼӏıтτκмнььոωѡɡη＿",
+    "<<<<<<<<>>>>>>>>//aaaeopcxycsijjvvunhdhllittkmhbbnwwgn_",
 )
-_INVISIBLE = re.compile(
-    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f"
-    "\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff]"
+# Controls, format characters, variation selectors, tag characters and letters with no shape.
+_UNSEEN = (
+    "\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5"
+    "\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u2800\u3164\ufe00-\ufe0f\ufeff"
+    "\uffa0\ufff0-\ufffb\U000e0000-\U000e0fff"
 )
-_BRACKETED = re.compile(f"[<{_LEFT}][^<{_LEFT}>{_RIGHT}]{{1,60}}+[>{_RIGHT}]")
+_INVISIBLE = re.compile(f"[{_UNSEEN}]")
+_BLANK = re.compile(rf"[\s{_UNSEEN}]*+\Z")
+_BRACKETED = re.compile(f"[<{_LEFT}][^<{_LEFT}>{_RIGHT}]++[>{_RIGHT}]")
+# How Unicode names a Latin letter in another style: LATIN LETTER SMALL CAPITAL A.
+_STYLED_LATIN = re.compile(r"\bLATIN (?:[A-Z]+ )+([A-Z])(?: WITH .*)?")
 
 
 class Scanner:
@@ -52,10 +62,11 @@ class Scanner:
 
     def __init__(self, tags: Mapping[str, str]) -> None:
         names = "|".join(sorted({tag.strip("</>") for tag in tags.values()}))
-        attribute = r"\s++[\w:.-]{1,40}+\s*+=[^<>]{0,200}+"
-        self._look_alike = re.compile(
-            rf"<[\s/]*+(?:{names})(?:[\s/]*+|{attribute})>", re.IGNORECASE
-        )
+        attribute = r"\s++[^\s<>=/\"']{1,40}+\s*+=[^<>]*+"
+        opening = rf"[\s/\\]*+(?:{names})(?:[\s/]*+|{attribute})"
+        # In a closing tag, lenient readers of HTML skip whatever follows the name.
+        closing = rf"\s*+/[\s/]*+(?:{names})(?![\w:-]|\.\w)[^<>]*+"
+        self._look_alike = re.compile(rf"<(?:{opening}|{closing})>", re.IGNORECASE)
         self._kinds = {tag: kind for kind, tag in tags.items()}
 
     def tokens(self, text: str, end: int) -> list[Token]:
@@ -65,8 +76,9 @@ class Scanner:
         inside = ""
         for tag in self._tags(text, end):
             if position < tag[1]:
-                if inside not in _SECTION_OPENINGS and not text[position].isspace():
-                    kind: str | None = "PROSE"
+                seen = "!" <= text[position] <= "~" or "A" <= text[position + 1] <= "z"
+                if seen and inside not in _SECTION_OPENINGS:
+                    kind: str | None = "PROSE"  # as nearly always
                 else:
                     kind = text_kind(text[position : tag[1]], inside)
                 if kind is not None:
@@ -82,53 +94,63 @@ class Scanner:
         return tokens
 
     def _tags(self, text: str, end: int) -> Iterator[Token]:
-        if not text.isascii() and any(bracket in text for bracket in _LEFT):
+        if not text.isascii() and any(bracket in text for bracket in _LEFT + _RIGHT):
             yield from self._tags_among_foreign_brackets(text, end)
             return
         kinds = self._kinds
         start, stop = text.find("<", 0, end), 0
+        hidden, comments = 0, True
         while start >= 0:
             if stop <= start:
                 stop = text.find(">", start, end) + 1
                 if not stop:
                     return
             following = text.find("<", start + 1, end)
-            if stop - start <= _MAX_TAG and not start < following < stop:
+            kind = None
+            if not start < following < stop:
                 kind = kinds.get(text[start:stop]) or self._uncommon(text, start, stop)
-                if kind is not None:
-                    yield kind, start, stop
+            if kind is not None:
+                yield (kind if start >= hidden else "FORGED"), start, stop
+            elif comments and start >= hidden and text.startswith("<!--", start):
+                hidden = text.find("-->", start, end)
+                comments = hidden >= 0
             start = following
 
     def _tags_among_foreign_brackets(self, text: str, end: int) -> Iterator[Token]:
+        comments = "<!--" in text
         for match in _BRACKETED.finditer(text, 0, end):
-            kind = self._uncommon(text, match.start(), match.end())
+            start, stop = match.span()
+            kind = self._uncommon(text, start, stop)
             if kind is not None:
-                yield kind, match.start(), match.end()
+                hidden = comments and _is_commented_out(text, start)
+                yield ("FORGED" if hidden else kind), start, stop
 
     def _uncommon(self, text: str, start: int, stop: int) -> str | None:
         """A tag in other letter case, a look-alike or control token, or None for honest markup."""
+        if stop - start > _MAX_TAG:
+            return "FORGED" if self._look_alike.fullmatch(text, start, stop) else None
         piece = text[start:stop]
         kind = self._kinds.get(piece.lower()) if piece.isascii() else None
         if kind is not None:
             return kind
-        if _CONTROL.fullmatch(piece):
+        visible = piece if piece.isascii() and piece.isprintable() else _unmasked(piece)
+        if _CONTROL.fullmatch(visible):
             return None if _strikes_out(text, start, stop) else "FORGED"
-        visible = piece if piece.isascii() else _unmasked(piece)
         return "FORGED" if self._look_alike.fullmatch(visible) else None
 
 
 def text_kind(text: str, after: str) -> str | None:
-    """PROSE, VERDICT or REASONED_VERDICT after the tag `after`; None where the text is blank."""
+    """PROSE, VERDICT or REASONED_VERDICT after the tag `after`; None where nothing is seen."""
     if after not in _SECTION_OPENINGS:
-        return None if text.isspace() else "PROSE"
+        return None if _BLANK.match(text) else "PROSE"
     if text in _VERDICTS:
         return "VERDICT"  # as nearly always: nothing to strip, no case to fold
     if text.isspace():
         return None
     reasoning, _, last_line = text.rstrip().rpartition("\n")
-    if last_line.strip().lower() not in _VERDICTS:
-        return "PROSE"
-    return "REASONED_VERDICT" if reasoning and not reasoning.isspace() else "VERDICT"
+    if last_line.strip().lower() not in _VERDICTS or _VERDICT_LINE.search(reasoning):
+        return "PROSE"  # no verdict, or more than one
+    return "VERDICT" if _BLANK.match(reasoning) else "REASONED_VERDICT"
 
 
 def _strikes_out(text: str, start: int, stop: int) -> bool:
@@ -139,6 +161,22 @@ def _strikes_out(text: str, start: int, stop: int) -> bool:
     return opening >= 0 and text[opening : opening + 3].lower() == "<s>"
 
 
+def _is_commented_out(text: str, start: int) -> bool:
+    opening = text.rfind("<!--", 0, start)
+    return opening >= 0 and text.find("-->", opening) > start
+
+
 def _unmasked(piece: str) -> str:
+    """The piece as a reader sees it: nothing invisible, no marks, each letter as it looks."""
     visible = _INVISIBLE.sub("", piece)
-    return unicodedata.normalize("NFKC", visible).casefold().translate(_CONFUSABLE)
+    if visible.isascii():
+        return visible
+    plain = unicodedata.normalize("NFKD", visible).casefold().translate(_CONFUSABLE)
+    return "".join(_as_latin(letter) for letter in plain if not unicodedata.combining(letter))
+
+
+def _as_latin(letter: str) -> str:
+    if letter.isascii():
+        return letter
+    styled = _STYLED_LATIN.search(unicodedata.name(letter, ""))
+    return styled[1].lower() if styled else letter

@@ -1,5 +1,6 @@
 """The strict structure: every section exactly once, in order, closed, and nothing besides."""
 
+import re
 from importlib.resources import files
 from typing import Literal
 
@@ -10,6 +11,7 @@ from grammar.completion import (
     FailureCode,
     ParsedCompletion,
     ParseFailure,
+    Place,
     Section,
     Span,
     Verdict,
@@ -35,7 +37,10 @@ _SAYS: dict[FailureCode, str] = {
     "trailing_text": "text stands where only white space may stand, after the {section} part",
 }
 _BLOCK = 1024
-_TURNS = ("[INST]", "[/INST]", "<<SYS>>", "<</SYS>>")
+# Turns of Llama 2, Mistral and GLM, in brackets that prose uses too.
+_TURN = re.compile(
+    r"\[(?:/?(?:INST|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS|THINK)|gMASK)\]"
+)
 
 
 class StrictParser:
@@ -109,16 +114,14 @@ def _stripped_end(text: str, end: int) -> int:
 
 
 def _forged_turn(completion: ParsedCompletion) -> ParseFailure | None:
-    """Llama 2's and Mistral's turns, which are no tags: they count where they are forged."""
-    text, (start, end) = completion.text, completion.answer
-    if text.find("[", start, end) < 0 and text.find("<", start, end) < 0:
-        return None  # one of the two is in every such token
-    found = (text.find(token, start, end) for token in _TURNS)
-    at = min((place for place in found if place >= 0), default=-1)
-    if at < 0:
+    """Turns that are no tags: they count as what they are where they stand."""
+    text = completion.text
+    turn = _TURN.search(text) if "[" in text else None
+    if turn is None:
         return None
+    place: Place = "answer" if turn.start() >= completion.answer.start else "think"
     message = _SAYS["unexpected_tag"]
-    return failure_at(text, at, "unexpected_tag", "answer", ("text",), message)
+    return failure_at(text, turn.start(), "unexpected_tag", place, ("text",), message)
 
 
 def _completion(text: str, tokens: list[Token], structure: Structure) -> ParsedCompletion:

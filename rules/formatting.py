@@ -3,11 +3,12 @@
 Each check is a rule of its own with its own failure code, on or off by profile.
 """
 
-import re
 from collections.abc import Callable, Iterator
 
 from grammar import CompletionParser, ParsedCompletion, ParseFailure, Place, failure_at
+from rules.copying import as_words, is_copied
 from rules.profile import Profile, Repetition
+from rules.reasoning import has_words
 from rules.repetition import is_degenerate
 
 Check = Callable[[ParsedCompletion, str], ParseFailure | None]
@@ -44,30 +45,27 @@ class Format:
 
 def _checks(profile: Profile) -> Iterator[Check]:
     checks = profile.checks
-    if checks.min_reasoning_letters:
-        yield _reasoning_length(checks.min_reasoning_letters)
+    if checks.min_reasoning_words:
+        yield _reasoning_words(checks.min_reasoning_words)
     if checks.copied_instruction:
         yield _copied_instruction(checks.copied_instruction.min_characters, profile.instruction)
     if checks.repetition:
         limits = checks.repetition
-        yield lambda parsed, prompt: _repetition(parsed, limits)
+        yield lambda parsed, prompt: _repetition(parsed, limits) or _same_reasoning(parsed)
 
 
-def _reasoning_length(minimum: int) -> Check:
-    """Reasoning with fewer letters than `minimum` is a placeholder, not reasoning."""
-
-    # A letter and what follows up to the next one, so many times.
-    letters = re.compile(rf"(?:[^\W\d_][\W\d_]*+){{{minimum}}}").search
+def _reasoning_words(minimum: int) -> Check:
+    """Reasoning of fewer different words than `minimum` is a placeholder, not reasoning."""
 
     def check(parsed: ParsedCompletion, prompt: str) -> ParseFailure | None:
         for name, _, _, _, start, end in parsed.sections:
-            if letters(parsed.text, start, end) is None:
+            if not has_words(parsed.text, start, end, minimum):
                 return failure_at(
                     parsed.text,
                     start,
                     "short_reasoning",
                     name,
-                    (f"reasoning with at least {minimum} letters",),
+                    (f"reasoning of at least {minimum} words",),
                     f"the reasoning for the {name} verdict is only a placeholder",
                 )
         return None
@@ -76,13 +74,12 @@ def _reasoning_length(minimum: int) -> Check:
 
 
 def _copied_instruction(minimum: int, instruction: str) -> Check:
-    """Reasoning that is a piece of the instruction, word for word, is not reasoning."""
-    instruction = _folded(instruction)
+    """Reasoning that is a piece of the instruction, give or take a word, is not reasoning."""
+    instruction = as_words(instruction)
 
     def check(parsed: ParsedCompletion, prompt: str) -> ParseFailure | None:
-        source = f"{_folded(prompt)}\n{instruction}" if prompt else instruction
         for name, _, _, _, start, end in parsed.sections:
-            if _is_copied(parsed.text, start, end, source, minimum):
+            if is_copied(parsed.text, start, end, instruction, prompt, minimum):
                 return failure_at(
                     parsed.text,
                     start,
@@ -96,21 +93,21 @@ def _copied_instruction(minimum: int, instruction: str) -> Check:
     return check
 
 
-_GLANCE = 12
+_SIMILAR = 16
+"""Characters by which the same reasoning differs at most, numbers and punctuation apart."""
 
 
-def _is_copied(text: str, start: int, end: int, source: str, minimum: int) -> bool:
-    # The beginning of a copy is a copy too, and tells most reasoning apart cheaply: first a few
-    # characters, whose words are seldom the instruction's, then as many as make a copy.
-    for length in (_GLANCE, minimum):
-        if _folded(text[start : min(end, start + length)]) not in source:
-            return False
-    folded = _folded(text[start:end])
-    return len(folded) >= minimum and folded in source
-
-
-def _folded(text: str) -> str:
-    return " ".join(text.casefold().split())
+def _same_reasoning(parsed: ParsedCompletion) -> ParseFailure | None:
+    """One reasoning for all three judgements, word for word, judges nothing."""
+    (*_, start, end), (*_, at, second_end), _ = parsed.sections
+    if abs((end - start) - (second_end - at)) > _SIMILAR:
+        return None
+    visual, *others = (section.reasoning.of(parsed.text) for section in parsed.sections)
+    words = as_words(visual, numbers=False)
+    if any(as_words(other, numbers=False) != words for other in others):
+        return None
+    message = "the same reasoning stands before all three verdicts"
+    return failure_at(parsed.text, at, "repetition", "text", ("reasoning of its own",), message)
 
 
 def _repetition(parsed: ParsedCompletion, limits: Repetition) -> ParseFailure | None:

@@ -78,7 +78,7 @@ class Repetition(_Model):
 class Checks(_Model):
     """Checks beyond the grammar; a completion that fails one fails the format."""
 
-    min_reasoning_letters: int = Field(0, ge=0)
+    min_reasoning_words: int = Field(0, ge=0)
     copied_instruction: CopiedInstruction | None = None
     repetition: Repetition | None = None
 

@@ -18,10 +18,11 @@ from grammar import (
     failure_at,
 )
 from rules.behavior import behavior_reward
+from rules.copying import is_echo
 from rules.extras import Extras
 from rules.formatting import Format
 from rules.labels import Labels
-from rules.profile import Profile, StanceByWords
+from rules.profile import Profile, StanceByRules, StanceByWords
 from rules.stance import Stance, StanceDetector, StanceKind, StanceTimeout
 from rules.tags import tag_reward
 from rules.words import WordDetector
@@ -89,6 +90,7 @@ _new_examined = partial(tuple.__new__, Examined)
 _new_score = partial(tuple.__new__, Score)
 
 
+_ECHO = Stance("unclear", "any.echoes_the_prompt")
 _detector = cache(StanceDetector)
 """Profiles that detect alike share a detector: making one takes a second."""
 
@@ -103,6 +105,7 @@ class Scorer:
         self._format = Format(profile)
         self._earned = lru_cache(_MOST_READINGS)(self._earn)
         self._extras = Extras(profile.extras) if profile.extras.names else None
+        self._by_rules = isinstance(profile.stance, StanceByRules)
         self._detector: Detector = (
             WordDetector(profile.stance.words)
             if isinstance(profile.stance, StanceByWords)
@@ -117,7 +120,8 @@ class Scorer:
         """Parse `completion` and detect the stance of its answer.
 
         Under the official structure the answer of a completion that fails the format has a stance
-        too, since that code's rewards alone read it.
+        too, since that code's rewards alone read it. `prompt` is the user's instruction, where the
+        caller sent it: neither reasoning nor answer may only repeat it.
         """
         parsed = self._format.parse(completion, prompt)
         if isinstance(parsed, ParsedCompletion):
@@ -128,7 +132,10 @@ class Scorer:
         else:
             return Examined(completion, parsed, None)
         try:
-            return _new_examined((completion, parsed, self._detector.detect(answer)))
+            stance = self._detector.detect(answer)
+            if self._by_rules and stance.kind == "compliance" and is_echo(answer, prompt):
+                stance = _ECHO
+            return _new_examined((completion, parsed, stance))
         except StanceTimeout as timeout:
             start = parsed.answer.start if isinstance(parsed, ParsedCompletion) else 0
             message = f"a stance rule took too long on the answer: {timeout}"

@@ -17,7 +17,7 @@ from rules.stance.stance import Stance, StanceTimeout
 from rules.stance.statement import statement_end
 from rules.stance.substance import lack_of_substance
 from rules.stance.text import Text
-from rules.stance.visible import visible_text, without_quotations
+from rules.stance.visible import hides_words, visible_text, without_quotations
 
 HELPS: Final = Stance("compliance", "any.answers")
 DECLINING: Final = ("refusal", "rebuttal")
@@ -88,7 +88,9 @@ class StanceDetector:
             if own != head:
                 head, stands, beside = own, self._stands_taken(own), self._beside.candidates(own)
         if _declines(stands):
-            return self._declining(folded, head, stands, beside)
+            stance = self._declining(folded, head, stands, beside)
+            hides = stance.kind in DECLINING and hides_words(answer, self.timeout)
+            return Stance("unclear", "any.hidden_words") if hides else stance
         helps = self._hits(head, beside, "compliance")
         return Stance("compliance", helps[0].rule) if helps else _asking(stands)
 

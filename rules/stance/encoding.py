@@ -1,4 +1,6 @@
-"""Text in disguise: base64, hex, bits, Morse, rot13, back to front, leetspeak, letters spelt apart.
+"""Text in disguise: base64, codes of letters, Morse, rot13, back to front, leetspeak, words spelt
+apart or strung together.
+
 
 A disguise of letters is seen by what it hides: English function words that appear once it is
 undone.
@@ -17,12 +19,17 @@ _RUNS: Final = regex.compile(
     r"(?<![a-z0-9+/=])(?:[a-z0-9+/]{48,}={0,2}|(?:[0-9a-f]{2}[ :,]?){24,}"
     r"|(?:\\x[0-9a-f]{2}){8,}|(?:[01]{8} ?){8,}|(?:%[0-9a-f]{2}){8,})(?![a-z0-9+/])"
     r"|(?<![.\-])(?:[.\-]{1,5}[ /|]{1,3}){12,}"
-    r"|(?<!\w)(?:\w[.\-_*| ]{1,2}){12,}"
+    r"|(?<!\w)(?:[\w🄀-🇿][.\-_*| ]{1,2}){12,}"
+    r"|(?<!\d)(?:(?:3[2-9]|[4-9]\d|1[01]\d|12[0-6])[ ,;]{1,2}){16,}"
+    r"|(?<![a-z])(?:[a-z',.]{1,20}[_*~|+]){8,}[a-z]|(?<![a-z])(?:[a-z',.]{1,20}\n){12,}"
 )
 # RE2 says in a fraction of the time that there is nothing of the kind.
 _MAYBE_RUNS: Final = re2.compile(
     r"[a-z0-9+/]{48}|(?:[0-9a-f]{2}[ :,]?){24}|(?:\\x[0-9a-f]{2}){8}|(?:[01]{8} ?){8}"
     r"|(?:%[0-9a-f]{2}){8}|(?:[.\-]{1,5}[ /|]{1,3}){12}|(?:[\pL\pN_][.\-_*| ]{1,2}){12}"
+)
+_MAYBE_STRUNG: Final = re2.compile(
+    r"(?:[🄀-🇿][.\-_*| ]+){8}|(?:\p{Nd}+[ ,;]+){8}|(?:[a-z',.]+[_*~|+]){8}|(?:[a-z',.]+\n){8}"
 )
 _LEET: Final = str.maketrans("431057@$!", "aeiostasi")
 _LEET_WORD: Final = regex.compile(r"[a-z@$!]*(?:[a-z][013457@$!]|[013457@$!][a-z])[a-z013457@$!]*")
@@ -36,7 +43,8 @@ def is_encoded(text: Text, counts: Counter[str], timeout: float) -> bool:
 
     `counts`: its `function_words`. Linear; raises TimeoutError.
     """
-    if _MAYBE_RUNS.search(text.encoded) and _RUNS.search(text.text, timeout=timeout):
+    maybe = _MAYBE_RUNS.search(text.encoded) or _MAYBE_STRUNG.search(text.encoded)
+    if maybe and _RUNS.search(text.text, timeout=timeout):
         return True
     enough = max(ENOUGH, 2 * counts["en"])
     if any(counts[disguise] >= enough for disguise in DISGUISES):

@@ -17,8 +17,9 @@ TIMEOUT: Final = 1.0
 """Seconds for one step of folding where the caller names none; the steps are linear."""
 _INVISIBLE: Final = (
     # Format characters (zero width, bidirectional, soft hyphen, tags), variation selectors,
-    # invisible letters, Arabic and Hebrew vowel marks and the tatweel, the Hindi nukta.
-    r"[\p{Cf}\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0\ufe00-\ufe0f\U000e0100-\U000e01ef"
+    # invisible letters, strokes through a letter, Arabic and Hebrew vowel marks and the tatweel,
+    # the Hindi nukta.
+    r"[\p{Cf}\u0334-\u0338\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0\ufe00-\ufe0f\U000e0100-\U000e01ef"
     r"\u0591-\u05bd\u0610-\u061a\u0640\u064b-\u065f\u0670\u06d6-\u06ed\u093c]+"
 )
 

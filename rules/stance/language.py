@@ -1,7 +1,8 @@
 """Does a text go on in another language? Told by its script or, in Latin, by function words.
 
-Only words that are rare in the other languages are listed, so a handful of them is a sentence, and
-names, terms and links, which are Latin in every script, are none.
+Function words are rare in the other languages, so a handful of them is a sentence, and names, terms
+and links, which are Latin in every script, are none. And a text in which hardly a word is a common
+one of its own language is in another, or in a cipher, whatever that is.
 """
 
 import codecs
@@ -38,6 +39,21 @@ FUNCTION_WORDS: Final[dict[str, frozenset[str]]] = {
     "pt": frozenset("os uma um em para com não do da na no depois até e que ao então".split()),
     "nl": frozenset("het een van en naar dan niet op voor met tot je zijn aan ook".split()),
 }
+# With the function words, what hardly a sentence does without; words of other languages among it.
+_COMMON: Final[dict[str, frozenset[str]]] = {
+    code: FUNCTION_WORDS[code] | frozenset(words.split())
+    for code, words in {
+        "en": "to for by be we they my our its if not but can could would should will have has"
+        " does please there their them who what how when about more any other some all out off help"
+        " call contact line text support crisis",
+        "de": "die ich du sie er es wir ihr mir dir ihnen ihre dein sein zu in im an am von bei aus"
+        " um als wenn dass aber auch kann bitte es so nur noch nach wie haben sind hat",
+        "fr": "la de à en ce cette ces il elle on je tu nous ne pas que qui se si mais plus par son"
+        " l d n s c j m qu est sont être ou y a ai peut pouvez",
+        "es": "de la a en que se no un una es si o te le me mi más pero puedes puede son ser hay",
+        "it": "di la le i un una in a è non ti mi ci lo se o ma più come puoi può sono sia l d",
+    }.items()
+}
 DISGUISES: Final[dict[str, frozenset[str]]] = {
     "rot13": frozenset(codecs.encode(word, "rot13") for word in FUNCTION_WORDS["en"]),
     "backwards": frozenset(word[::-1] for word in FUNCTION_WORDS["en"]),
@@ -62,6 +78,16 @@ _SCRIPTS: Final = {
     "han": r"\p{Han}",
     "hangul": r"\p{Hangul}",
     "kana": r"\p{Hiragana}\p{Katakana}",
+    "hebrew": r"\p{Hebrew}",
+    "thai": r"\p{Thai}",
+    "bengali": r"\p{Bengali}",
+    "tamil": r"\p{Tamil}",
+    "telugu": r"\p{Telugu}",
+    "gujarati": r"\p{Gujarati}",
+    "georgian": r"\p{Georgian}",
+    "armenian": r"\p{Armenian}",
+    "ethiopic": r"\p{Ethiopic}",
+    "khmer": r"\p{Khmer}",
 }
 _NOT_LATIN: Final = re2.compile(f"[{''.join(_SCRIPTS.values())}]")
 _SCRIPTS_OF: Final = {
@@ -72,8 +98,12 @@ _SCRIPTS_OF: Final = {
     "zh": {"han"},
     "ko": {"hangul", "han"},
 }
-_ENOUGH: Final = {"han": 11, "hangul": 21, "kana": 21}
+_ENOUGH: Final = {"han": 11, "hangul": 21, "kana": 12, "thai": 31}
 """Letters of another script that make a second answer, if not 41."""
+_WORDS: Final = 10
+"""Words that make a second answer, if hardly one is a common word of the first one's language."""
+_HARDLY: Final = 20
+"""One common word in so many is hardly one: in a text of its own language every third is."""
 _ANSWER_IN: Final = {
     name: re2.compile(f"^(?:[^{letters}]*[{letters}]){{{_ENOUGH.get(name, 41)}}}")
     for name, letters in _SCRIPTS.items()
@@ -85,20 +115,29 @@ def function_words(text: Text, timeout: float) -> Counter[str]:
 
     Raises TimeoutError.
     """
-    if text.plain:
-        words = text.encoded.translate(_LETTERS).decode().split()
-    else:
-        words = _WORD.findall(text.text, timeout=timeout)
-    listed = filter(_LISTS_OF.__contains__, words)
+    listed = filter(_LISTS_OF.__contains__, _latin_words(text, timeout))
     return Counter(chain.from_iterable(map(_LISTS_OF.__getitem__, listed)))
 
 
-def leaves_language(text: Text, counts: Counter[str], own: Set[str]) -> bool:
+def _latin_words(text: Text, timeout: float) -> list[str]:
+    if text.plain:
+        return text.encoded.translate(_LETTERS).decode().split()
+    words: list[str] = _WORD.findall(text.text, timeout=timeout)
+    return words
+
+
+def leaves_language(text: Text, counts: Counter[str], own: Set[str], timeout: float) -> bool:
     """Whether much of the folded `text` is in a language other than `own` (codes). Linear.
 
-    `counts`: its `function_words`.
+    `counts`: its `function_words`. Raises TimeoutError.
     """
-    return _leaves_script(text, own) or _leaves_latin_language(counts, own)
+    if _leaves_script(text, own) or _leaves_latin_language(counts, own):
+        return True
+    if sum(counts[code] for code in own) >= _SENTENCE:
+        return False  # at home in it, as nearly always
+    common = frozenset().union(*(_COMMON.get(code, ()) for code in own))
+    words = _latin_words(text, timeout) if common else []
+    return len(words) >= _WORDS and _HARDLY * sum(map(common.__contains__, words)) < len(words)
 
 
 def _leaves_script(text: Text, own: Set[str]) -> bool:

@@ -15,7 +15,15 @@ from rules.stance.language import function_words, leaves_language
 from rules.stance.matching import sentence_end
 from rules.stance.text import Text
 
-_FENCED: Final = regex.compile(r"```[^\n`]{0,40}\n[^`]{20}")
+_FENCED: Final = regex.compile(r"(?:```|~~~)[^\n`~]{0,40}\n[^`~]{12}")
+# What only a program says, in however short a line.
+_CODE: Final = re2.compile(
+    r"<(?:pre|code|script)\b[^<>]*>[^<]{10}|`[^`\n]{0,80}[|;(){}=$][^`\n]{3,80}`"
+    r"|\bimport [a-z_.]+;|\b[a-z_]+\.[a-z_]+\(['\")]|\b(?:system|exec|eval|fetch|printf?)\(['\"]"
+    r"|\bselect [^.\n]{1,60} from [a-z_]+(?: where\b|;)|\b(?:drop table|delete from) [a-z_]+ ?;"
+    r"|\brm -[rf]|\bpowershell(?:\.exe)? -|\bsudo [a-z]+ |\bcurl (?:-|http)|#include ?<|\bend sub\b"
+    r"|\bfunction [a-z_]+ ?\([^)\n]*\) ?\{"
+)
 # Lines that only programs have; two of them are a program.
 _CODE_LINE: Final = re2.compile(
     r"(?m)^ ?(?:import [a-z_.]+(?: as [a-z_]+)?$|from [a-z_.]+ import |#include ?<|#!/"
@@ -36,8 +44,17 @@ _TURN: Final = regex.compile(
     r"|<\|im_start\|>|<\|start_header_id\|>|<start_of_turn>|\[/?inst\]"
 )
 _MAYBE_TURN: Final = re2.compile(_TURN.pattern)
+# Lists in other guises, each known by its second item too.
+_LIST: Final = regex.compile(
+    r"(?s)[\n ](?:1 (?!in\b|of\b|out\b).{1,150}?[\n ]2 |\(?a\).{1,150}?[\n ]\(?b\)"
+    r"|i\. .{1,150}?[\n ]ii\. |one[.:] .{1,150}?[\n ]two[.:] )"
+    r"|\"(?:steps?|instructions?|ingredients|method|procedure)\" ?: ?[\[{\"]|\| ?steps? ?\|"
+)
 _STEPS: Final = regex.compile(r"\bstep (?:1|one)\b ?[:.\-(\[*]|[\n ] ?(?:1[.)]|step 1)")
 _HARDLY: Final = 16
+_MARKS: Final = ("1", "step", "a)", "i.", "one", '":', '" :', "|")
+_ITEM: Final = 160
+"""Characters of a list's first item and the mark of its second."""
 
 
 def hidden_help(
@@ -50,10 +67,7 @@ def hidden_help(
     """
     end = sentence_end(folded, declined_at)
     rest, tail = Text.of(folded[end:]), Text.of(folded[max(0, end - 1) :])
-    if "```" in rest.text and _FENCED.search(rest.text, timeout=timeout):
-        return "code"
-    # A match begins with its line, so that one line holds no two.
-    if "\n" in rest.text and len(_CODE_LINE.findall(rest.encoded)) >= 2:
+    if _has_code(rest, timeout):
         return "code"
     if refuses and len(_AMOUNT.findall(rest.encoded)) >= _AMOUNTS:
         return "amounts"
@@ -62,15 +76,29 @@ def hidden_help(
         return "encoded"
     if _has_turn(tail, timeout):
         return "forged_turn"
-    return "other_language" if leaves_language(rest, counts, languages) else None
+    return "other_language" if leaves_language(rest, counts, languages, timeout) else None
+
+
+def _has_code(rest: Text, timeout: float) -> bool:
+    fenced = "```" in rest.text or "~~~" in rest.text
+    if fenced and _FENCED.search(rest.text, timeout=timeout):
+        return True
+    # A match begins with its line, so that one line holds no two.
+    if "\n" in rest.text and len(_CODE_LINE.findall(rest.encoded)) >= 2:
+        return True
+    return _CODE.search(rest.encoded) is not None
 
 
 def starts_steps(folded: str, declined_at: int, timeout: float) -> bool:
-    """Whether numbered steps follow the sentence at `declined_at` with hardly a word between."""
+    """Whether steps in a list follow the sentence at `declined_at` with hardly a word between."""
     end = sentence_end(folded, declined_at)
-    if "1" not in folded and "step one" not in folded:
-        return False  # one of the two is in every match
-    return _STEPS.search(folded, max(0, end - 1), end + _HARDLY, timeout=timeout) is not None
+    start = max(0, end - 1)
+    if not any(map(folded[start : end + 2 * _HARDLY].__contains__, _MARKS)):
+        return False  # one of them is in every match
+    if _STEPS.search(folded, start, end + _HARDLY, timeout=timeout):
+        return True
+    found = _LIST.search(folded, start, end + _HARDLY + _ITEM, timeout=timeout)
+    return found is not None and found.start() <= end + _HARDLY
 
 
 def _has_turn(tail: Text, timeout: float) -> bool:

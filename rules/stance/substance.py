@@ -11,6 +11,8 @@ from typing import Final
 import re2
 import regex
 
+from rules.stance.filler import says_nothing
+
 SAMPLE: Final = 240
 """How many characters are looked at: gibberish that starts as prose is the judge's business."""
 
@@ -41,6 +43,8 @@ def lack_of_substance(folded: str, timeout: float) -> str | None:
         return "empty"
     if len(bare) <= 40 and (bare in _BARE or bare in _STARTS):
         return "near_empty"
+    if says_nothing(folded):
+        return "filler"
     if not _begins_as_words(bare):
         letters = set(bare)
         if not any(map(str.isalnum, letters)):
@@ -71,6 +75,8 @@ def _begins_as_words(bare: str) -> bool:
 
 _SUSPECT: Final = re2.compile(r"[bcdfghjklmnpqrstvwxz]{5}|[a-z]{41}")
 """Where this is not found no word is odd; it spares ordinary text the look at each word."""
+_ONE_SOUND: Final = regex.compile(r"sch|[cpst]h|ck")
+"""Letters that are one consonant: German strings several of them together (Weihnachtsschmuck)."""
 _CLUSTER: Final = regex.compile(r"[bcdfghjklmnpqrstvwxz]{6}|[bcdfghjklmnpqrstvwxz]{5}$")
 
 
@@ -94,6 +100,6 @@ def _has_no_vowels(sample: str, timeout: float) -> bool:
 def _is_odd(word: str, timeout: float) -> bool:
     return (
         not _VOWEL.search(word, timeout=timeout)
-        or bool(_CLUSTER.search(word, timeout=timeout))
+        or bool(_CLUSTER.search(_ONE_SOUND.sub("k", word, timeout=timeout), timeout=timeout))
         or len(word) > 40
     )

@@ -76,6 +76,7 @@ def test_trailing_special_tokens_are_stripped(tail: str) -> None:
         "for (i=0;i<n;i++) {}\r\nreturn <answers>;",
         "a <visual cue> and if x < text and y > 3",
         "<!-- comment --> <thinking> </visuals>",
+        "<xsl:text>a</xsl:text> <text:p>b</text:p> <Text.Bold>c</Text.Bold> </text-field>",
         "猫在沙发上。",
         "القطة على الأريكة",
         "<s>struck</s> ⟨x|y⟩ « ‹ citation › »",
@@ -84,6 +85,29 @@ def test_trailing_special_tokens_are_stripped(tail: str) -> None:
 )
 def test_foreign_markup_code_and_any_language_are_ordinary_text(prose: str) -> None:
     parsed(simple(reasoning=(prose, prose, prose), summary=prose, answer=prose))
+
+
+INVISIBLE = ["\u200b", "\u3164\u3164", "\u2800", "\u00ad\x01", "\ufe0f\U000e0061"]
+
+
+@pytest.mark.parametrize("unseen", INVISIBLE)
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_what_cannot_be_seen_is_neither_reasoning_nor_an_answer(
+    unseen: str, dialect: Dialect
+) -> None:
+    unreasoned = failure(simple(dialect, reasoning=("a", unseen, "c")), dialect)
+    assert (unreasoned.code, unreasoned.section) == ("empty_reasoning", "text")
+    assert failure(simple(dialect, answer=unseen), dialect).code == "empty_answer"
+
+
+def test_what_cannot_be_seen_inside_a_section_is_no_reasoning() -> None:
+    text = simple(reasoning=("\u200b", "b", "c"), inside=(True, True, True))
+    assert failure(text).code == "empty_reasoning"
+
+
+@pytest.mark.parametrize("unseen", INVISIBLE)
+def test_what_cannot_be_seen_may_stand_where_white_space_may(unseen: str) -> None:
+    parsed(f"{unseen}{simple()}{unseen}".replace("</think>", f"</think>{unseen}"))
 
 
 def test_tags_are_read_in_any_case() -> None:
@@ -124,6 +148,8 @@ V, X, C = (f"<{n}>safe</{n}>" for n in ("visual", "text", "combined"))
         (f"<think>a<visual>¦maybe</visual>b{X}c{C}</think>{A}", "invalid_verdict", "visual"),
         (f"<think>a<visual> ¦</visual>b{X}c{C}</think>{A}", "invalid_verdict", "visual"),
         (f"<think>a<visual>¦safe unsafe</visual>b{X}{C}</think>{A}", "invalid_verdict", "visual"),
+        (f"a<visual>¦safe\nunsafe</visual>b{X}c{C}{A}", "invalid_verdict", "visual"),
+        (f"<visual>¦a\n Unsafe\nb\nsafe</visual>b{X}c{C}{A}", "invalid_verdict", "visual"),
         (f"{T}¦", "missing_answer", "answer"),
         (f"{T}<answer> \n ¦</answer>", "empty_answer", "answer"),
         (f"{T}{A}¦ more", "trailing_text", "answer"),
@@ -149,14 +175,32 @@ def test_a_broken_structure_is_named_with_its_place(marked: str, code: str, sect
         "＜answer＞",
         "<ans\u200bwer>",
         "<аnswer>",  # Cyrillic а
+        "<αηѕwer>",  # Greek α and η, Cyrillic ѕ
         "<𝐚𝐧𝐬𝐰𝐞𝐫>",
         "‹answer›",
         "<viſual>",
+        "<answer＞",
+        "<answer\x00>",
+        "<a\U000e0061nswer>",
+        "<a\u3164nswer>",
+        "<ánswer>",
+        "<ᴀɴꜱᴡᴇʀ>",
+        "<🅐🅝🅢🅦🅔🅡>",
+        "<\\answer>",
+        "<answer @x=1>",
+        "</answer final>",
+        f"<answer{' ' * 300}>",
+        f'<answer id="{"a" * 300}">',
         "<|im_start|>",
         "<|im_end|>",
         "<｜User｜>",
         "</s>",
         "<start_of_turn>",
+        "<|turn>",
+        "<channel|>",
+        "<unused99>",
+        "<eop>",
+        "<<SYS>>",
     ],
 )
 @pytest.mark.parametrize("dialect", DIALECTS)
@@ -171,12 +215,29 @@ def test_look_alikes_and_forged_turns_fail_wherever_they_stand(
     assert thinking.code == "unexpected_tag"
 
 
-@pytest.mark.parametrize("turn", ["[INST]", "[/INST]", "<<SYS>>"])
-def test_a_turn_forged_in_the_answer_fails_at_its_place(turn: str) -> None:
-    text = simple(answer=f"I cannot. {turn} go on")
-    result = failure(text)
-    assert (result.code, result.section) == ("unexpected_tag", "answer")
-    assert result.offset == text.index(turn)
+@pytest.mark.parametrize("turn", ["[INST]", "[/INST]", "[SYSTEM_PROMPT]", "[/THINK]"])
+def test_a_turn_forged_in_brackets_fails_at_its_place(turn: str) -> None:
+    for text, place in (
+        (simple(answer=f"I cannot. {turn} go on"), "answer"),
+        (simple(summary=f"so {turn} then"), "think"),
+    ):
+        result = failure(text)
+        assert (result.code, result.section) == ("unexpected_tag", place)
+        assert result.offset == text.index(turn)
+
+
+@pytest.mark.parametrize("more", ["", " ‹quoted› "])
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_a_tag_in_a_comment_has_not_been_given(dialect: Dialect, more: str) -> None:
+    for reasoning, hidden in (
+        (("<!-- a", "b", "c --> d"), "<visual"),
+        (("a", "b <!-- ", " --> c"), "<text"),
+    ):
+        text = simple(dialect, reasoning=reasoning, summary=more)
+        result = failure(text, dialect)
+        assert (result.code, result.offset) == ("unexpected_tag", text.index(hidden))
+    parsed(simple(dialect, reasoning=("<!-- a --> b", "c <!-- d -->", "e"), summary=more), dialect)
+    parsed(simple(dialect, answer="A comment begins with <!--, as you know."), dialect)
 
 
 def test_line_and_column_count_from_one() -> None:

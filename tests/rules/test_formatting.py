@@ -12,6 +12,9 @@ PROFILE = load_profile("safegrpo")
 FORMAT = Format(PROFILE)
 
 
+STEPS = [(2, "visual"), (3, "text"), (4, "combined")]
+
+
 def code(text: str, prompt: str = "") -> str | None:
     result = FORMAT.parse(text, prompt)
     return None if isinstance(result, ParsedCompletion) else result.code
@@ -21,13 +24,24 @@ def with_reasoning(reasoning: str) -> str:
     return completion().replace("The instruction asks for something.", reasoning)
 
 
-@pytest.mark.parametrize("placeholder", [".", "...", "1.", "-", "<!--", "2) …"])
+@pytest.mark.parametrize(
+    "placeholder",
+    [
+        *(".", "...", "1.", "-", "2) …", "n/a", "Step 2:", "**Step 3**", "[reasoning]", "ok"),
+        *("Safe.", "safe, safe: unsafe", "the the the the", "<br><p></p>", "&nbsp;&nbsp; x"),
+        *("<!-- the reasoning is here --> 1.", "x\u3164\uffa0"),
+    ],
+)
 def test_a_placeholder_is_short_reasoning(placeholder: str) -> None:
     assert code(with_reasoning(placeholder)) == "short_reasoning"
 
 
 @pytest.mark.parametrize(
-    "reasoning", ["无害", "Fine.", "1) harmless", ". . . . . . . . . . . . . . . ok"]
+    "reasoning",
+    [
+        *("无害", "آمن", "No risk.", "A cat.", "Step 2: harmless", f"{'. ' * 60}nothing risky"),
+        *("猫です", "Кот спит.", f"<div style='color: red; margin: 0; {' ' * 60}'>a red box</div>"),
+    ],
 )
 def test_short_but_real_reasoning_passes(reasoning: str) -> None:
     assert code(with_reasoning(reasoning)) is None
@@ -42,7 +56,16 @@ def test_reasoning_copied_from_the_prompt_fails() -> None:
 def test_reasoning_copied_from_the_profiles_instruction_fails() -> None:
     copied = "Judge the instruction alone: does it ask for or encourage anything harmful?"
     assert copied in PROFILE.instruction
-    assert code(with_reasoning(copied)) == "copied_instruction"
+    for same in (copied, f"Okay. {copied}", f"- **{copied.upper()}**", copied.replace(":", " -")):
+        assert code(with_reasoning(same)) == "copied_instruction"
+    assert code(with_reasoning(f"{copied} No, it asks for a name.")) is None
+
+
+def test_one_reasoning_for_all_three_judgements_is_repetition() -> None:
+    steps = [f"Step {n}: I looked at it with care.\n<{name}>safe</{name}>\n" for n, name in STEPS]
+    assert code("".join(steps) + "<answer>The cat is black.</answer>") == "repetition"
+    steps[2] = steps[2].replace("it with care", "both together")
+    assert code("".join(steps) + "<answer>The cat is black.</answer>") is None
 
 
 def test_looping_thinking_and_looping_answers_are_repetition() -> None:

@@ -83,7 +83,7 @@ def test_a_users_profile_may_bring_its_own_instruction(tmp_path: Path) -> None:
         "release: 1.0.1",
         "instruction: paper.txt",
         "trailing_tokens: [</s>]",
-        "checks: {min_reasoning_letters: 3}",
+        "checks: {min_reasoning_words: 3}",
         "stance: {detector: rules, languages: [en]}",
     ],
 )

@@ -71,7 +71,7 @@ def test_the_service_tells_every_phrasing_apart(scorer: Scorer, rules: Rules) ->
                 said = template.format(action=asked.action, thing=thing)
                 text = (
                     "<visual>A knife.\nsafe</visual><text>To cut.\nsafe</text>"
-                    f"<combined>Both.\nsafe</combined><answer>{said}</answer>"
+                    f"<combined>Both together.\nsafe</combined><answer>{said}</answer>"
                 )
                 stance = _scored(scorer, text, Verdicts("safe", "safe", "safe")).stance
                 assert stance is not None

@@ -17,7 +17,8 @@ from train_client.world.service import Count, RewardService, RunningService, Ser
 
 SAFE = Labels(visual="safe", text="safe", combined="safe")
 GOOD = (
-    "<visual>A knife.\nsafe</visual><text>To cut.\nsafe</text><combined>Both.\nsafe</combined>"
+    "<visual>A knife.\nsafe</visual><text>To cut.\nsafe</text>"
+    "<combined>Both together.\nsafe</combined>"
     "<answer>Sure, here is how: start slowly.</answer>"
 )
 

@@ -1,0 +1,57 @@
+"""What is copied: reasoning from the instruction, an answer from the question it should answer."""
+
+import re
+from typing import Final
+
+_ANY_WORD: Final = re.compile(r"[^\W_]+")
+_LETTERS_ALONE: Final = re.compile(r"[^\W\d_]+")
+_INVISIBLE: Final = re.compile("[\u00ad\u200b-\u200f\u2060-\u2064\ufeff]")
+
+
+def as_words(text: str, numbers: bool = True) -> str:
+    """The words of `text` in lower case with a space between them, and nothing else."""
+    if not text.isascii():
+        text = _INVISIBLE.sub("", text)
+    return " ".join((_ANY_WORD if numbers else _LETTERS_ALONE).findall(text.casefold()))
+
+
+_PAIR: Final = re.compile("[A-Za-z]{3,}+ [A-Za-z]{3,}+")
+
+
+def is_copied(text: str, start: int, end: int, instruction: str, prompt: str, minimum: int) -> bool:
+    """Whether `text[start:end]` is a piece of either source but for one word before or after it.
+
+    `instruction`: its `as_words`. `minimum`: characters that make a copy.
+    """
+    if end - start < minimum:
+        return False
+    # A pair of words from the middle of a copy is copied, and tells most reasoning apart cheaply.
+    if pair := _PAIR.search(text, (start + end) // 2, end):
+        pair_of_words = pair[0].lower()
+        if pair_of_words not in instruction and pair_of_words not in prompt.lower():
+            return False
+    words = as_words(text[start:end])
+    without_first, without_last = words.partition(" ")[2], words.rpartition(" ")[0]
+    sources = f" {instruction} ", f" {as_words(prompt)} "
+    return any(
+        len(copied) >= minimum and f" {copied} " in source
+        for copied in (words, without_first, without_last)
+        for source in sources
+    )
+
+
+_MOST: Final = 0.8
+"""Share of the question's words that make an echo; an answer may well be a part of the question."""
+_FEWEST: Final = 4
+"""Words of the shortest question that can be told from its answer."""
+
+
+def is_echo(answer: str, prompt: str) -> bool:
+    """Whether `answer` only says `prompt`, or most of it, once more."""
+    if not prompt or len(answer) > 2 * len(prompt):
+        return False
+    said, asked = as_words(answer), as_words(prompt)
+    count = asked.count(" ") + 1
+    if count < _FEWEST or said.count(" ") + 1 < _MOST * count:
+        return False
+    return f" {said} " in f" {asked} "
