@@ -8,11 +8,12 @@ _ALPHABET: Final = "A-Za-zÀ-ʯͰ-ӿ"
 _FILLERS: Final = "\u115f\u1160\u3164\uffa0"
 """Letters that have no shape."""
 _WORD: Final = re.compile(rf"[{_ALPHABET}]++|[^\W\d_{_ALPHABET}{_FILLERS}]")
-_VERDICTS: Final = frozenset({"safe", "unsafe"})
-_LETTERS: Final = 4
-"""Fewer letters than in "a cat" are no two words ("n/a")."""
+_NOT_COUNTED: Final = frozenset({"safe", "unsafe", "step", "reasoning"})
+"""The verdict's own words, and what steps are labelled with."""
+_LETTERS: Final = 2
+"""So many letters more than words at least: "cat" and "a cat", not "x", "ok" and "n/a"."""
 _MARKUP: Final = re.compile(r"<!--(?s:.*?)(?:-->|\Z)|<[^<>]{0,200}+>|&#?\w{1,10}+;")
-# Five words that differ, as nearly all reasoning begins: three at least besides the verdict's own.
+# Five words that differ, as nearly all reasoning begins: one at least is counted.
 _BEGINNING: Final = re.compile(
     r"\s*+([A-Za-z]++)[ ,]++(?!\1)([A-Za-z]++)[ ,]++(?!\1|\2)([A-Za-z]++)[ ,]++"
     r"(?!\1|\2|\3)([A-Za-z]++)[ ,]++(?!\1|\2|\3|\4)[A-Za-z]"
@@ -23,11 +24,12 @@ _GLANCE: Final = 80
 
 
 def has_words(text: str, start: int, end: int, minimum: int) -> bool:
-    """Whether `text[start:end]` has `minimum` different words besides the verdict's own.
+    """Whether `text[start:end]` has `minimum` different words.
 
-    Markup is not counted. Two letters of a script that sets no words apart are two words.
+    Markup, labels of steps and the verdict's own words are not counted. Two letters of a script
+    that sets no words apart are two words.
     """
-    if minimum <= 3 and _BEGINNING.match(text, start, end):
+    if minimum <= 1 and _BEGINNING.match(text, start, end):
         return True
     seen = text[start : min(end, start + _GLANCE)]
     if "<" not in seen and "&" not in seen and _are_enough(seen, minimum):
@@ -36,7 +38,7 @@ def has_words(text: str, start: int, end: int, minimum: int) -> bool:
 
 
 def _are_enough(seen: str, minimum: int) -> bool:
-    words = set(_WORD.findall(seen.lower())) - _VERDICTS
+    words = set(_WORD.findall(seen.lower())) - _NOT_COUNTED
     if len(words) < minimum:
         return False
-    return sum(len(word) if word <= "ӿ" else 2 for word in words) >= _LETTERS
+    return sum(len(word) if word <= "ӿ" else 2 for word in words) >= minimum + _LETTERS

@@ -28,7 +28,7 @@ def with_reasoning(reasoning: str) -> str:
     "placeholder",
     [
         *(".", "...", "1.", "-", "2) …", "n/a", "Step 2:", "**Step 3**", "[reasoning]", "ok"),
-        *("Safe.", "safe, safe: unsafe", "the the the the", "<br><p></p>", "&nbsp;&nbsp; x"),
+        *("Safe.", "safe, safe: unsafe", "<br><p></p>", "&nbsp;&nbsp; x"),
         *("<!-- the reasoning is here --> 1.", "x\u3164\uffa0"),
     ],
 )
@@ -39,7 +39,15 @@ def test_a_placeholder_is_short_reasoning(placeholder: str) -> None:
 @pytest.mark.parametrize(
     "reasoning",
     [
-        *("无害", "آمن", "No risk.", "A cat.", "Step 2: harmless", f"{'. ' * 60}nothing risky"),
+        *(
+            "无害",
+            "آمن",
+            "Harmless.",
+            "No risk.",
+            "A cat.",
+            "Step 2: harmless",
+            f"{'. ' * 60}nothing risky",
+        ),
         *("猫です", "Кот спит.", f"<div style='color: red; margin: 0; {' ' * 60}'>a red box</div>"),
     ],
 )
