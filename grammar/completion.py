@@ -7,7 +7,7 @@ from functools import partial
 from typing import Literal, NamedTuple
 
 Verdict = Literal["safe", "unsafe"]
-Judged = tuple["Verdict | None", "Verdict | None", "Verdict | None"]
+Judged = tuple[Verdict | None, Verdict | None, Verdict | None]
 """The three verdicts, in the order of `SECTION_NAMES`."""
 SectionName = Literal["visual", "text", "combined"]
 Place = Literal["think", "visual", "text", "combined", "answer"]

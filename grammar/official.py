@@ -22,7 +22,7 @@ from grammar.completion import (
 from grammar.shape import accepted
 
 _SECTIONS = tuple(name.upper() for name in SECTION_NAMES)
-"""Their terminals."""
+"""The terminals of the sections."""
 _VERDICTS: dict[str, Verdict] = {"safe": "safe", "unsafe": "unsafe"}
 _CLOSING_LENGTH = len("</answer>")
 _BEGINNINGS = frozenset("/vVtTcCaA")
@@ -61,10 +61,10 @@ class OfficialParser:
         """The official reading of `text`; a failure carries what its rewards alone would see."""
         pieces, at = self._usual_pieces(text)
         if len(pieces) == len(self._chain):
-            visual, said, combined, (_, start, _), (end, after, _) = pieces
+            visual, textual, combined, (_, start, _), (end, after, _) = pieces
             if after == len(text) or after == len(text.rstrip()):
                 answer = new_span((start, end))
-                return new_completion((text, _sections(visual, said, combined), answer))
+                return new_completion((text, _sections(visual, textual, combined), answer))
         return self._read_on(text, pieces, at)
 
     def _usual_pieces(self, text: str) -> tuple[list[Piece], int]:
@@ -106,9 +106,9 @@ class OfficialParser:
             if answer.end == last or self._closing.fullmatch(text, last, end):
                 sections = _sections(*(firsts[terminal] for terminal in _SECTIONS))
                 return new_completion((text, sections, answer))
-        visual, said, combined = [firsts.get(terminal, _NOTHING)[2] for terminal in _SECTIONS]
+        visual, textual, combined = [firsts.get(terminal, _NOTHING)[2] for terminal in _SECTIONS]
         missing = self._chain[len(before_closing)]
-        reading = LenientReading((visual, said, combined), answer)
+        reading = LenientReading((visual, textual, combined), answer)
         return _failure(text, missing, position, reading)
 
     def _firsts(self, text: str, pieces: list[Piece], at: int) -> dict[str, Piece]:
@@ -184,15 +184,16 @@ _MISSING: dict[str, tuple[FailureCode, Place, str]] = {
     "ANSWER_START": ("missing_answer", "answer", "</think>, white space, <answer>"),
     "ANSWER_CLOSE": ("unclosed_tag", "answer", "</answer> at the end of the text"),
 }
-_LACKS = {
-    terminal: (code, place, (expected,), f"from here on the text lacks {expected}")
-    for terminal, (code, place, expected) in _MISSING.items()
+_SAYS = {
+    terminal: ((expected,), f"from here on the text lacks {expected}", index / len(_MISSING))
+    for index, (terminal, (_, _, expected)) in enumerate(_MISSING.items())
 }
-_STANDING = {terminal: index / len(_MISSING) for index, terminal in enumerate(_MISSING)}
+"""What was expected, the message, and the share of the structure that stands."""
 
 
 def _failure(text: str, missing: str, offset: int, lenient: LenientReading) -> ParseFailure:
-    code, section, expected, message = _LACKS[missing]
+    code, section, _ = _MISSING[missing]
+    expected, message, standing = _SAYS[missing]
     answer = lenient.answer
     if missing == "ANSWER_CLOSE" and answer is not None and answer.start >= offset:
         code = "trailing_text"
@@ -203,6 +204,6 @@ def _failure(text: str, missing: str, offset: int, lenient: LenientReading) -> P
         section,
         expected,
         message,
-        standing=_STANDING[missing],
+        standing=standing,
         lenient=lenient,
     )

@@ -65,7 +65,7 @@ def _reasoning_words(minimum: int) -> Check:
                     start,
                     "short_reasoning",
                     name,
-                    (f"reasoning of at least {minimum} words",),
+                    (f"reasoning of {minimum} or more words",),
                     f"the reasoning for the {name} verdict is only a placeholder",
                 )
         return None

@@ -16,13 +16,14 @@ from rules.stance.matching import sentence_end
 from rules.stance.text import Text
 
 _FENCED: Final = regex.compile(r"(?:```|~~~)[^\n`~]{0,40}\n[^`~]{12}")
-# What only a program says, in however short a line.
+# What only a program says, in however short a line; within a sentence it is only spoken of.
 _CODE: Final = re2.compile(
+    r"^\W{0,8}(?:[a-z ]{1,20}: ?\W{0,4})?(?:"
     r"<(?:pre|code|script)\b[^<>]*>[^<]{10}|`[^`\n]{0,80}[|;(){}=$][^`\n]{3,80}`"
-    r"|\bimport [a-z_.]+;|\b[a-z_]+\.[a-z_]+\(['\")]|\b(?:system|exec|eval|fetch|printf?)\(['\"]"
-    r"|\bselect [^.\n]{1,60} from [a-z_]+(?: where\b|;)|\b(?:drop table|delete from) [a-z_]+ ?;"
-    r"|\brm -[rf]|\bpowershell(?:\.exe)? -|\bsudo [a-z]+ |\bcurl (?:-|http)|#include ?<|\bend sub\b"
-    r"|\bfunction [a-z_]+ ?\([^)\n]*\) ?\{"
+    r"|import [a-z_.]+;|[a-z_]+\.[a-z_]+\(['\")]|(?:system|exec|eval|fetch|printf?)\(['\"]"
+    r"|select [^.\n]{1,60} from [a-z_]+(?: where\b|;)|(?:drop table|delete from) [a-z_]+ ?;"
+    r"|rm -[rf]|powershell(?:\.exe)? -|sudo [a-z]+ |curl (?:-|http)|#include ?<"
+    r"|function [a-z_]+ ?\([^)\n]*\) ?\{)"
 )
 # Lines that only programs have; two of them are a program.
 _CODE_LINE: Final = re2.compile(
