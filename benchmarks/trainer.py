@@ -30,6 +30,10 @@ from benchmarks.trainer_shapes import SHAPES, examples, write_policy
 from train_client.prompts import encode_prompts
 
 WARM_UP = 1
+OURS = "ours"
+PEERS = {"cpu": ("trl",), "cuda": ("trl", "trl-bfloat16")}
+"""TRL with float32 weights under autocast; and on a GPU with bfloat16 weights and no masters."""
+
 TARGETS = {"large tower": 3.0, "small tower": 2.0, "2B": 2.0}
 Step = dict[str, float]
 
@@ -97,56 +101,64 @@ def compare(name: str, folder: Path, device: str, steps: int) -> None:
         gpu_parts(SHAPES[name], folder / "policy")
     every = WARM_UP + steps
     run = in_turns if device == "cpu" else one_after_the_other
-    mine, theirs, phases = run(name, folder, device, every)
+    steps_of, phases = run(name, folder, device, every)
     processor = AutoProcessor.from_pretrained(folder / "policy")
     prompt = encode_prompts(processor, examples(SHAPES[name])[:1])["input_ids"].shape[1]
     print(f"\n{name}: prompts of {prompt} tokens, image included")
-    report(name, mine[WARM_UP:], theirs[WARM_UP:], phases[WARM_UP:])
+    mine, *peers = (found[WARM_UP:] for found in steps_of.values())
+    for peer, theirs in zip(PEERS[device], peers, strict=True):
+        report(name, peer, mine, theirs)
+    report_phases(phases[WARM_UP:])
 
 
 def in_turns(
     name: str, folder: Path, device: str, steps: int
-) -> tuple[list[Step], list[Step], list[Step]]:
-    """Steps of both, in pairs."""
-    workers = [Worker(trainer, name, folder, device, steps) for trainer in ("ours", "trl")]
-    found: tuple[list[Step], list[Step]] = [], []
+) -> tuple[dict[str, list[Step]], list[Step]]:
+    """Steps of all trainers in turns, by trainer; and the phases of this one's."""
+    trainers = (OURS, *PEERS[device])
+    workers = [Worker(trainer, name, folder, device, steps) for trainer in trainers]
+    found: dict[str, list[Step]] = {trainer: [] for trainer in trainers}
     for _ in range(steps):
         for worker in workers:
             worker.ready()
-        for worker, mine in zip(workers, found, strict=True):
-            mine.append(worker.step())
-    phases, _ = (worker.rest() for worker in workers)
-    return *found, phases
+        for trainer, worker in zip(trainers, workers, strict=True):
+            found[trainer].append(worker.step())
+    phases, *_ = [worker.rest() for worker in workers]
+    return found, phases
 
 
 def one_after_the_other(
     name: str, folder: Path, device: str, steps: int
-) -> tuple[list[Step], list[Step], list[Step]]:
-    """All steps of the one, then all of the other."""
-    found: list[list[Step]] = []
-    rest = []
-    for trainer in ("ours", "trl"):
+) -> tuple[dict[str, list[Step]], list[Step]]:
+    """All steps of one trainer, then all of the next."""
+    found: dict[str, list[Step]] = {}
+    rest = {}
+    for trainer in (OURS, *PEERS[device]):
         worker = Worker(trainer, name, folder, device, steps)
-        mine = []
-        for _ in range(steps):
+        found[trainer] = []
+        for done in range(steps):
             worker.ready()
-            mine.append(worker.step())
-        found.append(mine)
-        rest.append(worker.rest())
-    return found[0], found[1], rest[0]
+            found[trainer].append(worker.step())
+            print(f"{trainer}: step {done + 1} of {steps}, {found[trainer][-1]['seconds']:.1f} s")
+        rest[trainer] = worker.rest()
+    return found, rest[OURS]
 
 
-def report(name: str, mine: Sequence[Step], theirs: Sequence[Step], phases: Sequence[Step]) -> None:
-    """Medians of each, and the median of the pairs' ratios (TRL / this)."""
+def report(name: str, peer: str, mine: Sequence[Step], theirs: Sequence[Step]) -> None:
+    """Medians of each, and the median of the pairs' ratios (peer / this)."""
     shape = SHAPES[name]
     rows = shape.prompts * shape.group
     print(f"{rows} completions of {shape.completion} tokens a step, {len(mine)} steps")
-    print(f"{'a step':<26} {'this':>12} {'TRL':>12} {'TRL / this':>11}")
+    print(f"{'a step':<26} {'this':>12} {peer:>12} {'peer / this':>11}")
     for key in mine[0]:
         ratio = statistics.median(b[key] / a[key] for a, b in zip(mine, theirs, strict=True))
         medians = [statistics.median(step[key] for step in steps) for steps in (mine, theirs)]
         target = f"  target >= {TARGETS[name]:g}" if key == "seconds" else ""
         print(f"{key:<26} {medians[0]:>12,.2f} {medians[1]:>12,.2f} {ratio:>11.2f}{target}")
+
+
+def report_phases(phases: Sequence[Step]) -> None:
+    """What this trainer's steps spend their time on."""
     whole = statistics.median(step["time/step"] for step in phases)
     for phase in ("prompts", "rollout", "reward_wait", "reference", "update"):
         share = statistics.median(

@@ -12,6 +12,8 @@ import resource
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +35,10 @@ ANSWERS = sys.stdout
 
 NEVER = -1
 """No token is this one, so every completion runs to the limit."""
+
+
+class _EnoughError(Exception):
+    """Ends a run where it would go on to save what nobody reads, which takes a large model long."""
 
 
 class Gauge:
@@ -64,7 +70,8 @@ class Gauge:
         self._images = self._tokens = 0
         self._wall, self._cpu = time.perf_counter(), time.process_time()
 
-    def report(self) -> None:
+    def report(self, peak: float | None = None) -> None:
+        """`peak`: bytes, where the trainer itself keeps that count and has started it anew."""
         if self._gpu:
             torch.cuda.synchronize()
         found = {
@@ -72,7 +79,7 @@ class Gauge:
             "cpu seconds": time.process_time() - self._cpu,
             "images encoded": self._images,
             "tokens through the model": self._tokens,
-            "peak memory (MB)": (_peak(self._gpu) - self._before) / 2**20,
+            "peak memory (MB)": ((peak or _peak(self._gpu)) - self._before) / 2**20,
         }
         print(json.dumps(found), file=ANSWERS, flush=True)
 
@@ -120,13 +127,15 @@ def ours(shape: Shape, folder: Path, device: str, steps: int) -> None:
 
         def between(step: int) -> dict[str, float]:
             if step:
-                gauge.report()
-            if step < steps:
-                gauge.start()
+                peak = read_metrics(output)[-1].get("memory/peak_gib")
+                gauge.report(peak and peak * 2**30)
+            if step == steps:
+                raise _EnoughError
+            gauge.start()
             return {}
 
         engine = LocalEngine(policy.model, (NEVER,), policy.pad_id)
-        with RewardClient(config.reward) as rewards:
+        with RewardClient(config.reward) as rewards, suppress(_EnoughError):
             Trainer(config, policy, examples(shape), rewards, evaluate=between, engine=engine).run()
     for line in read_metrics(output):
         if "loss" in line:
@@ -134,8 +143,11 @@ def ours(shape: Shape, folder: Path, device: str, steps: int) -> None:
             print(json.dumps(times), file=ANSWERS, flush=True)
 
 
-def trl(shape: Shape, folder: Path, device: str, steps: int) -> None:
-    """TRL's GRPOTrainer; its rewards cost nothing; it checkpoints activations on a GPU alone."""
+def trl(shape: Shape, folder: Path, device: str, steps: int, dtype: str = "float32") -> None:
+    """TRL's GRPOTrainer; its rewards cost nothing; it checkpoints activations on a GPU alone.
+
+    float32 weights under bfloat16 autocast are as precise as bfloat16 weights with master weights.
+    """
     from datasets import Dataset, Features, Image, Value
     from transformers import TrainerCallback
     from trl import GRPOConfig, GRPOTrainer
@@ -166,7 +178,9 @@ def trl(shape: Shape, folder: Path, device: str, steps: int) -> None:
     )
     options = GRPOConfig(
         output_dir=str(folder / "trl"),
-        per_device_train_batch_size=shape.prompts * shape.group,
+        # A prompt and its group at a time, as this project's trainer takes them.
+        per_device_train_batch_size=shape.group,
+        gradient_accumulation_steps=shape.prompts,
         num_generations=shape.group,
         max_completion_length=shape.completion,
         generation_kwargs={"min_new_tokens": shape.completion},
@@ -186,8 +200,7 @@ def trl(shape: Shape, folder: Path, device: str, steps: int) -> None:
         report_to="none",
         disable_tqdm=True,
         dataloader_pin_memory=device == "cuda",
-        # float32 weights under bfloat16 autocast: as precise as bfloat16 with master weights.
-        model_init_kwargs={"dtype": "float32"},
+        model_init_kwargs={"dtype": dtype},
     )
     trainer = GRPOTrainer(
         str(folder / "policy"), reward, options, train_dataset=data, callbacks=[Turns()]
@@ -197,7 +210,11 @@ def trl(shape: Shape, folder: Path, device: str, steps: int) -> None:
     trainer.train()
 
 
-TRAINERS: dict[str, Callable[[Shape, Path, str, int], None]] = {"ours": ours, "trl": trl}
+TRAINERS: dict[str, Callable[[Shape, Path, str, int], None]] = {
+    "ours": ours,
+    "trl": trl,
+    "trl-bfloat16": partial(trl, dtype="bfloat16"),
+}
 
 
 def main() -> None:

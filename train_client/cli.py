@@ -33,7 +33,7 @@ def train(
     console = Console(stderr=True)
     try:
         run = load_config(config, overrides or [])
-        with joined():
+        with joined(run.policy.device):
             command = "safegrpo train" if world() == 1 else "torchrun … -m app train"
             outcome, speaks = run_training(run), is_main()
     except (ConfigError, DataError, RewardError) as error:

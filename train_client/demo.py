@@ -14,7 +14,7 @@ from pathlib import Path
 import typer
 from rich.console import Console
 from rich.markup import escape
-from transformers import AutoModelForImageTextToText, AutoProcessor
+from transformers import AutoModelForImageTextToText
 
 from train_client.checkpoint import checkpoints, make_run_folder, step_of
 from train_client.config import ConfigError, TrainConfig, parse_config
@@ -191,15 +191,13 @@ def retention_of(config: TrainConfig, policy: Policy, rules: Rules) -> Retention
 def _warm_policy(rules: Rules, config: TrainConfig, warmup: WarmupConfig) -> Policy:
     """The policy after its warm-up: made now, or on a resume read back from the run's folder."""
     folder = config.run.output / WARM
+    # Made anew on a resume too: what loads a saved one may choose another image library.
+    processor = build_processor(rules)
     if config.run.resume:
         if not folder.exists():
             raise ConfigError(f"{folder} does not exist, so there is no demo run to resume.")
-        policy = Policy(
-            AutoModelForImageTextToText.from_pretrained(folder).eval(),
-            AutoProcessor.from_pretrained(folder),
-        )
+        policy = Policy(AutoModelForImageTextToText.from_pretrained(folder).eval(), processor)
     else:
-        processor = build_processor(rules)
         policy = Policy(build_model(processor.tokenizer, config.run.seed), processor)
         warm_up(policy, rules, split_pairs(rules)[0], warmup, seed=config.run.seed)
         policy.save(folder)

@@ -27,20 +27,33 @@ T = TypeVar("T")
 
 
 @contextmanager
-def joined() -> Iterator[None]:
-    """With the other processes if torchrun started this one; the device is the local rank's."""
+def joined(device: str) -> Iterator[None]:
+    """With the other processes if torchrun started this one; a GPU is the local rank's.
+
+    `device`: policy.device. Raises ConfigError where processes would have to share a GPU.
+    """
     if int(os.environ.get("WORLD_SIZE", "1")) < 2:
         yield
         return
     backend = "gloo"
-    if torch.cuda.is_available():
-        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+    if device != "cpu" and torch.cuda.is_available():
+        _take_gpu()
         backend = "cpu:gloo,cuda:nccl"
     dist.init_process_group(backend)
     try:
         yield
     finally:
         dist.destroy_process_group()
+
+
+def _take_gpu() -> None:
+    processes, gpus = int(os.environ["LOCAL_WORLD_SIZE"]), torch.cuda.device_count()
+    if processes > gpus:
+        raise ConfigError(
+            f"torchrun started {processes} processes, but this machine has {gpus} GPU(s): give "
+            f"--nproc-per-node={gpus}, or set policy.device=cpu."
+        )
+    torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
 
 
 def world() -> int:

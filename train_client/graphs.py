@@ -51,3 +51,5 @@ class Graphs:
         """Forget all graphs: the addresses that they know are gone."""
         self._recorded.clear()
         self._seen.clear()
+        # The memory of the last graph went with it, and its handle is no longer good.
+        self._pool = torch.cuda.graph_pool_handle() if self._enabled else None

@@ -65,7 +65,8 @@ def config(tmp_path: Path, policy: Policy) -> Path:
     path = tmp_path / "run.yaml"
     path.write_text(
         "run: {steps: 6, loggers: []}\n"
-        f"policy: {{path: {tmp_path}/model}}\n"
+        # Bit for bit the same is a promise for the CPU.
+        f"policy: {{path: {tmp_path}/model, device: cpu}}\n"
         f"data: {{train: {tmp_path}/rows.jsonl}}\n"
         "rollout: {prompts_per_step: 2, group_size: 4, max_tokens: 8}\n"
         "algorithm: {beta: 0.05}\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -16,7 +17,7 @@ from tests.train_client.service import Service
 from train_client import distributed
 from train_client.config import ConfigError, TrainConfig
 from train_client.config_file import load_config
-from train_client.distributed import together
+from train_client.distributed import joined, together
 from train_client.metrics import read_metrics
 from train_client.policy import Policy
 
@@ -46,6 +47,8 @@ def two_processes(*runs: str) -> None:
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
     done = subprocess.run(
         [*command, "-m", "tests.train_client.ranks", *runs],
+        # A GPU, where there is one, is none for both.
+        env={**os.environ, "CUDA_VISIBLE_DEVICES": ""},
         capture_output=True,
         text=True,
         check=False,
@@ -152,3 +155,15 @@ def test_alone_a_problem_is_raised_as_it_is() -> None:
     with pytest.raises(ValueError, match="away") as caught, together(ValueError):
         raise problem
     assert caught.value is problem
+
+
+def test_processes_never_share_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (("WORLD_SIZE", "2"), ("LOCAL_WORLD_SIZE", "2"), ("LOCAL_RANK", "1")):
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    with (
+        pytest.raises(ConfigError, match=r"2 processes.* 1 GPU.*--nproc-per-node=1, or set policy"),
+        joined("auto"),
+    ):
+        pytest.fail("joined")
