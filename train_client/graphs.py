@@ -37,11 +37,15 @@ class Graphs:
     def _record(self, key: Hashable, function: Callable[[], Tensor]) -> bool:
         """Whether it could be recorded; if not, nothing is from now on."""
         graph = torch.cuda.CUDAGraph()
+        random = torch.cuda.default_generators[torch.cuda.current_device()]
+        before = random.clone_state()
         try:
             with torch.cuda.graph(graph, pool=self._pool):
                 result = function()
         except RuntimeError as error:
             log.warning("Decoding goes on without CUDA graphs, which is slower: %s", error)
+            # A recording that failed leaves it where no random number can be drawn any more.
+            random.graphsafe_set_state(before)
             self._enabled = False
             return False
         self._recorded[key] = graph, result

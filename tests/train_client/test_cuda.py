@@ -20,6 +20,7 @@ from tests.train_client.test_fork import completions, gradients
 from train_client.data import Example
 from train_client.decode import FixedDecoder, GrowingDecoder, decoder
 from train_client.fork import prefill
+from train_client.graphs import Graphs
 from train_client.metrics import read_metrics
 from train_client.passes import Pass, pass_logprobs
 from train_client.policy import Policy, to_device
@@ -76,6 +77,19 @@ def test_graphs_do_not_change_what_is_sampled(on_gpu: Any) -> None:
     assert torch.equal(found[0].tokens_RT, found[1].tokens_RT)
     assert torch.equal(found[0].mask_RT, found[1].mask_RT)
     assert (found[0].logprobs_RT - found[1].logprobs_RT).abs().max() <= 1e-4
+
+
+def test_what_cannot_be_recorded_is_run_and_random_numbers_go_on() -> None:
+    ones, graphs = torch.ones(4, device=GPU), Graphs(enabled=True)
+
+    def looks() -> torch.Tensor:
+        return ones * 2 if ones.sum().item() > 1 else ones
+
+    torch.manual_seed(3)
+    assert [graphs.run("key", looks).sum().item() for _ in range(3)] == [8, 8, 8]
+    found = torch.rand(4, device=GPU)
+    torch.manual_seed(3)
+    assert torch.equal(found, torch.rand(4, device=GPU))
 
 
 @torch.no_grad()
