@@ -42,7 +42,8 @@ def add_adapter(model: PreTrainedModel, config: LoraConfig) -> None:
     try:
         model.add_adapter(options)
     except ValueError as error:
-        raise ConfigError(f"policy.lora.targets does not fit the model: {error}") from error
+        # Layers that cannot be adapted, or a peft that this transformers does not take.
+        raise ConfigError(f"policy.lora cannot be used: {error}") from error
 
 
 def has_adapter(model: PreTrainedModel) -> bool:

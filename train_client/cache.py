@@ -1,10 +1,25 @@
-"""Copies of key-value caches that share their tensors."""
+"""Key-value caches: handing them to a model, and copies that share their tensors."""
 
 from __future__ import annotations
 
 import copy
+import inspect
+from collections.abc import Callable
+from functools import cache as remembered
 
+from transformers import PreTrainedModel
 from transformers.cache_utils import Cache
+
+
+def handed(model: PreTrainedModel, cache: Cache) -> dict[str, Cache]:
+    """The argument by which `model` takes a cache, which it fills in place."""
+    return {_argument(type(model).forward): cache}
+
+
+@remembered
+def _argument(forward: Callable[..., object]) -> str:
+    # transformers 5.24 renamed it, and drops the old name in 5.40.
+    return "cache" if "cache" in inspect.signature(forward).parameters else "past_key_values"
 
 
 def copy_cache(cache: Cache) -> Cache:

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 from transformers import DynamicCache, PreTrainedModel
 
+from train_client.cache import handed
 from train_client.decode_cache import (
     can_fix,
     compacted,
@@ -101,7 +102,7 @@ class FixedDecoder:
             input_ids=self._tokens,
             attention_mask=self._masks(),
             position_ids=positions,
-            past_key_values=self._cache,
+            **handed(self._model, self._cache),
             use_cache=True,
         ).logits
         return logits[:, -1]
@@ -173,7 +174,7 @@ class GrowingDecoder:
             input_ids=token_R[:, None],
             attention_mask=self._mask[:, : self._used],
             position_ids=self._positions[..., place : place + 1],
-            past_key_values=self._cache,
+            **handed(self._model, self._cache),
             use_cache=True,
         ).logits
         return logits[:, -1]

@@ -36,7 +36,7 @@ class FixedLayer(CacheLayerMixin):
         self._slot = slot
         self._rows, self._length = len(prompt.keys) * group, length
         self._room = [_spread(half, group, width, length) for half in (prompt.keys, prompt.values)]
-        self.dtype, self.device, self.is_initialized = prompt.dtype, prompt.device, True
+        self.dtype, self.device, self.is_initialized = prompt.keys.dtype, prompt.keys.device, True
         self._expose()
 
     def _expose(self) -> None:

@@ -21,7 +21,7 @@ from torch import Tensor
 from transformers import DynamicCache, PreTrainedModel
 from transformers.cache_utils import Cache, LinearAttentionCacheLayerMixin
 
-from train_client.cache import copy_cache
+from train_client.cache import copy_cache, handed
 from train_client.config import ConfigError
 from train_client.logprobs import chosen_logprobs, model_logprobs
 
@@ -122,12 +122,12 @@ def prefill(model: PreTrainedModel, inputs: Inputs) -> Prefix:
     positions = prompt_positions(model, inputs)
     cache = DynamicCache(config=model.config)
     output = model(
-        **inputs, position_ids=positions, past_key_values=cache, use_cache=True, logits_to_keep=1
+        **inputs, **handed(model, cache), position_ids=positions, use_cache=True, logits_to_keep=1
     )
     axes = positions.shape[0] if positions.ndim == 3 else None
     start_P = (positions.amax(0) if axes else positions).amax(-1) + 1
     return Prefix(
-        output.past_key_values,
+        cache,
         output.logits[:, -1],
         inputs["attention_mask"].long(),
         start_P,
@@ -156,7 +156,7 @@ def completion_logprobs(
             [prefix.mask_PS, prefix.mask_PS.new_ones(len(tokens_RT), length)], dim=1
         ),
         position_ids=prefix.positions(0, length),
-        past_key_values=prefix.cache,
+        cache=prefix.cache,
         use_cache=True,
     )
     return torch.cat([first_R1, later_RT], dim=1)

@@ -16,7 +16,7 @@ from torch.utils.checkpoint import checkpoint
 from transformers import PreTrainedModel
 from transformers.cache_utils import Cache
 
-from train_client.cache import copy_cache
+from train_client.cache import copy_cache, handed
 
 log = logging.getLogger(__name__)
 
@@ -61,18 +61,18 @@ def model_logprobs(
     tokens_RT: Tensor,
     temperature: float,
     *,
-    past_key_values: Cache | None = None,
+    cache: Cache | None = None,
     **inputs: Any,
 ) -> Tensor:
     """Log-probs [R, T] of `tokens`, where `inputs` make the model give logits [R, T, V] for them.
 
     The head is applied inside the model's own forward, where its weights are at hand even if they
-    are sharded. `past_key_values` stay as they are.
+    are sharded. `cache` stays as it is.
     """
 
     def output() -> Tensor:
-        cache = None if past_key_values is None else copy_cache(past_key_values)
-        logits: Tensor = model(**inputs, past_key_values=cache).logits
+        grown = {} if cache is None else handed(model, copy_cache(cache))
+        logits: Tensor = model(**inputs, **grown).logits
         return logits
 
     head = model.get_output_embeddings()
