@@ -7,7 +7,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import httpx
@@ -92,22 +92,27 @@ def test_connections_opened_at_once_are_dealt_out_among_the_workers(
 ) -> None:
     address, pid = two_workers
     eventually(lambda: _answers(address, "workers") == 2)
-    before = {worker: open_sockets(worker) for worker in workers(pid)}
     with ExitStack() as connections:
-        url = httpx.URL(address)
+        url, ports = httpx.URL(address), set()
         for _ in range(32):
             connection = socket.create_connection((url.host, url.port or 80), 60)
             connections.enter_context(connection)
-        eventually(lambda: sum(taken(before)) >= 32)
-        assert min(taken(before)) >= 4
+            ports.add(connection.getsockname()[1])
+        eventually(lambda: sum(taken(worker, ports) for worker in workers(pid)) == 32)
+        assert min(taken(worker, ports) for worker in workers(pid)) >= 4
 
 
-def taken(before: dict[int, int]) -> list[int]:
-    return [open_sockets(worker) - count for worker, count in before.items()]
-
-
-def open_sockets(pid: int) -> int:
-    return sum("socket" in os.readlink(file) for file in Path(f"/proc/{pid}/fd").iterdir())
+def taken(pid: int, ports: set[int]) -> int:
+    """How many of the connections from these ports of clients the process holds."""
+    held = set()
+    for file in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(FileNotFoundError):  # closed meanwhile
+            held.add(os.readlink(file))
+    found = 0
+    for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
+        client, inode = line.split()[2:10:7]
+        found += int(client.rpartition(":")[2], 16) in ports and f"socket:[{inode}]" in held
+    return found
 
 
 def test_a_killed_worker_is_replaced_and_its_counts_stay(two_workers: tuple[str, int]) -> None:
