@@ -31,7 +31,7 @@ def add_adapter(model: PreTrainedModel, config: LoraConfig) -> None:
     try:
         import peft
     except ImportError as error:
-        raise ConfigError("policy.lora needs peft: pip install 'peft>=0.18'.") from error
+        raise ConfigError("policy.lora needs peft: pip install 'peft>=0.20'.") from error
     if has_adapter(model):
         raise ConfigError(
             "policy.path is an adapter already; merge it into its base model, or give the base."

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -270,6 +271,18 @@ class TrainConfig(Section):
     def save(self, path: Path) -> None:
         """Write the whole configuration, defaults included, as YAML."""
         path.write_text(yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False))
+
+
+def differences(before: Mapping[str, Any], now: Mapping[str, Any], at: str = "") -> list[str]:
+    """`section.key: old -> new` of two configurations as they are saved; what one lacks is None."""
+    found = []
+    for key in {**before, **now}:
+        old, new = before.get(key), now.get(key)
+        if isinstance(old, Mapping) and isinstance(new, Mapping):
+            found += differences(old, new, f"{at}{key}.")
+        elif old != new:
+            found.append(f"{at}{key}: {old} -> {new}")
+    return found
 
 
 def parse_config(tree: dict[str, Any], source: str = "the configuration") -> TrainConfig:

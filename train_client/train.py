@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import yaml
 from transformers.utils.logging import disable_progress_bar
 
 from train_client.best import Best
@@ -28,7 +29,7 @@ from train_client.checkpoint import (
     step_of,
 )
 from train_client.collect import Collector, Stopped
-from train_client.config import ConfigError, TrainConfig
+from train_client.config import ConfigError, TrainConfig, differences
 from train_client.data import Example
 from train_client.distributed import (
     gather,
@@ -249,6 +250,14 @@ class Trainer:
             "best": self._best.value,
         }
 
+    def _tell_changes(self, saved: Path) -> None:
+        """Warn of settings that are not those with which the run began; they hold from now on."""
+        before = yaml.safe_load(saved.read_text()) if saved.exists() else {}
+        found = differences(before, self.config.model_dump(mode="json")) if before else []
+        changed = [change for change in found if not change.startswith("run.")]
+        if changed:
+            log.warning("The run goes on with other settings than it had: %s", "; ".join(changed))
+
     def _save(self, state: dict[str, Any]) -> int:
         processes = gather(state["process"])
         save_checkpoint(
@@ -277,6 +286,8 @@ class Trainer:
                 make_run_folder(self._output)
                 self.config.save(self._output / "config.yaml")
             return False
+        if is_main():
+            self._tell_changes(self._output / "config.yaml")
         state = load_state(found[-1])
         self._rewards.expect(state["version"])
         load_weights(self.policy.model, found[-1])

@@ -213,6 +213,24 @@ def test_a_changed_reward_stops_the_run_and_its_resumption(
     assert (outcome.finished, outcome.steps) == (False, 3)
 
 
+def test_settings_that_changed_are_told_on_resume(
+    tmp_path: Path,
+    service: Service,
+    policy: Policy,
+    examples: list[Example],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    train(settings(tmp_path, service.url, run={"steps": 2}), policy, examples)
+    again: dict[str, Any] = {"run": {"steps": 3, "resume": True}, "optimizer": {"lr": 0.01}}
+    train(settings(tmp_path, service.url, **again), policy, examples)
+    (told,) = (r.getMessage() for r in caplog.records if "other settings" in r.getMessage())
+    assert told.endswith("than it had: optimizer.lr: 0.02 -> 0.01")
+    caplog.clear()
+    del again["optimizer"]
+    train(settings(tmp_path, service.url, **again), policy, examples)
+    assert not caplog.records
+
+
 def test_old_checkpoints_are_deleted(
     tmp_path: Path, service: Service, policy: Policy, examples: list[Example]
 ) -> None:
