@@ -64,9 +64,10 @@ class Retention:
             reference_BTV = _logprobs(reference, inputs, mask_BT.shape[1])
         policy_BTV = _logprobs(self._policy.model, inputs, mask_BT.shape[1])
         kl_BT = (reference_BTV.exp() * (reference_BTV - policy_BTV)).sum(-1)
-        kl = (kl_BT * mask_BT).sum() / mask_BT.sum()
+        # Sharding averages the processes' gradients: that of these is the mean over all tokens.
+        tokens = total([float(mask_BT.sum())])[0] / world()
+        kl = (kl_BT * mask_BT).sum() / tokens
         (self._config.weight * kl).backward()
-        # Sharding averages the gradients of the processes, so this is what they are of.
         return total([float(kl.detach())])[0] / world()
 
     def _draw(self, update: int) -> list[AnsweredExample]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch import Tensor
 
 from train_client.config import ConfigError, RetentionConfig
 from train_client.data import AnsweredExample, Example
@@ -108,14 +109,37 @@ def test_what_an_update_draws_depends_on_its_number_alone(
     assert len(set(values)) > 1
 
 
-def test_several_processes_tell_of_their_mean(
+def test_two_processes_weigh_every_token_as_one_does(
     moved: Policy, replies: list[AnsweredExample], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    retention = Retention(RetentionConfig(), moved, replies[:1], seed=0)
-    mine = retention.backward(0)
+    """Their gradients are averaged, and their shares differ in length."""
+
+    def gradient(examples: int) -> tuple[float, Tensor]:
+        moved.model.zero_grad()
+        value = Retention(RetentionConfig(examples=examples), moved, replies, seed=1).backward(0)
+        grads = [w.grad.flatten() for w in moved.model.parameters() if w.grad is not None]
+        return value, torch.cat(grads)
+
+    tokens: list[float] = []
+    value, whole = gradient(4)
     monkeypatch.setattr("train_client.retention.world", lambda: 2)
-    monkeypatch.setattr("train_client.retention.total", lambda values: [sum(values) + 3 * mine])
-    assert retention.backward(0) == pytest.approx(2 * mine)
+    monkeypatch.setattr("train_client.retention.total", lambda v: [tokens.append(v[0]) or v[0]])
+    for rank in (0, 1):
+        monkeypatch.setattr("train_client.retention.rank", lambda rank=rank: rank)
+        gradient(2)
+    assert tokens[0] != tokens[2]
+    both = tokens[0] + tokens[2]
+    parts = []
+    for rank in (0, 1):
+        monkeypatch.setattr("train_client.retention.rank", lambda rank=rank: rank)
+        answers = iter([both])
+        monkeypatch.setattr(
+            "train_client.retention.total", lambda v, answers=answers: [next(answers, 2 * v[0])]
+        )
+        parts.append(gradient(2))
+    assert sum(value for value, _ in parts) / 2 == pytest.approx(value)
+    averaged = (parts[0][1] + parts[1][1]) / 2
+    assert (averaged - whole).norm() <= 1e-5 * whole.norm()
 
 
 def test_without_a_reference_there_is_nothing_to_compare_with(
