@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import shlex
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -20,7 +21,7 @@ def train(
     ] = None,
 ) -> None:
     """Train a vision-language policy by GRPO against a running reward service."""
-    _log_to_console()
+    _begin()
     from train_client.config import ConfigError
     from train_client.config_file import load_config
     from train_client.distributed import is_main, joined, world
@@ -63,7 +64,7 @@ def demo(
     ] = None,
 ) -> None:
     """Train a small policy on the drawn world by the rewards of the service: before and after."""
-    _log_to_console()
+    _begin()
     from train_client.demo import demo as run_demo
 
     run_demo(steps=steps, seed=seed, output=output, resume=resume, service_url=service)
@@ -74,6 +75,7 @@ def plot(
     output: Annotated[Path, typer.Option(help="the picture")] = Path("runs.png"),
 ) -> None:
     """Compare runs in one picture: rewards, verdicts, refusals, KL, length, speed."""
+    _begin()
     from train_client.compare import compare_runs
     from train_client.config import ConfigError
 
@@ -104,7 +106,7 @@ def generate(
     ] = "bfloat16",
 ) -> None:
     """Show a policy's thinking and answer to one prompt, and how the reward service reads it."""
-    _log_to_console()
+    _begin()
     from train_client.config import ConfigError, PolicyConfig
     from train_client.generate import findings, parse_labels, reward_table
     from train_client.generate import generate as answer_one
@@ -145,7 +147,16 @@ def _refused(error: Exception) -> typer.Exit:
     return typer.Exit(2)
 
 
-def _log_to_console() -> None:
+def _begin() -> None:
+    """What every training command does first: is all installed? Then log to the console."""
+    missing = [package for package in ("torch", "transformers") if find_spec(package) is None]
+    if missing:
+        raise _refused(
+            ModuleNotFoundError(
+                f"{' and '.join(missing)} not found; the training commands want more than the "
+                "service: pip install 'safegrpo[train]'."
+            )
+        )
     logging.basicConfig(
         level=logging.WARNING,
         format="%(message)s",

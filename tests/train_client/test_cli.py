@@ -10,7 +10,9 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+import train_client.cli
 import train_client.run
+from app.cli import build
 from tests.train_client.service import Service
 from train_client.cli import train
 from train_client.metrics import read_metrics
@@ -97,3 +99,13 @@ def test_a_stopped_run_says_how_to_resume(
 def test_finding_the_commands_imports_no_torch() -> None:
     script = "import sys, train_client.cli; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("command", [["train", "x.yaml"], ["demo"], ["plot", "x"]])
+def test_where_only_the_service_is_installed_a_command_says_what_it_wants(
+    command: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(train_client.cli, "find_spec", lambda package: None)
+    result = CliRunner().invoke(build(), command)
+    assert result.exit_code == 2
+    assert "pip install 'safegrpo[train]'" in result.output
