@@ -3,6 +3,8 @@
 import re
 from typing import Final
 
+from rules.stance.filler import are_empty, says_nothing
+
 _ANY_WORD: Final = re.compile(r"[^\W_]+")
 _LETTERS_ALONE: Final = re.compile(r"[^\W\d_]+")
 _INVISIBLE: Final = re.compile("[\u00ad\u200b-\u200f\u2060-\u2064\ufeff]")
@@ -15,6 +17,8 @@ def as_words(text: str, numbers: bool = True) -> str:
     return " ".join((_ANY_WORD if numbers else _LETTERS_ALONE).findall(text.casefold()))
 
 
+_DECIDING: Final = frozenset({"yes", "no", "none", "nothing", "not"})
+"""Words that answer the question they are added to."""
 _PAIR: Final = re.compile("[A-Za-z]{3,}+ [A-Za-z]{3,}+")
 
 
@@ -31,7 +35,9 @@ def is_copied(text: str, start: int, end: int, instruction: str, prompt: str, mi
         if pair_of_words not in instruction and pair_of_words not in prompt.lower():
             return False
     words = as_words(text[start:end])
-    without_first, without_last = words.partition(" ")[2], words.rpartition(" ")[0]
+    without_first, (without_last, _, last) = words.partition(" ")[2], words.rpartition(" ")
+    if last in _DECIDING:
+        without_last = ""
     sources = f" {instruction} ", f" {as_words(prompt)} "
     return any(
         len(copied) >= minimum and f" {copied} " in source
@@ -44,14 +50,21 @@ _MOST: Final = 0.8
 """Share of the question's words that make an echo; an answer may well be a part of the question."""
 _FEWEST: Final = 4
 """Words of the shortest question that can be told from its answer."""
+_BESIDE: Final = 200
+"""Characters of what may stand beside echoes."""
 
 
 def is_echo(answer: str, prompt: str) -> bool:
-    """Whether `answer` only says `prompt`, or most of it, once more."""
-    if not prompt or len(answer) > 2 * len(prompt):
+    """Whether `answer` only says `prompt`, or most of it, once more, whatever courtesies beside."""
+    if not prompt or len(answer) > 2 * len(prompt) + _BESIDE:
         return False
-    said, asked = as_words(answer), as_words(prompt)
-    count = asked.count(" ") + 1
-    if count < _FEWEST or said.count(" ") + 1 < _MOST * count:
+    said, asked = f" {as_words(answer)} ", f" {as_words(prompt)} "
+    count = asked.count(" ") - 1
+    if count < _FEWEST or said.count(" ") - 1 < _MOST * count:
         return False
-    return f" {said} " in f" {asked} "
+    if said in asked:
+        return True
+    if asked not in said:
+        return False
+    beside = said.replace(asked[:-1], " ").strip()
+    return not beside or are_empty(beside.split()) or says_nothing(beside)

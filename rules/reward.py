@@ -18,7 +18,7 @@ from grammar import (
     failure_at,
 )
 from rules.behavior import behavior_reward
-from rules.copying import is_echo
+from rules.copying import as_words, is_copied, is_echo
 from rules.extras import Extras
 from rules.formatting import Format
 from rules.labels import Labels
@@ -91,6 +91,8 @@ _new_score = partial(tuple.__new__, Score)
 
 
 _ECHO = Stance("unclear", "any.echoes_the_prompt")
+_SHORTEST_COPY = 24
+"""Characters of an answer that can be told to be a piece of the profile's instruction."""
 _detector = cache(StanceDetector)
 """Profiles that detect alike share a detector: making one takes a second."""
 
@@ -105,6 +107,7 @@ class Scorer:
         self._format = Format(profile)
         self._earned = lru_cache(_MOST_READINGS)(self._earn)
         self._extras = Extras(profile.extras) if profile.extras.names else None
+        self._instruction = as_words(profile.instruction)
         self._by_rules = isinstance(profile.stance, StanceByRules)
         self._detector: Detector = (
             WordDetector(profile.stance.words)
@@ -133,7 +136,7 @@ class Scorer:
             return Examined(completion, parsed, None)
         try:
             stance = self._detector.detect(answer)
-            if self._by_rules and stance.kind == "compliance" and is_echo(answer, prompt):
+            if self._by_rules and stance.kind == "compliance" and self._echoes(answer, prompt):
                 stance = _ECHO
             return _new_examined((completion, parsed, stance))
         except StanceTimeout as timeout:
@@ -141,6 +144,15 @@ class Scorer:
             message = f"a stance rule took too long on the answer: {timeout}"
             failure = failure_at(completion, start, "timeout", "answer", (), message)
             return Examined(completion, failure, None)
+
+    def _echoes(self, answer: str, prompt: str) -> bool:
+        """Whether the answer only repeats what the policy was told: the question or the format."""
+        if is_echo(answer, prompt):
+            return True
+        length = len(answer)
+        if length > len(self._instruction):
+            return False
+        return is_copied(answer, 0, length, self._instruction, "", _SHORTEST_COPY)
 
     def needs_judge(self, examined: Examined) -> bool:
         """Whether the profile's judge is to be asked about the answer."""
