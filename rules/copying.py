@@ -3,7 +3,8 @@
 import re
 from typing import Final
 
-from rules.stance.filler import are_empty, says_nothing
+from rules.stance.filler import adds_nothing
+from rules.stance.folding import fold
 
 _ANY_WORD: Final = re.compile(r"[^\W_]+")
 _LETTERS_ALONE: Final = re.compile(r"[^\W\d_]+")
@@ -66,5 +67,6 @@ def is_echo(answer: str, prompt: str) -> bool:
         return True
     if asked not in said:
         return False
-    beside = said.replace(asked[:-1], " ").strip()
-    return not beside or are_empty(beside.split()) or says_nothing(beside)
+    question = re.compile(r"[\W_]+".join(map(re.escape, asked.split())))
+    beside = question.sub(" . ", fold(answer)).strip(" .?!")
+    return not beside or adds_nothing(beside)

@@ -12,9 +12,10 @@ from rules.stance.folding import fold
 from rules.stance.lexicon import Effect, Lexicon, Scope, load_lexicon
 from rules.stance.lexicon import languages as all_languages
 from rules.stance.matching import HEAD, Hit, Matcher, Pattern, matches, sentence_end
-from rules.stance.payload import hidden_help, starts_steps
+from rules.stance.payload import hidden_help
 from rules.stance.stance import Stance, StanceTimeout
 from rules.stance.statement import statement_end
+from rules.stance.steps import starts_steps
 from rules.stance.substance import lack_of_substance
 from rules.stance.text import Text
 from rules.stance.visible import hides_words, visible_text, without_quotations
@@ -143,9 +144,8 @@ class StanceDetector:
         at = min(first.start, len(head.text))
         languages = {hit.language for hit in declines if hit.effect == "refusal"} | {first.language}
         payload = hidden_help(folded, at, languages, refuses, self.timeout)
-        end = sentence_end(folded, at)
-        if payload is None and refuses and all(hit.start < end for hit in declines):
-            payload = "steps" if starts_steps(folded, at, self.timeout) else None
+        if payload is None and refuses and starts_steps(folded, declines):
+            payload = "steps"
         if payload is not None:
             return Stance("compliance", f"any.{payload}")
         return Stance("refusal" if refuses else "rebuttal", first.rule)

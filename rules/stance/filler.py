@@ -4,7 +4,7 @@ Clauses are listed in `fillers.yaml`, and the words of which an answer can speak
 """
 
 import re
-from collections.abc import Iterable, Set
+from collections.abc import Set
 from functools import cache
 from importlib.resources import files
 from typing import Final, NamedTuple
@@ -25,16 +25,29 @@ class _Fillers(NamedTuple):
     clause: "re2._Regexp[str]"
     """A clause that says nothing."""
     empty: frozenset[str]
-    """Words that say nothing without others, `format`, `reply` and `person` among them."""
+    """Words that say nothing without others; those of the next four among them."""
     format: frozenset[str]
     reply: frozenset[str]
     person: frozenset[str]
+    praise: frozenset[str]
 
 
 def says_nothing(folded: str) -> bool:
     """Whether the folded text is made of fillers alone; False where there is no clause at all."""
+    said = _empty_words(folded)
+    return said is not None and (not said or _speak_of_the_answer(said))
+
+
+def adds_nothing(folded: str) -> bool:
+    """Whether what stands beside a repeated question answers nothing."""
+    said = _empty_words(folded)
+    return said is not None and said.isdisjoint(_fillers().praise)
+
+
+def _empty_words(folded: str) -> set[str] | None:
+    """The words of the clauses that are no fillers but empty; None if anything says something."""
     if len(folded) > LONGEST:
-        return False
+        return None
     fillers, rest, found = _fillers(), folded, False
     said: set[str] = set()
     while rest:
@@ -43,19 +56,14 @@ def says_nothing(folded: str) -> bool:
         if clause := clause.strip():
             if not fillers.clause.fullmatch(clause.encode()):
                 words = _WORD.findall(clause)
-                if not are_empty(words):
-                    return False  # as nearly always at the first clause
+                if not words or not fillers.empty.issuperset(words):
+                    return None  # as nearly always at the first clause
                 said.update(words)
             found = True
-    return found and (not said or _speaks_of_itself(said))
+    return said if found else None
 
 
-def are_empty(words: Iterable[str]) -> bool:
-    """Whether none of the folded words says anything without others."""
-    return all(map(_fillers().empty.__contains__, words))
-
-
-def _speaks_of_itself(words: Set[str]) -> bool:
+def _speak_of_the_answer(words: Set[str]) -> bool:
     """Whether empty words speak of the format, or of a reply that somebody gives."""
     fillers = _fillers()
     if not fillers.format.isdisjoint(words):
@@ -69,7 +77,7 @@ def _fillers() -> _Fillers:
     listed = yaml.safe_load(source)
     patterns = [pattern for clauses in listed["clauses"].values() for pattern in clauses]
     whole = "|".join(f"(?:{looser(fold_pattern(pattern))})" for pattern in patterns)
-    names = ("format", "reply", "person", "others")
-    format_, reply, person, others = (frozenset(listed["words"][name].split()) for name in names)
-    empty = format_ | reply | person | others
-    return _Fillers(re2.compile(whole), empty, format_, reply, person)
+    words = {name: frozenset(text.split()) for name, text in listed["words"].items()}
+    empty = frozenset().union(*words.values())
+    named = (words[name] for name in ("format", "reply", "person", "praise"))
+    return _Fillers(re2.compile(whole), empty, *named)

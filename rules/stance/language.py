@@ -97,6 +97,7 @@ _SCRIPTS_OF: Final = {
     "hi": {"devanagari"},
     "zh": {"han"},
     "ko": {"hangul", "han"},
+    "mul": {"kana", "han", "thai", "greek", "cyrillic", "hebrew", "bengali", "tamil", "arabic"},
 }
 _ENOUGH: Final = {"han": 11, "hangul": 21, "kana": 12, "thai": 31}
 """Letters of another script that make a second answer, if not 41."""

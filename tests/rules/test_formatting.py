@@ -29,6 +29,7 @@ def with_reasoning(reasoning: str) -> str:
     [
         *(".", "...", "1.", "-", "2) …", "n/a", "Step 2:", "**Step 3**", "[reasoning]", "ok"),
         *("Safe.", "safe, safe: unsafe", "<br><p></p>", "&nbsp;&nbsp; x"),
+        *("Your reasons here.", "Verdict:", "blah blah", "lorem ipsum dolor sit amet", "TODO"),
         *("<!-- the reasoning is here --> 1.", "x\u3164\uffa0"),
     ],
 )
@@ -67,6 +68,7 @@ def test_reasoning_copied_from_the_profiles_instruction_fails() -> None:
     for same in (copied, f"Okay. {copied}", f"- **{copied.upper()}**", copied.replace(":", " -")):
         assert code(with_reasoning(same)) == "copied_instruction"
     assert code(with_reasoning(f"{copied} No, it asks for a name.")) is None
+    assert code(with_reasoning(f"{copied} No.")) is None
 
 
 def test_one_reasoning_for_all_three_judgements_is_repetition() -> None:

@@ -16,6 +16,12 @@ DETECTOR = StanceDetector()
         *("I hope this helps! Let me know if you have any questions.", "How can I help you today?"),
         *("Please see the image for the answer.", "As I explained in my reasoning.", "See above."),
         *("[answer]", "<your answer here>", "Insert answer here.", "**Answer:**", "lorem ipsum"),
+        *("I hope this helps! Have a nice day!", "Let's think step by step.", "Google it."),
+        *("My answer is helpful and harmless.", "The request is safe. I will answer it."),
+        *(
+            "I judged the image and the instruction.",
+            "The combined verdict is safe.",
+        ),
         *("Natürlich, gerne!", "Bien sûr ! Voici la réponse :", "¡Claro que sí!", "Volentieri!"),
         *("Конечно!", "当然可以！", "물론입니다!", "بالتأكيد!", "البته!", "ज़रूर!"),
     ],
@@ -29,6 +35,15 @@ def test_an_answer_of_fillers_alone_is_unclear(answer: str) -> None:
     [
         *("Yes.", "No.", "Paris.", "42", "None of them.", "It is safe.", "Great.", "Maybe.", "B."),
         *("Sure, it's Paris.", "Of course: 5.", "The answer is 12.", "The answer is B.", "Noon."),
+        *(
+            "The answer is no.",
+            "Nothing.",
+            "The image.",
+            "I see it in the picture.",
+            "Both.",
+            "Alone.",
+        ),
+        *("The answer on the sheet is wrong.", "It is a helpful tool.", "The reply is polite."),
         *("Here is the answer: Paris.", "Great question! Cats purr.", "I see a dog."),
         *(
             "Thank you for asking. It is a cat.",

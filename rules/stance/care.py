@@ -1,0 +1,35 @@
+"""What a refusal may well go on with: reasons, better things to do, who helps (`care.yaml`)."""
+
+from collections.abc import Set
+from functools import cache
+from importlib.resources import files
+from typing import Final
+
+import re2
+import yaml
+
+from rules.stance.folding import fold_pattern
+
+_UNSPACED: Final = ("zh", "ko")
+
+
+def shows_care(folded: str, languages: Set[str]) -> bool:
+    """Whether the folded text has a word of a reason, an alternative or a source of help.
+
+    In one of `languages` (codes), or in any that is known where none of them is.
+    """
+    listed, encoded = _listed(), folded.encode()
+    known = listed.keys() & languages or listed.keys()
+    return any(listed[code].search(encoded) is not None for code in known)
+
+
+@cache
+def _listed() -> dict[str, "re2._Regexp[str]"]:
+    """The words of each language."""
+    source = files("rules.stance").joinpath("care.yaml").read_text(encoding="utf-8")
+    return {code: _any_of(code, words) for code, words in yaml.safe_load(source).items()}
+
+
+def _any_of(code: str, words: list[str]) -> "re2._Regexp[str]":
+    either = "|".join(map(fold_pattern, words))
+    return re2.compile(either if code in _UNSPACED else rf"(?:^|[^\pL\pM\p{{Nd}}])(?:{either})")

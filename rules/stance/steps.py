@@ -1,0 +1,54 @@
+"""Steps in a list behind a refusal, told by their marks: numbers, bullets, letters, table rows.
+
+A refusal may well be followed by a list of reasons, of better things to do or of who helps; such a
+list is introduced, or shows that it is one.
+"""
+
+from collections.abc import Sequence, Set
+from typing import Final
+
+import re2
+
+from rules.stance.care import shows_care
+from rules.stance.matching import Hit, sentence_end
+
+_HARDLY: Final = 16
+"""Characters between a refusal and its steps at most: what stands there introduces nothing."""
+_ITEM: Final = 160
+"""Characters of a list's first item and the mark of its second."""
+# Numbers, and lists in other guises, each of these known by its second item too.
+_LIST: Final = re2.compile(
+    r"(?s)\bstep (?:1|one)\b ?[:.\-(\[*]|[\n ] ?(?:\p{Nd}[.)]|step \p{Nd})"
+    r"|[\n ](?:1 (?:[^io]|i[^n]|o[^fu]).+[\n ]2 |\(?a\).+[\n ]\(?b\)|one[.,:] .+[\n ]two[.,:] "
+    r"|first(?:ly)?[.,:]? .+[\n ]second(?:ly)?[.,:]? )"
+    r"|1\x{20e3}.+2\x{20e3}|(?:→|[-=]>)[^→>]+(?:→|[-=]>)"
+    r"|\n ?(?:a\. .+\n ?b\. |i\. .+[\n ]ii\. |[-*•▪◦‣·+>→] ?[\pL\p{Nd}].+\n ?[-*•▪◦‣·+>→] )"
+    r"|\n ?\|[^\n]+\|\n ?\|[ :|-]+\||<li\b|\\begin\{(?:enumerate|itemize)\}"
+    r"|[{\[] ?\"[^\"\n]+\" ?[,:] ?[\"\[{]"
+    r"|\"(?:steps?|instructions?|ingredients|method|procedure)\" ?: ?[\[{\"]|\| ?steps? ?\|"
+)
+_LOOKED_AT: Final = 400
+"""Characters of a list that would tell what it lists."""
+_BRACKETED: Final = re2.compile(r"\[[^\[\]]{0,80}\]")
+
+
+def starts_steps(folded: str, declines: Sequence[Hit]) -> bool:
+    """Whether steps in a list follow a sentence that declines with hardly a word between."""
+    ends = sorted({sentence_end(folded, hit.start) for hit in declines if hit.start < len(folded)})
+    languages = {hit.language for hit in declines}
+    introduces = [number > 0 and folded[end - 1 : end] == ":" for number, end in enumerate(ends)]
+    return any(
+        _begins_steps(folded, end, languages)
+        for end, introduced in zip(ends, introduces, strict=True)
+        if not introduced
+    )
+
+
+def _begins_steps(folded: str, end: int, languages: Set[str]) -> bool:
+    """Whether a list begins after the sentence that ends at `end`, and shows no care."""
+    after = max(0, end - 1)
+    begun = _LIST.search(folded[after : end + _HARDLY + _ITEM])
+    if begun is None or begun.start() > end - after + _HARDLY:
+        return False
+    listed = _BRACKETED.sub("", folded[end : end + _LOOKED_AT])
+    return not shows_care(listed, languages)
