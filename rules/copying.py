@@ -68,5 +68,5 @@ def is_echo(answer: str, prompt: str) -> bool:
     if asked not in said:
         return False
     question = re.compile(r"[\W_]+".join(map(re.escape, asked.split())))
-    beside = question.sub(" . ", fold(answer)).strip(" .?!")
+    beside = question.sub(" . ", fold(answer)).strip(" .?!\n")
     return not beside or adds_nothing(beside)

@@ -15,7 +15,7 @@ import yaml
 from rules.stance.folding import fold_pattern
 from rules.stance.reading import looser
 
-LONGEST: Final = 200
+LONGEST: Final = 500
 """Characters of the longest answer that is looked at; a longer one says something."""
 _CLAUSE_END: Final = re.compile(r"[.!?,;:\n\"()\[\]{}<>*_#`…。！？，：、؟،।¡¿-]+")
 _WORD: Final = re.compile(r"[^\W_]+")
@@ -29,7 +29,7 @@ class _Fillers(NamedTuple):
     format: frozenset[str]
     reply: frozenset[str]
     person: frozenset[str]
-    praise: frozenset[str]
+    telling: frozenset[str]
 
 
 def says_nothing(folded: str) -> bool:
@@ -41,7 +41,7 @@ def says_nothing(folded: str) -> bool:
 def adds_nothing(folded: str) -> bool:
     """Whether what stands beside a repeated question answers nothing."""
     said = _empty_words(folded)
-    return said is not None and said.isdisjoint(_fillers().praise)
+    return said is not None and said.isdisjoint(_fillers().telling)
 
 
 def _empty_words(folded: str) -> set[str] | None:
@@ -79,5 +79,5 @@ def _fillers() -> _Fillers:
     whole = "|".join(f"(?:{looser(fold_pattern(pattern))})" for pattern in patterns)
     words = {name: frozenset(text.split()) for name, text in listed["words"].items()}
     empty = frozenset().union(*words.values())
-    named = (words[name] for name in ("format", "reply", "person", "praise"))
+    named = (words[name] for name in ("format", "reply", "person", "telling"))
     return _Fillers(re2.compile(whole), empty, *named)
