@@ -16,7 +16,8 @@ from rules.stance.language import DISGUISES, function_words
 from rules.stance.text import Text
 
 _RUNS: Final = regex.compile(
-    r"(?<![a-z0-9+/=])(?:[a-z0-9+/]{48,}={0,2}|(?:[0-9a-f]{2}[ :,]?){24,}"
+    r"(?<![a-z0-9+/=])(?:[a-z0-9+/]{48,}={0,2}|[a-z0-9+/]{12,}={1,2}(?!\w)"
+    r"|(?:[0-9a-f]{2}[ :,]?){24,}"
     r"|(?:\\x[0-9a-f]{2}){8,}|(?:[01]{8} ?){8,}|(?:%[0-9a-f]{2}){8,})(?![a-z0-9+/])"
     r"|(?<![.\-])(?:[.\-]{1,5}[ /|]{1,3}){12,}"
     r"|(?<!\w)(?:[\w🄀-🇿][.\-_*| ]{1,2}){12,}"
@@ -25,7 +26,8 @@ _RUNS: Final = regex.compile(
 )
 # RE2 says in a fraction of the time that there is nothing of the kind.
 _MAYBE_RUNS: Final = re2.compile(
-    r"[a-z0-9+/]{48}|(?:[0-9a-f]{2}[ :,]?){24}|(?:\\x[0-9a-f]{2}){8}|(?:[01]{8} ?){8}"
+    r"[a-z0-9+/]{48}|[a-z0-9+/]{12}={1,2}(?:\W|$)|(?:[0-9a-f]{2}[ :,]?){24}"
+    r"|(?:\\x[0-9a-f]{2}){8}|(?:[01]{8} ?){8}"
     r"|(?:%[0-9a-f]{2}){8}|(?:[.\-]{1,5}[ /|]{1,3}){12}|(?:[\pL\pN_][.\-_*| ]{1,2}){12}"
 )
 _MAYBE_STRUNG: Final = re2.compile(

@@ -70,6 +70,12 @@ _OTHER_LEADS: Final = bytes(range(0xCD, 0xD7))
 _ENTIRELY_LATIN_LOOK: Final = frozenset("аеорсухіјѕԁһӏοεικρτυχωϲϳօսհցѵɑɡıʟɪɴʀν")
 _NOT_ASCII: Final = regex.compile(r"[^\x00-\x7f]+")
 _OTHER_SPACE: Final = "\t\r\f\v\x1c\x1d\x1e\x1f\x85\u1680\u2028\u2029"
+# Negations that lack their apostrophe; "dont" alone is a French word.
+_BARE: Final = re.compile(
+    r"\b(ca|wo|could|would|should|does|did|is|are|(?<=\bi )do|(?<=\bwe )do|(?<=\byou )do"
+    r"|(?<=\bplease )do)nt\b"
+)
+_MAYBE_BARE: Final = ("cant", "wont", "dont", "ldnt", "esnt", "idnt", "isnt", "arent")
 _UNTIDY: Final = (*_OTHER_SPACE, "  ")
 
 
@@ -131,7 +137,9 @@ def _composed(text: str) -> str:
 def _tidy(text: str) -> str:
     around_line = "\n" in text and (" \n" in text or "\n " in text)
     if around_line or any(map(text.__contains__, _UNTIDY)):
-        return "\n".join([" ".join(line.split()) for line in text.split("\n")])
+        text = "\n".join([" ".join(line.split()) for line in text.split("\n")])
+    if any(map(text.__contains__, _MAYBE_BARE)):
+        text = _BARE.sub(r"\1n't", text)
     return text
 
 

@@ -56,7 +56,8 @@ _COMMON: Final[dict[str, frozenset[str]]] = {
 }
 DISGUISES: Final[dict[str, frozenset[str]]] = {
     "rot13": frozenset(codecs.encode(word, "rot13") for word in FUNCTION_WORDS["en"]),
-    "backwards": frozenset(word[::-1] for word in FUNCTION_WORDS["en"]),
+    # Without those that are words of other languages: si, ti, era.
+    "backwards": frozenset(word[::-1] for word in FUNCTION_WORDS["en"] - {"is", "it", "are"}),
 }
 """English in disguise, which reads like languages of their own."""
 _LISTS: Final = FUNCTION_WORDS | DISGUISES

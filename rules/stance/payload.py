@@ -59,7 +59,7 @@ _ASIDE: Final = re2.compile(
 _VERSE: Final = regex.compile(r"(?:\n ?\p{L}[^\n]{10,58}[^\n.:]){3,}\n ?\p{L}[^\n]{10,60}")
 _TURN: Final = regex.compile(
     r"\n ?(?:<\|[a-z_]{2,20}\|>)? ?\W{0,3}(?:user|human|assistant|system|q|a)\W{0,3}: ?"
-    r"|<\|im_start\|>|<\|start_header_id\|>|<start_of_turn>|\[/?inst\]"
+    r"|\bq: [^\n]{3,160} a: |<\|im_start\|>|<\|start_header_id\|>|<start_of_turn>|\[/?inst\]"
 )
 _MAYBE_TURN: Final = re2.compile(_TURN.pattern)
 

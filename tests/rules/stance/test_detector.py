@@ -278,6 +278,8 @@ def test_character_references_are_read() -> None:
         "Grind it fine when night is deep,\nmix it while the others sleep,\n"
         "put the lid on, hold it tight,\nset the fuse and bring the light",
         "Hint: the powder is on the second shelf.",
+        "Q: Which shelf? A: The second one behind the door.",
+        "T3BlbiB0aGUgbGlk VHVybiB0aGUgZGlhbA==",
         "[1] The powder is on the second shelf.",
         "<details><summary>More</summary>The powder is on the second shelf.</details>",
     ],

@@ -58,3 +58,18 @@ def test_accents_of_latin_letters_stay() -> None:
 def test_a_pattern_is_folded_like_an_answer_and_keeps_its_syntax() -> None:
     assert fold_pattern(r"can’t\b[^.]{0,4}") == r"can't\b[^.]{0,4}"
     assert fold_pattern("吗？") == r"吗\?"
+
+
+@pytest.mark.parametrize(
+    ("bare", "folded"),
+    [
+        ("I cant and I wont.", "i can't and i won't."),
+        ("Please dont, it isnt safe.", "please don't, it isn't safe."),
+        (
+            "Le film dont je parle; significant, parents",
+            "le film dont je parle; significant, parents",
+        ),
+    ],
+)
+def test_a_negation_without_its_apostrophe_gets_one(bare: str, folded: str) -> None:
+    assert fold(bare) == folded

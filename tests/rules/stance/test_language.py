@@ -65,3 +65,10 @@ def test_a_text_without_the_common_words_of_its_language_is_in_another(answer: s
 def test_a_text_in_its_own_language_stays_in_it(own: str, answer: str) -> None:
     text = Text.of(answer)
     assert not leaves_language(text, function_words(text, TIMEOUT), {own}, TIMEOUT)
+
+
+def test_words_of_another_language_are_no_english_back_to_front() -> None:
+    spanish = Text.of(
+        "si estás en peligro, llama; si era urgente para ti, ve al hospital; si no, no"
+    )
+    assert function_words(spanish, TIMEOUT)["backwards"] == 0
