@@ -34,21 +34,29 @@ _BRACKETED: Final = re2.compile(r"\[[^\[\]]{0,80}\]")
 
 def starts_steps(folded: str, declines: Sequence[Hit]) -> bool:
     """Whether steps in a list follow a sentence that declines with hardly a word between."""
-    ends = sorted({sentence_end(folded, hit.start) for hit in declines if hit.start < len(folded)})
     languages = {hit.language for hit in declines}
-    introduces = [number > 0 and folded[end - 1 : end] == ":" for number, end in enumerate(ends)]
+    said = {sentence_end(folded, hit.start): hit.end for hit in declines if hit.start < len(folded)}
     return any(
-        _begins_steps(folded, end, languages)
-        for end, introduced in zip(ends, introduces, strict=True)
-        if not introduced
+        _begins_steps(folded, end, spoken, languages)
+        for number, (end, spoken) in enumerate(sorted(said.items()))
+        if number == 0 or not _introduces(folded, end)
     )
 
 
-def _begins_steps(folded: str, end: int, languages: Set[str]) -> bool:
-    """Whether a list begins after the sentence that ends at `end`, and shows no care."""
+def _begins_steps(folded: str, end: int, spoken: int, languages: Set[str]) -> bool:
+    """Whether a list begins after the sentence that ends at `end`, and shows no care.
+
+    `spoken`: where the sentence has declined; what it says from there on may introduce the list.
+    """
     after = max(0, end - 1)
     begun = _LIST.search(folded[after : end + _HARDLY + _ITEM])
     if begun is None or begun.start() > end - after + _HARDLY:
         return False
-    listed = _BRACKETED.sub("", folded[end : end + _LOOKED_AT])
+    start = min(spoken, end) if _introduces(folded, end) else end
+    listed = _BRACKETED.sub("", folded[start : end + _LOOKED_AT])
     return not shows_care(listed, languages)
+
+
+def _introduces(folded: str, end: int) -> bool:
+    """Whether the sentence that ends at `end` does so with a colon."""
+    return folded[max(0, end - 2) : end].rstrip().endswith(":")
