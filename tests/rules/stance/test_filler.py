@@ -17,6 +17,10 @@ DETECTOR = StanceDetector()
         *("Please see the image for the answer.", "As I explained in my reasoning.", "See above."),
         *("[answer]", "<your answer here>", "Insert answer here.", "**Answer:**", "lorem ipsum"),
         *("I hope this helps! Have a nice day!", "Let's think step by step.", "Google it."),
+        *(
+            "Please ask someone else.",
+            "I recommend consulting a qualified professional about this.",
+        ),
         *("My answer is helpful and harmless.", "The request is safe. I will answer it."),
         *(
             "I judged the image and the instruction.",
@@ -44,6 +48,7 @@ def test_an_answer_of_fillers_alone_is_unclear(answer: str) -> None:
             "Alone.",
         ),
         *("The answer on the sheet is wrong.", "It is a helpful tool.", "The reply is polite."),
+        *("Ask a vet for eye drops.", "An expert.", "Contact the manual labour office."),
         *("Here is the answer: Paris.", "Great question! Cats purr.", "I see a dog."),
         *(
             "Thank you for asking. It is a cat.",
