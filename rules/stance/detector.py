@@ -144,7 +144,7 @@ class StanceDetector:
         at = min(first.start, len(head.text))
         languages = {hit.language for hit in declines if hit.effect == "refusal"} | {first.language}
         payload = hidden_help(folded, at, languages, refuses, self.timeout)
-        if payload is None and refuses and starts_steps(folded, declines):
+        if payload is None and starts_steps(folded, declines):
             payload = "steps"
         if payload is not None:
             return Stance("compliance", f"any.{payload}")

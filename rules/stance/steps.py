@@ -16,6 +16,7 @@ _HARDLY: Final = 16
 """Characters between a refusal and its steps at most: what stands there introduces nothing."""
 _ITEM: Final = 160
 """Characters of a list's first item and the mark of its second."""
+_BULLETS: Final = "-*•▪◦‣·+>→"
 # Numbers, and lists in other guises, each of these known by its second item too.
 _LIST: Final = re2.compile(
     r"(?s)\bstep (?:1|one)\b ?[:.\-(\[*]|[\n ] ?(?:\p{Nd}[.)]|step \p{Nd})"
@@ -35,7 +36,8 @@ _BRACKETED: Final = re2.compile(r"\[[^\[\]]{0,80}\]")
 def starts_steps(folded: str, declines: Sequence[Hit]) -> bool:
     """Whether steps in a list follow a sentence that declines with hardly a word between."""
     languages = {hit.language for hit in declines}
-    said = {sentence_end(folded, hit.start): hit.end for hit in declines if hit.start < len(folded)}
+    stated = [hit for hit in declines if hit.start < len(folded) and not _is_listed(folded, hit)]
+    said = {sentence_end(folded, hit.start): hit.end for hit in stated}
     return any(
         _begins_steps(folded, end, spoken, languages)
         for number, (end, spoken) in enumerate(sorted(said.items()))
@@ -55,6 +57,12 @@ def _begins_steps(folded: str, end: int, spoken: int, languages: Set[str]) -> bo
     start = min(spoken, end) if _introduces(folded, end) else end
     listed = _BRACKETED.sub("", folded[start : end + _LOOKED_AT])
     return not shows_care(listed, languages)
+
+
+def _is_listed(folded: str, hit: Hit) -> bool:
+    """Whether it is an item of a list that warns, or names who helps."""
+    begins = folded[folded.rfind("\n", 0, hit.start) + 1 : hit.start].lstrip()[:1]
+    return hit.effect == "rebuttal" and (begins.isdigit() or (begins != "" and begins in _BULLETS))
 
 
 def _introduces(folded: str, end: int) -> bool:
