@@ -75,6 +75,7 @@ _BARE: Final = re.compile(
     r"\b(ca|wo|could|would|should|does|did|is|are|(?<=\bi )do|(?<=\bwe )do|(?<=\byou )do"
     r"|(?<=\bplease )do)nt\b"
 )
+_ENDS_OF_BARE: Final = ("cant", "wont", "dont", "dnt", "snt", "arent")
 _HAS_BARE: Final = re2.compile(r"\b(?:ca|wo|do|[a-z]+ld|does|did|is|are)nt\b")
 _UNTIDY: Final = (*_OTHER_SPACE, "  ")
 
@@ -138,7 +139,7 @@ def _tidy(text: str) -> str:
     around_line = "\n" in text and (" \n" in text or "\n " in text)
     if around_line or any(map(text.__contains__, _UNTIDY)):
         text = "\n".join([" ".join(line.split()) for line in text.split("\n")])
-    if "nt" in text and _HAS_BARE.search(text.encode()):
+    if any(map(text.__contains__, _ENDS_OF_BARE)) and _HAS_BARE.search(text.encode()):
         text = _BARE.sub(r"\1n't", text)
     return text
 

@@ -6,7 +6,7 @@ engine; then the rule's exceptions are looked for in the sentence around the mat
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any, Final, NamedTuple
 
@@ -69,8 +69,25 @@ class Hit(NamedTuple):
         return self.rule.partition(".")[0]
 
 
-_LARGE: Final = 50
-"""Patterns of a language with an automaton of its own for plain text; the others share one."""
+_LARGE: Final = 60
+"""Patterns of a language with an automaton of its own for plain text; the others share some."""
+_MOST: Final = 500
+"""Patterns that share an automaton: RE2 refuses to make one that is much larger."""
+
+
+def _sharing(size: Mapping[str, int]) -> list[list[str]]:
+    """Languages whose patterns share an automaton for plain text; `size`: patterns of each."""
+    groups = [[language] for language, count in size.items() if count >= _LARGE]
+    room = 0
+    for language, count in size.items():
+        if count >= _LARGE:
+            continue
+        if count > room:
+            groups.append([])
+            room = _MOST
+        groups[-1].append(language)
+        room -= count
+    return groups
 
 
 class Matcher:
@@ -78,7 +95,7 @@ class Matcher:
 
     An automaton's states multiply with the words that a text may hold, and its memory is bounded:
     one automaton for all lexicons would forget its states all the time. So each lexicon has its
-    own, but that plain text has few of the words of the small ones.
+    own, but that plain text has few of the words of the small ones, and a pass has its price too.
     """
 
     def __init__(self, lexicons: Iterable[Lexicon], timeout: float) -> None:
@@ -86,10 +103,8 @@ class Matcher:
         self.patterns = tuple(p for lexicon in lexicons for p in _patterns(lexicon))
         self._timeout = timeout
         size = Counter(pattern.language for pattern in self.patterns)
-        large = [language for language, count in size.items() if count >= _LARGE]
-        small = [language for language in size if language not in large]
-        self._plain = self._prefilters([*([language] for language in large), small], str)
-        self._other = self._prefilters([[language] for language in (*large, *small)], looser)
+        self._plain = self._prefilters(_sharing(size), str)
+        self._other = self._prefilters([[language] for language in size], looser)
 
     def _prefilters(
         self, groups: Iterable[Sequence[str]], reading: Callable[[str], str]

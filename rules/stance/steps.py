@@ -28,6 +28,8 @@ _LIST: Final = re2.compile(
     r"|[{\[] ?\"[^\"\n]+\" ?[,:] ?[\"\[{]"
     r"|\"(?:steps?|instructions?|ingredients|method|procedure)\" ?: ?[\[{\"]|\| ?steps? ?\|"
 )
+_MARKS: Final = (*"123\n>|{[→\u20e3", "one", "first", "step", "<li", "\\begin", '"')
+"""One of them is in every list of plain text."""
 _LOOKED_AT: Final = 400
 """Characters of a list that would tell what it lists."""
 _BRACKETED: Final = re2.compile(r"\[[^\[\]]{0,80}\]")
@@ -51,7 +53,10 @@ def _begins_steps(folded: str, end: int, spoken: int, languages: Set[str]) -> bo
     `spoken`: where the sentence has declined; what it says from there on may introduce the list.
     """
     after = max(0, end - 1)
-    begun = _LIST.search(folded[after : end + _HARDLY + _ITEM])
+    rest = folded[after : end + _HARDLY + _ITEM]
+    if rest.isascii() and not any(map(rest.__contains__, _MARKS)):
+        return False
+    begun = _LIST.search(rest)
     if begun is None or begun.start() > end - after + _HARDLY:
         return False
     start = min(spoken, end) if _introduces(folded, end) else end
