@@ -143,12 +143,29 @@ def ours(shape: Shape, folder: Path, device: str, steps: int) -> None:
             print(json.dumps(times), file=ANSWERS, flush=True)
 
 
+def _dataset(shape: Shape) -> Any:
+    """The examples as TRL takes them."""
+    from datasets import Dataset, Features, Image, Value
+
+    return Dataset.from_list(
+        [
+            {
+                "prompt": [{"role": "user", "content": example.instruction}],
+                "image": example.images[0],
+            }
+            for example in examples(shape)
+        ],
+        features=Features(
+            prompt=[{"role": Value("string"), "content": Value("string")}], image=Image()
+        ),
+    )
+
+
 def trl(shape: Shape, folder: Path, device: str, steps: int, dtype: str = "float32") -> None:
     """TRL's GRPOTrainer; its rewards cost nothing; it checkpoints activations on a GPU alone.
 
     float32 weights under bfloat16 autocast are as precise as bfloat16 weights with master weights.
     """
-    from datasets import Dataset, Features, Image, Value
     from transformers import TrainerCallback
     from trl import GRPOConfig, GRPOTrainer
 
@@ -164,18 +181,6 @@ def trl(shape: Shape, folder: Path, device: str, steps: int, dtype: str = "float
     def reward(completions: list[Any], **_: Any) -> list[float]:
         return [len(str(c)) % 7 / 7 for c in completions]
 
-    data = Dataset.from_list(
-        [
-            {
-                "prompt": [{"role": "user", "content": example.instruction}],
-                "image": example.images[0],
-            }
-            for example in examples(shape)
-        ],
-        features=Features(
-            prompt=[{"role": Value("string"), "content": Value("string")}], image=Image()
-        ),
-    )
     options = GRPOConfig(
         output_dir=str(folder / "trl"),
         # A prompt and its group at a time, as this project's trainer takes them.
@@ -203,7 +208,7 @@ def trl(shape: Shape, folder: Path, device: str, steps: int, dtype: str = "float
         model_init_kwargs={"dtype": dtype},
     )
     trainer = GRPOTrainer(
-        str(folder / "policy"), reward, options, train_dataset=data, callbacks=[Turns()]
+        str(folder / "policy"), reward, options, train_dataset=_dataset(shape), callbacks=[Turns()]
     )
     for model in (trainer.model, trainer.ref_model):
         gauge.watch(model)

@@ -254,7 +254,8 @@ class Trainer:
         """Warn of settings that are not those with which the run began; they hold from now on."""
         before = yaml.safe_load(saved.read_text()) if saved.exists() else {}
         found = differences(before, self.config.model_dump(mode="json")) if before else []
-        changed = [change for change in found if not change.startswith("run.")]
+        # How long it goes on and what it shows may change; what it draws by may not unnoticed.
+        changed = [c for c in found if not c.startswith("run.") or c.startswith("run.seed:")]
         if changed:
             log.warning("The run goes on with other settings than it had: %s", "; ".join(changed))
 

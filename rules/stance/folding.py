@@ -76,6 +76,7 @@ _BARE: Final = re.compile(
     r"|(?<=\bplease )do)nt\b"
 )
 _ENDS_OF_BARE: Final = ("cant", "wont", "dont", "dnt", "snt", "arent")
+"""One of them ends every such word."""
 _HAS_BARE: Final = re2.compile(r"\b(?:ca|wo|do|[a-z]+ld|does|did|is|are)nt\b")
 _UNTIDY: Final = (*_OTHER_SPACE, "  ")
 

@@ -28,7 +28,7 @@ _LIST: Final = re2.compile(
     r"|[{\[] ?\"[^\"\n]+\" ?[,:] ?[\"\[{]"
     r"|\"(?:steps?|instructions?|ingredients|method|procedure)\" ?: ?[\[{\"]|\| ?steps? ?\|"
 )
-_MARKS: Final = (*"123\n>|{[→\u20e3", "one", "first", "step", "<li", "\\begin", '"')
+_MARKS: Final = (*'0123456789\n>|{["', "a)", "one", "first", "step", "<li", "\\begin")
 """One of them is in every list of plain text."""
 _LOOKED_AT: Final = 400
 """Characters of a list that would tell what it lists."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ import torch
 
 from tests.train_client.runs import settings, train
 from tests.train_client.service import Service
+from tests.train_client.test_decode import expect_equal_steps
 from tests.train_client.test_fork import completions, gradients
 from train_client.data import Example
 from train_client.decode import FixedDecoder, GrowingDecoder, decoder
@@ -49,18 +50,15 @@ def test_recorded_steps_equal_a_growing_cache(on_gpu: Any) -> None:
     growing = GrowingDecoder(model, prefix.repeated(GROUP), LIMIT)
     fixed = decoder(model, prefix, GROUP, LIMIT, graphs=True)
     assert isinstance(fixed, FixedDecoder)
-    rows = 3 * GROUP
-    generator = torch.Generator(GPU).manual_seed(5)
-    for step in range(LIMIT - 1):
-        # The last window of a sliding layer must be right at any length, but few steps show it.
-        if step in (7, 270):
-            keep = torch.arange(rows, device=GPU)[1::2]
-            fixed.keep(keep)
-            growing.keep(keep)
-            rows = len(keep)
-        chosen = torch.randint(3, 100, (rows,), generator=generator, device=GPU)
-        expected, found = growing.step(chosen), fixed.step(chosen)
-        assert (found.log_softmax(-1) - expected.log_softmax(-1)).abs().max() <= 1e-4
+    expect_equal_steps(
+        fixed,
+        growing,
+        rows=3 * GROUP,
+        steps=LIMIT - 1,
+        leaving=(7, 270),
+        device="cuda",
+        tolerance=1e-4,
+    )
     assert fixed._graphs._enabled
     assert fixed._graphs._recorded
 
@@ -105,7 +103,7 @@ def test_sampling_a_token_never_waits_for_the_gpu(qwen3: Any, cuts: dict[str, fl
     sampling = Sampling(max_tokens=LIMIT, **cuts)  # type: ignore[arg-type]
     for step in range(8):
         # The first step warms up and the second records, which both may wait.
-        with waiting_forbidden() if step > 2 else waiting_allowed():
+        with waiting_forbidden() if step > 2 else nullcontext():
             token, logprob = sample(logits, sampling, None)
             record.put(step, token, logprob, torch.isin(token, ends))
             logits = work.step(token)
@@ -118,11 +116,6 @@ def waiting_forbidden() -> Iterator[None]:
         yield
     finally:
         torch.cuda.set_sync_debug_mode("default")
-
-
-@contextmanager
-def waiting_allowed() -> Iterator[None]:
-    yield
 
 
 def test_forked_passes_equal_duplicates(qwen3: Any) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Collection, Hashable
 from dataclasses import replace
 from typing import Any
 
@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.fx.experimental.proxy_tensor import make_fx
 
 from tests.train_client.architectures import built
-from train_client.decode import FixedDecoder, GrowingDecoder, decoder
+from train_client.decode import Decoder, FixedDecoder, GrowingDecoder, decoder
 from train_client.decode_cache import compacted, rounded
 from train_client.fork import prefill
 from train_client.rollout import _Record
@@ -25,6 +25,28 @@ def tokens(step: int, rows: int) -> Tensor:
     return torch.randint(3, 100, (rows,), generator=torch.Generator().manual_seed(step))
 
 
+def expect_equal_steps(
+    fixed: Decoder,
+    growing: Decoder,
+    *,
+    rows: int,
+    steps: int,
+    leaving: Collection[int],
+    device: str = "cpu",
+    tolerance: float = 1e-5,
+) -> None:
+    """The same log-probs from both at every step; before those of `leaving` half the rows leave."""
+    for step in range(steps):
+        if step in leaving:
+            keep = torch.arange(rows, device=device)[1 + step % 2 :: 2]
+            fixed.keep(keep)
+            growing.keep(keep)
+            rows = len(keep)
+        chosen = tokens(step, rows).to(device)
+        expected, found = growing.step(chosen), fixed.step(chosen)
+        assert (found.log_softmax(-1) - expected.log_softmax(-1)).abs().max() <= tolerance
+
+
 @torch.no_grad()
 def test_fixed_addresses_equal_a_growing_cache(architecture: Any) -> None:
     """Over several lengths of the cache, rows leaving on the way, padding on the left."""
@@ -33,16 +55,7 @@ def test_fixed_addresses_equal_a_growing_cache(architecture: Any) -> None:
     growing = GrowingDecoder(model, prefix.repeated(GROUP), LIMIT)
     fixed = decoder(model, prefix, GROUP, LIMIT, graphs=True)
     assert isinstance(fixed, FixedDecoder)
-    rows = 3 * GROUP
-    for step in range(LIMIT - 1):
-        if step in (7, 20):
-            keep = torch.arange(rows)[1 + step % 2 :: 2]
-            fixed.keep(keep)
-            growing.keep(keep)
-            rows = len(keep)
-        chosen = tokens(step, rows)
-        expected, found = growing.step(chosen), fixed.step(chosen)
-        assert (found.log_softmax(-1) - expected.log_softmax(-1)).abs().max() <= 1e-5
+    expect_equal_steps(fixed, growing, rows=3 * GROUP, steps=LIMIT - 1, leaving=(7, 20))
 
 
 class Recorded:

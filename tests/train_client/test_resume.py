@@ -221,12 +221,15 @@ def test_settings_that_changed_are_told_on_resume(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     train(settings(tmp_path, service.url, run={"steps": 2}), policy, examples)
-    again: dict[str, Any] = {"run": {"steps": 3, "resume": True}, "optimizer": {"lr": 0.01}}
+    again: dict[str, Any] = {
+        "run": {"steps": 3, "resume": True, "seed": 7},
+        "optimizer": {"lr": 0.01},
+    }
     train(settings(tmp_path, service.url, **again), policy, examples)
     (told,) = (r.getMessage() for r in caplog.records if "other settings" in r.getMessage())
-    assert told.endswith("than it had: optimizer.lr: 0.02 -> 0.01")
+    assert told.endswith("than it had: run.seed: 0 -> 7; optimizer.lr: 0.02 -> 0.01")
     caplog.clear()
-    del again["optimizer"]
+    again = {"run": {"steps": 3, "resume": True}}
     train(settings(tmp_path, service.url, **again), policy, examples)
     assert not caplog.records
 
