@@ -15,7 +15,7 @@ import regex
 
 from rules.stance.lexicon import Effect, Lexicon, Scope
 from rules.stance.prefilter import Prefilter
-from rules.stance.reading import exactly, looser
+from rules.stance.reading import exactly, looser, plainly
 from rules.stance.stance import StanceTimeout
 from rules.stance.text import Text
 
@@ -32,14 +32,16 @@ class Exceptions(NamedTuple):
     """What, in the sentence of a match, makes it none."""
 
     maybe: Any
-    """For RE2, matching at least what `exact` matches."""
-    exact: "regex.Pattern[str]"
+    """For RE2, matching at least what `written` matches."""
+    written: "regex.Pattern[str]"
 
-    def occur(self, sentence: str, timeout: float) -> bool:
+    def occur(self, sentence: Text, timeout: float) -> bool:
         """Whether one of them stands in `sentence`. Raises TimeoutError."""
-        if self.maybe.search(sentence.encode()) is None:
+        if sentence.plain:
+            return plainly(self.written.pattern).search(sentence.encoded) is not None
+        if self.maybe.search(sentence.encoded) is None:
             return False
-        return self.exact.search(sentence, timeout=timeout) is not None
+        return self.written.search(sentence.text, timeout=timeout) is not None
 
 
 class Pattern(NamedTuple):
@@ -145,21 +147,27 @@ def matches(
     """
     limit = len(text.text) if everywhere else pattern.reach
     try:
-        match = pattern.written.search(text.text, timeout=timeout)
-        while match is not None and match.start() < limit:
-            start, end = _words(match)
+        for first, end in _found(text, pattern, timeout):
+            if first >= limit:
+                return
+            # A match may begin with the stop of the sentence before.
+            start = end - len(text.text[first:end].lstrip(_BETWEEN))
             unless = pattern.unless
             if unless is None or not unless.occur(sentence(text.text, start, end), timeout):
                 yield Hit(start, end, pattern.effect, pattern.rule)
-            match = pattern.written.search(text.text, max(end, start + 1), timeout=timeout)
     except TimeoutError as error:
         raise StanceTimeout(f"the rule {pattern.rule} took too long") from error
 
 
-def _words(match: "regex.Match[str]") -> tuple[int, int]:
-    """Start and end of the words: a match may begin with the stop of the sentence before."""
-    matched = match.group()
-    return match.end() - len(matched.lstrip(_BETWEEN)), match.end()
+def _found(text: Text, pattern: Pattern, timeout: float) -> Iterator[tuple[int, int]]:
+    """Where the pattern matches, exceptions aside."""
+    written = pattern.written
+    if text.plain:
+        for found in plainly(written.pattern).finditer(text.encoded):
+            yield found.span()
+    else:
+        for match in written.finditer(text.text, timeout=timeout):
+            yield match.span()
 
 
 def _patterns(lexicon: Lexicon) -> Iterator[Pattern]:
@@ -193,9 +201,9 @@ def sentence_end(text: str, position: int) -> int:
     return found.end() if found else limit
 
 
-def sentence(text: str, start: int, end: int) -> str:
+def sentence(text: str, start: int, end: int) -> Text:
     """The sentence around a match, from 200 characters before it at most."""
     low = max(0, start - 200)
     for found in _SENTENCE_END.finditer(text, low, start):
         low = found.end()
-    return text[low : sentence_end(text, end)]
+    return Text.of(text[low : sentence_end(text, end)])

@@ -1,12 +1,13 @@
-"""A pattern of a lexicon as `regex` reads it, exactly, and as RE2 does, matching at least as much.
+"""A pattern of a lexicon as its engines read it: exactly, or matching at least as much.
 
 RE2 is linear and quick, but its word boundaries, letters and digits are those of ASCII, and a gap
-of sixty characters has sixty states.
+of sixty characters has sixty states. `regex` knows Unicode, and backtracks.
 """
 
 from functools import cache
 from typing import Final
 
+import re2
 import regex
 
 
@@ -14,6 +15,14 @@ import regex
 def exactly(pattern: str) -> "regex.Pattern[str]":
     """`pattern` compiled once for all rules and detectors that share it."""
     return regex.compile(pattern)
+
+
+@cache
+def plainly(pattern: str) -> "re2._Regexp[bytes]":
+    """The same for text in ASCII, encoded, where RE2 finds exactly what `regex` does."""
+    options = re2.Options()
+    options.never_capture = True
+    return re2.compile(pattern, options)
 
 
 _CLASS_ESCAPE: Final = regex.compile(r"\\(.)|(\[)|(\])", regex.DOTALL)

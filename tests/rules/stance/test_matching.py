@@ -6,7 +6,7 @@ import re2
 from rules.stance import StanceDetector
 from rules.stance.folding import fold
 from rules.stance.matching import HEAD
-from rules.stance.reading import exactly, looser, unbounded
+from rules.stance.reading import exactly, looser, plainly, unbounded
 from rules.stance.text import Text
 
 DETECTOR = StanceDetector()
@@ -35,7 +35,17 @@ def test_no_exception_escapes_the_quick_reading(language: str) -> None:
     exceptions = {p.unless for p in DETECTOR.patterns if p.language == language and p.unless}
     for text in examples(language):
         for unless in exceptions:
-            assert unless.occur(text, 1) == bool(unless.exact.search(text)), unless.exact.pattern
+            found = bool(unless.written.search(text))
+            assert unless.occur(Text.of(text), 1) == found, unless.written.pattern
+
+
+@pytest.mark.parametrize("language", DETECTOR.languages)
+def test_in_plain_text_both_engines_find_the_same(language: str) -> None:
+    patterns = [p.written for p in DETECTOR.patterns if p.language == language]
+    for text in filter(str.isascii, examples(language)):
+        for pattern in patterns:
+            found = [match.span() for match in plainly(pattern.pattern).finditer(text.encode())]
+            assert found == [match.span() for match in pattern.finditer(text)], pattern.pattern
 
 
 @pytest.mark.parametrize("language", DETECTOR.languages)
