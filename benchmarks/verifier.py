@@ -2,6 +2,7 @@
 
     python -m benchmarks.verifier            # all of it, some ten minutes
     python -m benchmarks.verifier --quick
+    python -m benchmarks.verifier --answers FOLDER   # stance on people's answers too
 
 One process, one thread, processor time. Every ratio is the median over rounds in which the subjects
 take turns, so that a noisy machine disturbs them alike.
@@ -15,6 +16,7 @@ import time
 import tracemalloc
 from collections.abc import Callable, Sequence
 from itertools import cycle, pairwise
+from pathlib import Path
 
 from benchmarks.corpus import (
     DECLINES,
@@ -30,6 +32,7 @@ from rules.labels import Labels
 from rules.profile import Profile, load_profile
 from rules.reward import Scorer
 from rules.stance import StanceDetector
+from rules.stance.evaluation import read_answers
 
 Batch = Sequence[tuple[str, Labels]]
 Rewarder = Callable[[str, Labels], float | None]
@@ -59,9 +62,13 @@ def main() -> None:
     """Print the tables."""
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--quick", action="store_true", help="fewer rounds and sizes")
-    quick = arguments.parse_args().quick
+    arguments.add_argument(
+        "--answers", type=Path, help="labelled answers, as evaluate-stance takes them"
+    )
+    given = arguments.parse_args()
+    quick = given.quick
     throughput(rounds=3 if quick else 9, sizes=SIZES[:3] if quick else SIZES)
-    stance(rounds=3 if quick else 9)
+    stance(rounds=3 if quick else 9, folder=given.answers)
     growth(largest=2**17 if quick else LARGEST)
     pattern_growth(largest=2**13 if quick else 2**16)
     memory()
@@ -116,25 +123,40 @@ def _print_row(
     )
 
 
-def stance(rounds: int) -> None:
-    """Microseconds of the stance rules alone, all languages, on answers of 600 characters.
+def stance(rounds: int, folder: Path | None = None) -> None:
+    """Microseconds of the stance rules alone, all languages, on answers of about 600 characters.
 
     Each of many answers once a round: an automaton that builds its states as it meets them would
-    read one answer over and over much faster than those of a training run.
+    read one answer over and over much faster than those of a training run. Drawn answers have few
+    words in common with the rules; those that models gave (`folder`) have many.
     """
     detector = StanceDetector()
-    print(f"\n{'answers of 600 characters':<34} {'median us':>14}")
-    for name, answers in _answers(count=300).items():
+    answers = _drawn_answers(count=300)
+    if folder is not None:
+        answers |= _given_answers(folder, detector)
+    print(f"\n{'answers of 600 characters':<34} {'answers':>9} {'median us':>14}")
+    for name, texts in answers.items():
         taken = []
         for _ in range(rounds):
-            for answer in answers:
+            for text in texts:
                 started = time.thread_time()
-                detector.detect(answer)
+                detector.detect(text)
                 taken.append(time.thread_time() - started)
-        print(f"{name:<34} {statistics.median(taken) * 1e6:>14.1f}  (bound 100)")
+        median = statistics.median(taken) * 1e6
+        print(f"{name:<34} {len(texts):>9} {median:>14.1f}  (bound 100)")
 
 
-def _answers(count: int) -> dict[str, list[str]]:
+def _given_answers(folder: Path, detector: StanceDetector) -> dict[str, list[str]]:
+    """The labelled answers of 500 to 700 characters, by what they are taken for."""
+    responses = [row.response for row in read_answers(folder)]
+    near = [response for response in responses if 500 <= len(response) <= 700]
+    kinds: dict[str, list[str]] = {}
+    for response in near:
+        kinds.setdefault(f"given: {detector.detect(response).kind}", []).append(response)
+    return {"given: all": near, **kinds}
+
+
+def _drawn_answers(count: int) -> dict[str, list[str]]:
     """Answers of each kind, no two alike."""
     bodies = [prose(random.Random(seed), 540) for seed in range(count)]
     helps = [f"{opening} {body}" for opening, body in zip(cycle(_HELPS), bodies, strict=False)]
