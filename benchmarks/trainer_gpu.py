@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 
 import torch
@@ -14,6 +15,7 @@ from train_client.config import PolicyConfig
 from train_client.passes import Pass, pass_logprobs
 from train_client.policy import Policy, load_policy, to_device
 from train_client.prompts import encode_prompts, prepared
+from train_client.recompute import recomputed
 from train_client.rollout import LocalEngine
 from train_client.sampling import Sampling
 
@@ -88,7 +90,12 @@ def _passes(policy: Policy, shape: Shape, ceiling: float) -> None:
     rows = torch.arange(group, device=policy.device)
     parameters = sum(p.numel() for p in policy.model.model.language_model.parameters())
     found = {}
-    for name, forked in (("duplicated", False), ("forked", True)):
+    ways = {
+        "duplicated": (False, nullcontext()),
+        "forked": (True, nullcontext()),
+        "forked, checkpointed": (True, recomputed(policy.model)),
+    }
+    for name, (forked, saving) in ways.items():
         repeated = one if forked else one * group
         inputs = to_device(encode_prompts(policy.processor, repeated), policy.device)
         work = Pass(rows, Pass.ready(inputs), group, group, forked)
@@ -99,12 +106,13 @@ def _passes(policy: Policy, shape: Shape, ceiling: float) -> None:
                 logprobs.sum().backward()
             policy.model.zero_grad()
 
-        seconds = _seconds(step)
+        with saving:
+            seconds = _seconds(step)
         through = inputs["input_ids"].numel() + group * length
         share = 6 * parameters * through / seconds / ceiling
         found[name] = seconds
         print(
-            f"pass, {name:<10} {seconds:>8.3f} s  x{found['duplicated'] / seconds:.2f}  "
+            f"pass, {name:<20} {seconds:>8.3f} s  x{found['duplicated'] / seconds:.2f}  "
             f"peak {torch.cuda.max_memory_allocated() / 2**30:.1f} GiB  {share:.0%} of the matmul "
             "ceiling (language model)"
         )

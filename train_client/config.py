@@ -164,6 +164,8 @@ class OptimizerConfig(Section):
     """Prompts that one forward pass carries; 0: all of a minibatch. Memory, not mathematics."""
     completions_per_pass: int = Field(default=0, ge=0)
     """Completions of each of those prompts in one pass; 0: the whole group. Memory again."""
+    gradient_checkpointing: bool = False
+    """Compute activations again in the backward pass: far less memory, a third more time for it."""
 
 
 class RetentionConfig(Section):

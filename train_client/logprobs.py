@@ -6,17 +6,17 @@ Shapes: R rows, T completion tokens, V vocabulary, H hidden size.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 from transformers import PreTrainedModel
 from transformers.cache_utils import Cache
 
 from train_client.cache import copy_cache, handed
+from train_client.forward import replaced_forward
 
 log = logging.getLogger(__name__)
 
@@ -77,7 +77,7 @@ def model_logprobs(
 
     head = model.get_output_embeddings()
     given: list[Tensor] = []
-    with _replaced_forward(head) as plain:
+    with replaced_forward(head) as plain:
 
         def chosen(hidden_RTH: Tensor) -> Tensor:
             vocabulary = head.weight.shape[0]
@@ -93,15 +93,3 @@ def model_logprobs(
     # Something follows the head (a soft cap on the logits, say), so its output is no logit yet.
     log.debug("%s computes its logits in one piece.", type(model).__name__)
     return chosen_logprobs(output(), tokens_RT, temperature)
-
-
-@contextmanager
-def _replaced_forward(module: nn.Module) -> Iterator[Head]:
-    """Gives the forward that the module has, which may be replaced until the end."""
-    before = module.__dict__.get("forward")
-    try:
-        yield module.forward
-    finally:
-        module.__dict__.pop("forward", None)
-        if before is not None:
-            module.__dict__["forward"] = before

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
@@ -21,6 +22,7 @@ from train_client.losses import LossConfig, LossValue, Share, policy_loss
 from train_client.optimizer import MasterAdamW
 from train_client.passes import Pass, pass_logprobs
 from train_client.policy import Policy
+from train_client.recompute import recomputed
 from train_client.retention import Retention
 
 Encode = Callable[[Sequence[Example], int], Future[dict[str, Any]]]
@@ -125,13 +127,19 @@ class Learner:
         totals: dict[str, float] = {}
         updates = list(minibatches) * self._config.algorithm.updates_per_batch
         for update, (passes, rate) in enumerate(zip(updates, rates, strict=True)):
-            found = self._minibatch(experience, passes, first=update == 0)
-            if self._retention is not None:
-                found["retention_kl"] = self._retention.backward(done + update)
+            with self._saving_memory():
+                found = self._minibatch(experience, passes, first=update == 0)
+                if self._retention is not None:
+                    found["retention_kl"] = self._retention.backward(done + update)
             found["grad_norm"] = self._optimizer.step(rate)
             for name, value in found.items():
                 totals[name] = totals.get(name, 0.0) + value / len(updates)
         return totals
+
+    def _saving_memory(self) -> AbstractContextManager[None]:
+        """For passes with their backward, as `optimizer.gradient_checkpointing` says."""
+        saves = self._config.optimizer.gradient_checkpointing
+        return recomputed(self._policy.model) if saves else nullcontext()
 
     def _minibatch(
         self, experience: Experience, passes: Sequence[Pass], *, first: bool

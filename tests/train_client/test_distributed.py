@@ -86,7 +86,7 @@ def test_two_processes_are_one_and_load_each_others_checkpoints(
     ranks.train(load_config(config, [place("one-two"), "run.steps=2"]))
     two_processes(
         f"{config} {place('two')}",
-        f"{config} {place('two-one')} run.steps=2",
+        f"{config} {place('two-one')} run.steps=2 optimizer.gradient_checkpointing=true",
         f"{config} {place('one-two')} run.resume=true",
         f"{config} {place('two-two')} run.steps=2",
         f"{config} {place('two-two')} run.resume=true",

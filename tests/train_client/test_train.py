@@ -51,7 +51,7 @@ def test_memory_settings_change_nothing_but_memory(
     tmp_path: Path, service: Service, policy: Policy, twin: Policy, examples: list[Example]
 ) -> None:
     train(settings(tmp_path / "whole", service.url, run={"steps": 1}), policy, examples)
-    small = {"prompts_per_pass": 2, "completions_per_pass": 2}
+    small = {"prompts_per_pass": 2, "completions_per_pass": 2, "gradient_checkpointing": True}
     config = settings(tmp_path / "parts", service.url, run={"steps": 1}, optimizer=small)
     train(config, twin, examples)
     whole, parts = exact(tmp_path / "whole")[0], exact(tmp_path / "parts")[0]
