@@ -167,7 +167,7 @@ class PrefixGradient:
 
     `leaf` is the prefix cut from its graph. Losses on completions that use it leave their gradients
     at the cut; `backward` then carries their sum through the prompt in one pass. Memory is bounded
-    by one micro-batch of completions, where gradient checkpointing would drop the cache.
+    by the prompts and one micro-batch of completions.
     """
 
     def __init__(self, prefix: Prefix) -> None:
