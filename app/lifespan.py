@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from types import FrameType
 
 from app import metrics
+from app.memory import keep_freed_memory
 from app.service import Service
 
 HEARTBEAT_SECONDS = 0.25
@@ -20,6 +21,7 @@ HEARTBEAT_SECONDS = 0.25
 @asynccontextmanager
 async def living(service: Service) -> AsyncIterator[None]:
     """What surrounds the answering of requests."""
+    keep_freed_memory()
     metrics.forget_dead_workers()
     metrics.announce(list(service.scoring.scorers.values()), service.admission)
     heart = asyncio.create_task(_beat(service))
@@ -29,7 +31,7 @@ async def living(service: Service) -> AsyncIterator[None]:
     gc.freeze()
     # A batch makes tens of thousands of objects, hardly ever in cycles: at the usual threshold of
     # 700, they are looked through over and over while it is scored.
-    gc.set_threshold(10_000, 10, 10)
+    gc.set_threshold(100_000, 10, 10)
     service.ready = True
     try:
         yield
