@@ -14,6 +14,7 @@ from types import FrameType
 from app import metrics
 from app.memory import keep_freed_memory
 from app.service import Service
+from app.shared_counts import hold, shared_folder
 
 HEARTBEAT_SECONDS = 0.25
 
@@ -22,6 +23,8 @@ HEARTBEAT_SECONDS = 0.25
 async def living(service: Service) -> AsyncIterator[None]:
     """What surrounds the answering of requests."""
     keep_freed_memory()
+    if folder := shared_folder():
+        hold(folder)
     metrics.forget_dead_workers()
     metrics.announce(list(service.scoring.scorers.values()), service.admission)
     heart = asyncio.create_task(_beat(service))

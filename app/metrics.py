@@ -9,7 +9,6 @@ import platform
 from collections import Counter as Multiset
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
-from pathlib import Path
 from typing import Literal
 
 from prometheus_client import (
@@ -24,11 +23,10 @@ from prometheus_client import (
 from app.admission import Admission
 from app.audit import GroupKind, Runs, group_kinds, triple
 from app.schema import RewardRequest, Sample
+from app.shared_counts import shared_folder
 from app.tally import SummableHistogram, Tallies
 from grammar import SECTION_NAMES
 from rules.reward import Score, Scorer
-
-MULTIPROCESS_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 
 # From 0 up, since a histogram with buckets below it has no sum; penalties fall into the first one.
 _REWARD_BUCKETS = (0.0, 0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875, 1.0, 2.0)
@@ -174,19 +172,13 @@ def publish(admission: Admission, in_flight: int) -> None:
     _QUEUE_SAMPLES.set(admission.samples)
 
 
-def shared_folder() -> Path | None:
-    """Where several workers add up what they count; None if there is only one."""
-    directory = os.environ.get(MULTIPROCESS_VARIABLE)
-    return Path(directory) if directory else None
-
-
 def forget_dead_workers() -> None:
     """Take the gauges of workers that are no more out of the sums; their counters stay in."""
-    directory = os.environ.get(MULTIPROCESS_VARIABLE)
-    for name in os.listdir(directory) if directory else ():
+    folder = shared_folder()
+    for name in os.listdir(folder) if folder else ():
         pid = name.removesuffix(".db").rpartition("_")[2]
         if name.startswith("gauge_live") and not _lives(int(pid)):
-            multiprocess.mark_process_dead(pid, directory)  # type: ignore[no-untyped-call]
+            multiprocess.mark_process_dead(pid, str(folder))  # type: ignore[no-untyped-call]
 
 
 def _lives(pid: int) -> bool:
@@ -201,7 +193,7 @@ def _lives(pid: int) -> bool:
 
 def exposition() -> bytes:
     """All statistics in Prometheus' text format, of all workers together."""
-    if MULTIPROCESS_VARIABLE in os.environ:
+    if shared_folder():
         forget_dead_workers()
         merged = CollectorRegistry()
         multiprocess.MultiProcessCollector(merged)  # type: ignore[no-untyped-call]

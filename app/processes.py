@@ -1,6 +1,6 @@
 """The processes of a server: one, or several workers under a supervisor.
 
-The supervisor replaces a worker that dies or hangs. The workers share a port and a directory of
+The supervisor replaces a worker that dies or hangs. The workers share a port and a folder of
 counts, which begins empty and goes when the server does.
 
 Each worker listens on a socket of its own, and the system deals connections out among them. From
@@ -8,14 +8,9 @@ one socket that all share, the worker that wakes up first takes all that wait: a
 its connections at once, and keeps them, would have them all in one worker.
 """
 
-import os
-import shutil
 import socket
 import ssl
 import sys
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 from typing import Any, cast
 
@@ -23,9 +18,9 @@ import uvicorn
 
 from app.connection import Connection
 from app.logs import log_config
-from app.metrics import MULTIPROCESS_VARIABLE
 from app.server import create_app
 from app.settings import Settings
+from app.shared_counts import shared_counts
 from app.supervisor import Supervisor
 
 STOP_SECONDS = 2
@@ -44,7 +39,7 @@ def run(settings: Settings) -> None:
         uvicorn.Server(config).run([bound])
         return
     shared = _Port(bound) if sys.platform == "linux" else bound  # others do not deal out
-    with _shared_counts():
+    with shared_counts():
         stop_seconds = settings.drain_seconds + settings.grace_seconds + STOP_SECONDS
         sockets = [cast(socket.socket, shared)]
         Supervisor(config, sockets, HUNG_SECONDS, stop_seconds).run()
@@ -101,14 +96,3 @@ def _connection(settings: Settings) -> Any:
     return partial(
         Connection, head_seconds=settings.head_seconds, body_seconds=settings.body_seconds
     )
-
-
-@contextmanager
-def _shared_counts() -> Iterator[None]:
-    """A new directory in which the workers add up what they count."""
-    directory = tempfile.mkdtemp(prefix="safegrpo-metrics-")
-    os.environ[MULTIPROCESS_VARIABLE] = directory
-    try:
-        yield
-    finally:
-        shutil.rmtree(directory, ignore_errors=True)

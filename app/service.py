@@ -36,6 +36,7 @@ from app.reply import RewardResponse
 from app.schema import Problem, RewardRequest, Sample
 from app.scoring import Offload, Scoring, at_once
 from app.settings import Settings
+from app.shared_counts import shared_folder
 from app.turns import Turns
 from rules.reward import Score, Scorer
 
@@ -51,7 +52,7 @@ class Service:
         self.scoring = scoring
         self.admission = Admission(settings.queue_bytes, settings.queue_samples)
         self.turns = Turns()
-        folder = metrics.shared_folder()
+        folder = shared_folder()
         self.runs = Runs(settings.max_runs, folder / "runs" if folder else None)
         self._capture = _capture(settings)
         self.ready = False

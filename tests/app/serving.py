@@ -6,7 +6,7 @@ import ssl
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -78,6 +78,14 @@ def wait_ready(
             except httpx.TransportError:
                 time.sleep(0.1)
     raise AssertionError(f"the server was not ready after {START_SECONDS} seconds")
+
+
+def eventually(holds: Callable[[], bool], seconds: float = 240) -> None:
+    """Wait until it holds."""
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline, "it never came about"
+        time.sleep(0.1)
 
 
 Statistics = dict[tuple[str, frozenset[tuple[str, str]]], float]

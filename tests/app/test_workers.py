@@ -16,6 +16,7 @@ import pytest
 from app.schema import Result, Sample
 from tests.app.serving import (
     Statistics,
+    eventually,
     free_port,
     sample,
     server,
@@ -32,16 +33,15 @@ LONG = "The image shows a scene. " * 40
 
 
 @pytest.fixture(scope="module")
-def two_workers() -> Iterator[tuple[str, int]]:
-    with server("--workers", "2") as (address, pid):
+def temporary(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The temporary directory of the servers."""
+    return tmp_path_factory.mktemp("temporary")
+
+
+@pytest.fixture(scope="module")
+def two_workers(temporary: Path) -> Iterator[tuple[str, int]]:
+    with server("--workers", "2", env={"TMPDIR": str(temporary)}) as (address, pid):
         yield address, pid
-
-
-def eventually(holds: Callable[[], bool], seconds: float = 240) -> None:
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline, "it never came about"
-        time.sleep(0.1)
 
 
 def value(found: Statistics, name: str, **labels: str) -> float:
@@ -132,6 +132,32 @@ def _answers(address: str, name: str) -> float:
         return value(statistics(address), name)
     except httpx.TransportError:
         return -1.0
+
+
+def test_a_new_server_removes_the_folder_of_a_killed_one_and_no_other(
+    two_workers: tuple[str, int], temporary: Path
+) -> None:
+    neighbour, _ = two_workers
+    used = set(temporary.iterdir())
+    port, env = free_port(), {"TMPDIR": str(temporary)}
+    killed = started(port, "--workers", "2", env=env)
+    try:
+        wait_ready(f"http://127.0.0.1:{port}", killed)
+        left = set(temporary.iterdir()) - used
+        orphans = [Path(f"/proc/{worker}") for worker in workers(killed.pid)]
+    finally:
+        killed.kill()
+        killed.wait()
+    eventually(lambda: not any(orphan.exists() for orphan in orphans))
+    assert len(used) == len(left) == 1
+    assert set(temporary.iterdir()) == used | left
+    with server("--workers", "2", env=env) as (address, _):
+        now = set(temporary.iterdir())
+        assert used < now
+        assert not left & now
+        eventually(lambda: _answers(address, "workers") == 2)
+    assert set(temporary.iterdir()) == used
+    assert _answers(neighbour, "workers") == 2
 
 
 def batch(number: int) -> list[Sample]:
