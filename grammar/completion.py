@@ -45,49 +45,45 @@ class Span(NamedTuple):
 
 
 class Section(NamedTuple):
-    """One judgement: its verdict, where it stands with its tags, and the reasoning for it.
-
-    `verdict` is None only under the official structure, which reads a few Unicode letters as
-    their ASCII look-alikes and then takes the verdict for neither safe nor unsafe.
-    """
+    """One judgement: its verdict, where it stands with its tags, and the reasoning for it."""
 
     name: SectionName
     verdict: Verdict | None
-    start: int
-    end: int
-    reasoning_start: int
-    reasoning_end: int
+    span: Span
+    reasoning: Span
 
-    @property
-    def span(self) -> Span:
-        return Span(self.start, self.end)
 
-    @property
-    def reasoning(self) -> Span:
-        return Span(self.reasoning_start, self.reasoning_end)
+Bounds = tuple[int, int]
+"""What a `Span` holds."""
 
 
 class ParsedCompletion(NamedTuple):
-    """A completion that has the structure. `sections` stand in the order of `SECTION_NAMES`."""
+    """A completion that has the structure.
+
+    `judged`, `tagged` (where each judgement stands with its tags) and `reasonings` are in the order
+    of `SECTION_NAMES`. A verdict is None only under the official structure, which reads a few
+    Unicode letters as their ASCII look-alikes and then takes it for neither safe nor unsafe.
+    """
 
     text: str
-    sections: tuple[Section, ...]
+    judged: Judged
+    tagged: tuple[Bounds, Bounds, Bounds]
+    reasonings: tuple[Bounds, Bounds, Bounds]
     answer: Span
 
     @property
-    def judged(self) -> Judged:
-        visual, text, combined = self.sections
-        return visual[1], text[1], combined[1]
+    def sections(self) -> tuple[Section, ...]:
+        """The judgements, for those who look at them one by one."""
+        parts = zip(SECTION_NAMES, self.judged, self.tagged, self.reasonings, strict=True)
+        return tuple(Section(n, verdict, Span(*at), Span(*why)) for n, verdict, at, why in parts)
 
     @property
     def answer_text(self) -> str:
         return self.answer.of(self.text)
 
 
-new_section = partial(tuple.__new__, Section)
-"""Makes a Section of its fields in a tuple, in half the time of the constructor, a Python call."""
 new_span = partial(tuple.__new__, Span)
-"""The same for Span."""
+"""Makes a Span of its fields in a tuple, in half the time of the constructor, a Python call."""
 new_completion = partial(tuple.__new__, ParsedCompletion)
 """The same for ParsedCompletion."""
 

@@ -12,11 +12,10 @@ from grammar.completion import (
     ParsedCompletion,
     ParseFailure,
     Place,
-    Section,
+    Span,
     Verdict,
     failure_at,
     new_completion,
-    new_section,
     new_span,
 )
 from grammar.shape import accepted
@@ -63,8 +62,7 @@ class OfficialParser:
         if len(pieces) == len(self._chain):
             visual, textual, combined, (_, start, _), (end, after, _) = pieces
             if after == len(text) or after == len(text.rstrip()):
-                answer = new_span((start, end))
-                return new_completion((text, _sections(visual, textual, combined), answer))
+                return _completion(text, visual, textual, combined, new_span((start, end)))
         return self._read_on(text, pieces, at)
 
     def _usual_pieces(self, text: str) -> tuple[list[Piece], int]:
@@ -98,17 +96,16 @@ class OfficialParser:
         firsts = self._firsts(text, pieces, at)
         opening, closing = firsts.get("ANSWER_OPEN"), firsts.get("ANSWER_CLOSE")
         answer = new_span((opening[1], closing[0])) if opening and closing else None
+        visual, textual, combined = [firsts.get(terminal, _NOTHING) for terminal in _SECTIONS]
         before_closing = pieces[: len(self._chain) - 1]
         position = before_closing[-1][1] if before_closing else 0
         if answer is not None and len(before_closing) == len(self._chain) - 1:
             end = len(text.rstrip())
             last = max(position, end - _CLOSING_LENGTH)
             if answer.end == last or self._closing.fullmatch(text, last, end):
-                sections = _sections(*(firsts[terminal] for terminal in _SECTIONS))
-                return new_completion((text, sections, answer))
-        visual, textual, combined = [firsts.get(terminal, _NOTHING)[2] for terminal in _SECTIONS]
+                return _completion(text, visual, textual, combined, answer)
         missing = self._chain[len(before_closing)]
-        reading = LenientReading((visual, textual, combined), answer)
+        reading = LenientReading((visual[2], textual[2], combined[2]), answer)
         return _failure(text, missing, position, reading)
 
     def _firsts(self, text: str, pieces: list[Piece], at: int) -> dict[str, Piece]:
@@ -142,18 +139,19 @@ def _opens(terminal: str) -> str:
     return "ANSWER_OPEN" if terminal == "ANSWER_START" else terminal
 
 
-def _sections(visual: Piece, text: Piece, combined: Piece) -> tuple[Section, ...]:
-    """The judgements. One may stand before what should precede it: then nothing is between."""
+def _completion(
+    text: str, visual: Piece, textual: Piece, combined: Piece, answer: Span
+) -> ParsedCompletion:
+    """One judgement may stand before what should precede it: then no reasoning is between."""
     visual_start, visual_end, visual_verdict = visual
-    text_start, text_end, text_verdict = text
+    text_start, text_end, text_verdict = textual
     start, end, verdict = combined
     before_text = visual_end if visual_end < text_start else text_start
     before = text_end if text_end < start else start
-    return (
-        new_section(("visual", visual_verdict, visual_start, visual_end, 0, visual_start)),
-        new_section(("text", text_verdict, text_start, text_end, before_text, text_start)),
-        new_section(("combined", verdict, start, end, before, start)),
-    )
+    judged = visual_verdict, text_verdict, verdict
+    tagged = (visual_start, visual_end), (text_start, text_end), (start, end)
+    reasonings = (0, visual_start), (before_text, text_start), (before, start)
+    return new_completion((text, judged, tagged, reasonings, answer))
 
 
 def _usual_spellings(terminal: str) -> tuple[str, Verdict | None, str, Verdict | None]:

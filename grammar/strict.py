@@ -8,16 +8,15 @@ from lark import Lark
 from lark.lexer import PatternStr
 
 from grammar.completion import (
+    Bounds,
     FailureCode,
     ParsedCompletion,
     ParseFailure,
     Place,
-    Section,
     Span,
     Verdict,
     failure_at,
     new_completion,
-    new_section,
 )
 from grammar.scanner import Scanner, Token
 from grammar.shape import Defect, SectionShape, ShapeJudge, Structure
@@ -126,8 +125,9 @@ def _forged_turn(completion: ParsedCompletion) -> ParseFailure | None:
 
 def _completion(text: str, tokens: list[Token], structure: Structure) -> ParsedCompletion:
     _, start, end = tokens[structure.answer]
-    sections = tuple([_section(text, tokens, shape) for shape in structure.sections])
-    return new_completion((text, sections, Span(start, end)))
+    sections = [_section(text, tokens, shape) for shape in structure.sections]
+    judged, tagged, reasonings = zip(*sections, strict=True)
+    return new_completion((text, judged, tagged, reasonings, Span(start, end)))
 
 
 _VERDICTS: dict[str, Verdict] = {"safe": "safe", "unsafe": "unsafe"}
@@ -137,8 +137,9 @@ def _verdict(held: str) -> Verdict:
     return "unsafe" if held.rstrip()[-6:].lower() == "unsafe" else "safe"
 
 
-def _section(text: str, tokens: list[Token], shape: SectionShape) -> Section:
-    name, opening, reasoned_inside = shape
+def _section(text: str, tokens: list[Token], shape: SectionShape) -> tuple[Verdict, Bounds, Bounds]:
+    """The verdict, where the judgement stands with its tags, and where its reasoning does."""
+    _, opening, reasoned_inside = shape
     _, start, _ = tokens[opening]
     _, held_start, held_end = tokens[opening + 1]
     _, _, end = tokens[opening + 2]
@@ -146,7 +147,7 @@ def _section(text: str, tokens: list[Token], shape: SectionShape) -> Section:
     verdict = _VERDICTS.get(held) or _verdict(held)
     if reasoned_inside:
         held = held.rstrip()
-        reasoning_start, reasoning_end = held_start, held_start + held.rindex("\n")
+        reasoning = held_start, held_start + held.rindex("\n")
     else:
-        _, reasoning_start, reasoning_end = tokens[opening - 1]
-    return new_section((name, verdict, start, end, reasoning_start, reasoning_end))
+        reasoning = tokens[opening - 1][1:]
+    return verdict, (start, end), reasoning

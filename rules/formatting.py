@@ -5,7 +5,14 @@ Each check is a rule of its own with its own failure code, on or off by profile.
 
 from collections.abc import Callable, Iterator
 
-from grammar import CompletionParser, ParsedCompletion, ParseFailure, Place, failure_at
+from grammar import (
+    SECTION_NAMES,
+    CompletionParser,
+    ParsedCompletion,
+    ParseFailure,
+    Place,
+    failure_at,
+)
 from rules.copying import as_words, is_copied
 from rules.profile import Profile, Repetition
 from rules.reasoning import has_words
@@ -58,7 +65,7 @@ def _reasoning_words(minimum: int) -> Check:
     """Reasoning of fewer different words than `minimum` is a placeholder, not reasoning."""
 
     def check(parsed: ParsedCompletion, prompt: str) -> ParseFailure | None:
-        for name, _, _, _, start, end in parsed.sections:
+        for name, (start, end) in zip(SECTION_NAMES, parsed.reasonings, strict=True):
             if not has_words(parsed.text, start, end, minimum):
                 return failure_at(
                     parsed.text,
@@ -78,7 +85,7 @@ def _copied_instruction(minimum: int, instruction: str) -> Check:
     instruction = as_words(instruction)
 
     def check(parsed: ParsedCompletion, prompt: str) -> ParseFailure | None:
-        for name, _, _, _, start, end in parsed.sections:
+        for name, (start, end) in zip(SECTION_NAMES, parsed.reasonings, strict=True):
             if is_copied(parsed.text, start, end, instruction, prompt, minimum):
                 return failure_at(
                     parsed.text,
@@ -99,10 +106,10 @@ _SIMILAR = 16
 
 def _same_reasoning(parsed: ParsedCompletion) -> ParseFailure | None:
     """One reasoning for all three judgements, word for word, judges nothing."""
-    (*_, start, end), (*_, at, second_end), _ = parsed.sections
+    (start, end), (at, second_end), _ = parsed.reasonings
     if abs((end - start) - (second_end - at)) > _SIMILAR:
         return None
-    visual, *others = (section.reasoning.of(parsed.text) for section in parsed.sections)
+    visual, *others = (parsed.text[start:end] for start, end in parsed.reasonings)
     words = as_words(visual, numbers=False)
     if any(as_words(other, numbers=False) != words for other in others):
         return None
