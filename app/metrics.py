@@ -246,9 +246,7 @@ def record(scorer: Scorer, batch: RewardRequest, scores: list[Score], runs: Runs
     profile, run, samples = scorer.profile.name, runs.label(batch.run), batch.samples
     with tallies.lock:
         _batches.add(len(samples))
-        lengths = tallies.series(_LENGTH, profile, run)
-        for sample in samples:
-            lengths.add(len(sample.completion))
+        tallies.series(_LENGTH, profile, run).extend([len(one.completion) for one in samples])
         pairs = zip(samples, scores, strict=True)
         _outcomes.update([(scorer, run, _outcome(sample, score)) for sample, score in pairs])
         for kind, times in _groups(samples, scores).items():
@@ -258,15 +256,16 @@ def record(scorer: Scorer, batch: RewardRequest, scores: list[Score], runs: Runs
 
 
 def _outcome(sample: Sample, score: Score) -> _Outcome:
-    labels, verdicts = sample.labels, score.verdicts
+    status, reward, components, _, verdicts, stance, failure = score
+    labels = sample.labels
     return (
-        score.status,
-        score.reward,
-        tuple(score.components.values()),
-        score.failure.code if score.failure else None,
-        score.stance.kind if score.stance else None,
+        status,
+        reward,
+        tuple(components.values()),
+        None if failure is None else failure.code,
+        None if stance is None else stance.kind,
         (labels.visual, labels.text, labels.combined),
-        tuple(verdicts.values()) if verdicts else _NO_VERDICTS,
+        _NO_VERDICTS if verdicts is None else tuple(verdicts.values()),
     )
 
 

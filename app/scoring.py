@@ -151,4 +151,5 @@ async def _words(
 
 
 def _truth(sample: Sample) -> Labels:
-    return Labels(sample.labels.visual, sample.labels.text, sample.labels.combined)
+    labels = sample.labels
+    return Labels(labels.visual, labels.text, labels.combined)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter as Multiset
+from collections.abc import Sequence
 from threading import RLock
 from typing import TypeVar
 
@@ -45,6 +46,13 @@ class Series:
     def add(self, value: float, times: int = 1) -> None:
         self._total += value * times
         self._counts[bisect_left(self._bounds, value)] += times
+
+    def extend(self, values: Sequence[float]) -> None:
+        """Add many values."""
+        bounds, counts = self._bounds, self._counts
+        self._total += sum(values)
+        for value in values:
+            counts[bisect_left(bounds, value)] += 1
 
     def flush(self) -> None:
         if not any(self._counts):

@@ -25,9 +25,10 @@ def test_a_flush_leaves_what_single_observations_would_have() -> None:
     tallies.observe(summed, 0.75, "a", times=3)
     kept = tallies.series(summed, "a")
     kept.add(0.5)
+    kept.extend([0.25, 2.0])
     tallies.flush()
     kept.add(2.0)
-    for value in (0.75, 0.75, 0.75, 0.5, 2.0):
+    for value in (0.75, 0.75, 0.75, 0.5, 0.25, 2.0, 2.0):
         single.labels("a").observe(value)
     tallies.flush()
     tallies.flush()
