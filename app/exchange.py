@@ -34,8 +34,7 @@ class Exchange:
         self.phases = dict.fromkeys(("queue", "parse", "score", "serialise"), 0.0)
         """Seconds spent waiting, and in each step."""
         self._lap, self._queued = self.started, 0.0
-        self._scope = scope
-        scope[_KEY] = self
+        scope[_KEY] = self  # which it does not hold in turn: a cycle would outlive the request
 
     def lap(self, phase: str | None = None) -> None:
         """Count the time since the last lap to a phase, less what of it went by in the queue."""
@@ -58,12 +57,12 @@ class Exchange:
         """The phases in milliseconds, as the header Server-Timing wants them."""
         return ", ".join([f"{name};dur={took * 1e3:.3f}" for name, took in self.phases.items()])
 
-    def event(self) -> dict[str, Any]:
+    def event(self, scope: Scope) -> dict[str, Any]:
         """The fields of the log line."""
         fields = {
             "request_id": self.id.decode("ascii"),
-            "method": self._scope["method"],
-            "route": self.route or getattr(self._scope.get("route"), "path", None),
+            "method": scope["method"],
+            "route": self.route or getattr(scope.get("route"), "path", None),
             "status": self.status,
             "reason": self.reason,
             "protocol": self.protocol,

@@ -51,12 +51,12 @@ class Gate:
         except ClientDisconnect:
             exchange.status = CLIENT_GONE
         except Exception as error:
-            log.error("a request failed", extra={"event": exchange.event() | failure(error)})
+            log.error("a request failed", extra={"event": exchange.event(scope) | failure(error)})
             if exchange.status is None:
                 await failed(scope)(scope, receive, marked)
         finally:
             self._service.in_flight -= scoring
-            self._account(exchange)
+            self._account(scope)
 
     async def _let_in(self, scope: Scope, receive: Receive, send: Send) -> None:
         exchange, path = exchange_of(scope), scope["path"]
@@ -84,18 +84,19 @@ class Gate:
 
         return marked
 
-    def _account(self, exchange: Exchange) -> None:
+    def _account(self, scope: Scope) -> None:
+        exchange = exchange_of(scope)
         status = exchange.status or CLIENT_GONE
         if exchange.protocol is not None:
             metrics.answered(exchange.protocol, status, exchange.seconds)
             if exchange.reason is not None:
                 metrics.rejected(status, exchange.reason)
         if status >= 500 and exchange.protocol is not None:
-            log.error("no rewards", extra={"event": exchange.event()})
+            log.error("no rewards", extra={"event": exchange.event(scope)})
         elif exchange.reason is not None:
-            log.warning("refused", extra={"event": exchange.event()})
+            log.warning("refused", extra={"event": exchange.event(scope)})
         elif self._service.settings.log_requests:
-            log.info("answered", extra={"event": exchange.event()})
+            log.info("answered", extra={"event": exchange.event(scope)})
 
 
 def refused(scope: Scope, error: RequestError) -> Response:

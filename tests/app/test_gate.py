@@ -6,12 +6,14 @@ import json
 import logging
 import random
 import time
+import weakref
 from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
 import pytest
 
+from app.exchange import Exchange, exchange_of
 from app.scoring import Scoring
 from rules.reward import Scorer
 from tests.app.local import ask, post
@@ -167,3 +169,11 @@ def test_probes_of_a_draining_service_are_no_errors(caplog: pytest.LogCaptureFix
     assert status == 503
     assert 'reason="draining"' not in page
     assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
+
+
+def test_what_is_known_of_a_request_is_let_go_with_it_and_not_by_the_next_collection() -> None:
+    scope: dict[str, Any] = {"type": "http", "method": "GET", "headers": []}
+    exchange = weakref.ref(Exchange(scope))
+    assert exchange() is exchange_of(scope)
+    del scope
+    assert exchange() is None
