@@ -2,7 +2,7 @@
 
     python -m benchmarks.verifier            # all of it, some ten minutes
     python -m benchmarks.verifier --quick
-    python -m benchmarks.verifier --answers FOLDER   # stance on people's answers too
+    python -m benchmarks.verifier --answers FOLDER   # stance on models' answers too
 
 One process, one thread, processor time. Every ratio is the median over rounds in which the subjects
 take turns, so that a noisy machine disturbs them alike.

@@ -165,7 +165,7 @@ class OptimizerConfig(Section):
     completions_per_pass: int = Field(default=0, ge=0)
     """Completions of each of those prompts in one pass; 0: the whole group. Memory again."""
     gradient_checkpointing: bool = False
-    """Compute activations again in the backward pass: far less memory, a third more time for it."""
+    """Compute layers again in the backward pass: less memory, more time, the same gradient."""
 
 
 class RetentionConfig(Section):

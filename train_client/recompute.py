@@ -20,6 +20,7 @@ from transformers import PreTrainedModel
 from transformers.cache_utils import Cache
 from transformers.modeling_layers import GradientCheckpointingLayer
 
+from train_client.config import ConfigError
 from train_client.forward import replaced_forward
 
 Forward = Callable[..., Any]
@@ -31,12 +32,19 @@ def recomputed(model: PreTrainedModel) -> Iterator[None]:
 
     Layers of vision towers too; passes without gradients are as ever. The function is the same, and
     so is its gradient, given that the layers draw no random numbers (no dropout).
+
+    Raises ConfigError if transformers knows no layer of the model that can be computed again.
     """
+    layers = [part for part in model.modules() if isinstance(part, GradientCheckpointingLayer)]
+    if not layers:
+        raise ConfigError(
+            f"{type(model).__name__} has no layers that can be computed again, so it cannot save "
+            "memory so; set optimizer.gradient_checkpointing=false."
+        )
     with ExitStack() as stack:
-        for layer in model.modules():
-            if isinstance(layer, GradientCheckpointingLayer):
-                plain = stack.enter_context(replaced_forward(layer))
-                layer.forward = partial(_forward, plain, _cache_places(layer))
+        for layer in layers:
+            plain = stack.enter_context(replaced_forward(layer))
+            layer.forward = partial(_forward, plain, _cache_places(layer))
         yield
 
 

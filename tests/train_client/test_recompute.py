@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.autograd.graph import saved_tensors_hooks
 
 from tests.train_client.test_fork import completions, gradients
+from train_client.config import ConfigError
 from train_client.passes import Pass, pass_logprobs
 from train_client.recompute import recomputed
 
@@ -60,3 +61,9 @@ def test_the_model_is_as_before_afterwards(qwen3: Any) -> None:
     with recomputed(model):
         assert [layer.forward for layer in model.modules()] != before
     assert [layer.forward for layer in model.modules()] == before
+
+
+def test_a_model_without_such_layers_is_refused_not_left_as_it_is() -> None:
+    plain: Any = torch.nn.Linear(2, 2)
+    with pytest.raises(ConfigError, match="gradient_checkpointing=false"), recomputed(plain):
+        pass
