@@ -166,7 +166,7 @@ _DISGUISES: dict[str, Callable[[str], str]] = {
 
 def hostile_to(pattern: Pattern) -> Iterator[tuple[str, Callable[[int], str]]]:
     """The same for one lexicon pattern: answers that begin to match it over and over."""
-    written = pattern.written.pattern
+    written = pattern.written
     syntax = r"\\[a-zA-Z]|\\p\{\w+\}|\{\d*,?\d*\}|\[[^\]]*\]"
     words = list(dict.fromkeys(regex.findall(r"[\p{L}\p{M}']+", regex.sub(syntax, " ", written))))
     unit = " ".join(words[:6]) + " "

@@ -159,20 +159,24 @@ def _checked(pattern: str, place: str) -> str:
             f"{place}: pattern {pattern!r} has a capital letter; answers are folded to lower case, "
             "so it can never match."
         )
-    try:
-        exactly(pattern)
-    except regex.error as error:
-        raise LexiconError(f"{place}: pattern {pattern!r} does not compile: {error}.") from error
     options = re2.Options()
     options.log_errors = False
     try:
         re2.compile(pattern, options)
     except re2.error as error:
+        _check_syntax(pattern, place)
         raise LexiconError(
             f"{place}: pattern {pattern!r} is not a linear-time pattern for RE2 ({error}); write "
             "what must not match under `unless` rather than with look-around."
         ) from error
     return pattern
+
+
+def _check_syntax(pattern: str, place: str) -> None:
+    try:
+        exactly(pattern)
+    except regex.error as error:
+        raise LexiconError(f"{place}: pattern {pattern!r} does not compile: {error}.") from error
 
 
 def _without_escapes(pattern: str) -> str:

@@ -5,17 +5,13 @@ engine; then the rule's exceptions are looked for in the sentence around the mat
 """
 
 import re
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import cache
-from typing import Any, Final, NamedTuple
-
-import re2
-import regex
+from collections.abc import Iterable, Iterator
+from itertools import chain
+from typing import Final, NamedTuple
 
 from rules.stance.lexicon import Effect, Lexicon, Scope
-from rules.stance.prefilter import Prefilter
-from rules.stance.reading import exactly, looser, plainly
+from rules.stance.prefilter import Prefilter, Sought
+from rules.stance.reading import alternatives, exactly, loosely, looser, plainly
 from rules.stance.stance import StanceTimeout
 from rules.stance.text import Text
 
@@ -28,30 +24,18 @@ Where a statement ends depends on the answer: `rules.stance.statement` says it.
 """
 
 
-class Exceptions(NamedTuple):
-    """What, in the sentence of a match, makes it none."""
-
-    maybe: Any
-    """For RE2, matching at least what `written` matches."""
-    written: "regex.Pattern[str]"
-
-    def occur(self, sentence: Text, timeout: float) -> bool:
-        """Whether one of them stands in `sentence`. Raises TimeoutError."""
-        if sentence.plain:
-            return plainly(self.written.pattern).search(sentence.encoded) is not None
-        if self.maybe.search(sentence.encoded) is None:
-            return False
-        return self.written.search(sentence.text, timeout=timeout) is not None
-
-
 class Pattern(NamedTuple):
-    """One pattern of one rule."""
+    """One pattern of one rule: one alternative, where it is written with several.
+
+    Apart, they are small automata, of which an answer needs few.
+    """
 
     rule: str
     effect: Effect
     reach: int
-    written: "regex.Pattern[str]"
-    unless: Exceptions | None
+    written: str
+    unless: str | None
+    """What, in the sentence of a match, makes it none."""
 
     @property
     def language(self) -> str:
@@ -71,61 +55,22 @@ class Hit(NamedTuple):
         return self.rule.partition(".")[0]
 
 
-_LARGE: Final = 60
-"""Patterns of a language with an automaton of its own for plain text; the others share some."""
-_MOST: Final = 500
-"""Patterns that share an automaton: RE2 refuses to make one that is much larger."""
-
-
-def _sharing(size: Mapping[str, int]) -> list[list[str]]:
-    """Languages whose patterns share an automaton for plain text; `size`: patterns of each."""
-    groups = [[language] for language, count in size.items() if count >= _LARGE]
-    room = 0
-    for language, count in size.items():
-        if count >= _LARGE:
-            continue
-        if count > room:
-            groups.append([])
-            room = _MOST
-        groups[-1].append(language)
-        room -= count
-    return groups
-
-
 class Matcher:
-    """Patterns of some lexicons. Stateless after construction; threads may share one.
-
-    An automaton's states multiply with the words that a text may hold, and its memory is bounded:
-    one automaton for all lexicons would forget its states all the time. So each lexicon has its
-    own, but that plain text has few of the words of the small ones, and a pass has its price too.
-    """
+    """Patterns of some lexicons. Stateless after construction; threads may share one."""
 
     def __init__(self, lexicons: Iterable[Lexicon], timeout: float) -> None:
         """Raises LexiconError, naming rule and pattern, if RE2 cannot look for one of them."""
         self.patterns = tuple(p for lexicon in lexicons for p in _patterns(lexicon))
         self._timeout = timeout
-        size = Counter(pattern.language for pattern in self.patterns)
-        self._plain = self._prefilters(_sharing(size), str)
-        self._other = self._prefilters([[language] for language in size], looser)
-
-    def _prefilters(
-        self, groups: Iterable[Sequence[str]], reading: Callable[[str], str]
-    ) -> list[tuple[list[Pattern], Prefilter]]:
-        """A prefilter for the patterns of each group of languages."""
-        grouped = [[p for p in self.patterns if p.language in languages] for languages in groups]
-        return [
-            (group, Prefilter([reading(p.written.pattern) for p in group], [p.rule for p in group]))
-            for group in grouped
-            if group
-        ]
+        plain = [Sought(p.language, p.written, p.rule) for p in self.patterns]
+        other = [sought._replace(pattern=looser(sought.pattern)) for sought in plain]
+        self._plain = Prefilter(plain, together=True)
+        self._other = Prefilter(other, together=False)
 
     def candidates(self, text: Text) -> list[Pattern]:
-        """The patterns that may match `text`, those of large lexicons first."""
-        return [
-            patterns[index]
-            for patterns, prefilter in (self._plain if text.plain else self._other)
-            for index in prefilter.matching(text.encoded)
-        ]
+        """The patterns that may match `text`, in the order of the lexicons."""
+        prefilter = self._plain if text.plain else self._other
+        return [self.patterns[index] for index in prefilter.matching(text.encoded)]
 
     def hits(
         self, text: Text, candidates: Iterable[Pattern], everywhere: bool = False
@@ -153,7 +98,7 @@ def matches(
             # A match may begin with the stop of the sentence before.
             start = end - len(text.text[first:end].lstrip(_BETWEEN))
             unless = pattern.unless
-            if unless is None or not unless.occur(sentence(text.text, start, end), timeout):
+            if unless is None or not occurs(unless, sentence(text.text, start, end), timeout):
                 yield Hit(start, end, pattern.effect, pattern.rule)
     except TimeoutError as error:
         raise StanceTimeout(f"the rule {pattern.rule} took too long") from error
@@ -161,37 +106,39 @@ def matches(
 
 def _found(text: Text, pattern: Pattern, timeout: float) -> Iterator[tuple[int, int]]:
     """Where the pattern matches, exceptions aside."""
-    written = pattern.written
     if text.plain:
-        for found in plainly(written.pattern).finditer(text.encoded):
+        for found in plainly(pattern.written).finditer(text.encoded):
             yield found.span()
     else:
-        for match in written.finditer(text.text, timeout=timeout):
+        for match in exactly(pattern.written).finditer(text.text, timeout=timeout):
             yield match.span()
+
+
+def occurs(pattern: str, text: Text, timeout: float) -> bool:
+    """Whether the pattern matches anywhere in `text`. Raises TimeoutError."""
+    if text.plain:
+        return plainly(pattern).search(text.encoded) is not None
+    if loosely(pattern).search(text.encoded) is None:
+        return False
+    return exactly(pattern).search(text.text, timeout=timeout) is not None
 
 
 def _patterns(lexicon: Lexicon) -> Iterator[Pattern]:
     for rule in lexicon.rules:
         unless = "|".join(f"(?:{pattern})" for pattern in rule.unless)
-        for written in rule.patterns:
+        for written in chain.from_iterable(map(alternatives, rule.patterns)):
             yield Pattern(
                 rule=f"{lexicon.language}.{rule.name}",
                 effect=rule.stance,
                 reach=REACH[rule.scope],
-                written=exactly(rf"\A(?:{written})" if rule.scope == "start" else written),
-                unless=_exceptions(unless) if unless else None,
+                written=rf"\A{written}" if rule.scope == "start" else written,
+                unless=unless or None,
             )
 
 
-@cache
-def _exceptions(pattern: str) -> Exceptions:
-    options = re2.Options()
-    options.never_capture = True
-    return Exceptions(re2.compile(looser(pattern), options), exactly(pattern))
-
-
 _BETWEEN: Final = " .!?:;,\n。！？؟।"
-_SENTENCE_END: Final = re.compile(r"[.!?](?=\s|$)|\n|[。！？؟।]")
+# One class first: `re` skips to it, where it would try the branches of a choice one by one.
+_SENTENCE_END: Final = re.compile(r"[.!?\n。！？؟।](?:(?<![.!?])|(?=\s|$))")
 
 
 def sentence_end(text: str, position: int) -> int:

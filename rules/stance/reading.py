@@ -13,16 +13,41 @@ import regex
 
 @cache
 def exactly(pattern: str) -> "regex.Pattern[str]":
-    """`pattern` compiled once for all rules and detectors that share it."""
+    """`pattern` for `regex`, compiled when it is first needed, which takes milliseconds."""
     return regex.compile(pattern)
 
 
 @cache
 def plainly(pattern: str) -> "re2._Regexp[bytes]":
     """The same for text in ASCII, encoded, where RE2 finds exactly what `regex` does."""
+    return re2.compile(pattern, _without_groups())
+
+
+@cache
+def loosely(pattern: str) -> "re2._Regexp[bytes]":
+    """For any text, encoded: RE2 finds at least what `regex` does."""
+    return re2.compile(looser(pattern), _without_groups())
+
+
+def _without_groups() -> "re2.Options":
     options = re2.Options()
     options.never_capture = True
-    return re2.compile(pattern, options)
+    return options
+
+
+_UNIT: Final = regex.compile(r"\\[pP]\{\w+\}|\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|.", regex.DOTALL)
+
+
+def alternatives(pattern: str) -> list[str]:
+    """The patterns of which one matches where `pattern` does: what its outermost bars part."""
+    parts, depth = [""], 0
+    for unit in _UNIT.findall(pattern):
+        depth += (unit == "(") - (unit == ")")
+        if unit == "|" and not depth:
+            parts.append("")
+        else:
+            parts[-1] += unit
+    return parts
 
 
 _CLASS_ESCAPE: Final = regex.compile(r"\\(.)|(\[)|(\])", regex.DOTALL)

@@ -5,8 +5,8 @@ import re2
 
 from rules.stance import StanceDetector
 from rules.stance.folding import fold
-from rules.stance.matching import HEAD
-from rules.stance.reading import exactly, looser, plainly, unbounded
+from rules.stance.matching import HEAD, occurs
+from rules.stance.reading import alternatives, exactly, looser, plainly, unbounded
 from rules.stance.text import Text
 
 DETECTOR = StanceDetector()
@@ -26,7 +26,7 @@ def test_the_prefilters_let_every_match_through(language: str) -> None:
         for text in texts:
             candidates = matcher.candidates(Text.of(text))
             for pattern in own:
-                if pattern.written.search(text):
+                if exactly(pattern.written).search(text):
                     assert pattern in candidates, (pattern.rule, text)
 
 
@@ -35,8 +35,8 @@ def test_no_exception_escapes_the_quick_reading(language: str) -> None:
     exceptions = {p.unless for p in DETECTOR.patterns if p.language == language and p.unless}
     for text in examples(language):
         for unless in exceptions:
-            found = bool(unless.written.search(text))
-            assert unless.occur(Text.of(text), 1) == found, unless.written.pattern
+            found = bool(exactly(unless).search(text))
+            assert occurs(unless, Text.of(text), 1) == found, unless
 
 
 @pytest.mark.parametrize("language", DETECTOR.languages)
@@ -44,13 +44,13 @@ def test_in_plain_text_both_engines_find_the_same(language: str) -> None:
     patterns = [p.written for p in DETECTOR.patterns if p.language == language]
     for text in filter(str.isascii, examples(language)):
         for pattern in patterns:
-            found = [match.span() for match in plainly(pattern.pattern).finditer(text.encode())]
-            assert found == [match.span() for match in pattern.finditer(text)], pattern.pattern
+            found = [match.span() for match in plainly(pattern).finditer(text.encode())]
+            assert found == [match.span() for match in exactly(pattern).finditer(text)], pattern
 
 
 @pytest.mark.parametrize("language", DETECTOR.languages)
 def test_gaps_without_end_let_every_match_through(language: str) -> None:
-    patterns = [p.written.pattern for p in DETECTOR.patterns if p.language == language]
+    patterns = [p.written for p in DETECTOR.patterns if p.language == language]
     texts = [text.encode() for text in examples(language)]
     for pattern in map(looser, patterns):
         bounded, endless = re2.compile(pattern), re2.compile(unbounded(pattern))
@@ -69,6 +69,19 @@ def test_gaps_without_end_let_every_match_through(language: str) -> None:
 )
 def test_only_gaps_lose_their_bounds(pattern: str, endless: str) -> None:
     assert unbounded(pattern) == endless
+
+
+@pytest.mark.parametrize(
+    ("pattern", "parts"),
+    [
+        ("a|b c", ["a", "b c"]),
+        (r"(?:a|b)|\(|[|(]", ["(?:a|b)", r"\(", "[|(]"]),
+        (r"[^]\]|]x", [r"[^]\]|]x"]),
+        (r"\p{Han}|\||", [r"\p{Han}", r"\|", ""]),
+    ],
+)
+def test_a_pattern_is_parted_at_its_outermost_bars(pattern: str, parts: list[str]) -> None:
+    assert alternatives(pattern) == parts
 
 
 def test_rules_with_the_same_pattern_share_its_automaton() -> None:
