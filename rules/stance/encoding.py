@@ -24,18 +24,16 @@ _RUNS: Final = regex.compile(
     r"|(?<!\d)(?:(?:3[2-9]|[4-9]\d|1[01]\d|12[0-6])[ ,;]{1,2}){16,}"
     r"|(?<![a-z])(?:[a-z',.]{1,20}[_*~|+]){8,}[a-z]|(?<![a-z])(?:[a-z',.]{1,20}\n){12,}"
 )
-# RE2 says in a fraction of the time that there is nothing of the kind.
-_MAYBE_RUNS: Final = re2.compile(
+_LEET: Final = str.maketrans("431057@$!", "aeiostasi")
+_LEET_WORD: Final = regex.compile(r"[a-z@$!]*(?:[a-z][013457@$!]|[013457@$!][a-z])[a-z013457@$!]*")
+# RE2 says in a fraction of the time that there is nothing of either kind.
+_MAYBE: Final = re2.compile(
     r"[a-z0-9+/]{48}|[a-z0-9+/]{12}={1,2}(?:\W|$)|(?:[0-9a-f]{2}[ :,]?){24}"
     r"|(?:\\x[0-9a-f]{2}){8}|(?:[01]{8} ?){8}"
     r"|(?:%[0-9a-f]{2}){8}|(?:[.\-]{1,5}[ /|]{1,3}){12}|(?:[\pL\pN_][.\-_*| ]{1,2}){12}"
+    r"|(?:[🄀-🇿][.\-_*| ]+){8}|(?:\p{Nd}+[ ,;]+){8}|(?:[a-z',.]+[_*~|+]){8}|(?:[a-z',.]+\n){8}"
+    r"|(?:(?:[a-z][013457@$!]|[013457@$!][a-z])(?s:.*?)){4}"
 )
-_MAYBE_STRUNG: Final = re2.compile(
-    r"(?:[🄀-🇿][.\-_*| ]+){8}|(?:\p{Nd}+[ ,;]+){8}|(?:[a-z',.]+[_*~|+]){8}|(?:[a-z',.]+\n){8}"
-)
-_LEET: Final = str.maketrans("431057@$!", "aeiostasi")
-_LEET_WORD: Final = regex.compile(r"[a-z@$!]*(?:[a-z][013457@$!]|[013457@$!][a-z])[a-z013457@$!]*")
-_MAYBE_LEET: Final = re2.compile(r"(?s)(?:(?:[a-z][013457@$!]|[013457@$!][a-z]).*?){4}")
 ENOUGH: Final = 4
 """Function words that make a sentence; leetspeak of as many words is looked at."""
 
@@ -45,13 +43,13 @@ def is_encoded(text: Text, counts: Counter[str], timeout: float) -> bool:
 
     `counts`: its `function_words`. Linear; raises TimeoutError.
     """
-    maybe = _MAYBE_RUNS.search(text.encoded) or _MAYBE_STRUNG.search(text.encoded)
+    maybe = _MAYBE.search(text.encoded) is not None
     if maybe and _RUNS.search(text.text, timeout=timeout):
         return True
     enough = max(ENOUGH, 2 * counts["en"])
     if any(counts[disguise] >= enough for disguise in DISGUISES):
         return True
-    return _MAYBE_LEET.search(text.encoded) is not None and _is_leet(text.text, timeout)
+    return maybe and _is_leet(text.text, timeout)
 
 
 def _is_leet(text: str, timeout: float) -> bool:
