@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 from rules.stance.lexicon import Effect, Lexicon, Scope
 from rules.stance.prefilter import Prefilter, Sought
-from rules.stance.reading import alternatives, exactly, loosely, looser, plainly
+from rules.stance.reading import alternatives, exactly, has_gaps, loosely, looser, plainly
 from rules.stance.stance import StanceTimeout
 from rules.stance.text import Text
 
@@ -106,7 +106,7 @@ def matches(
 
 def _found(text: Text, pattern: Pattern, timeout: float) -> Iterator[tuple[int, int]]:
     """Where the pattern matches, exceptions aside."""
-    if text.plain:
+    if text.plain and not has_gaps(pattern.written):
         for found in plainly(pattern.written).finditer(text.encoded):
             yield found.span()
     else:

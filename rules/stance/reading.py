@@ -80,3 +80,9 @@ def unbounded(pattern: str) -> str:
     differ lead to ever new combinations of them; a gap without end is one state.
     """
     return str(_BOUNDED.sub(lambda match: match[1][:-1] + "*+"[match[2] != "0"], pattern))
+
+
+@cache
+def has_gaps(pattern: str) -> bool:
+    """Whether RE2, looking for all of `pattern`, would make new states for nearly every text."""
+    return unbounded(pattern) != pattern
