@@ -26,6 +26,7 @@ from app.rows import COLUMNS
 from app.schema import ProfileReply
 from train_client.config import DataConfig
 from train_client.data import Example, load_examples
+from train_client.sources import DataError
 
 
 class Row(NamedTuple):
@@ -120,7 +121,10 @@ def main(
     if trainer not in TRAINERS:
         raise typer.BadParameter(f"{trainer} is none of {', '.join(TRAINERS)}")
     instruction = instruction_of(url, profile)
-    examples = load_examples(DataConfig(train=source)).examples
+    try:
+        examples = load_examples(DataConfig(train=source)).examples
+    except DataError as error:
+        sys.exit(str(error))
     (output / "images").mkdir(parents=True, exist_ok=True)
     rows = [
         TRAINERS[trainer](row_of(index, example, instruction, output / "images"))
@@ -137,9 +141,11 @@ def main(
 def instruction_of(url: str, profile: str) -> str:
     """The text that tells the policy its format."""
     try:
-        reply = httpx.get(f"{url}/profiles/{profile}").raise_for_status()
+        reply = httpx.get(f"{url}/profiles/{profile}")
     except httpx.HTTPError as error:
-        sys.exit(f"The reward service at {url} gave no profile {profile}: {error}")
+        sys.exit(f"The reward service at {url} cannot be asked: {error}")
+    if not reply.is_success:
+        sys.exit(f"{url} gave no profile {profile} (HTTP {reply.status_code}): {reply.text}")
     return ProfileReply.model_validate_json(reply.content).instruction
 
 

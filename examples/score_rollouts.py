@@ -2,12 +2,13 @@
 
     safegrpo serve --port 8700 &
     python examples/score_rollouts.py rollouts.parquet --url http://127.0.0.1:8700
-    python examples/score_rollouts.py runs/demo/completions.jsonl --completion completion
+    python examples/score_rollouts.py runs/demo/completions.jsonl --output scored.parquet
 
 The file is Parquet or JSONL: a column with the completions, and the labels as SafeTag's columns
 (`image_tag, text_tag, combine_tag`) or in one column (`labels`, `label` or `ground_truth`, objects
-or JSON text). `--output` writes the file again with the rewards, components, status and failure
-beside its columns. Wants pyarrow and rich; no pandas.
+or JSON text). A column `instruction`, if there is one, is the user's text. `--output` writes the
+file again with the rewards, components, status and failure beside its columns. Wants pyarrow and
+rich; no pandas.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from rich.table import Table
 from app.rows import LabelError, row_labels
 from app.schema import Result, Sample
 from train_client.integrations.rewards import Rewards, numbers
+from train_client.reward_client import RewardError
 
 BINS = 10
 WIDTH = 40
@@ -52,8 +54,8 @@ def main(
     rewards = Rewards(run=file.stem, url=url, profile=profile)
     try:
         results = [result for part in chunks(table, completion) for result in ask(rewards, part)]
-    except LabelError as error:
-        sys.exit(f"{file}: {error}")
+    except (LabelError, RewardError) as error:
+        sys.exit(f"{file} cannot be scored: {error}")
     show(results)
     if output is not None:
         pa.parquet.write_table(beside(table, results), output)
@@ -62,9 +64,12 @@ def main(
 
 def read(file: Path) -> pa.Table:
     """The file as a table."""
-    if file.suffix == ".parquet":
-        return pa.parquet.read_table(file)
-    return pa.json.read_json(file)
+    try:
+        if file.suffix == ".parquet":
+            return pa.parquet.read_table(file)
+        return pa.json.read_json(file)
+    except (OSError, pa.ArrowException) as error:
+        sys.exit(f"{file} cannot be read as Parquet or JSONL: {error}")
 
 
 def chunks(table: pa.Table, completion: str) -> Iterator[list[Sample]]:
@@ -75,7 +80,7 @@ def chunks(table: pa.Table, completion: str) -> Iterator[list[Sample]]:
                 id=None,
                 group=None,
                 completion=row[completion] or "",
-                prompt="",
+                prompt=row.get("instruction") or "",
                 labels=row_labels(row),
             )
             for row in part.to_pylist()

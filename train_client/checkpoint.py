@@ -12,11 +12,15 @@ import os
 import random
 import re
 import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
 from torch import Tensor
 from transformers import AutoModelForImageTextToText, PreTrainedModel
 
@@ -30,6 +34,10 @@ log = logging.getLogger(__name__)
 
 _NAME = re.compile(r"step-(\d+)")
 STATE = "trainer.pt"
+
+
+class SaveError(RuntimeError):
+    """Nothing can be written, on a full disk for one; what was saved before is still whole."""
 
 
 def rng_state() -> dict[str, Any]:
@@ -84,8 +92,11 @@ def make_run_folder(folder: Path) -> None:
     """Raises ConfigError when nothing could be written there."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
     except OSError as error:
-        raise ConfigError(f"The run's folder {folder} cannot be made: {error.strerror}.") from error
+        raise ConfigError(
+            f"The run's folder {folder} cannot be made or written: {error.strerror}."
+        ) from error
 
 
 def checkpoints(folder: Path) -> list[Path]:
@@ -116,22 +127,44 @@ def save_checkpoint(
 def save_folder(
     final: Path, policy: Policy, state: dict[str, Any] | None = None, *, merge: bool = False
 ) -> None:
-    """Write the policy, and `state` beside it, so that `final` is complete whenever it exists."""
+    """Write the policy, and `state` beside it, so that `final` is complete whenever it exists.
+
+    Raises SaveError if it cannot be written.
+    """
     draft = final.with_name(f".writing-{final.name}")
-    if is_main():
-        shutil.rmtree(draft, ignore_errors=True)
-        draft.mkdir(parents=True)
-    policy.save(draft, merge=merge)
-    if is_main():
-        if state is not None:
-            torch.save(state, draft / STATE)
-        for path in [*draft.rglob("*"), draft]:
-            _flush(path)
-        if final.exists():
-            shutil.rmtree(final)
-        draft.rename(final)
-        _flush(final.parent)
+    with _or_nothing(final, draft):
+        if is_main():
+            shutil.rmtree(draft, ignore_errors=True)
+            draft.mkdir(parents=True)
+        policy.save(draft, merge=merge)
+        if is_main():
+            if state is not None:
+                _save_state(state, draft / STATE)
+            for path in [*draft.rglob("*"), draft]:
+                _flush(path)
+            if final.exists():
+                shutil.rmtree(final)
+            draft.rename(final)
+            _flush(final.parent)
     wait_for_all()
+
+
+@contextmanager
+def _or_nothing(final: Path, draft: Path) -> Iterator[None]:
+    """What could not be written whole leaves no part behind, and is said in a sentence."""
+    try:
+        yield
+    except (OSError, SafetensorError) as error:
+        shutil.rmtree(draft, ignore_errors=True)
+        raise SaveError(f"{final} cannot be written: {error}") from error
+
+
+def _save_state(state: dict[str, Any], path: Path) -> None:
+    try:
+        torch.save(state, path)
+    except RuntimeError as error:
+        # torch's own writer says no more of a full disk than this.
+        raise OSError(str(error).split("\n")[0]) from error
 
 
 def load_state(checkpoint: Path) -> dict[str, Any]:

@@ -22,6 +22,7 @@ def train(
 ) -> None:
     """Train a vision-language policy by GRPO against a running reward service."""
     _begin()
+    from train_client.checkpoint import SaveError
     from train_client.config import ConfigError
     from train_client.config_file import load_config
     from train_client.distributed import is_main, joined, world
@@ -39,11 +40,15 @@ def train(
             outcome, speaks = run_training(run), is_main()
     except (ConfigError, DataError, RewardError) as error:
         raise _refused(error) from error
+    except (SaveError, OSError) as error:
+        words = f"{error}\nCheckpoints are whole: once that is repaired, add run.resume=true."
+        raise _refused(OSError(words), status=3) from error
     if not speaks:
         raise typer.Exit(0 if outcome.finished or outcome.reason == STOPPED else 3)
     show_evaluations(run.run.output, console)
     if outcome.finished:
-        console.print(f"Done: {outcome.steps} steps.")
+        policy = run.run.output / "policy"
+        console.print(f"Done: {outcome.steps} steps. The policy is in {policy}.", soft_wrap=True)
         return
     given = [o for o in overrides or [] if not o.startswith("run.resume=")]
     again = shlex.join([str(config), *given, "run.resume=true"])
@@ -140,11 +145,11 @@ def generate(
             console.print(reward_table(reply.result))
 
 
-def _refused(error: Exception) -> typer.Exit:
+def _refused(error: Exception, status: int = 2) -> typer.Exit:
     """Say why a command cannot run; its text may hold brackets, which are no markup."""
     words = f"[red]Error:[/red] {escape(str(error))}"
     Console(stderr=True).print(words, highlight=False, soft_wrap=True)
-    return typer.Exit(2)
+    return typer.Exit(status)
 
 
 def _begin() -> None:

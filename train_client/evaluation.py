@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import wait
 from dataclasses import dataclass
 
 import torch
 
 from app.schema import Result, Sample
+from train_client.collect import POLL, Stopped
 from train_client.data import Example
 from train_client.distributed import gather, rank, together, world
 from train_client.policy import Policy
 from train_client.prompts import prepared
 from train_client.reward_client import RewardClient, RewardError
-from train_client.rollout import RolloutEngine, local_engine
+from train_client.rollout import Ended, RolloutEngine, local_engine
 from train_client.safety import reward_means, safety_table
 from train_client.sampling import Sampling
 
 BATCH = 64
 """Prompts that are answered at once, where nobody says how many fit."""
+
+
+Stop = Callable[[], bool]
+"""Whether a person wants the work to stop."""
+
+
+def _never() -> bool:
+    return False
 
 
 @dataclass(frozen=True)
@@ -37,28 +47,36 @@ def answer(
     batch: int = BATCH,
     seed: int = 0,
     engine: RolloutEngine | None = None,
+    stop: Stop = _never,
 ) -> list[Answer]:
     """One completion for each example, `batch` prompts at a time.
 
     Draws from a generator of its own, so evaluating never changes how training goes on.
-    `sampling.temperature` 0 answers greedily.
+    `sampling.temperature` 0 answers greedily. Raises Stopped when `stop` says so.
     """
+
+    def told(_: list[Ended]) -> None:
+        if stop():
+            raise Stopped
+
     engine = engine or local_engine(policy)
     generator = torch.Generator(policy.device).manual_seed(seed)
     answers = []
     for start in range(0, len(examples), batch):
         chunk = examples[start : start + batch]
         prompts = prepared(policy.processor, chunk, instruction).to(policy.device)
-        rollout = engine.generate(prompts, 1, sampling, generator)
+        rollout = engine.generate(prompts, 1, sampling, generator, told)
         finished = rollout.finished_R.tolist()
         for example, row, done in zip(chunk, rollout.rows(), finished, strict=True):
             answers.append(Answer(example, policy.decode(row), done))
     return answers
 
 
-def score_answers(rewards: RewardClient, answers: Sequence[Answer]) -> list[Result]:
-    """The service's view of the answers, aligned with them."""
-    return rewards.score(
+def score_answers(
+    rewards: RewardClient, answers: Sequence[Answer], stop: Stop = _never
+) -> list[Result]:
+    """The service's view of the answers, aligned with them; raises Stopped when `stop` says so."""
+    asked = rewards.submit(
         [
             Sample(
                 id=a.example.id,
@@ -69,6 +87,11 @@ def score_answers(rewards: RewardClient, answers: Sequence[Answer]) -> list[Resu
             for a in answers
         ]
     )
+    while not wait([asked], timeout=POLL).done:
+        if stop():
+            asked.cancel()
+            raise Stopped
+    return asked.result()
 
 
 def evaluate(
@@ -79,16 +102,16 @@ def evaluate(
     *,
     instruction: str = "",
     batch: int = BATCH,
+    stop: Stop = _never,
 ) -> dict[str, float]:
     """Mean reward, its components and the safety table on `examples`, `batch` prompts at a time.
 
     Processes that train together answer a share each.
     """
-    answers = answer(
-        policy, examples[rank() :: world()], sampling, instruction=instruction, batch=batch
-    )
-    with together(RewardError):
-        scored = score_answers(rewards, answers)
+    mine = examples[rank() :: world()]
+    with together(RewardError, Stopped):
+        answers = answer(policy, mine, sampling, instruction=instruction, batch=batch, stop=stop)
+        scored = score_answers(rewards, answers, stop)
     parts = gather((scored, [a.example.labels for a in answers]))
     results = [result for found, _ in parts for result in found]
     labels = [truth for _, truths in parts for truth in truths]

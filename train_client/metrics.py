@@ -86,7 +86,10 @@ def _truncate(path: Path, after: int | None) -> None:
 
 def _lines(path: Path) -> list[dict[str, Any]]:
     lines = []
-    for line in path.read_text(encoding="utf-8").splitlines():
+    # Not splitlines, which would cut at the line separators that a completion may hold.
+    for line in path.read_text(encoding="utf-8").split("\n"):
+        if not line:
+            continue
         try:
             lines.append(json.loads(line))
         except json.JSONDecodeError:

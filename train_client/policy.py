@@ -129,6 +129,11 @@ def load_policy(config: PolicyConfig, *, reference: bool) -> Policy:
     """
     if not config.path:
         raise ConfigError("policy.path is empty; give a folder or a hub name of a model.")
+    folder = Path(config.path)
+    if not folder.exists() and (folder.is_absolute() or len(folder.parts) > 2):
+        raise ConfigError(
+            f"policy.path {config.path!r} is no folder here, and no hub name (owner/name)."
+        )
     device = _device(config.device)
     try:
         model = AutoModelForImageTextToText.from_pretrained(

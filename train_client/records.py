@@ -62,12 +62,16 @@ def completion_rows(
             yield {
                 "step": step,
                 "prompt": group.example.id,
+                "instruction": group.example.instruction,
+                "labels": group.example.labels.model_dump(),
                 "completion": completion.text,
                 "finished": completion.finished,
                 "tokens": len(completion.tokens),
                 "reward": result.reward,
                 "components": result.components,
                 "status": result.status,
+                "verdicts": result.verdicts,
+                "failure": result.failure.code if result.failure else None,
                 "stance": result.stance.kind if result.stance else None,
                 "advantage": next(advantages),
             }

@@ -202,7 +202,8 @@ def _complaint(response: httpx.Response) -> str:
         f"{p.field}{'' if p.sample is None else f' of sample {p.sample}'}: {p.message}"
         for p in reply.problems[:3]
     ]
-    return " ".join([reply.error, *places])
+    # The error may be the first of the problems already.
+    return " ".join([reply.error, *(place for place in places if place not in reply.error)])
 
 
 class RewardClient:

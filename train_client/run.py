@@ -46,7 +46,13 @@ def run_training(config: TrainConfig) -> Outcome:
 
         def held_out_evaluation(step: int) -> Mapping[str, float]:
             return evaluate(
-                policy, rewards, held_out, sampling, instruction=instruction, batch=batch
+                policy,
+                rewards,
+                held_out,
+                sampling,
+                instruction=instruction,
+                batch=batch,
+                stop=trainer.asked_to_stop,
             )
 
         trainer = Trainer(

@@ -69,7 +69,8 @@ def _of_split(folder: Path, split: str, source: str) -> list[Path]:
 
 def _jsonl(path: Path, images: Path) -> Iterator[Row]:
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        # Not splitlines, which would cut at the line separators that a prompt may hold.
+        lines = path.read_text(encoding="utf-8-sig").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{path} cannot be read: {error}.") from error
     for number, line in enumerate(lines, 1):

@@ -26,6 +26,7 @@ from train_client.checkpoint import (
     process_state,
     restore_process,
     save_checkpoint,
+    save_folder,
     step_of,
 )
 from train_client.collect import Collector, Stopped
@@ -62,7 +63,9 @@ log = logging.getLogger(__name__)
 STOPPED = "Stopped on request."
 
 Evaluate = Callable[[int], Mapping[str, float]]
-"""step -> metrics; called before training, every `run.evaluate_every` steps, and after it."""
+"""step -> metrics; called before training, every `run.evaluate_every` steps, and after it.
+
+One that raises Stopped is done again when the run goes on."""
 
 
 @dataclass(frozen=True)
@@ -142,7 +145,7 @@ class Trainer:
             engine or engine_of(config, policy),
             rewards,
             forked=forked,
-            stop=lambda: self._interrupt.asked,
+            stop=self.asked_to_stop,
         )
         self._collector.generator.manual_seed(own_seed(config.run.seed))
         self._optimizer = MasterAdamW(policy.model, config.optimizer)
@@ -155,6 +158,10 @@ class Trainer:
             rewards,
             self._timer,
         )
+
+    def asked_to_stop(self) -> bool:
+        """Whether a person wants the run to stop; a long evaluation should ask now and then."""
+        return self._interrupt.asked
 
     def run(self) -> Outcome:
         """Train to the end, or to the next safe point when asked to stop, and write everything.
@@ -178,7 +185,9 @@ class Trainer:
                 reason = self._loop(writer, progress)
             finished = self.step >= options.steps and not reason
             if finished:
-                self.policy.save(self._output / "policy", merge=self.config.policy.lora.merge)
+                save_folder(
+                    self._output / "policy", self.policy, merge=self.config.policy.lora.merge
+                )
             if options.plots and is_main():
                 write_plots(self._output)
         finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import random
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 import torch
 
 from train_client.checkpoint import (
+    SaveError,
     checkpoints,
     load_state,
     load_weights,
@@ -34,9 +36,9 @@ def test_a_crash_while_writing_leaves_the_checkpoint_before(
 
     with monkeypatch.context() as patched:
         patched.setattr(torch, "save", crash)
-        with pytest.raises(OSError, match="space"):
+        with pytest.raises(SaveError, match=r"step-2 cannot be written: No space left"):
             save_checkpoint(tmp_path, 2, policy, {"step": 2}, keep=2)
-    assert [path.name for path in checkpoints(tmp_path)] == ["step-1"]
+    assert [path.name for path in tmp_path.iterdir()] == ["step-1"]
     save_checkpoint(tmp_path, 2, policy, {"step": 2}, keep=2)
     assert load_state(checkpoints(tmp_path)[-1])["step"] == 2
 
@@ -86,3 +88,13 @@ def test_lines_after_the_resumed_step_are_dropped(tmp_path: Path) -> None:
     lines = read_metrics(tmp_path)
     assert [(line["step"], line["reward"]) for line in lines] == [(1, 1.0), (2, 2.0), (3, 30.0)]
     assert lines[0]["bad"] is None
+
+
+def test_going_on_keeps_completions_that_hold_line_separators(tmp_path: Path) -> None:
+    rows = [{"step": step, "completion": "a\u2028b\x85c"} for step in (1, 2, 3)]
+    writer = MetricsWriter(tmp_path)
+    writer.completions(rows)
+    writer.close()
+    MetricsWriter(tmp_path, after=2).close()
+    kept = (tmp_path / "completions.jsonl").read_text(encoding="utf-8").split("\n")
+    assert [json.loads(line) for line in kept if line] == rows[:2]

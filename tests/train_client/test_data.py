@@ -117,6 +117,16 @@ def test_a_line_that_is_no_json_is_named(folder: Path) -> None:
         load_examples(jsonl(folder, row(), "{oops\n"))
 
 
+def test_separators_inside_a_prompt_end_no_line(folder: Path) -> None:
+    """JSON may hold them as they are, and Windows begins a file with a mark of its own."""
+    text = json.dumps(row(prompt="one\u2028two\x85three"), ensure_ascii=False)
+    config = jsonl(folder, f"\ufeff{text}\n", row())
+    assert [e.instruction for e in load_examples(config).examples] == [
+        "one\u2028two\x85three",
+        "What is this?",
+    ]
+
+
 def parquet(path: Path, rows: list[dict[str, Any]]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     pq.write_table(pa.Table.from_pylist(rows), path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -12,9 +13,10 @@ import torch
 from transformers import AutoModelForImageTextToText
 
 from tests.train_client.service import Service
-from train_client.config import ConfigError, TrainConfig, parse_config
-from train_client.data import Example
-from train_client.evaluation import answer, evaluate
+from train_client.collect import Stopped
+from train_client.config import ConfigError, RewardConfig, TrainConfig, parse_config
+from train_client.data import NO_JUDGEMENT, Example
+from train_client.evaluation import Answer, answer, evaluate, score_answers
 from train_client.metrics import read_metrics
 from train_client.policy import Policy
 from train_client.reward_client import RewardClient
@@ -72,6 +74,27 @@ def test_evaluating_means_over_all_answers(
     assert found["reward"] == pytest.approx(expected)
     assert found["accuracy/combined"] == 1.0
     assert "refusal_on_unsafe" not in found
+
+
+def test_a_person_can_stop_an_evaluation_while_it_samples(
+    service: Service, policy: Policy, examples: list[Example]
+) -> None:
+    long = Sampling(max_tokens=200)
+    with (
+        RewardClient(settings(Path(), service.url).reward) as rewards,
+        pytest.raises(Stopped),
+    ):
+        evaluate(policy, rewards, examples, long, stop=lambda: True)
+    assert not service.requests
+
+
+def test_a_person_can_stop_an_evaluation_that_waits_for_the_service(policy: Policy) -> None:
+    away = RewardConfig(url="http://127.0.0.1:1", deadline=60)
+    answers = [Answer(Example("a", "b", NO_JUDGEMENT), "text", True)]
+    started = time.monotonic()
+    with RewardClient(away) as rewards, pytest.raises(Stopped):
+        score_answers(rewards, answers, stop=lambda: True)
+    assert time.monotonic() - started < 30
 
 
 def test_evaluating_does_not_change_how_training_goes_on(

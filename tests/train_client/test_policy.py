@@ -33,7 +33,7 @@ def test_without_a_kl_term_no_reference_is_kept(tmp_path: Path, policy: Policy) 
     ("changes", "message"),
     [
         ({"path": ""}, r"policy\.path is empty"),
-        ({"path": "/no/such/folder"}, r"policy\.path '/no/such/folder' cannot be loaded"),
+        ({"path": "/no/such/folder"}, r"policy\.path '/no/such/folder' is no folder here"),
         ({"path": "x", "device": "gpu"}, r"policy\.device 'gpu' cannot be used"),
     ],
 )

@@ -44,6 +44,8 @@ def test_a_lost_sample_is_left_out_of_the_loss(
     assert read_metrics(tmp_path)[0]["unscored"] == 4
     rows = [json.loads(line) for line in (tmp_path / "completions.jsonl").open()]
     assert [row["advantage"] for row in rows[1::4]] == [0.0] * 4
+    assert {row["instruction"] for row in rows} <= {example.instruction for example in examples}
+    assert all(set(row["labels"]) == {"visual", "text", "combined"} for row in rows)
     assert any(row["advantage"] for row in rows)
 
 
