@@ -61,6 +61,13 @@ class Rewards:
     def informative_P(self) -> Tensor:
         return informative_groups(self.rewards_PG, self.scored_PG)
 
+    def spread(self) -> dict[str, float]:
+        """`reward_std`: the mean over groups of their rewards' standard deviation."""
+        groups = [r[s] for r, s in zip(self.rewards_PG, self.scored_PG, strict=True) if s.sum() > 1]
+        return (
+            {"reward_std": float(torch.stack([g.std() for g in groups]).mean())} if groups else {}
+        )
+
     def advantages(self, config: AlgorithmConfig) -> Tensor:
         """[P, G] by the configured normalisation."""
         if config.combine == "gdpo":

@@ -29,14 +29,18 @@ def step_metrics(
     labels = [truth for completion, truth in pairs if completion.result is not None]
     lengths = [len(completion.tokens) for completion, _ in pairs]
     total = sum(seconds.values())
-    informative = gather_rewards(collected.seen, collected.rewards.weights).informative_P
+    rewards = gather_rewards(collected.seen, collected.rewards.weights)
+    surprise = -sum(sum(completion.logprobs) for completion, _ in pairs)
     return {
         **reward_means(results),
+        **rewards.spread(),
         **safety_table(results, labels),
         **learned,
         "lr": lr,
         "unscored": float(sum(result.reward is None for result in results)),
-        "groups/equal_rewards": float((~informative).float().mean()),
+        # An unbiased estimate, in nats per token, of the distribution that was sampled from.
+        "entropy": surprise / max(sum(lengths), 1),
+        "groups/equal_rewards": float((~rewards.informative_P).float().mean()),
         "advantage/abs": float(advantages_R.abs().mean()),
         "length/mean": sum(lengths) / len(lengths),
         "length/max": float(max(lengths)),

@@ -14,6 +14,7 @@ PICTURES = {
     "accuracy": ("Verdicts right", ("accuracy/visual", "accuracy/text", "accuracy/combined")),
     "format": ("Format kept", ("format",)),
     "kl": ("KL to the reference (nats per token)", ("kl",)),
+    "entropy": ("Entropy (nats per token, estimated)", ("entropy",)),
     "length": ("Completion length (tokens)", ("length/mean", "length/max")),
 }
 
