@@ -94,6 +94,27 @@ def test_keys_come_from_the_variable_and_from_a_file(
     settings = Settings(api_keys_file=file)
     assert settings.accepted_keys == ["key-1", "key-2", "key-3", "key-4"]
     assert "key-1" not in repr(settings)
-    file.write_text("# none\n")
-    with pytest.raises(ValidationError, match="has no keys"):
+    file.write_bytes(b"\xef\xbb\xbfkey-5\r\nkey-6\r\n")  # as Windows' editors write it
+    assert Settings(api_keys_file=file).accepted_keys[2:] == ["key-5", "key-6"]
+
+
+@pytest.mark.parametrize(
+    ("content", "says"), [(b"# none\n", "has no keys"), (b"my-secret\xff", "is not text in UTF-8")]
+)
+def test_a_file_without_keys_is_refused_and_not_quoted(
+    tmp_path: Path, content: bytes, says: str
+) -> None:
+    file = tmp_path / "keys"
+    file.write_bytes(content)
+    with pytest.raises(ValidationError, match=f"api_keys_file {says}") as wrong:
         Settings(api_keys_file=file)
+    assert "my-secret" not in str(wrong.value)
+
+
+def test_a_worker_that_starts_later_takes_the_keys_as_they_were(tmp_path: Path) -> None:
+    file = tmp_path / "keys"
+    file.write_text("key-1\n")
+    settings = Settings(api_keys_file=file)
+    file.unlink()
+    late: Settings = pickle.loads(pickle.dumps(settings))
+    assert late.accepted_keys == ["key-1"]
