@@ -160,6 +160,13 @@ class Settings(BaseSettings):
     def _profiles_load(self) -> Self:
         self._default = _load(self.profile)
         self._others = tuple(_load(source) for source in self.profiles)
+        named = {self._default.name: self._default}
+        for other in self._others:
+            if named.setdefault(other.name, other) != other:
+                raise ValueError(
+                    f"two profiles have the name {other.name!r}, by which requests ask for them; "
+                    "change the key `name` of one"
+                )
         return self
 
     @model_validator(mode="after")

@@ -1,6 +1,7 @@
 """Settings: where they come from, and what is said of wrong ones."""
 
 import pickle
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
@@ -68,6 +69,15 @@ def test_a_worker_that_starts_later_serves_the_profile_as_it_was(tmp_path: Path)
     source.write_text(source.read_text().replace("release: 1.0.0", "release: 2.0.0"))
     late: Settings = pickle.loads(pickle.dumps(settings))
     assert late.default_profile.version == version
+
+
+def test_two_profiles_of_one_name_are_refused(tmp_path: Path) -> None:
+    mine = tmp_path / "mine.yaml"
+    shipped = files("rules").joinpath("profiles", "safegrpo.yaml").read_text()
+    mine.write_text(shipped.replace("{tag: 0.5, behavior: 0.5}", "{tag: 0.1, behavior: 0.9}"))
+    assert Settings(profile=str(mine), profiles=(str(mine),)).default_profile.weights.tag == 0.1
+    with pytest.raises(ValidationError, match="two profiles have the name 'safegrpo'"):
+        Settings(profiles=(str(mine),))
 
 
 def test_a_judge_without_its_key_is_told_of_at_the_start(
