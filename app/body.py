@@ -33,7 +33,7 @@ async def read_body(
 
     Raises:
         RequestError: 413 as soon as the body is known to be larger, 429 if it does not fit now,
-            408 if it is not whole after so many seconds.
+            408 if it is not whole after so many seconds, 400 if it was lost.
         ClientDisconnect: the client is gone.
     """
     declared = headers.get(b"content-length", b"")
@@ -41,10 +41,15 @@ async def read_body(
         raise _too_large(limit)
     try:
         async with asyncio.timeout(seconds):
-            return await _read(receive, limit, ticket)
+            body = await _read(receive, limit, ticket)
     except TimeoutError:
         message = f"the body was not whole after {seconds:g} seconds; send smaller batches"
         raise RequestError(408, message) from None
+    if not body and b"upgrade" in headers:  # to the server, what follows is another protocol's
+        raise RequestError(
+            400, "the body was lost to the header Upgrade; have the client speak plain HTTP/1.1"
+        )
+    return body
 
 
 async def _read(receive: Receive, limit: int, ticket: Ticket) -> bytes:

@@ -110,6 +110,7 @@ class Settings(BaseSettings):
 
     _default: Profile = PrivateAttr()
     _others: tuple[Profile, ...] = PrivateAttr()
+    _keys_of_file: tuple[str, ...] = PrivateAttr(())
 
     @field_validator("profiles", "api_keys", mode="before")
     @classmethod
@@ -130,13 +131,6 @@ class Settings(BaseSettings):
     def _is_a_key(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None and not value:
             raise ValueError("is empty; leave it out if none is needed")
-        return value
-
-    @field_validator("api_keys_file")
-    @classmethod
-    def _has_keys(cls, value: Path | None) -> Path | None:
-        if value is not None and not keys_of(value):
-            raise ValueError("the file has no keys; write one on a line of its own")
         return value
 
     @field_validator("capture_folder")
@@ -166,6 +160,19 @@ class Settings(BaseSettings):
     def _profiles_load(self) -> Self:
         self._default = _load(self.profile)
         self._others = tuple(_load(source) for source in self.profiles)
+        named = {self._default.name: self._default}
+        for other in self._others:
+            if named.setdefault(other.name, other) != other:
+                raise ValueError(
+                    f"two profiles have the name {other.name!r}, by which requests ask for them; "
+                    "change the key `name` of one"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _keys_load(self) -> Self:
+        if self.api_keys_file is not None:
+            self._keys_of_file = keys_of(self.api_keys_file)
         return self
 
     @model_validator(mode="after")
@@ -197,9 +204,8 @@ class Settings(BaseSettings):
 
     @property
     def accepted_keys(self) -> list[str]:
-        """The API keys of both sources."""
-        keys = [key.get_secret_value() for key in self.api_keys or ()]
-        return keys + (keys_of(self.api_keys_file) if self.api_keys_file else [])
+        """The API keys of both sources, as they were when these settings were made."""
+        return [*(key.get_secret_value() for key in self.api_keys or ()), *self._keys_of_file]
 
     @classmethod
     def settings_customise_sources(
@@ -236,7 +242,20 @@ def _file(settings_cls: type[BaseSettings], path: str) -> YamlConfigSettingsSour
         raise SettingsError(f"{path} must hold YAML, a line `name: value` a setting") from None
 
 
-def keys_of(file: Path) -> list[str]:
-    """The keys in a file: one a line, `#` begins a comment line."""
-    lines = (line.strip() for line in file.read_text(encoding="utf-8").splitlines())
-    return [line for line in lines if line and not line.startswith("#")]
+def keys_of(file: Path) -> tuple[str, ...]:
+    """The keys in a file: one a line, `#` begins a comment line.
+
+    Raises:
+        ValueError: there are none, or it is no text in UTF-8. The file is never quoted.
+    """
+    try:
+        text = file.read_text(encoding="utf-8-sig")  # as some editors write it
+    except OSError as error:
+        raise ValueError(f"api_keys_file cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise ValueError("api_keys_file is not text in UTF-8") from None
+    lines = (line.strip() for line in text.splitlines())
+    keys = tuple(line for line in lines if line and not line.startswith("#"))
+    if not keys:
+        raise ValueError("api_keys_file has no keys; write one on a line of its own")
+    return keys

@@ -7,14 +7,23 @@ import hashlib
 from collections.abc import Iterator
 from functools import cache
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Annotated, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from grammar import CompletionParser, Dialect, OfficialParser, StrictParser, Structure
 from rules.judge.settings import JudgeSettings
+from rules.stance import lexicon
 
 PACKAGES = ("grammar", "rules")
 """The packages whose files decide a reward."""
@@ -50,8 +59,17 @@ class StanceByRules(_Model):
     """The stance detector of `rules/stance`; all languages unless some are named."""
 
     detector: Literal["rules"]
-    languages: tuple[str, ...] | None = None
+    languages: tuple[str, ...] | None = Field(None, min_length=1)
     timeout: float = Field(0.25, gt=0, description="seconds that one pattern may take")
+
+    @field_validator("languages")
+    @classmethod
+    def _have_lexicons(cls, value: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        unknown = set(value or ()).difference(lexicon.languages())
+        if unknown:
+            there = ", ".join(lexicon.languages())
+            raise ValueError(f"there is no lexicon for {min(unknown)!r}; there are {there}")
+        return value
 
 
 class StanceByWords(_Model):
@@ -180,7 +198,7 @@ def load_profile(name_or_path: str) -> Profile:
             f"there is no profile {name_or_path!r}: name one of {', '.join(shipped_profiles())}, "
             "or give the path of a YAML file"
         )
-    return parse_profile(path.read_text(encoding="utf-8"), str(path), path.parent)
+    return parse_profile(_text(path, str(path)), str(path), path.parent)
 
 
 def parse_profile(source: str, origin: str, folder: Path | None = None) -> Profile:
@@ -206,8 +224,17 @@ def _instruction(profile: Profile, origin: str, folder: Path | None) -> str:
         candidates.insert(0, folder / profile.instruction)
     for candidate in candidates:
         if candidate.is_file():
-            return candidate.read_text(encoding="utf-8")
+            return _text(candidate, f"{origin}: instruction: {profile.instruction}")
     raise ProfileError(f"{origin}: instruction: there is no file {profile.instruction!r}")
+
+
+def _text(file: Traversable, origin: str) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ProfileError(f"{origin} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ProfileError(f"{origin} is not text in UTF-8") from error
 
 
 def _sentences(error: ValidationError) -> str:

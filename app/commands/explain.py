@@ -44,8 +44,12 @@ def explain(
     """
     try:
         scorer = Scorer(load_profile(profile))
-        completion = sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
-    except (ProfileError, OSError, UnicodeDecodeError) as error:
+        # Bytes: places are those in the completion, whatever its line ends and the locale.
+        content = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+        completion = content.decode("utf-8")
+    except UnicodeDecodeError:
+        sys.exit(f"safegrpo explain: {file} is not text in UTF-8")
+    except (ProfileError, OSError) as error:
         sys.exit(f"safegrpo explain: {error}")
     labels = _labels({"visual": visual, "text": text, "combined": combined})
     console = Console(highlight=False)

@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from codecs import BOM_UTF8
 from collections.abc import Iterator
 from itertools import islice
 from typing import Annotated
@@ -52,7 +53,8 @@ async def _score(file: str, profile: str) -> int:
         samples: list[Sample] = []
         for number, line in batch:
             try:
-                samples.append(parse_body(Sample, line))
+                # Some editors begin a file with a byte-order mark.
+                samples.append(parse_body(Sample, line.removeprefix(BOM_UTF8)))
             except RequestError as error:
                 print(f"{file}, line {number}: {error}", file=sys.stderr)
                 wrong += 1

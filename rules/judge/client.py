@@ -90,7 +90,7 @@ class Judge:
                 failed = JudgeError(f"the judge answered {error.response.status_code}")
                 if error.response.status_code not in _RETRIED_STATUS:
                     break
-            except httpx.TransportError as error:
+            except httpx.RequestError as error:
                 failed = JudgeError(f"the judge cannot be reached: {type(error).__name__}")
             except UnreadableReplyError as error:
                 failed = JudgeError(f"the judge's reply cannot be read: {error}")
@@ -104,7 +104,7 @@ class Judge:
         reply.raise_for_status()
         try:
             content = reply.json()
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise UnreadableReplyError("it is no JSON") from error
         return self._format.read(self._format.text(content))
 

@@ -74,7 +74,7 @@ def read_rubric(text: str) -> Kind:
     try:
         kind = json.loads(text[start : end + 1])["stance"]
         return _KINDS[kind]
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise UnreadableReplyError("there is no JSON object with a known stance in it") from error
 
 

@@ -2,7 +2,8 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+import httpx
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 JudgeFormat = Literal["wildguard", "qwen3guard", "llama_guard", "rubric"]
 
@@ -29,6 +30,17 @@ class JudgeSettings(BaseModel):
     retries: int = Field(2, ge=0, description="further tries after a failed one")
     concurrency: int = Field(32, ge=1, description="requests in flight at most")
     cache: int = Field(65536, ge=0, description="answers remembered at most")
+
+    @field_validator("url")
+    @classmethod
+    def _is_an_address(cls, value: str) -> str:
+        try:
+            host = httpx.URL(value).host
+        except httpx.InvalidURL as error:
+            raise ValueError(f"is no address: {error}") from None
+        if not host:
+            raise ValueError("names no host")
+        return value
 
     @model_validator(mode="after")
     def _rubric_belongs_to_its_format(self) -> "JudgeSettings":

@@ -1,6 +1,7 @@
 """The commands, run as a user runs them."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,10 +11,11 @@ import pytest
 from tests.app.serving import sample, unsafe_sample
 
 
-def run(*arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+def run(*arguments: str, stdin: str = "", **variables: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "app", *arguments],
-        input=stdin, capture_output=True, text=True, timeout=60, check=False,
+        input=stdin, capture_output=True, encoding="utf-8", errors="replace",
+        timeout=60, check=False, env=os.environ | variables,
     )  # fmt: skip
 
 
@@ -35,6 +37,25 @@ def test_score_reports_a_bad_line_and_scores_the_others(tmp_path: Path) -> None:
     assert len(done.stdout.splitlines()) == 1
     assert "line 1: the body is not valid JSON" in done.stderr
     assert "line 3: completion: is required" in done.stderr
+
+
+def test_score_reads_a_file_as_windows_writes_it(tmp_path: Path) -> None:
+    file = tmp_path / "samples.jsonl"
+    file.write_bytes(b"\xef\xbb\xbf" + b"\r\n".join([json.dumps(sample()).encode()] * 2))
+    done = run("score", str(file))
+    assert done.returncode == 0, done.stderr
+    assert len(done.stdout.splitlines()) == 2
+
+
+def test_explain_reads_bytes_whatever_the_locale_and_names_what_is_no_text(tmp_path: Path) -> None:
+    file = tmp_path / "completion.txt"
+    file.write_bytes("caf\u00e9\r\n\r\n".encode())
+    done = run("explain", "-", stdin=file.read_bytes().decode(), PYTHONIOENCODING="latin-1")
+    assert "line 1, column 5" in done.stdout
+    file.write_bytes(b"\xff\xfe")
+    refused = run("explain", str(file))
+    assert refused.returncode == 1
+    assert "completion.txt is not text in UTF-8" in refused.stderr
 
 
 @pytest.mark.parametrize(

@@ -47,6 +47,12 @@ def test_a_bomb_is_413_and_goes_off_no_further_than_the_limit(encoding: str) -> 
     assert sum(sizes) <= LIMIT
 
 
+@pytest.mark.timeout(60)  # minutes, where what follows a member is copied for each of them
+def test_a_body_of_nothing_but_tiny_members_keeps_nobody_waiting() -> None:
+    members = gzip.compress(b"") * 800_000
+    assert unpack(members + gzip.compress(TEXT), "gzip", LIMIT, held) == TEXT
+
+
 @pytest.mark.parametrize(
     ("encoding", "body", "status"),
     [

@@ -85,6 +85,14 @@ def test_a_head_in_pieces_is_read_and_a_connection_waits_for_the_next(address: s
             assert connection.recv(4096).startswith(b"HTTP/1.1 200 ")
 
 
+def test_who_would_rather_speak_http2_is_told_why_there_are_no_rewards(address: str) -> None:
+    """Java's client asks for it of its own accord, and so does `curl --http2`."""
+    upgrade = {"Connection": "Upgrade, HTTP2-Settings", "Upgrade": "h2c", "HTTP2-Settings": "AAMA"}
+    reply = httpx.post(f"{address}/reward", content=BODY, headers=upgrade, timeout=60)
+    assert reply.status_code == 400
+    assert "header Upgrade" in reply.json()["error"]
+
+
 CHUNKED = b" HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 

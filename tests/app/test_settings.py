@@ -1,6 +1,7 @@
 """Settings: where they come from, and what is said of wrong ones."""
 
 import pickle
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
@@ -70,6 +71,15 @@ def test_a_worker_that_starts_later_serves_the_profile_as_it_was(tmp_path: Path)
     assert late.default_profile.version == version
 
 
+def test_two_profiles_of_one_name_are_refused(tmp_path: Path) -> None:
+    mine = tmp_path / "mine.yaml"
+    shipped = files("rules").joinpath("profiles", "safegrpo.yaml").read_text()
+    mine.write_text(shipped.replace("{tag: 0.5, behavior: 0.5}", "{tag: 0.1, behavior: 0.9}"))
+    assert Settings(profile=str(mine), profiles=(str(mine),)).default_profile.weights.tag == 0.1
+    with pytest.raises(ValidationError, match="two profiles have the name 'safegrpo'"):
+        Settings(profiles=(str(mine),))
+
+
 def test_a_judge_without_its_key_is_told_of_at_the_start(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -94,6 +104,27 @@ def test_keys_come_from_the_variable_and_from_a_file(
     settings = Settings(api_keys_file=file)
     assert settings.accepted_keys == ["key-1", "key-2", "key-3", "key-4"]
     assert "key-1" not in repr(settings)
-    file.write_text("# none\n")
-    with pytest.raises(ValidationError, match="has no keys"):
+    file.write_bytes(b"\xef\xbb\xbfkey-5\r\nkey-6\r\n")  # as Windows' editors write it
+    assert Settings(api_keys_file=file).accepted_keys[2:] == ["key-5", "key-6"]
+
+
+@pytest.mark.parametrize(
+    ("content", "says"), [(b"# none\n", "has no keys"), (b"my-secret\xff", "is not text in UTF-8")]
+)
+def test_a_file_without_keys_is_refused_and_not_quoted(
+    tmp_path: Path, content: bytes, says: str
+) -> None:
+    file = tmp_path / "keys"
+    file.write_bytes(content)
+    with pytest.raises(ValidationError, match=f"api_keys_file {says}") as wrong:
         Settings(api_keys_file=file)
+    assert "my-secret" not in str(wrong.value)
+
+
+def test_a_worker_that_starts_later_takes_the_keys_as_they_were(tmp_path: Path) -> None:
+    file = tmp_path / "keys"
+    file.write_text("key-1\n")
+    settings = Settings(api_keys_file=file)
+    file.unlink()
+    late: Settings = pickle.loads(pickle.dumps(settings))
+    assert late.accepted_keys == ["key-1"]

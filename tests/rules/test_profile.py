@@ -48,6 +48,8 @@ def test_instruction_names_the_tags_that_the_grammar_wants() -> None:
         ("dialect: klingon", "dialect"),
         ("structure: official", "dialect"),
         ("stance: {detector: words}", "stance.words.words"),
+        ("stance: {detector: rules, languages: [en, xx]}", "no lexicon for 'xx'; there are ar"),
+        ("stance: {detector: rules, languages: []}", "stance.rules.languages"),
         ("release: one", "release"),
         ("max_characters: 0", "max_characters"),
         ("instruction: none.txt", "none.txt"),
@@ -67,6 +69,15 @@ def test_a_wrong_profile_names_the_file_and_the_key(change: str, named: str) -> 
 def test_an_unknown_profile_names_those_that_ship() -> None:
     with pytest.raises(ProfileError, match="official, paper, safegrpo"):
         load_profile("nope")
+
+
+@pytest.mark.parametrize("unreadable", ["mine.yaml", "mine.txt"])
+def test_a_file_that_is_no_text_is_named(tmp_path: Path, unreadable: str) -> None:
+    (tmp_path / "mine.yaml").write_text(MINE.replace("tags.txt", "mine.txt"))
+    (tmp_path / "mine.txt").write_text("Think first.")
+    (tmp_path / unreadable).write_bytes(b"\xff\xfe")
+    with pytest.raises(ProfileError, match=rf"{unreadable} is not text in UTF-8"):
+        load_profile(str(tmp_path / "mine.yaml"))
 
 
 def test_a_users_profile_may_bring_its_own_instruction(tmp_path: Path) -> None:

@@ -29,8 +29,13 @@ def completion(text: str) -> Reply:
 
 
 @contextmanager
-def serving(answer: Callable[[dict[str, Any]], Reply]) -> Iterator[Endpoint]:
-    """Serve `answer(body) -> (status, reply)`; a string as reply is sent as it is."""
+def serving(
+    answer: Callable[[dict[str, Any]], Reply], encoding: str = "identity"
+) -> Iterator[Endpoint]:
+    """Serve `answer(body) -> (status, reply)`; a string as reply is sent as it is.
+
+    `encoding` is what the header Content-Encoding says of a reply, true or not.
+    """
     endpoint, lock, held = Endpoint(), threading.Lock(), [0]
 
     class Handler(BaseHTTPRequestHandler):
@@ -48,6 +53,7 @@ def serving(answer: Callable[[dict[str, Any]], Reply]) -> Iterator[Endpoint]:
             content = (reply if isinstance(reply, str) else json.dumps(reply)).encode()
             self.send_response(status)
             self.send_header("Content-Length", str(len(content)))
+            self.send_header("Content-Encoding", encoding)
             self.end_headers()
             self.wfile.write(content)
 

@@ -81,6 +81,8 @@ def test_a_failed_try_is_retried(failure: Reply) -> None:
         (chat("gibberish"), 2, "cannot be read"),
         ((200, {"choices": []}), 2, "no reply of an OpenAI-compatible endpoint"),
         ((200, "<html>"), 2, "no JSON"),
+        ((200, "[" * 100_000), 2, "no JSON"),
+        (chat('{"stance": %s}' % ("[" * 3000)), 2, "no JSON object"),
     ],
 )
 def test_a_judge_that_fails_is_an_error_never_a_guess(reply: Reply, tries: int, says: str) -> None:
@@ -90,6 +92,19 @@ def test_a_judge_that_fails_is_an_error_never_a_guess(reply: Reply, tries: int, 
     assert says in str(outcome)
     assert "secret" not in str(outcome)
     assert len(endpoint.requests) == tries
+
+
+def test_a_reply_that_is_not_encoded_as_it_says_is_an_error() -> None:
+    with serving(lambda body: REFUSAL, encoding="gzip") as endpoint:
+        (outcome,) = ask(judge(endpoint.url), "a")
+    assert isinstance(outcome, JudgeError)
+    assert len(endpoint.requests) == 2
+
+
+@pytest.mark.parametrize("url", ["http://", "http://[::1/v1", "http://judge:80 80/v1"])
+def test_an_address_that_nobody_can_have_is_refused_before_anything_is_asked(url: str) -> None:
+    with pytest.raises(ValueError, match="url"):
+        judge(url)
 
 
 def test_an_error_is_not_remembered() -> None:
