@@ -25,7 +25,7 @@ from torch import Tensor
 from transformers import AutoModelForImageTextToText, PreTrainedModel
 
 from train_client.adapter import adapter_file, has_adapter
-from train_client.config import ConfigError
+from train_client.config import ConfigError, RunConfig
 from train_client.distributed import is_main, like, own_seed, rank, wait_for_all, world
 from train_client.feed import PromptFeed
 from train_client.policy import Policy
@@ -86,6 +86,21 @@ def restore_process(
     used = max(process["cursor"] for process in saved) * len(saved)
     feed.cursor = math.ceil(used / world())
     sampler.manual_seed(own_seed(seed) + 7_919 * step)
+
+
+def claim_run_folder(run: RunConfig) -> None:
+    """Make the run's folder.
+
+    Raises ConfigError when nothing could be written there, or when it holds a run already that this
+    one is not to continue.
+    """
+    found = checkpoints(run.output / "checkpoints")
+    if found and not run.resume:
+        raise ConfigError(
+            f"{run.output} already holds a run of {step_of(found[-1])} steps. "
+            "Continue it with run.resume=true, or choose another run.output."
+        )
+    make_run_folder(run.output)
 
 
 def make_run_folder(folder: Path) -> None:

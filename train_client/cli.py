@@ -13,6 +13,12 @@ from rich.console import Console
 from rich.logging import RichHandler
 from rich.markup import escape
 
+_LESS_MEMORY = (
+    "Lower optimizer.prompts_per_pass or optimizer.completions_per_pass, or set "
+    "optimizer.gradient_checkpointing=true; if it was sampling, lower rollout.prompts_per_pass. "
+    "Checkpoints are whole: add run.resume=true."
+)
+
 
 def train(
     config: Annotated[Path, typer.Argument(help="the run's YAML file")],
@@ -22,6 +28,8 @@ def train(
 ) -> None:
     """Train a vision-language policy by GRPO against a running reward service."""
     _begin()
+    import torch
+
     from train_client.checkpoint import SaveError
     from train_client.config import ConfigError
     from train_client.config_file import load_config
@@ -41,8 +49,10 @@ def train(
     except (ConfigError, DataError, RewardError) as error:
         raise _refused(error) from error
     except (SaveError, OSError) as error:
-        words = f"{error}\nCheckpoints are whole: once that is repaired, add run.resume=true."
+        words = f"{error}\nCheckpoints are whole: once that is mended, add run.resume=true."
         raise _refused(OSError(words), status=3) from error
+    except torch.OutOfMemoryError as error:
+        raise _refused(RuntimeError(f"{error}\n{_LESS_MEMORY}"), status=3) from error
     if not speaks:
         raise typer.Exit(0 if outcome.finished or outcome.reason == STOPPED else 3)
     show_evaluations(run.run.output, console)

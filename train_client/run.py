@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import torch
 
+from train_client.checkpoint import claim_run_folder
 from train_client.config import ConfigError, TrainConfig
 from train_client.data import Example, load_both, load_replies
 from train_client.distributed import shard, world
@@ -22,6 +23,7 @@ log = logging.getLogger(__name__)
 
 def run_training(config: TrainConfig) -> Outcome:
     """Everything `safegrpo train` does. Raises ConfigError, DataError, RewardError."""
+    claim_run_folder(config.run)  # before all that takes long
     examples, held_out = load_both(config.data, seed=config.run.seed)
     general = load_replies(config.data, config.retention.data) if config.retention.data else []
     _refuse_mixed("data.train", examples)

@@ -20,14 +20,13 @@ from transformers.utils.logging import disable_progress_bar
 from train_client.best import Best
 from train_client.checkpoint import (
     checkpoints,
+    claim_run_folder,
     load_state,
     load_weights,
-    make_run_folder,
     process_state,
     restore_process,
     save_checkpoint,
     save_folder,
-    step_of,
 )
 from train_client.collect import Collector, Stopped
 from train_client.config import ConfigError, TrainConfig, differences
@@ -281,19 +280,14 @@ class Trainer:
 
     def _prepare(self) -> bool:
         """Make the run's folder, or load its newest checkpoint. Returns whether it resumes."""
-        folder, resume = self._output / "checkpoints", self.config.run.resume
+        folder = self._output / "checkpoints"
+        claim_run_folder(self.config.run)
         found = checkpoints(folder)
         wait_for_all()
-        if found and not resume:
-            raise ConfigError(
-                f"{self._output} already holds a run of {step_of(found[-1])} steps. "
-                "Continue it with run.resume=true, or choose another run.output."
-            )
         if not found:
-            if resume:
+            if self.config.run.resume:
                 log.warning("%s holds no checkpoint; the run starts from its beginning.", folder)
             if is_main():
-                make_run_folder(self._output)
                 self.config.save(self._output / "config.yaml")
             return False
         if is_main():

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import torch
 import typer
 from typer.testing import CliRunner
 
@@ -15,6 +17,8 @@ import train_client.run
 from app.cli import build
 from tests.train_client.service import Service
 from train_client.cli import train
+from train_client.config import TrainConfig
+from train_client.config_file import load_config
 from train_client.metrics import read_metrics
 from train_client.policy import Policy
 from train_client.train import STOPPED, Outcome
@@ -94,6 +98,22 @@ def test_a_stopped_run_says_how_to_resume(
     assert reason in result.output
     again = f"safegrpo train {config} 'run.loggers=[trackio, wandb]' run.steps=9 run.resume=true"
     assert again in result.output
+
+
+def test_too_little_memory_says_which_settings_take_less(
+    cli: typer.Typer, config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(config: TrainConfig) -> Outcome:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+
+    monkeypatch.setattr(train_client.run, "run_training", fails)
+    result = CliRunner().invoke(cli, [str(config)])
+    assert result.exit_code == 3
+    assert "Tried to allocate 2.00 GiB" in result.output
+    settings = load_config(config, [])
+    told = re.findall(r"(optimizer|rollout|run)\.([a-z_]+)", result.output)
+    assert len(told) == 5
+    assert all(hasattr(getattr(settings, section), key) for section, key in told)
 
 
 def test_finding_the_commands_imports_no_torch() -> None:

@@ -44,3 +44,10 @@ def test_an_evaluation_of_nothing_is_told(
     with pytest.raises(RuntimeError, match=r"did not answer within reward\.deadline"):
         run_training(config)
     assert "Nothing will be evaluated" in caplog.text
+
+
+def test_a_used_folder_is_refused_before_anything_is_loaded(config: TrainConfig) -> None:
+    (config.run.output / "checkpoints" / "step-4").mkdir(parents=True)
+    config.data.train = "no such rows"
+    with pytest.raises(ConfigError, match=r"already holds a run of 4 steps.*run\.resume=true"):
+        run_training(config)
