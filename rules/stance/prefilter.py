@@ -16,7 +16,7 @@ import re2
 from rules.stance.lexicon import LexiconError
 from rules.stance.reading import unbounded
 
-_ROOM: Final = 230
+_ROOM: Final = 300
 """Patterns of a language that share an automaton.
 
 Its states multiply with the words that texts may hold, and RE2 bounds their memory: of many more it
