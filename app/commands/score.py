@@ -34,21 +34,24 @@ def score(
     """Write each line's result, with the reward's version, to standard output.
 
     A line that is no sample is reported with its number; the others are scored all the same, and
-    the exit code is then 1.
+    the exit code is then 1, as it is when the judge failed for a sample.
     """
-    wrong = asyncio.run(_score(file, profile))
+    wrong, unscored = asyncio.run(_score(file, profile))
     if wrong:
-        sys.exit(f"safegrpo score: {wrong} of the lines are no samples and have no result")
+        print(f"safegrpo score: {wrong} lines are no samples: no result", file=sys.stderr)
+    if unscored:
+        print(f"safegrpo score: {unscored} samples could not be scored: null", file=sys.stderr)
+    sys.exit(1 if wrong or unscored else 0)
 
 
-async def _score(file: str, profile: str) -> int:
-    """Score the file in batches; returns how many lines are no samples."""
+async def _score(file: str, profile: str) -> tuple[int, int]:
+    """Score the file in batches; returns how many lines are no samples, and how many unscored."""
     try:
         scoring = Scoring(profile)
     except (ProfileError, JudgeError) as error:
         sys.exit(f"safegrpo score: {error}")
     scorer = scoring.scorer(None)
-    lines, wrong = _lines(file), 0
+    lines, wrong, unscored = _lines(file), 0, 0
     while batch := list(islice(lines, BATCH)):
         samples: list[Sample] = []
         for number, line in batch:
@@ -59,11 +62,12 @@ async def _score(file: str, profile: str) -> int:
                 print(f"{file}, line {number}: {error}", file=sys.stderr)
                 wrong += 1
         scores = await scoring.score(scorer, samples, at_once)
+        unscored += sum(scored.status == "service_error" for scored in scores)
         for sample, scored in zip(samples, scores, strict=True):
             content = {**result(sample.id, scored), "version": scorer.version}
             sys.stdout.buffer.write(orjson.dumps(content, option=orjson.OPT_APPEND_NEWLINE))
     await scoring.close()
-    return wrong
+    return wrong, unscored
 
 
 def _lines(file: str) -> Iterator[tuple[int, bytes]]:

@@ -1,22 +1,14 @@
 """The commands, run as a user runs them."""
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from tests.app.commands import run
 from tests.app.serving import sample, unsafe_sample
-
-
-def run(*arguments: str, stdin: str = "", **variables: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "app", *arguments],
-        input=stdin, capture_output=True, encoding="utf-8", errors="replace",
-        timeout=60, check=False, env=os.environ | variables,
-    )  # fmt: skip
 
 
 def test_score_gives_a_result_a_line(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """A profile with a judge, end to end: its word decides, and its failure is a service error."""
 
 import asyncio
+import json
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from app.schema import Sample
 from app.scoring import Scoring, at_once
 from rules.reward import Score
+from tests.app.commands import run
 from tests.app.serving import sample, server, unsafe_sample
 from tests.rules.judge.endpoint import chat, serving
 
@@ -84,3 +86,14 @@ def test_the_judge_is_part_of_the_version(tmp_path: Path) -> None:
     one = Scoring(profile(tmp_path, "http://a/v1")).scorer(None).version
     other = Scoring(profile(tmp_path, "http://b/v1")).scorer(None).version
     assert one != other
+
+
+def test_the_command_says_so_when_the_judge_failed(tmp_path: Path) -> None:
+    file = tmp_path / "samples.jsonl"
+    file.write_text("\n".join(json.dumps(one) for one in (sample(), unclear_sample())))
+    with serving(lambda body: (500, "")) as endpoint:
+        source = profile(tmp_path, endpoint.url)
+        done = run("score", str(file), "--profile", source)
+    assert [json.loads(line)["reward"] for line in done.stdout.splitlines()] == [1.0, None]
+    assert done.returncode == 1
+    assert "1 samples could not be scored" in done.stderr
