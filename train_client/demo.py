@@ -15,6 +15,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 from transformers import AutoModelForImageTextToText
+from transformers.utils.logging import disable_progress_bar
 
 from train_client.checkpoint import checkpoints, make_run_folder, step_of
 from train_client.config import ConfigError, TrainConfig, parse_config
@@ -140,6 +141,7 @@ def _run(
     warmup: WarmupConfig,
     started: float,
 ) -> None:
+    disable_progress_bar()  # that of saving what was warmed up
     rules, output = load_rules(), config.run.output
     training, _ = split_pairs(rules)
     policy = _warm_policy(rules, config, warmup)
