@@ -1,6 +1,6 @@
 """How fast the verifier is, beside two peers in the same run; and that nothing makes it hang.
 
-    python -m benchmarks.verifier            # all of it, some ten minutes
+    python -m benchmarks.verifier            # all of it, some fifteen minutes
     python -m benchmarks.verifier --quick
     python -m benchmarks.verifier --answers FOLDER   # stance on models' answers too
 
@@ -219,17 +219,21 @@ def _doublings(largest: int) -> list[int]:
 
 
 def _times(scorer: Scorer, make: Callable[[int], str], sizes: Sequence[int]) -> list[float]:
-    """Seconds at each size; where a doubling looks too steep, the time is taken again and again."""
+    """Seconds at each size; where a step looks too steep, as its ends timed in turns say."""
     times: list[float] = []
-    for size in sizes:
-        completion = make(size)
-        best = _seconds(scorer, completion)
-        for _ in range(4):
-            if not times or best <= MOST_GROWTH * max(times[-1], LEAST_SECONDS):
-                break
-            best = min(best, _seconds(scorer, completion))
-        times.append(best)
+    for smaller, size in zip((sizes[0], *sizes), sizes, strict=False):
+        seconds = _seconds(scorer, make(size))
+        most = MOST_GROWTH ** math.log2(size / smaller)
+        if times and seconds > most * max(times[-1], LEAST_SECONDS):
+            seconds = times[-1] * _ratio(scorer, make(smaller), make(size))
+        times.append(seconds)
     return times
+
+
+def _ratio(scorer: Scorer, small: str, large: str) -> float:
+    """How much longer `large` takes, the two in turns: a slow moment slows them alike."""
+    rounds = [(_seconds(scorer, small), _seconds(scorer, large)) for _ in range(5)]
+    return statistics.median(longer / shorter for shorter, longer in rounds)
 
 
 def _seconds(scorer: Scorer, completion: str) -> float:
