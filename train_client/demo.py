@@ -17,7 +17,7 @@ from rich.markup import escape
 from transformers import AutoModelForImageTextToText
 from transformers.utils.logging import disable_progress_bar
 
-from train_client.checkpoint import checkpoints, make_run_folder, step_of
+from train_client.checkpoint import SaveError, checkpoints, make_run_folder, step_of
 from train_client.config import ConfigError, TrainConfig, parse_config
 from train_client.policy import Policy, frozen_copy
 from train_client.retention import Retention
@@ -76,10 +76,11 @@ def demo(
             console.print(f"Reward service: {service}")
             config = demo_config(service.url, steps, seed, output, resume, overrides or {})
             _run(config, service, warmup or WarmupConfig(), started)
-    except (ConfigError, RewardError, ServiceError) as error:
+    except (ConfigError, RewardError, SaveError, ServiceError) as error:
         words = f"[red]Error:[/red] {escape(str(error))}"
         console.print(words, highlight=False, soft_wrap=True)
-        raise typer.Exit(1 if isinstance(error, ServiceError) else 2) from error
+        statuses: dict[type[Exception], int] = {ServiceError: 1, SaveError: 3}
+        raise typer.Exit(statuses.get(type(error), 2)) from error
 
 
 def _make(output: Path, *, resume: bool) -> None:

@@ -63,10 +63,9 @@ class Rewards:
 
     def spread(self) -> dict[str, float]:
         """`reward_std`: the mean over groups of their rewards' standard deviation."""
-        groups = [r[s] for r, s in zip(self.rewards_PG, self.scored_PG, strict=True) if s.sum() > 1]
-        return (
-            {"reward_std": float(torch.stack([g.std() for g in groups]).mean())} if groups else {}
-        )
+        groups = zip(self.rewards_PG, self.scored_PG, strict=True)
+        found = [rewards[scored].std() for rewards, scored in groups if scored.sum() > 1]
+        return {"reward_std": float(torch.stack(found).mean())} if found else {}
 
     def advantages(self, config: AlgorithmConfig) -> Tensor:
         """[P, G] by the configured normalisation."""

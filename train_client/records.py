@@ -38,7 +38,7 @@ def step_metrics(
         **learned,
         "lr": lr,
         "unscored": float(sum(result.reward is None for result in results)),
-        # An unbiased estimate, in nats per token, of the distribution that was sampled from.
+        # In nats per token, estimated by the log-probs of the tokens that were sampled.
         "entropy": surprise / max(sum(lengths), 1),
         "groups/equal_rewards": float((~rewards.informative_P).float().mean()),
         "advantage/abs": float(advantages_R.abs().mean()),

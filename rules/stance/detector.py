@@ -2,7 +2,7 @@
 
 The head of the answer is where a stance is taken, so rules that decline read only the head; what
 else matters, help behind a refusal above all, is looked for only in answers that decline. Answers
-that help, nearly all in training, cost one pass of a prefilter.
+that help, nearly all in training, cost the passes of one prefilter.
 """
 
 from collections.abc import Iterable, Sequence

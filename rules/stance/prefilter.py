@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 import re2
 
 from rules.stance.lexicon import LexiconError
-from rules.stance.reading import unbounded
+from rules.stance.reading import unbounded, without_groups
 
 _ROOM: Final = 300
 """Patterns of a language that share an automaton.
@@ -94,16 +94,9 @@ def _groups(languages: Iterable[list[int]], together: bool) -> Iterator[list[int
         yield shared
 
 
-def _options() -> "re2.Options":
-    options = re2.Options()
-    options.log_errors = False
-    options.never_capture = True
-    return options
-
-
 def _beginning(patterns: Sequence[Sought]) -> _Matching:
     """Finds the patterns that may match at the start of a text."""
-    automaton = re2.Set.MatchSet(_options())
+    automaton = re2.Set.MatchSet(without_groups())
     for sought in patterns:
         automaton.Add(unbounded(sought.pattern.removeprefix(_START)))
     automaton.Compile()
@@ -115,7 +108,7 @@ def _anywhere(patterns: Sequence[Sought]) -> _Matching:
     """Finds the patterns that may match anywhere in a text."""
     words = re2.Filter()
     for sought in patterns:
-        words.Add(unbounded(sought.pattern), _options())
+        words.Add(unbounded(sought.pattern), without_groups())
     words.Compile()
     for index in words.Match(" ", potential=True) or ():
         _, pattern, place = patterns[index]

@@ -20,18 +20,20 @@ def exactly(pattern: str) -> "regex.Pattern[str]":
 @cache
 def plainly(pattern: str) -> "re2._Regexp[bytes]":
     """The same for text in ASCII, encoded, where RE2 finds exactly what `regex` does."""
-    return re2.compile(pattern, _without_groups())
+    return re2.compile(pattern, without_groups())
 
 
 @cache
 def loosely(pattern: str) -> "re2._Regexp[bytes]":
     """For any text, encoded: RE2 finds at least what `regex` does."""
-    return re2.compile(looser(pattern), _without_groups())
+    return re2.compile(looser(pattern), without_groups())
 
 
-def _without_groups() -> "re2.Options":
+def without_groups() -> "re2.Options":
+    """How RE2 compiles what is only looked for; what it refuses it says by an exception alone."""
     options = re2.Options()
     options.never_capture = True
+    options.log_errors = False
     return options
 
 
