@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from app.body import parse_body
+from app.body import MOST_VALUES, parse_body
 from app.errors import MAX_PROBLEMS, RequestError
 from app.schema import RewardRequest
 from tests.app.serving import sample
@@ -50,6 +50,17 @@ def test_json_that_is_too_deep_is_refused_with_surrogates_and_without(text: str)
             parse_body(Holder, body)
         else:
             assert refused(body).status == 400
+
+
+@pytest.mark.parametrize("value", ["{}", "[]", "0", '""', '"\\""', "{,", '"\\'])
+def test_a_host_of_tiny_values_is_refused_before_it_is_parsed(value: str) -> None:
+    body = '{"samples": [' + ",".join([value] * (MOST_VALUES + 1)) + "]}"
+    assert refused(body.encode()).status == (413 if value != '"\\' else 400)
+
+
+def test_what_parts_values_may_stand_in_a_text_as_often_as_it_likes() -> None:
+    text = ',{["\\' * MOST_VALUES
+    assert parse_body(Holder, json.dumps({"value": text}).encode()).value == text
 
 
 def test_of_many_wrong_samples_the_first_is_reported() -> None:
