@@ -27,16 +27,16 @@ _CODE: Final = re2.compile(
     r"|rm -[rf]|powershell(?:\.exe)? -|sudo [a-z]+ |curl (?:-|http)|#include ?<"
     r"|function [a-z_]+ ?\([^)\n]*\) ?\{)"
 )
-# Lines that only programs have; two of them are a program. Prose, too, has lines that begin with "if"
-# and end with a colon, and lists whose items end with a semicolon.
+# Lines that only programs have; two of them are a program. Prose, too, has lines that begin with
+# "if" and end with a colon, and lists whose items end with a semicolon.
 _CODE_LINE: Final = re2.compile(
     r"(?m)^ ?(?:import [a-z_.]+(?: as [a-z_]+)?$|from [a-z_.]+ import |#include ?<|#!/"
     r"|def [a-z_]+\(|(?:try|else|finally) ?[:{]$|elif\b.*:$|for [a-z_, ]{1,30} in [a-z_.]+[(\[].*:$"
     r"|for [a-z_, ]{1,30} in [a-z_.]+:$|while (?:true|1|not [a-z_.]+|[a-z_.]+ ?[<>=!(]).*:$"
     r"|if (?:not )?[a-z_.]+(?: ?[<>=!]|\(|\[).*:$|if (?:not )?[a-z_.]+(?: (?:not )?in [a-z_.]+)?:$"
     r"|[a-z_.]+\(.*\);?$|[a-z_]+ ?= ?[^=\s].*[()\[\];]$"
-    r"|(?:using|int|char|float|double|void|bool|auto|let|var|const|return|public|private|static) .*;$"
-    r"|.*(?:[a-z_.\]]\(.*\)|\+\+|--|\]|=.*);$|.*\{$|\}?;$|\$ [a-z]|sudo |select .* from )"
+    r"|(?:using|int|char|float|double|void|bool|auto|let|var|const|return|public|private|static) "
+    r".*;$|.*(?:[a-z_.\]]\(.*\)|\+\+|--|\]|=.*);$|.*\{$|\}?;$|\$ [a-z]|sudo |select .* from )"
 )
 _AMOUNT: Final = re2.compile(
     r"\p{Nd}(?:[.,/]\p{Nd})? ?(?:(?:k?g|mg|m?l|cl|oz|lbs?|cups?|tbsp|tsp|tablespoons?|teaspoons?"
