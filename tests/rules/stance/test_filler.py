@@ -16,6 +16,7 @@ DETECTOR = StanceDetector()
         *("I hope this helps! Let me know if you have any questions.", "How can I help you today?"),
         *("Please see the image for the answer.", "As I explained in my reasoning.", "See above."),
         *("[answer]", "<your answer here>", "Insert answer here.", "**Answer:**", "lorem ipsum"),
+        *("[CONTENT_FILTERED]", "[redacted]"),
         *("I hope this helps! Have a nice day!", "Let's think step by step.", "Google it."),
         *(
             "Please ask someone else.",
