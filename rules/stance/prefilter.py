@@ -22,7 +22,7 @@ _ROOM: Final = 300
 Its states multiply with the words that texts may hold, and RE2 bounds their memory: of many more it
 would forget states all the time, and take five times as long.
 """
-_MOST: Final = 1500
+_MOST: Final = 1000
 """Patterns of small languages that share one; RE2 refuses to make one that is much larger."""
 
 
