@@ -12,6 +12,7 @@ from typing import Final
 
 import re2
 import regex
+from opencc import OpenCC
 
 TIMEOUT: Final = 1.0
 """Seconds for one step of folding where the caller names none; the steps are linear."""
@@ -52,6 +53,8 @@ _LATIN_LOOK: Final = str.maketrans(
     "аеорсухіјѕԁһӏԛԝвнкмтьгпиλαοενικρτυχωγηαϲϳօսոհցѵɑɡıʟɪɴʀ",
     "aeopcyxijsdhlqwbhkmtbrnuaaoevikptuxwynacjouuhgvagilinr",
 )
+_TO_SIMPLIFIED: Final = OpenCC("t2s")
+"""Traditional Chinese characters into the simplified ones in which rules are written."""
 _OTHER: Final = r"[\p{Cyrillic}\p{Greek}\p{Armenian}]"
 _MIX: Final = rf"\p{{Latin}}'?{_OTHER}|{_OTHER}'?\p{{Latin}}"
 _WORD: Final = regex.compile(r"[\p{L}']+")
@@ -63,6 +66,7 @@ _STACKED_MARKS: Final = regex.compile(r"(\p{M}{8})\p{M}+")
 _HAS_DROPPED: Final = re2.compile(_spelt(_INVISIBLE))
 _HAS_STACKED_MARKS: Final = re2.compile(r"\pM{9}")
 _HAS_OTHER: Final = re2.compile(_OTHER)
+_HAS_HAN: Final = re2.compile(r"\p{Han}")
 _HAS_MIXED: Final = re2.compile(_MIX)
 _ASCII_LETTERS: Final = string.ascii_lowercase.encode()
 _OTHER_LEADS: Final = bytes(range(0xCD, 0xD7))
@@ -127,6 +131,8 @@ def _normalise(text: str, timeout: float) -> str:
     text = _composed(_composed(text).casefold())
     encoded = text.encode()
     text = _TO_SAME.sub(lambda match: _SAME[match[0]], text)
+    if _HAS_HAN.search(encoded):
+        text = _TO_SIMPLIFIED.convert(text)
     if _HAS_OTHER.search(encoded):
         text = _as_latin(text, encoded, timeout)
     return _tidy(text)

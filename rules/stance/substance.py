@@ -90,11 +90,15 @@ def _is_gibberish(sample: str, timeout: float) -> bool:
 
 
 def _has_no_vowels(sample: str, timeout: float) -> bool:
-    """Three Latin words or more without a single vowel; a list of initials is shorter."""
+    """Three Latin words or more without a single vowel; a list of initials is shorter.
+
+    Beside a text in another script they are its symbols and abbreviations.
+    """
     if "e" in sample or "a" in sample or _VOWEL.search(sample, timeout=timeout):
         return False
     words = _LATIN.findall(sample, timeout=timeout)
-    return len(words) >= 3 and sum(map(len, words)) >= 12
+    latin = sum(map(len, words))
+    return len(words) >= 3 and latin >= 12 and 2 * latin > sum(map(str.isalpha, sample))
 
 
 def _is_odd(word: str, timeout: float) -> bool:

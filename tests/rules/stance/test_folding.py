@@ -12,7 +12,7 @@ def test_folding_twice_is_folding_once(text: str) -> None:
     assert fold(fold(text)) == fold(text)
 
 
-@given(st.text(alphabet="аеoΙ'’ \n\t\u200b\u0301Aß.ﬁیك", max_size=40))
+@given(st.text(alphabet="аеoΙ'’ \n\t\u200b\u0301Aß.ﬁیك無請乾隆著髮裡a", max_size=40))
 def test_folding_is_idempotent_on_look_alikes(text: str) -> None:
     assert fold(fold(text)) == fold(text)
 
@@ -40,6 +40,7 @@ def test_folding_keeps_no_memory(first: str, second: str) -> None:
         ("I саn't help with that", "i can't help with that"),
         ("\ud800no", "no"),
         ("أنا لا أستطيعُ", "انا لا استطيع"),
+        ("很抱歉，我無法協助", "很抱歉,我无法协助"),
     ],
 )
 def test_what_looks_the_same_is_the_same(written: str, read: str) -> None:
