@@ -33,7 +33,7 @@ def _spelt(pattern: str) -> str:
 _SAME: Final = {
     letter: same
     for letters, same in {
-        "‘’‚‛ʼ′´`＇ʹ": "'",
+        "‘’‚‛ʼ′´＇ʹ": "'",
         "“”„‟″«»「」『』": '"',
         "‐‑‒–—―−﹘﹣": "-",
         "أإآٱ": "ا",

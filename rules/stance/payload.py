@@ -39,7 +39,8 @@ _CODE_LINE: Final = re2.compile(
     r".*;$|.*(?:[a-z_.\]]\(.*\)|\+\+|--|\]|=.*);$|.*\{$|\}?;$|\$ [a-z]|sudo |select .* from )"
 )
 _AMOUNT: Final = re2.compile(
-    r"\p{Nd}(?:[.,/]\p{Nd})? ?(?:(?:k?g|mg|m?l|cl|oz|lbs?|cups?|tbsp|tsp|tablespoons?|teaspoons?"
+    r"(?:\p{Nd}{2}|\p{Nd}[.,/]\p{Nd}|[0-27-9]|[3-6] ) ?g(?:[^\pL]|$)"  # 5G is no amount
+    r"|\p{Nd}(?:[.,/]\p{Nd})? ?(?:(?:kg|mg|m?l|cl|oz|lbs?|cups?|tbsp|tsp|tablespoons?|teaspoons?"
     r"|gram(?:s|o|os|i|m|mes|mi|me)?|millilit(?:er|re|ro|ri)s?|lit(?:er|re|ro|ri)s?|г|кг|мг|мл|л"
     r"|грамм(?:а|ов)?|град(?:ус(?:ов|а)?)?|degrees?|°c?|degrés|grad|grados|gradi)(?:[^\pL]|$)"
     r"|克|千克|毫升|升|度|그램|도|غرام|جرام|مل|ميلي|درجه|كرم|گرم|ميلي|लीटर|मिली|ग्राम|डिग्री)"

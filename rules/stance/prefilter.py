@@ -22,7 +22,7 @@ _ROOM: Final = 300
 Its states multiply with the words that texts may hold, and RE2 bounds their memory: of many more it
 would forget states all the time, and take five times as long.
 """
-_MOST: Final = 1000
+_MOST: Final = 700
 """Patterns of small languages that share one; RE2 refuses to make one that is much larger."""
 
 
@@ -109,7 +109,13 @@ def _anywhere(patterns: Sequence[Sought]) -> _Matching:
     words = re2.Filter()
     for sought in patterns:
         words.Add(unbounded(sought.pattern), without_groups())
-    words.Compile()
+    try:
+        words.Compile()
+    except re2.error as error:
+        named = ", ".join(sorted({sought.language for sought in patterns}))
+        raise LexiconError(
+            f"the patterns of {named} are too many to be looked for at once; share out fewer"
+        ) from error
     for index in words.Match(" ", potential=True) or ():
         _, pattern, place = patterns[index]
         raise LexiconError(

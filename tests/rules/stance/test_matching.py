@@ -1,11 +1,16 @@
 """Two engines read the patterns: no match of the exact one may escape the quick one."""
 
+import random
+import string
+
 import pytest
 import re2
 
 from rules.stance import StanceDetector
 from rules.stance.folding import fold
+from rules.stance.lexicon import LexiconError
 from rules.stance.matching import HEAD, occurs
+from rules.stance.prefilter import Prefilter, Sought
 from rules.stance.reading import alternatives, exactly, looser, plainly, unbounded
 from rules.stance.text import Text
 
@@ -86,3 +91,10 @@ def test_a_pattern_is_parted_at_its_outermost_bars(pattern: str, parts: list[str
 
 def test_rules_with_the_same_pattern_share_its_automaton() -> None:
     assert exactly("a b") is exactly("a b")
+
+
+def test_more_words_than_an_automaton_holds_are_refused_naming_the_language() -> None:
+    letters = random.Random(0)
+    words = ("".join(letters.choices(string.ascii_lowercase, k=2000)) for _ in range(200))
+    with pytest.raises(LexiconError, match="patterns of tlh are too many"):
+        Prefilter([Sought("tlh", word, "tlh.rule") for word in words], together=True)
