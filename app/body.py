@@ -25,7 +25,7 @@ _SURROGATES = re.compile(
 """An escaped pair of surrogates, which is group 2, or a lone one."""
 
 MOST_VALUES = 2**20
-"""Values that a body may hold: far more than any batch has that is within the limits."""
+"""Values that a body may hold: several times what the most samples of a request need by default."""
 _TOKEN = re.compile(rb'(?s)"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[,\[{]')
 """A text, whole or not, which may hold what else begins a value, or what begins one."""
 

@@ -6,6 +6,7 @@ Three profiles ship with the package (`rules/profiles/`); a user's own is named 
 import hashlib
 from collections.abc import Iterator
 from functools import cache
+from importlib import metadata
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -174,6 +175,7 @@ class Profile(_Model):
         """`name-release+hash` of everything that decides a reward under this profile."""
         digest = hashlib.sha256(self.model_dump_json().encode())
         digest.update(_code_digest())
+        digest.update(metadata.version("opencc").encode())  # its tables fold what the rules read
         return f"{self.name}-{self.release}+{digest.hexdigest()[:12]}"
 
 

@@ -82,6 +82,8 @@ _BARE: Final = re.compile(
 _ENDS_OF_BARE: Final = ("cant", "wont", "dont", "dnt", "snt", "arent")
 """One of them ends every such word."""
 _HAS_BARE: Final = re2.compile(r"\b(?:ca|wo|do|[a-z]+ld|does|did|is|are)nt\b")
+_TICK: Final = re.compile(r"(?<=[a-z])`(?=[a-z])")
+"""A backtick where an apostrophe is meant; elsewhere it marks code."""
 _UNTIDY: Final = (*_OTHER_SPACE, "  ")
 
 
@@ -146,6 +148,8 @@ def _tidy(text: str) -> str:
     around_line = "\n" in text and (" \n" in text or "\n " in text)
     if around_line or any(map(text.__contains__, _UNTIDY)):
         text = "\n".join([" ".join(line.split()) for line in text.split("\n")])
+    if "`" in text:
+        text = _TICK.sub("'", text)
     if any(map(text.__contains__, _ENDS_OF_BARE)) and _HAS_BARE.search(text.encode()):
         text = _BARE.sub(r"\1n't", text)
     return text

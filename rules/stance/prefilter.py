@@ -114,7 +114,8 @@ def _anywhere(patterns: Sequence[Sought]) -> _Matching:
     except re2.error as error:
         named = ", ".join(sorted({sought.language for sought in patterns}))
         raise LexiconError(
-            f"the patterns of {named} are too many to be looked for at once; share out fewer"
+            f"the patterns of {named} hold more words than can be looked for at once; "
+            "give fewer or shorter ones"
         ) from error
     for index in words.Match(" ", potential=True) or ():
         _, pattern, place = patterns[index]

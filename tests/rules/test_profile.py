@@ -1,6 +1,7 @@
 """Profiles are validated on load, and their version changes with everything that decides."""
 
 import shutil
+from importlib import metadata
 from importlib.resources import files
 from pathlib import Path
 
@@ -128,3 +129,12 @@ def test_any_edit_of_a_grammar_rule_lexicon_or_instruction_changes_the_version(
         assert code_digest(folders) != before, path
         path.write_bytes(content)
     assert code_digest(folders) == before
+
+
+def test_other_tables_of_chinese_characters_are_another_version(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    profile = load_profile("safegrpo")
+    before = profile.version
+    monkeypatch.setattr(metadata, "version", lambda name: f"another {name}")
+    assert profile.version != before

@@ -38,6 +38,8 @@ def test_folding_keeps_no_memory(first: str, second: str) -> None:
         ("ｎｏ", "no"),
         ("a \t b\r\nc", "a b\nc"),
         ("I саn't help with that", "i can't help with that"),
+        ("I can`t", "i can't"),
+        ("“Нет”, can`t `ls`", '"нет", can\'t `ls`'),
         ("\ud800no", "no"),
         ("أنا لا أستطيعُ", "انا لا استطيع"),
         ("很抱歉，我無法協助", "很抱歉,我无法协助"),

@@ -96,5 +96,5 @@ def test_rules_with_the_same_pattern_share_its_automaton() -> None:
 def test_more_words_than_an_automaton_holds_are_refused_naming_the_language() -> None:
     letters = random.Random(0)
     words = ("".join(letters.choices(string.ascii_lowercase, k=2000)) for _ in range(200))
-    with pytest.raises(LexiconError, match="patterns of tlh are too many"):
+    with pytest.raises(LexiconError, match="patterns of tlh hold more words"):
         Prefilter([Sought("tlh", word, "tlh.rule") for word in words], together=True)
