@@ -3,13 +3,17 @@
 - Who connects and sends no request, or half the head of one, is let go after a while; so is who
   goes on with a body that has had its reply, or does not read a reply.
 - What comes around a body (head, sizes of chunks, trailers) is bounded, as bodies are elsewhere.
+- It says when a request arrived: what waits for the event loop waits in a queue too.
 - A reply's head and body go out in one piece. In two, each is a system call, and wakes the client.
 """
 
 import asyncio
+import time
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from app.exchange import ARRIVED
 
 MAX_FRAMING = 64 * 1024
 """Most bytes around a request's body, and as many more as the body has: enough for small chunks."""
@@ -61,6 +65,7 @@ class Connection(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._in_head = False
+        self.scope[ARRIVED] = time.perf_counter()  # type: ignore[typeddict-unknown-key]
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:

@@ -14,6 +14,8 @@ from typing import Any
 from starlette.types import Scope
 
 _KEY = "safegrpo.exchange"
+ARRIVED = "safegrpo.arrived"
+"""Where a connection says in the scope when it had read the head, on `time.perf_counter`."""
 _GIVEN_ID = re.compile(rb"[A-Za-z0-9._:/+=-]{1,128}")
 
 
@@ -21,7 +23,8 @@ class Exchange:
     """One request and its reply."""
 
     def __init__(self, scope: Scope) -> None:
-        self.started = time.perf_counter()
+        begun = time.perf_counter()
+        self.started: float = scope.get(ARRIVED, begun)
         self.headers: Mapping[bytes, bytes] = dict(scope["headers"])
         self.id = _request_id(self.headers.get(b"x-request-id", b""))
         self.protocol: str | None = None
@@ -32,8 +35,9 @@ class Exchange:
         self.status: int | None = None
         self.reason: str | None = None
         self.phases = dict.fromkeys(("queue", "parse", "score", "serialise"), 0.0)
-        """Seconds spent waiting, and in each step."""
-        self._lap, self._queued = self.started, 0.0
+        """Seconds spent waiting, for the event loop first, and in each step."""
+        self.waited(begun - self.started)
+        self._lap, self._queued = begun, self.phases["queue"]
         scope[_KEY] = self  # which it does not hold in turn: a cycle would outlive the request
 
     def lap(self, phase: str | None = None) -> None:

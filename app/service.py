@@ -1,16 +1,19 @@
 """One request's way: bytes -> batch -> scores -> bytes, for every protocol.
 
 Where it runs was chosen by measurement (`python -m benchmarks.service` prints the crossover; these
-are milliseconds for completions of 4,000 characters under the profile `official`):
+are milliseconds for completions of 4,000 characters):
 
-    body      inline   thread   another process
-     4 kB        0.2      0.4               0.8
-    31 kB        0.4      0.6               1.3
+    profile, body       inline   thread   another process
+    official    4 kB       0.2      0.3               0.7
+    official   31 kB       0.2      0.3               0.6
+    safegrpo    4 kB       0.3      0.5               1.0
+    safegrpo   30 kB       2.4      2.6               3.2
 
-So a thread costs 0.2 ms a request and a process 0.6 ms or more: for small bodies as much as scoring
-them. Those are scored on the event loop, which nobody notices; larger ones in a thread, so that the
-loop answers meanwhile. A process would be quicker on none of them, as one worker scores one batch
-at a time either way; for more processors there are more workers.
+So a thread costs 0.1 to 0.2 ms a request and a process 0.4 ms or more: for one completion as much
+as scoring it. Small bodies are scored on the event loop; larger ones, and short refusals by the
+dozen are some, in a thread, so that the loop answers meanwhile. A process would be quicker on none
+of them, as one worker scores one batch at a time either way; for more processors there are more
+workers.
 """
 
 import asyncio
@@ -37,10 +40,10 @@ from app.schema import Problem, RewardRequest, Sample
 from app.scoring import Offload, Scoring, at_once
 from app.settings import Settings
 from app.shared_counts import shared_folder
-from app.turns import Turns
+from app.turns import Turns, waited_too_long
 from rules.reward import Score, Scorer
 
-INLINE_BYTES = 32 * 1024
+INLINE_BYTES = 8 * 1024
 """A body up to this size is scored at once, on the event loop: see the module's docstring."""
 
 
@@ -71,6 +74,8 @@ class Service:
             body = await self.read(scope, receive, ticket)
             request = _Request(self, protocol, body, ticket, exchange)
             if len(body) <= INLINE_BYTES and not request.encoding:
+                if time.monotonic() > request.deadline:
+                    raise waited_too_long()
                 return await request.steps(at_once)
             gone = asyncio.ensure_future(receive())  # its next word can only be that it hangs up
             place = self.turns.place(request.deadline, gone.done, exchange.waited)
@@ -129,7 +134,8 @@ class _Request:
         self._ticket = ticket
         self._exchange = exchange
         self.encoding = exchange.headers.get(b"content-encoding", b"").decode("latin-1")
-        self.deadline = time.monotonic() + service.settings.deadline_seconds
+        patience = service.settings.deadline_seconds - exchange.phases["queue"]
+        self.deadline = time.monotonic() + patience
 
     async def steps(self, offload: Offload) -> Response:
         self._exchange.lap()

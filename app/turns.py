@@ -31,11 +31,6 @@ class Turns:
         self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
         self._busy = False
 
-    @property
-    def waiting(self) -> int:
-        """Computations that wait for their turn."""
-        return len(self._waiting)
-
     def place(
         self, deadline: float, abandoned: Callable[[], bool], waited: Callable[[float], None]
     ) -> Place:
@@ -77,7 +72,7 @@ class Turns:
             raise
         if not done:
             mine.cancel()
-            raise _waited_too_long()
+            raise waited_too_long()
 
     def _next(self) -> None:
         while self._waiting:
@@ -126,6 +121,7 @@ class Place:
         return await self._turns.run(self._number, deadline, turn)
 
 
-def _waited_too_long() -> RequestError:
+def waited_too_long() -> RequestError:
+    """The refusal of a request of which nothing was begun until its deadline."""
     message = "the service is too busy to begin with this request; send it again later"
     return RequestError(429, message, retry_after=RETRY_SECONDS, reason="queue_timeout")

@@ -48,8 +48,8 @@ def answer(body: bytes) -> bytes:
 
 def compare(bodies: dict[str, bytes]) -> None:
     """Print the table for bodies of these names."""
-    print(f"\n{'body':<16}{'':>8} {'inline ms':>18} {'thread ms':>18} {'process ms':>18}")
-    print(f"{'':<24} {'took  held up':>18} {'took  held up':>18} {'took  held up':>18}")
+    print(f"\n{'body':<20}{'':>8} {'inline ms':>18} {'thread ms':>18} {'process ms':>18}")
+    print(f"{'':<28} {'took  held up':>18} {'took  held up':>18} {'took  held up':>18}")
     context = get_context("spawn")
     with ThreadPoolExecutor(1) as thread, ProcessPoolExecutor(1, context) as process:
         for name, body in bodies.items():
@@ -57,7 +57,7 @@ def compare(bodies: dict[str, bytes]) -> None:
             for way in (_inline, _through(thread), _through(process)):
                 measured = asyncio.run(_measure(way, body))
                 cells.append(f"{measured.took * 1e3:9.2f} {measured.held_up * 1e3:8.2f}")
-            print(f"{name:<16}{len(body) / 1024:>5.0f} kB {' '.join(f'{c:>18}' for c in cells)}")
+            print(f"{name:<20}{len(body) / 1024:>5.0f} kB {' '.join(f'{c:>18}' for c in cells)}")
     print(f"(processors: {os.cpu_count()})")
 
 

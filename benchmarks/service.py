@@ -24,12 +24,13 @@ def main() -> None:
         batches.measure(server, rounds=3 if quick else 9)
         batches.growth(server, largest=64 if quick else 4_096)
         singles.measure(server, rounds=2 if quick else 9, seconds=1.0 if quick else 5.0)
-    sizes = (1, 8, 64) if quick else (1, 8, 64, 512)
+    sizes = (1, 2, 8, 64) if quick else (1, 2, 8, 64, 512)
     offload.compare(
         {
-            f"{size} x {batches.CHARACTERS}": request(
-                "official", samples(size, batches.CHARACTERS, "official")
+            f"{profile} {size} x {batches.CHARACTERS}": request(
+                profile, samples(size, batches.CHARACTERS, profile)
             )
+            for profile in ("official", "safegrpo")
             for size in sizes
         }
     )

@@ -11,7 +11,8 @@ from contextlib import ExitStack
 import httpx
 import pytest
 
-from tests.app.serving import free_port, sample, server, started, wait_ready
+from app.service import INLINE_BYTES
+from tests.app.serving import free_port, sample, server, started, unsafe_sample, wait_ready
 
 DEADLINE = 10
 SAMPLES = 400
@@ -91,6 +92,21 @@ def test_who_would_rather_speak_http2_is_told_why_there_are_no_rewards(address: 
     reply = httpx.post(f"{address}/reward", content=BODY, headers=upgrade, timeout=60)
     assert reply.status_code == 400
     assert "header Upgrade" in reply.json()["error"]
+
+
+def test_small_requests_that_waited_for_the_event_loop_have_waited() -> None:
+    body = json.dumps({"samples": [unsafe_sample()] * 20}).encode()
+    head = f"POST /reward HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+    assert len(body) <= INLINE_BYTES
+    with server("--deadline-seconds", "0.05") as (url, _), connected(url) as connection:
+        connection.sendall((head + body) * 30)
+        replies = b""
+        while replies.count(b"x-request-id") < 30:
+            assert (received := connection.recv(65536))
+            replies += received
+    assert b" 200 OK" in replies
+    assert b" 429 " in replies
+    assert b"too busy to begin" in replies
 
 
 CHUNKED = b" HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
