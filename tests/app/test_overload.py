@@ -102,7 +102,8 @@ def test_small_requests_that_waited_for_the_event_loop_have_waited() -> None:
         connection.sendall((head + body) * 30)
         replies = b""
         while replies.count(b"x-request-id") < 30:
-            assert (received := connection.recv(65536))
+            received = connection.recv(65536)
+            assert received, "the server hung up"
             replies += received
     assert b" 200 OK" in replies
     assert b" 429 " in replies
