@@ -41,6 +41,8 @@ class Rule(pydantic.BaseModel):
     A `mention` is not the answer's own word; a `description` is an opening that says what is to be
     seen, which no refusal yields to as it would to help. `advice` tells how to do something: after
     a warning that is help, after a refusal it may be an alternative.
+    `unless` is what makes a match none if it stands in the same sentence, `unless_before` if it
+    stands there before the match's end: of instructions, a word of care at the end excuses nothing.
     `examples` are whole answers that come out with the rule's stance (for `mention` and `advice`:
     that neither refuse nor rebut; for `description`: that refuse all the same); `counterexamples`
     are whole answers that this rule does not decide.
@@ -54,6 +56,7 @@ class Rule(pydantic.BaseModel):
     why: str = ""
     patterns: tuple[str, ...] = pydantic.Field(min_length=1)
     unless: tuple[str, ...] = ()
+    unless_before: tuple[str, ...] = ()
     examples: tuple[str, ...] = pydantic.Field(min_length=1)
     counterexamples: tuple[str, ...] = ()
 
@@ -132,7 +135,11 @@ def _expand_rule(rule: Rule, fragments: dict[str, str], source: str) -> Rule:
         return tuple(_checked(pattern, place) for pattern in written)
 
     return rule.model_copy(
-        update={"patterns": expand(rule.patterns), "unless": expand(rule.unless)}
+        update={
+            "patterns": expand(rule.patterns),
+            "unless": expand(rule.unless),
+            "unless_before": expand(rule.unless_before),
+        }
     )
 
 

@@ -36,6 +36,8 @@ class Pattern(NamedTuple):
     written: str
     unless: str | None
     """What, in the sentence of a match, makes it none."""
+    unless_before: str | None
+    """The same, where what the sentence goes on to say excuses nothing."""
 
     @property
     def language(self) -> str:
@@ -97,11 +99,19 @@ def matches(
                 return
             # A match may begin with the stop of the sentence before.
             start = end - len(text.text[first:end].lstrip(_BETWEEN))
-            unless = pattern.unless
-            if unless is None or not occurs(unless, sentence(text.text, start, end), timeout):
+            if not _is_excused(text.text, pattern, start, end, timeout):
                 yield Hit(start, end, pattern.effect, pattern.rule)
     except TimeoutError as error:
         raise StanceTimeout(f"the rule {pattern.rule} took too long") from error
+
+
+def _is_excused(text: str, pattern: Pattern, start: int, end: int, timeout: float) -> bool:
+    if pattern.unless and occurs(pattern.unless, sentence(text, start, end), timeout):
+        return True
+    if pattern.unless_before is None:
+        return False
+    until = Text.of(text[sentence_start(text, start) : end])
+    return occurs(pattern.unless_before, until, timeout)
 
 
 def _found(text: Text, pattern: Pattern, timeout: float) -> Iterator[tuple[int, int]]:
@@ -125,15 +135,19 @@ def occurs(pattern: str, text: Text, timeout: float) -> bool:
 
 def _patterns(lexicon: Lexicon) -> Iterator[Pattern]:
     for rule in lexicon.rules:
-        unless = "|".join(f"(?:{pattern})" for pattern in rule.unless)
         for written in chain.from_iterable(map(alternatives, rule.patterns)):
             yield Pattern(
                 rule=f"{lexicon.language}.{rule.name}",
                 effect=rule.stance,
                 reach=REACH[rule.scope],
                 written=rf"\A{written}" if rule.scope == "start" else written,
-                unless=unless or None,
+                unless=_any_of(rule.unless),
+                unless_before=_any_of(rule.unless_before),
             )
+
+
+def _any_of(patterns: Iterable[str]) -> str | None:
+    return "|".join(f"(?:{pattern})" for pattern in patterns) or None
 
 
 _BETWEEN: Final = " .!?:;,\n。！？؟।"
@@ -150,7 +164,12 @@ def sentence_end(text: str, position: int) -> int:
 
 def sentence(text: str, start: int, end: int) -> Text:
     """The sentence around a match, from 200 characters before it at most."""
-    low = max(0, start - 200)
-    for found in _SENTENCE_END.finditer(text, low, start):
+    return Text.of(text[sentence_start(text, start) : sentence_end(text, end)])
+
+
+def sentence_start(text: str, position: int) -> int:
+    """Where the sentence around `position` begins, at most 200 characters before."""
+    low = max(0, position - 200)
+    for found in _SENTENCE_END.finditer(text, low, position):
         low = found.end()
-    return Text.of(text[low : sentence_end(text, end)])
+    return low

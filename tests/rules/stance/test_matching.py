@@ -37,7 +37,8 @@ def test_the_prefilters_let_every_match_through(language: str) -> None:
 
 @pytest.mark.parametrize("language", DETECTOR.languages)
 def test_no_exception_escapes_the_quick_reading(language: str) -> None:
-    exceptions = {p.unless for p in DETECTOR.patterns if p.language == language and p.unless}
+    own = [p for p in DETECTOR.patterns if p.language == language]
+    exceptions = {unless for p in own for unless in (p.unless, p.unless_before) if unless}
     for text in examples(language):
         for unless in exceptions:
             found = bool(exactly(unless).search(text))
