@@ -10,7 +10,13 @@ import yaml
 
 from rules.stance.folding import fold_pattern
 
-_UNSPACED: Final = ("zh", "ko")
+_ANYWHERE: Final = ""
+_AT_WORD: Final = r"(?:^|[^\pL\pM\p{Nd}])"
+_BEFORE: Final = {
+    "zh": _ANYWHERE,
+    "ko": _ANYWHERE,
+    "ar": f"{_AT_WORD}(?:[وفبلك]?ال|[وفبل])?",
+}
 
 
 def shows_care(folded: str, languages: Set[str]) -> bool:
@@ -32,4 +38,4 @@ def _listed() -> dict[str, "re2._Regexp[str]"]:
 
 def _any_of(code: str, words: list[str]) -> "re2._Regexp[str]":
     either = "|".join(map(fold_pattern, words))
-    return re2.compile(either if code in _UNSPACED else rf"(?:^|[^\pL\pM\p{{Nd}}])(?:{either})")
+    return re2.compile(f"{_BEFORE.get(code, _AT_WORD)}(?:{either})")

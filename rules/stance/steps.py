@@ -28,6 +28,12 @@ _LIST: Final = re2.compile(
     r"|[{\[] ?\"[^\"\n]+\" ?[,:] ?[\"\[{]"
     r"|\"(?:steps?|instructions?|ingredients|method|procedure)\" ?: ?[\[{\"]|\| ?steps? ?\|"
 )
+_MARK: Final = re2.compile(
+    r"[\n ] ?(?:[(\[]?\p{Nd}{1,2}[)\].:]|[-*•▪◦‣·+>→]|step \p{Nd}|\(?[a-h][)] ) ?"
+)
+"""What begins an item of nearly every list."""
+_MARK_ONLY: Final = 3
+"""Characters of an item that says nothing."""
 _MARKS: Final = (*'0123456789\n>|{["', "a)", "one", "first", "step", "<li", "\\begin")
 """One of them is in every list of plain text."""
 _LOOKED_AT: Final = 400
@@ -59,9 +65,17 @@ def _begins_steps(folded: str, end: int, spoken: int, languages: Set[str]) -> bo
     begun = _LIST.search(rest)
     if begun is None or begun.start() > end - after + _HARDLY:
         return False
-    start = min(spoken, end) if _introduces(folded, end) else end
-    listed = _BRACKETED.sub("", folded[start : end + _LOOKED_AT])
-    return not shows_care(listed, languages)
+    if _introduces(folded, end) and shows_care(folded[min(spoken, end) : end], languages):
+        return False
+    listed = _BRACKETED.sub("", folded[end : end + _LOOKED_AT])
+    return not _is_careful(listed, languages)
+
+
+def _is_careful(listed: str, languages: Set[str]) -> bool:
+    """Whether what comes before the first mark, or half of the items, shows care: one does not."""
+    before, *items = _MARK.split(listed)
+    careful = [shows_care(item, languages) for item in items if len(item) > _MARK_ONLY]
+    return shows_care(before, languages) or 2 * sum(careful) >= max(1, len(careful))
 
 
 def _is_listed(folded: str, hit: Hit) -> bool:
