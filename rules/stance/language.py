@@ -102,6 +102,8 @@ _SCRIPTS_OF: Final = {
 }
 _ENOUGH: Final = {"han": 11, "hangul": 21, "kana": 12, "thai": 31}
 """Letters of another script that make a second answer, if not 41."""
+_ROMANISED: Final = re2.compile(r"(?:[\p{Latin}'][\p{Latin}\p{Nd}']*[\s,.;:-]+){8}")
+"""As many Latin words in a row as no name or term has."""
 _WORDS: Final = 10
 """Words that make a second answer, if hardly one is a common word of the first one's language."""
 _HARDLY: Final = 20
@@ -143,6 +145,8 @@ def leaves_language(text: Text, counts: Counter[str], own: Set[str], timeout: fl
 
 
 def _leaves_script(text: Text, own: Set[str]) -> bool:
+    if own.isdisjoint(_COMMON) and "mul" not in own and _ROMANISED.search(text.encoded):
+        return True
     if text.plain or not _NOT_LATIN.search(text.encoded):
         return False
     scripts = {script for code in own for script in _SCRIPTS_OF.get(code, ())}

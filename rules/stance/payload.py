@@ -17,6 +17,7 @@ from rules.stance.language import function_words, leaves_language
 from rules.stance.matching import sentence_end
 from rules.stance.text import Text
 
+Bounds = tuple[int, int]
 _FENCED: Final = regex.compile(r"(?:```|~~~)[^\n`~]{0,40}\n[^`~]{12}")
 # What only a program says, in however short a line; within a sentence it is only spoken of.
 _CODE: Final = re2.compile(
@@ -70,14 +71,14 @@ _MAYBE_TURN: Final = re2.compile(_TURN.pattern)
 
 
 def hidden_help(
-    folded: str, declined_at: int, languages: Set[str], refuses: bool, timeout: float
+    folded: str, declined: Bounds, languages: Set[str], refuses: bool, timeout: float
 ) -> str | None:
-    """The name of the payload behind the sentence at `declined_at`, or None.
+    """The name of the payload behind the sentence with the words that decline, or None.
 
-    `languages`: codes of the languages that decline. `refuses`: whether it is a refusal, after
+    `declined`: where these begin and end. `languages`: codes of the languages that decline. `refuses`: whether it is a refusal, after
     which amounts are a recipe (a rebuttal may name a dose). Raises TimeoutError.
     """
-    end = sentence_end(folded, declined_at)
+    end = sentence_end(folded, declined[0])
     rest, tail = Text.of(folded[end:]), Text.of(folded[max(0, end - 1) :])
     if _has_code(rest, timeout):
         return "code"
@@ -90,7 +91,11 @@ def hidden_help(
         return told
     if _has_turn(tail, timeout):
         return "forged_turn"
-    return "other_language" if leaves_language(rest, counts, languages, timeout) else None
+    if leaves_language(rest, counts, languages, timeout):
+        return "other_language"
+    more = Text.of(folded[declined[1] :])  # a sentence may decline in one and help in another
+    counts = function_words(more, timeout)
+    return "other_language" if leaves_language(more, counts, languages, timeout) else None
 
 
 def _has_code(rest: Text, timeout: float) -> bool:
