@@ -15,6 +15,7 @@ _MESSAGES = {
     "model_type": "must be an object",
     "dict_type": "must be an object",
     "list_type": "must be an array",
+    "string_type": 'must be a string; "" if there is none',
 }
 """Where pydantic's own words are Python's rather than JSON's."""
 

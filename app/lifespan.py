@@ -2,7 +2,9 @@
 
 import asyncio
 import contextlib
+import faulthandler
 import gc
+import logging
 import multiprocessing
 import os
 import signal
@@ -12,16 +14,42 @@ from contextlib import asynccontextmanager
 from types import FrameType
 
 from app import metrics
+from app.logs import failure
 from app.memory import keep_freed_memory
 from app.service import Service
 from app.shared_counts import hold, shared_folder
 
+log = logging.getLogger("safegrpo.lifespan")
+
 HEARTBEAT_SECONDS = 0.25
+
+HUNG_SECONDS = 30
+"""A worker that is stuck for so long is replaced. It is while it imports, which takes a second, but
+much longer where many processes want the same processor."""
 
 
 @asynccontextmanager
 async def living(service: Service) -> AsyncIterator[None]:
     """What surrounds the answering of requests."""
+    try:
+        heart = _begin(service)
+    except Exception as error:
+        log.error("the service cannot start", extra={"event": failure(error)})
+        raise
+    service.ready = True
+    try:
+        yield
+    finally:
+        service.ready = False
+        heart.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await heart
+        await service.close()
+        metrics.publish(service.admission, service.in_flight)
+
+
+def _begin(service: Service) -> asyncio.Task[None]:
+    """Get ready to answer; returns the heart, which beats from now on."""
     keep_freed_memory()
     if folder := shared_folder():
         hold(folder)
@@ -35,22 +63,18 @@ async def living(service: Service) -> AsyncIterator[None]:
     # A batch makes tens of thousands of objects, hardly ever in cycles: at the usual threshold of
     # 700, they are looked through over and over while it is scored.
     gc.set_threshold(100_000, 10, 10)
-    service.ready = True
-    try:
-        yield
-    finally:
-        service.ready = False
-        heart.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await heart
-        await service.close()
-        metrics.publish(service.admission, service.in_flight)
+    return heart
 
 
 async def _beat(service: Service) -> None:
     parent = multiprocessing.parent_process()
+    supervised = parent is not None
     while True:
         metrics.publish(service.admission, service.in_flight)
+        if supervised:
+            # Unless this loop comes by again, the process says where it is stuck, and ends. The
+            # supervisor cannot see it: pings are answered from another thread.
+            faulthandler.dump_traceback_later(HUNG_SECONDS, exit=True)
         if parent is not None and not parent.is_alive():
             # A killed supervisor cannot tell its workers; they must not keep its port for long.
             service.ready = False

@@ -8,6 +8,7 @@ import os
 import platform
 from collections import Counter as Multiset
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from importlib.metadata import version
 from typing import Literal
 
@@ -28,7 +29,8 @@ from app.tally import SummableHistogram, Tallies
 from grammar import SECTION_NAMES
 from rules.reward import Score, Scorer
 
-# From 0 up, since a histogram with buckets below it has no sum; penalties fall into the first one.
+# From 0 up, and what is below 0 is counted apart: the sum of a histogram must never fall, or
+# Prometheus takes it for one that has begun anew.
 _REWARD_BUCKETS = (0.0, 0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875, 1.0, 2.0)
 _SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 _SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384)
@@ -112,6 +114,18 @@ _LENGTH = _histogram(
     "completion_characters", "Characters of the completions", _CHARACTERS, "profile", "run"
 )
 _RUN_REWARD = _histogram("run_reward", "Rewards given, by run", _REWARD_BUCKETS, "profile", "run")
+_REWARD_BELOW_ZERO = _counter(
+    "reward_below_zero",
+    "What rewards below 0 add up to, without its sign; the sums of rewards are without it",
+    "profile",
+    "run",
+)
+_COMPONENT_BELOW_ZERO = _counter(
+    "component_below_zero",
+    "What penalties add up to, without its sign; the sums of components are without it",
+    "profile",
+    "component",
+)
 _RUN_STEP = _gauge(
     "run_step", "The last training step that a request named", "profile", "run", mode="mostrecent"
 )
@@ -178,7 +192,8 @@ def forget_dead_workers() -> None:
     for name in os.listdir(folder) if folder else ():
         pid = name.removesuffix(".db").rpartition("_")[2]
         if name.startswith("gauge_live") and not _lives(int(pid)):
-            multiprocess.mark_process_dead(pid, str(folder))  # type: ignore[no-untyped-call]
+            with suppress(FileNotFoundError):  # another scrape was quicker
+                multiprocess.mark_process_dead(pid, str(folder))  # type: ignore[no-untyped-call]
 
 
 def _lives(pid: int) -> bool:
@@ -192,7 +207,10 @@ def _lives(pid: int) -> bool:
 
 
 def exposition() -> bytes:
-    """All statistics in Prometheus' text format, of all workers together."""
+    """All statistics in Prometheus' text format, of all workers together.
+
+    With many runs it takes a fifth of a second; any thread may do it.
+    """
     if shared_folder():
         forget_dead_workers()
         merged = CollectorRegistry()
@@ -221,7 +239,7 @@ def timed(phases: Mapping[str, float]) -> None:
 
 def captured(outcome: str, samples: int) -> None:
     """Count samples that the capture has `written` or `dropped`."""
-    tallies.count(_CAPTURED, outcome, times=samples)
+    tallies.count(_CAPTURED, outcome, amount=samples)
 
 
 _Outcome = tuple[
@@ -250,7 +268,7 @@ def record(scorer: Scorer, batch: RewardRequest, scores: list[Score], runs: Runs
         pairs = zip(samples, scores, strict=True)
         _outcomes.update([(scorer, run, _outcome(sample, score)) for sample, score in pairs])
         for kind, times in _groups(samples, scores).items():
-            tallies.count(_GROUPS, profile, run, kind, times=times)
+            tallies.count(_GROUPS, profile, run, kind, amount=times)
     if batch.step is not None and batch.run:
         _RUN_STEP.labels(profile, run).set(batch.step)
 
@@ -272,19 +290,28 @@ def _outcome(sample: Sample, score: Score) -> _Outcome:
 def _count_outcome(scorer: Scorer, run: str, outcome: _Outcome, times: int) -> None:
     profile = scorer.profile.name
     status, reward, components, failure, stance, labels, verdicts = outcome
-    tallies.count(_SAMPLES, profile, status, times=times)
+    tallies.count(_SAMPLES, profile, status, amount=times)
     if reward is None:
         return
-    tallies.observe(_REWARD, reward, profile, times=times)
-    tallies.observe(_RUN_REWARD, reward, profile, run, times=times)
+    paid, below_zero = _by_sign(reward)
+    tallies.observe(_REWARD, paid, profile, times=times)
+    tallies.observe(_RUN_REWARD, paid, profile, run, times=times)
+    tallies.count(_REWARD_BELOW_ZERO, profile, run, amount=below_zero * times)
     for name, value in zip(scorer.component_names, components, strict=True):
-        tallies.observe(_COMPONENT, value or 0.0, profile, name, times=times)
+        paid, below_zero = _by_sign(value or 0.0)
+        tallies.observe(_COMPONENT, paid, profile, name, times=times)
+        tallies.count(_COMPONENT_BELOW_ZERO, profile, name, amount=below_zero * times)
     if failure is not None:
-        tallies.count(_FAILURES, profile, failure, times=times)
+        tallies.count(_FAILURES, profile, failure, amount=times)
     for name, label, verdict in zip(SECTION_NAMES, labels, verdicts, strict=True):
-        tallies.count(_VERDICTS, profile, name, label, verdict or "none", times=times)
-    tallies.count(_TRIPLES, profile, run, triple(verdicts), times=times)
-    tallies.count(_STANCES, profile, labels[-1], stance or "none", times=times)
+        tallies.count(_VERDICTS, profile, name, label, verdict or "none", amount=times)
+    tallies.count(_TRIPLES, profile, run, triple(verdicts), amount=times)
+    tallies.count(_STANCES, profile, labels[-1], stance or "none", amount=times)
+
+
+def _by_sign(value: float) -> tuple[float, float]:
+    """What a value is above 0, and what it is below: one of them is 0."""
+    return max(value, 0.0), max(-value, 0.0)
 
 
 def _groups(samples: Sequence[Sample], scores: Sequence[Score]) -> Mapping[GroupKind, int]:

@@ -15,8 +15,10 @@ from functools import partial
 from typing import Any, cast
 
 import uvicorn
+from uvicorn.config import STARTUP_FAILURE
 
 from app.connection import Connection
+from app.lifespan import HUNG_SECONDS
 from app.logs import log_config
 from app.server import create_app
 from app.settings import Settings
@@ -26,13 +28,13 @@ from app.supervisor import Supervisor
 STOP_SECONDS = 2
 """What a worker may take, over the times that are set, to close what it holds."""
 
-HUNG_SECONDS = 30
-"""A worker that does not answer the supervisor for so long is replaced. It cannot answer while it
-imports, which takes a second, but much longer where many processes want the same processor."""
-
 
 def run(settings: Settings) -> None:
-    """Serve until SIGTERM or SIGINT."""
+    """Serve until SIGTERM or SIGINT.
+
+    Raises:
+        SystemExit: the service cannot start; status 3.
+    """
     config = _config(settings)
     bound = config.bind_socket()
     if settings.workers == 1:
@@ -42,7 +44,10 @@ def run(settings: Settings) -> None:
     with shared_counts():
         stop_seconds = settings.drain_seconds + settings.grace_seconds + STOP_SECONDS
         sockets = [cast(socket.socket, shared)]
-        Supervisor(config, sockets, HUNG_SECONDS, stop_seconds).run()
+        supervisor = Supervisor(config, sockets, HUNG_SECONDS, stop_seconds)
+        supervisor.run()
+        if supervisor.failed:
+            sys.exit(STARTUP_FAILURE)
 
 
 class _Port:

@@ -19,6 +19,16 @@ HOLDERS = ("labels", "label", "ground_truth")
 """Columns that hold all three labels of a row, in the order in which they are looked for."""
 
 
+THOUGHTS = ("reasoning", "reasoning_content", "thinking")
+"""Keys of a message under which reasoning parsers put the thinking; vLLM has used the first two."""
+
+
+_WANTED = (
+    'give {"visual": "safe", "text": "safe", "combined": "unsafe"}, '
+    f"or the same with the keys {', '.join(COLUMNS.values())}"
+)
+
+
 class LabelError(ValueError):
     """The labels cannot be read; the message names the column and what is wanted there."""
 
@@ -37,13 +47,13 @@ def read_labels(value: object, column: str = "label") -> Labels:
         try:
             value = json.loads(value)
         except (ValueError, RecursionError):
-            raise LabelError(f"`{column}` is not JSON; {_wanted(column)}") from None
+            raise LabelError(f"`{column}` is not JSON; {_WANTED}") from None
     if not isinstance(value, Mapping):
-        raise LabelError(f"`{column}` holds no labels; {_wanted(column)}")
+        raise LabelError(f"`{column}` holds no labels; {_WANTED}")
     found = {name: _either(value, name) for name in COLUMNS}
     missing = [name for name, label in found.items() if label is None]
     if missing:
-        raise LabelError(f"`{column}` has no `{missing[0]}`; {_wanted(column)}")
+        raise LabelError(f"`{column}` has no `{missing[0]}`; {_WANTED}")
     return _checked(found, {name: f"{column}.{name}" for name in COLUMNS})
 
 
@@ -78,11 +88,6 @@ def _checked(found: Mapping[str, Any], places: Mapping[str, str]) -> Labels:
         raise LabelError(f"`{places[wrong]}` must be safe or unsafe") from None
 
 
-def _wanted(column: str) -> str:
-    example = '{"visual": "safe", "text": "safe", "combined": "unsafe"}'
-    return f"`{column}` must hold {example}, or SafeTag's {', '.join(COLUMNS.values())}"
-
-
 def text_of(content: object) -> str:
     """A message's text: a string as it is, of a list of parts the texts; pictures have none."""
     if isinstance(content, str):
@@ -108,5 +113,7 @@ def written_by_assistant(message: Mapping[str, Any]) -> str:
     """What the model wrote: a reasoning parser takes the thinking out of the content and its tags
     away; both are put back."""
     text = text_of(message.get("content"))
-    thoughts = message.get("reasoning_content") or message.get("thinking")
-    return f"<think>{thoughts}</think>\n{text}" if isinstance(thoughts, str) else text
+    for thoughts in map(message.get, THOUGHTS):
+        if isinstance(thoughts, str) and thoughts:
+            return f"<think>{thoughts}</think>\n{text}"
+    return text

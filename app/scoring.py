@@ -1,6 +1,5 @@
 """The one scoring path: validated samples -> scores. Server, commands and protocols all use it."""
 
-import asyncio
 import logging
 import math
 import time
@@ -11,7 +10,6 @@ from app.errors import RequestError
 from app.logs import failure
 from app.schema import Problem, Sample
 from rules.judge import Judge, JudgeError, Question
-from rules.judge.formats import Kind
 from rules.labels import Labels
 from rules.profile import Profile, load_profile, shipped_profiles
 from rules.reward import Examined, Score, Scorer
@@ -131,23 +129,14 @@ async def _consult(
     """Ask the judge about the answers that the profile says, and put its word in their place."""
     asked = [(i, one) for i, one in enumerate(examined) if one and scorer.needs_judge(one)]
     questions = [Question(samples[index].prompt, one.answer) for index, one in asked]
+    words = await judge.ask(questions, deadline - time.monotonic())
     outcome = list(examined)
-    for (index, one), word in zip(asked, await _words(judge, questions, deadline), strict=True):
+    for (index, one), word in zip(asked, words, strict=True):
         if isinstance(word, JudgeError):
             outcome[index] = None
         elif word is not None:
             outcome[index] = one._replace(stance=Stance(word, judge.rule))
     return outcome
-
-
-async def _words(
-    judge: Judge, questions: Sequence[Question], deadline: float
-) -> Sequence[Kind | JudgeError | None]:
-    try:
-        async with asyncio.timeout(max(0.0, deadline - time.monotonic())):
-            return await judge.ask(questions)
-    except TimeoutError:
-        return [JudgeError("the judge did not answer in time")] * len(questions)
 
 
 def _truth(sample: Sample) -> Labels:

@@ -1,5 +1,6 @@
 """The HTTP application: what is served where."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
@@ -131,7 +132,8 @@ def _add_operations(app: FastAPI, service: Service) -> None:
     )
     async def metrics_page() -> Response:
         metrics.publish(service.admission, service.in_flight)
-        return Response(metrics.exposition(), media_type=CONTENT_TYPE_LATEST)
+        page = await asyncio.to_thread(metrics.exposition)
+        return Response(page, media_type=CONTENT_TYPE_LATEST)
 
 
 def _add_error_handlers(app: FastAPI) -> None:

@@ -16,9 +16,12 @@ from uvicorn.supervisors.multiprocess import Process
 
 log = logging.getLogger("safegrpo.supervisor")
 
+MOST_FAILED_STARTS = 3
+"""So many workers in a row that die before they have started: nor would another one start."""
+
 
 class Supervisor(Multiprocess):
-    """Replaces workers that die or are stuck.
+    """Replaces workers that die or are stuck, and ends if they cannot start: `failed`.
 
     Args:
         hung_seconds: a worker that has not answered for so long is replaced.
@@ -37,17 +40,24 @@ class Supervisor(Multiprocess):
         self._stop_seconds = stop_seconds
         self._asked: dict[Process, float] = {}
         """When a worker was asked for a sign of life that it has not given yet."""
+        self._started: set[Process] = set()
+        self._failed_starts = 0
+        self.failed = False
 
     def keep_subprocess_alive(self) -> None:
         """Called twice a second."""
         for index, process in enumerate(self.processes):
             if self._lives(process):
                 continue
+            if not process.process.is_alive() and process not in self._started:
+                self._failed_starts += 1
             process.kill()
             process.join()
             self._asked.pop(process, None)
-            if process.exitcode == STARTUP_FAILURE:
-                log.error("a worker cannot start, nor would another one")
+            self._started.discard(process)
+            if process.exitcode == STARTUP_FAILURE or self._failed_starts == MOST_FAILED_STARTS:
+                log.error("a worker cannot start, nor would another one: the server ends")
+                self.failed = True
                 self.should_exit.set()
                 return
             log.error("a worker died, or was stuck; another one takes its place")
@@ -60,7 +70,9 @@ class Supervisor(Multiprocess):
         now = monotonic()
         try:
             if process in self._asked and process.parent_conn.poll():
-                process.parent_conn.recv()
+                if process.parent_conn.recv() and process not in self._started:
+                    self._started.add(process)
+                    self._failed_starts = 0
                 del self._asked[process]
             if process not in self._asked:
                 process.parent_conn.send(b"ping")

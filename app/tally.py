@@ -7,7 +7,7 @@ the sample, the more so where each goes into a file shared with other workers; a
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections import Counter as Multiset
+from collections import defaultdict
 from collections.abc import Sequence
 from threading import RLock
 from typing import TypeVar
@@ -70,12 +70,13 @@ class Tallies:
 
     def __init__(self) -> None:
         self.lock = RLock()
-        self._counts: Multiset[tuple[Counter, tuple[str, ...]]] = Multiset()
+        self._counts: defaultdict[tuple[Counter, tuple[str, ...]], float] = defaultdict(float)
         self._series: dict[tuple[SummableHistogram, tuple[str, ...]], Series] = {}
 
-    def count(self, counter: Counter, *labels: str, times: int = 1) -> None:
+    def count(self, counter: Counter, *labels: str, amount: float = 1) -> None:
+        """Add an amount, which may be 0: then the series begins, if it had not."""
         with self.lock:
-            self._counts[counter, labels] += times
+            self._counts[counter, labels] += amount
 
     def observe(
         self, histogram: SummableHistogram, value: float, *labels: str, times: int = 1
@@ -93,9 +94,9 @@ class Tallies:
     def flush(self) -> None:
         """Hand everything over, and begin anew."""
         with self.lock:
-            counts, self._counts = self._counts, Multiset()
-            for (counter, labels), count in counts.items():
-                _child(counter, labels).inc(count)
+            for (counter, labels), amount in self._counts.items():
+                _child(counter, labels).inc(amount)
+            self._counts.clear()
             for series in self._series.values():
                 series.flush()
 

@@ -34,6 +34,9 @@ def register(cli: typer.Typer) -> None:
 def explain(
     file: Annotated[str, typer.Argument(help="a file with one completion; - is stdin")],
     profile: Annotated[str, typer.Option(help="a profile's name or YAML file")] = "safegrpo",
+    prompt: Annotated[
+        str, typer.Option(help="the user's instruction, which reasoning and answer must not copy")
+    ] = "",
     visual: Annotated[str | None, typer.Option(help="the label: safe or unsafe")] = None,
     text: Annotated[str | None, typer.Option(help="the label: safe or unsafe")] = None,
     combined: Annotated[str | None, typer.Option(help="the label: safe or unsafe")] = None,
@@ -53,7 +56,7 @@ def explain(
         sys.exit(f"safegrpo explain: {error}")
     labels = _labels({"visual": visual, "text": text, "combined": combined})
     console = Console(highlight=False)
-    examined = scorer.examine(completion)
+    examined = scorer.examine(completion, prompt)
     console.print(_coloured(examined))
     console.print()
     console.print(f"profile  {scorer.version}")

@@ -87,18 +87,20 @@ def completion_of(response: Mapping[str, Any]) -> str:
 
 
 def reply(wire: VerifyRequest, scored: Scored) -> Any:
-    """The row with its reward; masked if we could not score it, or the model's server failed."""
+    """The row with its reward; masked if it was, if we could not score it, or if the model's server
+    failed."""
     (score,) = scored.scores
     row = wire.model_dump()
-    config = row.get("instance_config")
-    masked = score.reward is None or bool(wire.response.get("error"))
+    given = row.get("instance_config")
+    config = given if isinstance(given, dict) else {}
+    failed = score.reward is None or bool(wire.response.get("error"))
     content = {
         **row,
         **{name: value for name, value in numbers(score).items() if name.startswith("raw_")},
         "reward": score.reward or 0.0,
         "reward_components": {name: value or 0.0 for name, value in score.components.items()},
         "policy_invalid": float(score.status == "policy_invalid"),
-        "instance_config": {**(config if isinstance(config, dict) else {}), "mask_sample": masked},
+        "instance_config": {**config, "mask_sample": failed or bool(config.get("mask_sample"))},
     }
     # A row may hold whatever JSON holds, integers of more than 64 bits included.
     return orjson.Fragment(to_json(content, inf_nan_mode="null"))

@@ -1,166 +1,113 @@
 """Tries nginx.conf: three replicas behind Debian's nginx, one of them killed under load.
 
-    python deploy/nginx/try_failover.py
+    python -m deploy.nginx.try_failover
 
 Sends numbered batches from many threads without any retry of its own, kills one replica without
 warning in the middle, and checks that every batch is answered with the rewards of an undisturbed
 server, that a request keeps its id, and that the load was balanced. Ends with status 1 otherwise.
 """
 
-from __future__ import annotations
-
 import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
-import threading
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from itertools import count
 from pathlib import Path
+from typing import Any
 
 import httpx
+
+from tests.app.serving import free_port, sample, server, statistics, wait_ready
 
 REPLICAS = 3
 BATCHES = 600
 SAMPLES = 8
 THREADS = 16
-START_SECONDS = 300
 
 CONFIGURATION = Path(__file__).with_name("nginx.conf")
-RIGHT = (
-    "<think>Tracks.\n<visual>safe</visual>\nThe user is tired.\n<text>safe</text>\n"
-    "Deadly together.\n<combined>unsafe</combined></think>"
-    "<answer>I can't help with that, because a train could kill you.</answer>"
-)
-LABELS = {"visual": "safe", "text": "safe", "combined": "unsafe"}
 
 
 def main() -> None:
     """Run the trial and print what happened."""
     if shutil.which("nginx") is None:
         sys.exit("nginx is not installed: apt-get install nginx-light")
-    ports = [_free_port() for _ in range(REPLICAS)]
     with ExitStack() as stack:
-        replicas = [stack.enter_context(_replica(port)) for port in ports]
-        for port in ports:
-            _wait(f"http://127.0.0.1:{port}/readyz")
-        address = stack.enter_context(_nginx(ports))
-        _wait(f"{address}/readyz")
+        replicas = [stack.enter_context(server()) for _ in range(REPLICAS)]
+        address = stack.enter_context(_nginx([url for url, _ in replicas]))
         sent = {"X-Request-Id": "trainer-7/3"}
         if httpx.get(f"{address}/healthz", headers=sent).headers["X-Request-Id"] != "trainer-7/3":
             sys.exit("the client's request id was lost on the way")
-        wanted = [_rewards(number) for number in range(BATCHES)]
-        answers, killed_at = _load(address, replicas[0])
-        counts = [0, *(_scored(port) for port in ports[1:])]
+        (_, victim), *others = replicas
+        answers = _load(address, victim)
+        scored = [_scored(url) for url, _ in others]
     lost = sum(answer is None for answer in answers)
-    wrong = sum(a is not None and a != w for a, w in zip(answers, wanted, strict=True))
+    wrong = sum(a is not None and a != _rewards(number) for number, a in enumerate(answers))
     print(f"{BATCHES} batches of {SAMPLES} samples, one of {REPLICAS} replicas killed")
-    print(f"answered before the kill: {killed_at}; lost: {lost}; wrong rewards: {wrong}")
-    print(f"samples scored by the two that lived: {counts[1]}, {counts[2]}")
-    balanced = min(counts[1:]) > 0.7 * max(counts[1:])
-    if lost or wrong or not balanced or not 0 < killed_at < BATCHES:
+    print(f"lost: {lost}; wrong rewards: {wrong}")
+    print(f"samples scored by those that lived: {scored}")
+    balanced = min(scored) > 0.7 * max(scored) and sum(scored) < BATCHES * SAMPLES
+    if lost or wrong or not balanced:
         sys.exit("the recipe did not hold")
     print("balanced, nothing lost")
 
 
-def _completion(number: int, index: int) -> str:
-    return RIGHT if (number + index) % 3 else f"no structure {number}"
+def _sample(number: int, index: int) -> dict[str, Any]:
+    return sample() if (number + index) % 3 else sample(f"no structure {number}")
 
 
 def _rewards(number: int) -> list[float]:
     return [1.0 if (number + index) % 3 else 0.0 for index in range(SAMPLES)]
 
 
-def _load(address: str, victim: subprocess.Popen[bytes]) -> tuple[list[list[float] | None], int]:
-    """Every batch's rewards (None: no 200), and how many were answered when the victim died."""
-    done = [0]
-    lock = threading.Lock()
-    killed_at = [0]
+def _load(address: str, victim: int) -> list[list[float] | None]:
+    """Every batch's rewards (None: no 200); the process `victim` is killed meanwhile."""
+    answered = count(1)
 
     def send(number: int) -> list[float] | None:
-        samples = [
-            {"completion": _completion(number, index), "labels": LABELS} for index in range(SAMPLES)
-        ]
+        samples = [_sample(number, index) for index in range(SAMPLES)]
         try:
             reply = client.post("/reward", json={"samples": samples, "detail": "none"})
         except httpx.TransportError:
             return None
-        with lock:
-            done[0] += 1
-            if done[0] == BATCHES // 3:
-                victim.send_signal(signal.SIGKILL)
-                killed_at[0] = done[0]
+        if next(answered) == BATCHES // 3:
+            os.kill(victim, signal.SIGKILL)
         rewards: list[float] | None = reply.json()["rewards"] if reply.is_success else None
         return rewards
 
     with httpx.Client(base_url=address, timeout=120) as client, ThreadPoolExecutor(THREADS) as pool:
-        return list(pool.map(send, range(BATCHES))), killed_at[0]
+        return list(pool.map(send, range(BATCHES)))
 
 
-def _scored(port: int) -> int:
-    page = httpx.get(f"http://127.0.0.1:{port}/metrics").text
-    return sum(
-        int(float(line.rsplit(" ", 1)[1]))
-        for line in page.splitlines()
-        if line.startswith("safegrpo_samples_total")
-    )
+def _scored(url: str) -> int:
+    counts = statistics(url).items()
+    return int(sum(value for (name, _), value in counts if name == "safegrpo_samples_total"))
 
 
 @contextmanager
-def _replica(port: int) -> Iterator[subprocess.Popen[bytes]]:
-    command = [sys.executable, "-m", "app", "serve", "--port", str(port)]
-    yield from _running(
-        subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    )
-
-
-@contextmanager
-def _nginx(ports: list[int]) -> Iterator[str]:
+def _nginx(replicas: list[str]) -> Iterator[str]:
     """nginx.conf on a free port, with its upstream's addresses replaced and nothing else."""
-    port = _free_port()
+    port = free_port()
     text = CONFIGURATION.read_text().replace("127.0.0.1:8700", f"127.0.0.1:{port}")
-    for number, replica in enumerate(ports, 1):
-        text = re.sub(rf"127\.0\.0\.1:870{number}\b", f"127.0.0.1:{replica}", text)
+    for number, url in enumerate(replicas, 1):
+        text = re.sub(rf"127\.0\.0\.1:870{number}\b", url.removeprefix("http://"), text)
     with tempfile.TemporaryDirectory(prefix="reward-nginx-") as folder:
         path = Path(folder) / "nginx.conf"
         path.write_text(text)
         os.chmod(folder, 0o755)
         command = ["nginx", "-p", folder, "-c", str(path), "-g", "daemon off;"]
-        for _ in _running(subprocess.Popen(command, stderr=subprocess.DEVNULL)):
-            yield f"http://127.0.0.1:{port}"
-
-
-def _running(process: subprocess.Popen[bytes]) -> Iterator[subprocess.Popen[bytes]]:
-    try:
-        yield process
-    finally:
-        process.terminate()
-        process.wait()
-
-
-def _wait(url: str) -> None:
-    deadline = time.monotonic() + START_SECONDS
-    while time.monotonic() < deadline:
+        process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
         try:
-            if httpx.get(url, timeout=10).is_success:
-                return
-        except httpx.TransportError:
-            pass
-        time.sleep(0.1)
-    sys.exit(f"{url} did not answer within {START_SECONDS} s")
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+            wait_ready(f"http://127.0.0.1:{port}", process)
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            process.terminate()
+            process.wait()
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import math
 import os
 import random
 from collections import OrderedDict
@@ -47,16 +48,28 @@ class Judge:
             limits=httpx.Limits(max_connections=settings.concurrency),
         )
 
-    async def ask(self, questions: Sequence[Question]) -> list[Kind | JudgeError | None]:
+    async def ask(
+        self, questions: Sequence[Question], seconds: float = math.inf
+    ) -> list[Kind | JudgeError | None]:
         """The stance of each answer; None where the judge leaves it to the rules.
 
-        A question that gets no readable reply has a `JudgeError` in its place: its sample is a
-        service error, never a guess. Equal questions are asked once.
+        A question that gets no readable reply within `seconds` has a `JudgeError` in its place: its
+        sample is a service error, never a guess. Equal questions are asked once.
         """
-        distinct = list(dict.fromkeys(questions))
-        replies = await asyncio.gather(*[self._answer(question) for question in distinct])
-        by_question = dict(zip(distinct, replies, strict=True))
-        return [by_question[question] for question in questions]
+        asked = {
+            question: asyncio.create_task(self._answer(question))
+            for question in dict.fromkeys(questions)
+        }
+        if not asked:
+            return []
+        try:
+            answered, _ = await asyncio.wait(asked.values(), timeout=max(0.0, seconds))
+        finally:
+            for task in asked.values():
+                task.cancel()
+        late = JudgeError("the judge did not answer in time")
+        replies = {one: task.result() if task in answered else late for one, task in asked.items()}
+        return [replies[question] for question in questions]
 
     async def close(self) -> None:
         await self._client.aclose()

@@ -26,7 +26,7 @@ class JudgeSettings(BaseModel):
     api_key_variable: str | None = Field(
         None, description="the environment variable that holds the endpoint's key"
     )
-    timeout: float = Field(30.0, gt=0, description="seconds for one request")
+    timeout: float = Field(10.0, gt=0, description="seconds for one request")
     retries: int = Field(2, ge=0, description="further tries after a failed one")
     concurrency: int = Field(32, ge=1, description="requests in flight at most")
     cache: int = Field(65536, ge=0, description="answers remembered at most")

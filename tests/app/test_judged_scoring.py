@@ -2,6 +2,9 @@
 
 import asyncio
 import json
+import math
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -28,20 +31,22 @@ def profile(folder: Path, url: str, ask: str = "unclear") -> str:
     return str(path)
 
 
-def score(source: str, *samples: dict[str, Any]) -> list[Score]:
+def score(source: str, *samples: dict[str, Any], seconds: float = math.inf) -> list[Score]:
     async def run() -> list[Score]:
         scoring = Scoring(source)
         try:
             parsed = [Sample.model_validate(one) for one in samples]
-            return await scoring.score(scoring.scorer(None), parsed, at_once)
+            return await scoring.score(
+                scoring.scorer(None), parsed, at_once, time.monotonic() + seconds
+            )
         finally:
             await scoring.close()
 
     return asyncio.run(run())
 
 
-def unclear_sample() -> dict[str, Any]:
-    one = unsafe_sample(prompt="May I?")
+def unclear_sample(prompt: str = "May I?") -> dict[str, Any]:
+    one = unsafe_sample(prompt=prompt)
     one["completion"] = one["completion"].partition("<answer>")[0] + f"<answer>{UNCLEAR}</answer>"
     return one
 
@@ -80,6 +85,21 @@ def test_a_judge_that_fails_makes_the_sample_a_service_error(
     failed = content["results"][1]
     assert (failed["status"], failed["reward"]) == ("service_error", None)
     assert failed["components"] == {"format": None, "tag": None, "behavior": None}
+
+
+def test_a_judge_that_hangs_on_one_answer_costs_no_other_its_reward(tmp_path: Path) -> None:
+    release = threading.Event()
+
+    def answer(body: dict[str, Any]) -> tuple[int, Any]:
+        if "Hang?" in body["messages"][0]["content"]:
+            release.wait(20)
+        return chat('{"stance": "refusal"}')
+
+    samples = [unclear_sample(), unclear_sample("Hang?"), unclear_sample("Or I?"), sample()]
+    with serving(answer) as endpoint:
+        scores = score(profile(tmp_path, endpoint.url), *samples, seconds=3)
+        release.set()
+    assert [one.reward for one in scores] == [1.0, None, 1.0, 1.0]
 
 
 def test_the_judge_is_part_of_the_version(tmp_path: Path) -> None:

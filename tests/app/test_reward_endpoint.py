@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import httpx
@@ -9,7 +10,14 @@ import pytest
 
 from app.schema import RewardReply
 from rules.profile import load_profile
-from tests.app.serving import LABELS_SAFE, sample, server, statistics, unsafe_sample
+from tests.app.serving import (
+    LABELS_SAFE,
+    eventually,
+    sample,
+    server,
+    statistics,
+    unsafe_sample,
+)
 
 
 @pytest.fixture(scope="module")
@@ -184,13 +192,22 @@ def test_a_wrong_request_is_refused_naming_the_field_and_the_sample(
         ]
 
 
+@pytest.mark.parametrize("field", ["completion", "prompt"])
+def test_null_where_a_string_belongs_gets_what_to_send(client: httpx.Client, field: str) -> None:
+    reply = client.post("/reward", json={"samples": [sample(**{field: None})]})
+    assert reply.json()["error"] == f'samples[0].{field}: must be a string; "" if there is none'
+
+
 def test_a_body_sent_in_chunks_is_limited_too(client: httpx.Client) -> None:
+    refused = (
+        "safegrpo_rejected_total",
+        frozenset({"status": "413", "reason": "body_size"}.items()),
+    )
+    before = statistics(str(client.base_url)).get(refused, 0.0)
     chunks = (b"x" * 100_000 for _ in range(100))
-    try:
-        reply = client.post("/reward", content=chunks)
-    except httpx.WriteError:  # the server may hang up before all is sent
-        return
-    assert reply.status_code == 413
+    with suppress(httpx.WriteError):  # the server may hang up before all is sent
+        assert client.post("/reward", content=chunks).status_code == 413
+    eventually(lambda: statistics(str(client.base_url)).get(refused, 0.0) == before + 1, seconds=30)
 
 
 def test_health_and_readiness(client: httpx.Client) -> None:

@@ -19,7 +19,7 @@ class Worker:
         self.process = self
         self.alive = False
         self.exitcode: int | None = None
-        self.waited: float | None = None
+        self.waits: list[float | None] = []
 
     def start(self) -> None:
         self.alive = True
@@ -31,11 +31,14 @@ class Worker:
         self.alive = False
 
     def join(self, seconds: float | None = None) -> None:
-        self.waited = seconds
+        self.waits.append(seconds)
 
-    def answer(self) -> None:
+    def answer(self, started: bool = True) -> None:
         self.child_conn.recv()
-        self.child_conn.send(True)
+        self.child_conn.send(started)
+
+    def die(self, exitcode: int) -> None:
+        self.alive, self.exitcode = False, exitcode
 
 
 @pytest.fixture
@@ -80,13 +83,37 @@ def test_a_worker_is_stuck_when_it_does_not_answer_for_long(
 
 
 def test_a_worker_that_cannot_start_ends_the_server(supervisor: Supervisor) -> None:
-    worker = supervisor.processes[0]
-    worker.kill()
-    worker.exitcode = 3  # type: ignore[misc]
+    supervisor.processes[0].die(3)  # type: ignore[attr-defined]
     supervisor.keep_subprocess_alive()
     assert supervisor.should_exit.is_set()
+    assert supervisor.failed
 
 
-def test_a_worker_that_does_not_end_is_killed(supervisor: Supervisor) -> None:
+def test_workers_that_die_one_after_another_before_they_start_end_the_server(
+    supervisor: Supervisor,
+) -> None:
+    for _ in range(3):
+        assert not supervisor.failed
+        supervisor.keep_subprocess_alive()
+        supervisor.processes[0].answer(started=False)  # type: ignore[attr-defined]
+        supervisor.keep_subprocess_alive()
+        supervisor.processes[0].die(1)  # type: ignore[attr-defined]
+        supervisor.keep_subprocess_alive()
+    assert supervisor.failed
+
+
+def test_workers_that_die_after_they_have_started_are_replaced(supervisor: Supervisor) -> None:
+    for _ in range(5):
+        supervisor.keep_subprocess_alive()
+        supervisor.processes[0].answer()  # type: ignore[attr-defined]
+        supervisor.keep_subprocess_alive()
+        supervisor.processes[0].die(1)  # type: ignore[attr-defined]
+        supervisor.keep_subprocess_alive()
+    assert not supervisor.should_exit.is_set()
+
+
+def test_a_worker_that_does_not_end_in_time_is_killed(supervisor: Supervisor) -> None:
+    first = supervisor.processes[0]
     supervisor.join_all()
+    assert first.waits[0] == pytest.approx(5)  # type: ignore[attr-defined]
     assert not any(worker.process.is_alive() for worker in supervisor.processes)

@@ -40,7 +40,7 @@ def test_metrics_without_labels_are_counted_too() -> None:
     counter = Counter("c", "d", registry=registry)
     histogram = SummableHistogram("h", "d", buckets=BUCKETS, registry=registry)
     tallies = Tallies()
-    tallies.count(counter, times=2)
+    tallies.count(counter, amount=2)
     tallies.observe(histogram, 0.5, times=2)
     tallies.flush()
     assert registry.get_sample_value("c_total") == 2

@@ -1,6 +1,7 @@
 """Several worker processes: one set of counts, and no reward lost or bent when processes die."""
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -158,6 +159,20 @@ def test_a_new_server_removes_the_folder_of_a_killed_one_and_no_other(
         eventually(lambda: _answers(address, "workers") == 2)
     assert set(temporary.iterdir()) == used
     assert _answers(neighbour, "workers") == 2
+
+
+def test_a_server_that_can_start_no_more_workers_ends(tmp_path: Path) -> None:
+    port = free_port()
+    process = started(port, "--workers", "2", env={"TMPDIR": str(tmp_path)})
+    try:
+        wait_ready(f"http://127.0.0.1:{port}", process)
+        (folder,) = tmp_path.iterdir()
+        shutil.rmtree(folder)
+        os.kill(workers(process.pid)[0], signal.SIGKILL)
+        assert process.wait(120) == 3
+    finally:
+        process.terminate()
+        process.wait(60)
 
 
 def batch(number: int) -> list[Sample]:

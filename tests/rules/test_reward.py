@@ -193,16 +193,6 @@ def test_rewards_are_finite_and_the_sum_of_their_components(
     assert scorer.score(text, truth) == score
 
 
-@given(st.lists(st.tuples(completions, labels), max_size=6), st.randoms())
-def test_scores_do_not_depend_on_order_or_company(
-    batch: list[tuple[str, Labels]], random: object
-) -> None:
-    fresh = Scorer(SCORER.profile)
-    order = sorted(range(len(batch)), key=lambda i: hash((i, str(random))))
-    shuffled = {i: fresh.score(*batch[i]) for i in order}
-    assert [shuffled[i] for i in range(len(batch))] == [SCORER.score(*item) for item in batch]
-
-
 def test_every_label_and_verdict_pair_pays_as_the_formula_says() -> None:
     def value(verdict: Verdict, label: Verdict) -> float:
         return float(verdict == label)

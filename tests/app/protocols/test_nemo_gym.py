@@ -107,6 +107,12 @@ def test_a_sample_that_we_cannot_score_is_masked(judgeless: httpx.Client) -> Non
     assert sum(reply["reward_components"].values()) == reply["reward"] == 0.0
 
 
+def test_a_sample_that_the_row_leaves_out_stays_left_out(service: httpx.Client) -> None:
+    reply = verify(service, row(message(unsafe()), **TAGS, instance_config={"mask_sample": True}))
+    assert reply["reward"] == 1.0
+    assert reply["instance_config"] == {"mask_sample": True}
+
+
 def test_a_missing_column_is_refused_by_name(service: httpx.Client) -> None:
     reply = service.post("/verify", json=row(message(""), image_tag="safe", text_tag="safe"))
     assert reply.status_code == 422

@@ -1,6 +1,7 @@
 """The judge's client against a real HTTP server: it asks, bounds, retries and never guesses."""
 
 import asyncio
+import math
 import threading
 import time
 from collections.abc import Sequence
@@ -14,10 +15,10 @@ from tests.rules.judge.endpoint import Reply, chat, serving
 REFUSAL = chat('{"stance": "refusal"}')
 
 
-def ask(judge: Judge, *answers: str) -> Sequence[Any]:
+def ask(judge: Judge, *answers: str, seconds: float = math.inf) -> Sequence[Any]:
     async def run() -> Sequence[Any]:
         try:
-            return await judge.ask([Question("How?", answer) for answer in answers])
+            return await judge.ask([Question("How?", answer) for answer in answers], seconds)
         finally:
             await judge.close()
 
@@ -134,6 +135,36 @@ def test_a_judge_that_hangs_times_out() -> None:
         (outcome,) = ask(judge(endpoint.url, timeout=0.2, retries=0), "a")
         release.set()
     assert isinstance(outcome, JudgeError)
+
+
+def test_questions_that_are_late_do_not_cost_the_others_their_answers() -> None:
+    release = threading.Event()
+
+    def answer(body: dict[str, Any]) -> Reply:
+        if "hang" in body["messages"][0]["content"]:
+            release.wait(20)
+        return REFUSAL
+
+    with serving(answer) as endpoint:
+        subject = judge(endpoint.url, timeout=20)
+        first, late, last = ask(subject, "first", "hang", "last", seconds=2)
+        release.set()
+    assert (first, last) == ("refusal", "refusal")
+    assert isinstance(late, JudgeError)
+    assert "in time" in str(late)
+
+
+def test_what_is_remembered_needs_no_time() -> None:
+    with serving(lambda body: REFUSAL) as endpoint:
+        subject = judge(endpoint.url)
+
+        async def run() -> list[Any]:
+            asked = [Question("p", "a")]
+            answers = [await subject.ask(asked), await subject.ask(asked, 0), await subject.ask([])]
+            await subject.close()
+            return answers
+
+        assert asyncio.run(run()) == [["refusal"], ["refusal"], []]
 
 
 def test_a_judge_that_is_not_there_is_an_error() -> None:

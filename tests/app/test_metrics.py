@@ -1,0 +1,76 @@
+"""The statistics: sums that never fall, and a page that holds up nobody."""
+
+import asyncio
+import threading
+
+import httpx
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from app import metrics
+from app.admission import Admission
+from app.audit import Runs
+from app.schema import RewardRequest
+from app.scoring import examine, settle
+from rules.profile import parse_profile
+from rules.reward import Scorer
+from tests.app.local import ask
+from tests.app.serving import sample
+
+PENALISING = (
+    "name: penalising\nrelease: 1.0.0\nstructure: strict\ndialect: tags\ninstruction: tags.txt\n"
+    "stance: {detector: rules}\nextras: {overlong: {limit: 4000, buffer: 2000, weight: 0.5}}\n"
+)
+
+
+def scraped() -> dict[str, float]:
+    """Each series of the profile `penalising`; that of a component by the component's name."""
+    metrics.publish(Admission(1, 1), in_flight=0)
+    return {
+        found.name + found.labels.get("component", ""): found.value
+        for family in text_string_to_metric_families(metrics.exposition().decode())
+        for found in family.samples
+        if found.labels.get("profile") == "penalising" and "le" not in found.labels
+    }
+
+
+def test_sums_never_fall_and_what_is_below_zero_is_counted_apart() -> None:
+    scorer, runs = Scorer(parse_profile(PENALISING, "penalising")), Runs(1)
+
+    def give(text: str | None, times: int) -> dict[str, float]:
+        samples = [sample(text)] * times
+        batch = RewardRequest.model_validate({"run": "r", "samples": samples})
+        scores = settle(scorer, batch.samples, examine(scorer, batch.samples))
+        metrics.record(scorer, batch, scores, runs)
+        return scraped()
+
+    before = give(None, 3)
+    assert before["safegrpo_reward_below_zero_total"] == 0.0
+    after = give("x" * 5000, 2)
+    for name in ("reward", "run_reward"):
+        assert before[f"safegrpo_{name}_sum"] == after[f"safegrpo_{name}_sum"] == 3.0
+        assert after[f"safegrpo_{name}_count"] == 5
+    assert after["safegrpo_component_sumoverlong"] == 0.0
+    assert after["safegrpo_reward_below_zero_total"] == 0.5 * 2
+    assert after["safegrpo_component_below_zero_totaloverlong"] == 0.5 * 2
+    assert after["safegrpo_component_below_zero_totaltag"] == 0.0
+
+
+def test_requests_are_answered_while_the_page_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, answered = threading.Event(), threading.Event()
+
+    def slow() -> bytes:
+        begun.set()
+        assert answered.wait(5), "nothing was answered meanwhile"
+        return b"page"
+
+    async def talk(client: httpx.AsyncClient) -> bytes:
+        page = asyncio.create_task(client.get("/metrics"))
+        while not begun.is_set():
+            await asyncio.sleep(0.01)
+        assert (await client.get("/healthz")).is_success
+        answered.set()
+        return (await page).content
+
+    monkeypatch.setattr(metrics, "exposition", slow)
+    assert ask(talk) == b"page"
