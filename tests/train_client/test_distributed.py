@@ -104,6 +104,26 @@ def test_two_processes_are_one_and_load_each_others_checkpoints(
 
 
 @pytest.mark.timeout(600)
+def test_completions_out_of_the_loss_make_no_process_wait(
+    tmp_path: Path, service: Service, config: Path
+) -> None:
+    """Lost or cut, in parts of their own, on one process and not on the other."""
+    pay = service.reward
+    service.reward = lambda text: None if text[0] in "abcdefgh" else pay(text)
+
+    def run(name: str) -> list[str]:
+        masked = ("algorithm.mask_truncated=true", "optimizer.completions_per_pass=1")
+        return [f"run.output={tmp_path}/{name}", *masked]
+
+    ranks.train(load_config(config, run("alone")))
+    two_processes(" ".join([str(config), *run("two")]))
+    assert_same(tmp_path / "two", tmp_path / "alone")
+    steps = read_metrics(tmp_path / "two")
+    assert all(0 < step["unscored"] < 16 for step in steps)
+    assert any(step["length/cut"] for step in steps)
+
+
+@pytest.mark.timeout(600)
 def test_an_adapter_too_is_trained_by_two_processes_as_by_one(tmp_path: Path, config: Path) -> None:
     """Its KL term is to the sharded model with the adapter off; it is added in at the end."""
     pytest.importorskip("peft")

@@ -115,6 +115,22 @@ def test_micro_batched_completions_share_one_exact_backward(architecture: Any) -
     assert (gradients(model) - expected).norm() / expected.norm() <= 1e-5
 
 
+def test_completions_of_one_token_run_the_model_and_its_backward_too(qwen3: Any) -> None:
+    """Or a process with nothing but such completions would leave the others waiting for it."""
+    model, make = qwen3
+    tokens, _ = completions(2)
+    prefix = prefill(model, make([6, 6], [1, 1]))
+    longer = completion_logprobs(model, prefix, tokens)
+    shared, passed = PrefixGradient(prefix), []
+    layer = model.model.language_model.layers[-1]
+    layer.register_forward_hook(lambda *_: passed.append("forward"))
+    layer.register_full_backward_hook(lambda *_: passed.append("backward"))
+    short = completion_logprobs(model, shared.leaf, tokens[:, :1])
+    assert torch.equal(short, longer[:, :1])
+    short.sum().backward()
+    assert passed == ["forward", "backward"]
+
+
 def test_stale_rope_offsets_of_an_earlier_batch_do_not_leak(qwen3: Any) -> None:
     model, make = qwen3
     tokens, _ = completions(2)
