@@ -53,6 +53,7 @@ from train_client.report import write_plots
 from train_client.retention import Retention
 from train_client.reward_client import RewardClient, RewardError
 from train_client.rollout import RolloutEngine
+from train_client.sources import DataError
 from train_client.step import Step
 from train_client.timing import Timer
 from train_client.update import Learner
@@ -165,9 +166,9 @@ class Trainer:
     def run(self) -> Outcome:
         """Train to the end, or to the next safe point when asked to stop, and write everything.
 
-        A service that stays away, or whose reward changes, ends the run with `finished` False and
-        the reason; the checkpoint holds the last whole step. Raises ConfigError if `run.output`
-        already holds a run and `run.resume` is off.
+        A service that stays away, or whose reward changes, or a row that cannot be used ends the
+        run with `finished` False and the reason; the checkpoint holds the last whole step. Raises
+        ConfigError if `run.output` already holds a run and `run.resume` is off.
         """
         # The bars of saving and loading would tear the run's own progress line.
         disable_progress_bar()
@@ -216,10 +217,17 @@ class Trainer:
         return reason
 
     def _attempt(self, work: Callable[[], None]) -> str:
-        """Do the work; why it could not be done, or nothing."""
+        """Do the work; why it could not be done, or nothing.
+
+        Raises DataError and ConfigError only where there is no step yet that would be lost.
+        """
         try:
             work()
         except RewardError as problem:
+            return str(problem)
+        except (DataError, ConfigError) as problem:
+            if self.step == 0:
+                raise
             return str(problem)
         except Stopped:
             return STOPPED

@@ -7,11 +7,13 @@ import os
 import signal
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from PIL import Image
 
 from tests.train_client.runs import exact, settings, train
 from tests.train_client.service import Service
@@ -192,6 +194,20 @@ def test_a_service_that_scores_nothing_stops_the_run(
     assert "could score none of the 16 completions" in outcome.reason
     for one, other in zip(policy.model.parameters(), twin.model.parameters(), strict=True):
         assert torch.equal(one, other)
+
+
+def test_a_row_that_cannot_be_used_stops_the_run_at_the_last_whole_step(
+    tmp_path: Path, service: Service, policy: Policy, examples: list[Example]
+) -> None:
+    examples[6] = replace(examples[6], pictures=(Image.new("RGB", (600, 1)),))
+    config = settings(tmp_path, service.url, run={"steps": 3}, data={"shuffle": False})
+    outcome = train(config, policy, examples)
+    assert (outcome.finished, outcome.steps) == (False, 1)
+    assert "refuses the prompt p6" in outcome.reason
+    assert outcome.checkpoint == tmp_path / "checkpoints/step-1"
+
+    config.run.resume, config.data.bad_rows = True, "drop"
+    assert train(config, policy, examples).finished
 
 
 def test_a_changed_reward_stops_the_run_and_its_resumption(
