@@ -69,7 +69,7 @@ def train(config: TrainConfig) -> Policy:
 if __name__ == "__main__":
     torch.set_num_threads(1)
     sys.modules["vllm"] = vllm_standin.MODULE
-    with joined("cpu"):
+    with joined("cpu", deadline=60):
         for arguments in sys.argv[1:]:
             path, *overrides = arguments.split()
             train(load_config(Path(path), overrides))

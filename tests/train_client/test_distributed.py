@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -177,6 +178,20 @@ def test_alone_a_problem_is_raised_as_it_is() -> None:
     assert caught.value is problem
 
 
+def test_processes_wait_for_a_checkpoint_and_for_the_service(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """NCCL's own patience is ten minutes."""
+    given: list[timedelta] = []
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setattr(
+        torch.distributed, "init_process_group", lambda _, timeout: given.append(timeout)
+    )
+    monkeypatch.setattr(torch.distributed, "destroy_process_group", lambda: None)
+    with joined("cpu", deadline=7200):
+        assert given == [timedelta(hours=3)]
+
+
 def test_processes_never_share_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in (("WORLD_SIZE", "2"), ("LOCAL_WORLD_SIZE", "2"), ("LOCAL_RANK", "1")):
         monkeypatch.setenv(name, value)
@@ -184,6 +199,6 @@ def test_processes_never_share_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     with (
         pytest.raises(ConfigError, match=r"2 processes.* 1 GPU.*--nproc-per-node=1, or set policy"),
-        joined("auto"),
+        joined("auto", deadline=60),
     ):
         pytest.fail("joined")
