@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from tests.train_client.architectures import IMAGE
 from train_client.config import ConfigError
 from train_client.duplicate import duplicated_logprobs
 from train_client.fork import PrefixGradient, can_fork, completion_logprobs, prefill
@@ -92,6 +93,18 @@ def test_forked_prompt_equals_duplicated_prompt(architecture: Any, case: Any) ->
     assert (logprobs.detach() - expected)[mask].abs().max() <= 1e-5
     assert (grad - expected_grad).norm() / expected_grad.norm() <= 1e-5
     assert expected_grad.norm() > 1
+
+
+def test_a_sampled_placeholder_is_no_image(architecture: Any) -> None:
+    """A model with images in its prompts counts it among theirs if it is let."""
+    model, make = architecture
+    inputs = make([6, 6], [1, 1])
+    tokens, _ = completions(2)
+    tokens[:, 3] = IMAGE
+    forked = completion_logprobs(model, prefill(model, inputs), tokens)
+    duplicated = duplicated_logprobs(model, inputs, tokens)
+    assert duplicated.isfinite().all()
+    assert (duplicated - forked)[:, :4].abs().max() <= 1e-5
 
 
 def test_micro_batched_completions_share_one_exact_backward(architecture: Any) -> None:
