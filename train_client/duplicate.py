@@ -6,6 +6,8 @@ Shapes: R rows, S prompt tokens (left-padded), T completion tokens (right-padded
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -13,6 +15,7 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from train_client.fork import Inputs, prompt_positions
+from train_client.forward import replaced_forward
 from train_client.logprobs import model_logprobs
 
 PLACEHOLDERS = ("image_token_id", "video_token_id", "audio_token_id")
@@ -38,34 +41,42 @@ def extended(inputs: Inputs, tokens_RT: Tensor) -> dict[str, Any]:
     return longer
 
 
-def _without_placeholders(model: PreTrainedModel, inputs: Inputs, tokens_RT: Tensor) -> Tensor:
-    """The completions with text, the prompt's last token, where they hold placeholders.
-
-    A model that is given images refuses more placeholders than these fill.
-    """
-    ids = [getattr(model.config, name, None) for name in PLACEHOLDERS]
-    known = tokens_RT.new_tensor([place for place in ids if place is not None])
-    return torch.where(torch.isin(tokens_RT, known), inputs["input_ids"][:, -1:], tokens_RT)
-
-
 def duplicated_logprobs(
     model: PreTrainedModel, inputs: Inputs, tokens_RT: Tensor, temperature: float = 1.0
 ) -> Tensor:
-    """Log-probs [R, T] of the completions; `inputs` holds one prompt per row.
-
-    A placeholder of an image that the policy sampled is scored as any token, but what follows it
-    sees the prompt's last token in its place.
-    """
-    whole = extended(inputs, _without_placeholders(model, inputs, tokens_RT))
+    """Log-probs [R, T] of the completions; `inputs` holds one prompt per row."""
+    whole = extended(inputs, tokens_RT)
     # What the last token predicts is left out; any target will do for it.
     targets_RT = torch.cat([tokens_RT, tokens_RT[:, -1:]], dim=1)
-    logprobs_RT = model_logprobs(
-        model,
-        targets_RT,
-        temperature,
-        **whole,
-        position_ids=prompt_positions(model, whole),
-        use_cache=False,
-        logits_to_keep=targets_RT.shape[1],
-    )
+    with _sampled_placeholders(model, whole, inputs["input_ids"].shape[1]):
+        logprobs_RT = model_logprobs(
+            model,
+            targets_RT,
+            temperature,
+            **whole,
+            position_ids=prompt_positions(model, whole),
+            use_cache=False,
+            logits_to_keep=targets_RT.shape[1],
+        )
     return logprobs_RT[:, :-1]
+
+
+@contextmanager
+def _sampled_placeholders(
+    model: PreTrainedModel, whole: dict[str, Any], first: int
+) -> Iterator[None]:
+    """Hide the placeholders of images that stand in completions, from place `first` on.
+
+    A model that is given images refuses more placeholders than these fill. So it finds other ids in
+    their places, those of the prompts' last tokens, but embeds what was sampled.
+    """
+    ids = whole["input_ids"]
+    names = (getattr(model.config, name, None) for name in PLACEHOLDERS)
+    known = ids.new_tensor([place for place in names if place is not None])
+    sampled = torch.isin(ids, known)
+    sampled[:, :first] = False
+    whole["input_ids"] = torch.where(sampled, ids[:, first - 1 : first], ids)
+    embedding = model.get_input_embeddings()
+    with replaced_forward(embedding) as plain:
+        embedding.forward = lambda found: plain(torch.where(sampled, ids, found))
+        yield

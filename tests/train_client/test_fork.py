@@ -103,8 +103,7 @@ def test_a_sampled_placeholder_is_no_image(architecture: Any) -> None:
     tokens[:, 3] = IMAGE
     forked = completion_logprobs(model, prefill(model, inputs), tokens)
     duplicated = duplicated_logprobs(model, inputs, tokens)
-    assert duplicated.isfinite().all()
-    assert (duplicated - forked)[:, :4].abs().max() <= 1e-5
+    assert (duplicated - forked).abs().max() <= 1e-5
 
 
 def test_micro_batched_completions_share_one_exact_backward(architecture: Any) -> None:
