@@ -6,6 +6,8 @@ Shapes: R rows, S prompt tokens (left-padded), T completion tokens (right-padded
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -13,7 +15,11 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from train_client.fork import Inputs, prompt_positions
+from train_client.forward import replaced_forward
 from train_client.logprobs import model_logprobs
+
+PLACEHOLDERS = ("image_token_id", "video_token_id", "audio_token_id")
+"""Names in a model's config of the tokens that stand for what is no text."""
 
 
 def extended(inputs: Inputs, tokens_RT: Tensor) -> dict[str, Any]:
@@ -42,13 +48,35 @@ def duplicated_logprobs(
     whole = extended(inputs, tokens_RT)
     # What the last token predicts is left out; any target will do for it.
     targets_RT = torch.cat([tokens_RT, tokens_RT[:, -1:]], dim=1)
-    logprobs_RT = model_logprobs(
-        model,
-        targets_RT,
-        temperature,
-        **whole,
-        position_ids=prompt_positions(model, whole),
-        use_cache=False,
-        logits_to_keep=targets_RT.shape[1],
-    )
+    with _sampled_placeholders(model, whole, inputs["input_ids"].shape[1]):
+        logprobs_RT = model_logprobs(
+            model,
+            targets_RT,
+            temperature,
+            **whole,
+            position_ids=prompt_positions(model, whole),
+            use_cache=False,
+            logits_to_keep=targets_RT.shape[1],
+        )
     return logprobs_RT[:, :-1]
+
+
+@contextmanager
+def _sampled_placeholders(
+    model: PreTrainedModel, whole: dict[str, Any], first: int
+) -> Iterator[None]:
+    """Hide the placeholders of images that stand in completions, from place `first` on.
+
+    A model that is given images refuses more placeholders than these fill. So it finds other ids in
+    their places, those of the prompts' last tokens, but embeds what was sampled.
+    """
+    ids = whole["input_ids"]
+    names = (getattr(model.config, name, None) for name in PLACEHOLDERS)
+    known = ids.new_tensor([place for place in names if place is not None])
+    sampled = torch.isin(ids, known)
+    sampled[:, :first] = False
+    whole["input_ids"] = torch.where(sampled, ids[:, first - 1 : first], ids)
+    embedding = model.get_input_embeddings()
+    with replaced_forward(embedding) as plain:
+        embedding.forward = lambda found: plain(torch.where(sampled, ids, found))
+        yield

@@ -171,8 +171,12 @@ class Counting(Rule):
         rollout = super().generate(prompts, group)
         self.rows.append(len(rollout.tokens_RT))
         logprobs = rollout.logprobs_RT.tolist()
-        told = enumerate(rollout.rows()[: group + 1])
-        rest[-1]([Ended(row, tokens, logprobs[row][: len(tokens)]) for row, tokens in told])
+        ended = [
+            Ended(row, tokens, logprobs[row][: len(tokens)])
+            for row, tokens in enumerate(rollout.rows()[: group + 1])
+            if rollout.finished_R[row]
+        ]
+        rest[-1](ended)
         return rollout
 
 
