@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
-import yaml
 
 import train_client
 from train_client.config import ConfigError, TrainConfig, parse_config
@@ -98,6 +98,15 @@ def test_shipped_configurations_load(path: Path) -> None:
     assert load_config(path).policy.path or path.stem == "safetag-mini"
 
 
+def test_the_commands_of_the_documents_can_be_run() -> None:
+    root = Path(train_client.__file__).parents[1]
+    texts = [path.read_text() for path in (root / "README.md", *(root / "docs").glob("*.md"))]
+    commands = [c for text in texts for c in re.findall(r" train (train_client/configs/.*)", text)]
+    assert len(commands) >= 4
+    for path, *overrides in map(str.split, commands):
+        assert load_config(root / path, overrides).data.train, path
+
+
 def test_the_papers_hyper_parameters_are_the_defaults() -> None:
     config = load_config(CONFIGS[0].parent / "qwen3-vl-4b.yaml")
     assert (config.rollout.group_size, config.rollout.max_tokens) == (8, 4096)
@@ -106,4 +115,3 @@ def test_the_papers_hyper_parameters_are_the_defaults() -> None:
     assert (config.data.max_prompt_tokens, config.policy.dtype) == (2048, "bfloat16")
     defaults = TrainConfig()
     assert defaults.algorithm == config.algorithm
-    assert yaml.safe_load((CONFIGS[0].parent / "qwen3-vl-4b.yaml").read_text())
