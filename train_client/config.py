@@ -93,6 +93,9 @@ class DataConfig(Section):
     shuffle: bool = True
     append_instruction: bool = True
     """Append the reward profile's format instruction to the user's text."""
+    max_pixels: int = Field(default=0, ge=0)
+    """Larger images are shrunk to so many pixels before the model's own processor sees them; 0: as
+    they are. Qwen3-VL makes a token of 1,024 pixels."""
     max_prompt_tokens: int = Field(default=2048, ge=1)
     long_prompts: Literal["error", "drop"] = "drop"
     """A prompt over `max_prompt_tokens`: stop, or take the next row instead and count it."""

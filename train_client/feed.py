@@ -66,6 +66,8 @@ class PromptFeed:
         self._part = part
         self._share = share
         self._order: tuple[int, list[int]] = (-1, [])
+        self._told = False
+        """Whether a person knows that prompts are left out."""
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="prompts")
         self._ahead: tuple[int, int, Future[PromptBatch]] | None = None
 
@@ -122,11 +124,21 @@ class PromptFeed:
         if longest <= limit:
             return
         name = fresh[lengths.index(longest)].id
-        advice = "raise data.max_prompt_tokens or shrink the images"
+        advice = "raise data.max_prompt_tokens, or set data.max_pixels to shrink the images"
         if self._config.long_prompts == "error":
             raise DataError(f"The prompt {name} has {longest} tokens, over {limit}; {advice}.")
         if too_long >= len(self._examples):
             raise DataError(f"No prompt has at most {limit} tokens ({name}: {longest}); {advice}.")
+        if not self._told:
+            self._told = True
+            log.warning(
+                "The prompt %s has %d tokens, over %d, and is left out, as all such prompts will "
+                "be (prompts/too_long counts them); to keep them, %s.",
+                name,
+                longest,
+                limit,
+                advice,
+            )
 
     def _at(self, place: int) -> Example:
         first, step = self._share

@@ -30,19 +30,26 @@ class Prompts:
 def prompt_text(processor: Any, example: Example, instruction: str) -> str:
     """The prompt as text with its image placeholders, by the processor's chat template.
 
-    A processor without one gets the images, a line each, then the text. (Placeholders side by side
-    would be one image to models that find images by runs of placeholders.)
+    A processor without one gets the text with a placeholder and a line break for each image.
+    (Placeholders side by side would be one image to models that find images by runs of them.)
     """
-    text = f"{example.instruction}\n\n{instruction}" if instruction else example.instruction
+    *before, last = example.texts
+    text = f"{last}\n\n{instruction}" if instruction else last
     if getattr(processor, "chat_template", None) is None:
         token = getattr(processor, "image_token", "")
-        return f"{token}\n" * len(example.images) + text
-    content: list[dict[str, str]] = [{"type": "image"} for _ in example.images]
-    content.append({"type": "text", "text": text})
+        return "".join(f"{part}{token}\n" for part in before) + text
+    content: list[dict[str, str]] = []
+    for part in before:
+        content += [*_said(part), {"type": "image"}]
+    content += _said(text)
     rendered: str = processor.apply_chat_template(
         [{"role": "user", "content": content}], tokenize=False, add_generation_prompt=True
     )
     return rendered
+
+
+def _said(text: str) -> list[dict[str, str]]:
+    return [{"type": "text", "text": text}] if text else []
 
 
 def prepared(processor: Any, examples: Sequence[Example], instruction: str = "") -> Prompts:

@@ -52,9 +52,15 @@ def test_without_shuffling_the_order_is_the_files(policy: Policy, examples: list
         assert ids(prompts.take(9)) == ["p0", "p1", "p2", "p3", "p4", "p5", "p6", "p0", "p1"]
 
 
-def test_long_prompts_are_passed_over_and_counted(policy: Policy, examples: list[Example]) -> None:
+def test_long_prompts_are_passed_over_and_counted(
+    policy: Policy, examples: list[Example], caplog: pytest.LogCaptureFixture
+) -> None:
     with feed(policy, examples, shuffle=False, max_prompt_tokens=9) as prompts:
         batch = prompts.take(2)
+        prompts.take(2)
+    told = [line for line in caplog.messages if "is left out" in line]
+    assert len(told) == 1
+    assert "data.max_pixels" in told[0]
     assert ids(batch) == ["p0", "p3"]
     assert batch.too_long == 2
     assert batch.cursor == 4
