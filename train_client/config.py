@@ -93,6 +93,9 @@ class DataConfig(Section):
     shuffle: bool = True
     append_instruction: bool = True
     """Append the reward profile's format instruction to the user's text."""
+    chat_template_kwargs: dict[str, Any] = {}
+    """What the model's chat template is told, such as {enable_thinking: false}. (A template that
+    opens the thinking and knows no such switch then has it closed at once.)"""
     max_pixels: int = Field(default=0, ge=0)
     """Larger images are shrunk to so many pixels before the model's own processor sees them; 0: as
     they are. Qwen3-VL makes a token of 1,024 pixels."""
@@ -179,6 +182,11 @@ class RetentionConfig(Section):
     """Of KL(reference || policy) on them, in the loss of every update."""
     examples: int = Field(default=8, ge=1)
     """Rows that each process takes for each update."""
+    examples_per_pass: int = Field(default=1, ge=0)
+    """Rows that one forward pass carries; 0: all. Memory, not mathematics: a pass holds several
+    tensors of a number for each word of the vocabulary at each token of its replies."""
+    chat_template_kwargs: dict[str, Any] = {"enable_thinking": False}
+    """As `data.chat_template_kwargs`, for these rows: their responses hold no thinking."""
 
 
 class RewardConfig(Section):

@@ -95,7 +95,8 @@ class PromptFeed:
         self._thread.shutdown(cancel_futures=True)
 
     def _prepared(self, examples: Sequence[Example]) -> Prompts:
-        return prepared(self._processor, examples, self._instruction)
+        settings = self._config.chat_template_kwargs
+        return prepared(self._processor, examples, self._instruction, settings)
 
     def _fetch(self, cursor: int, count: int) -> PromptBatch:
         chosen: list[Example] = []

@@ -53,6 +53,7 @@ def run_training(config: TrainConfig) -> Outcome:
                 held_out,
                 sampling,
                 instruction=instruction,
+                settings=config.data.chat_template_kwargs,
                 batch=batch,
                 stop=trainer.asked_to_stop,
             )

@@ -105,3 +105,13 @@ def test_prompts_come_in_parts_that_can_be_sampled_at_once(
         parts = prompts.take(5).parts
     assert [len(part.inputs["input_ids"]) for part in parts] == [2 * repeat, 2 * repeat, repeat]
     assert [text for part in parts for text in part.texts] == whole.texts
+
+
+def test_prompts_are_made_with_the_chat_templates_settings(
+    policy: Policy, examples: list[Example]
+) -> None:
+    policy.processor.chat_template = "{{ mood }}"
+    plain = [example for example in examples if not example.pictures]
+    with feed(policy, plain, chat_template_kwargs={"mood": "calm"}) as prompts:
+        (taken,) = prompts.take(2).parts
+    assert taken.texts == ["calm", "calm"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -37,3 +38,18 @@ def test_without_a_chat_template_too(policy: Policy, between: Example) -> None:
     assert prompt_text(policy.processor, replace(between, around=()), "x") == (
         "<image>\n<image>\ntell m\n\nx"
     )
+
+
+THINKS = "{{ messages[0]['content'][0]['text'] }}|<think>"
+SWITCH = "{{ messages[0]['content'][0]['text'] }}|{{ 'no' if enable_thinking is false else 'yes' }}"
+
+
+def test_the_chat_template_is_told_what_it_is_told(policy: Policy, examples: list[Example]) -> None:
+    def text(template: str, **settings: Any) -> str:
+        policy.processor.chat_template = template
+        return prompt_text(policy.processor, replace(examples[0], instruction="hi"), "", settings)
+
+    assert (text(SWITCH), text(SWITCH, enable_thinking=False)) == ("hi|yes", "hi|no")
+    assert text(THINKS) == "hi|<think>"
+    # It knows no switch, so what it opens is closed: what follows is no thought.
+    assert text(THINKS, enable_thinking=False) == "hi|<think>\n\n</think>\n\n"
