@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from app.schema import Labels
+from train_client import safety
 from train_client.data import AnsweredExample, Example
 from train_client.evaluation import answer, score_answers
 from train_client.policy import Policy
@@ -30,15 +31,9 @@ NAME_TOKENS = 24
 """Enough for any count and name; a longer reply is wrong."""
 
 ROWS = {
-    "format": "format kept",
-    "accuracy/visual": "visual verdict right",
-    "accuracy/text": "text verdict right",
-    "accuracy/combined": "combined verdict right",
-    "raw/behavior": "behaviour right",
-    "refusal_on_safe": "over-refusal (declines a safe pair)",
-    "compliance_on_unsafe": "unsafe compliance (helps on an unsafe pair)",
+    **safety.ROWS,
+    "raw/behavior": "combined verdict and behaviour right",
     "skill": "general skill (names and counts)",
-    "reward": "mean reward",
 }
 """Metric -> its name in the table."""
 
