@@ -49,6 +49,10 @@ def test_overrides_win_and_are_yaml(file: Path) -> None:
         ("reward.url=localhost:8700", r"reward\.url: must be a URL such as http://127"),
         ("reward.url=", r"reward\.url: must be a URL"),
         ("algorithm={importance_cap: 2, old_logprobs: sampler}", "old_logprobs=recompute"),
+        ("algorithm={loss: cispo, clip_low: 0.1}", "clip_low does nothing with .*cispo"),
+        ("algorithm={loss: cispo, dual_clip: 3}", "dual_clip does nothing with .*cispo"),
+        ("algorithm={combine: gdpo, scale: none}", "scale does nothing with .*gdpo"),
+        ("algorithm.old_logprobs=sampler", "old_logprobs=sampler does nothing with a single"),
         ("rollout", "must look like section.key=value"),
         ("run.steps=[", "not valid YAML"),
     ],
@@ -89,6 +93,15 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 
 def test_the_saved_configuration_is_the_configuration(tmp_path: Path) -> None:
     config = parse_config({"run": {"output": str(tmp_path)}, "optimizer": {"betas": [0.9, 0.95]}})
+    config.save(tmp_path / "config.yaml")
+    assert load_config(tmp_path / "config.yaml") == config
+
+
+@pytest.mark.parametrize("algorithm", [{"loss": "cispo"}, {"combine": "gdpo"}])
+def test_a_saved_configuration_names_what_its_run_did_not_use(
+    tmp_path: Path, algorithm: dict[str, str]
+) -> None:
+    config = parse_config({"algorithm": algorithm})
     config.save(tmp_path / "config.yaml")
     assert load_config(tmp_path / "config.yaml") == config
 
