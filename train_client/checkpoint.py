@@ -33,6 +33,7 @@ from train_client.policy import Policy
 log = logging.getLogger(__name__)
 
 _NAME = re.compile(r"step-(\d+)")
+_DRAFT = ".writing-"
 STATE = "trainer.pt"
 
 
@@ -132,6 +133,10 @@ def save_checkpoint(
     All processes must call this, since each has a part of the weights; the main one writes.
     """
     final = folder / f"step-{step}"
+    if is_main():
+        # A process that was killed while it wrote could not take its draft away.
+        for left in folder.glob(f"{_DRAFT}*"):
+            shutil.rmtree(left, ignore_errors=True)
     save_folder(final, policy, state)
     if is_main():
         for old in checkpoints(folder)[:-keep]:
@@ -146,7 +151,7 @@ def save_folder(
 
     Raises SaveError if it cannot be written.
     """
-    draft = final.with_name(f".writing-{final.name}")
+    draft = final.with_name(f"{_DRAFT}{final.name}")
     with _or_nothing(final, draft):
         if is_main():
             shutil.rmtree(draft, ignore_errors=True)
@@ -183,8 +188,14 @@ def _save_state(state: dict[str, Any], path: Path) -> None:
 
 
 def load_state(checkpoint: Path) -> dict[str, Any]:
-    """What `save_checkpoint` saved. It is a pickle: load only checkpoints that you wrote."""
-    state: dict[str, Any] = torch.load(checkpoint / STATE, map_location="cpu", weights_only=False)
+    """What `save_checkpoint` saved. It is a pickle: load only checkpoints that you wrote.
+
+    The tensors stay in the file until they are read: all processes of a machine load the whole
+    optimizer, and keep their shares of it.
+    """
+    state: dict[str, Any] = torch.load(
+        checkpoint / STATE, map_location="cpu", weights_only=False, mmap=True
+    )
     return state
 
 

@@ -43,7 +43,7 @@ def train(
     console = Console(stderr=True)
     try:
         run = load_config(config, overrides or [])
-        with joined(run.policy.device):
+        with joined(run.policy.device, run.reward.deadline):
             command = "safegrpo train" if world() == 1 else "torchrun … -m app train"
             outcome, speaks = run_training(run), is_main()
     except (ConfigError, DataError, RewardError) as error:

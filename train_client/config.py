@@ -89,7 +89,8 @@ class DataConfig(Section):
     limit: int = Field(default=0, ge=0)
     """Use only the first rows; 0: all."""
     bad_rows: Literal["error", "drop"] = "error"
-    """A missing image or an invalid tag: stop with a sentence, or leave the row out, counted."""
+    """A missing image, an invalid tag, a prompt that the model's processor refuses: stop with a
+    sentence, or leave the row out and say so."""
     shuffle: bool = True
     append_instruction: bool = True
     """Append the reward profile's format instruction to the user's text."""
@@ -101,7 +102,8 @@ class DataConfig(Section):
     they are. Qwen3-VL makes a token of 1,024 pixels."""
     max_prompt_tokens: int = Field(default=2048, ge=1)
     long_prompts: Literal["error", "drop"] = "drop"
-    """A prompt over `max_prompt_tokens`: stop, or take the next row instead and count it."""
+    """A prompt over `max_prompt_tokens`: stop, or take the next row instead and count it. Held-out
+    rows are judged once, when the run starts."""
 
 
 class RolloutConfig(Section):
@@ -109,7 +111,8 @@ class RolloutConfig(Section):
     group_size: int = Field(default=8, ge=2)
     prompts_per_pass: int = Field(default=0, ge=0)
     """Prompts whose groups are sampled at once, in each process; 0: all. Memory for their caches,
-    against more steps of decoding. The evaluation answers as many rows at once."""
+    against more steps of decoding. The evaluation answers as many rows at once as completions are
+    sampled, and with 0 at most 64."""
     max_tokens: int = Field(default=4096, ge=1)
     temperature: float = Field(default=1.0, gt=0)
     top_p: float = Field(default=1.0, gt=0, le=1)

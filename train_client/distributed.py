@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import TypeVar
 
 import torch
@@ -26,11 +27,16 @@ from train_client.config import ConfigError, TrainConfig, parse_config
 T = TypeVar("T")
 
 
+LONGEST_WRITE = timedelta(hours=1)
+"""Of a checkpoint, for which all processes wait; one of 8 B parameters is 112 GB."""
+
+
 @contextmanager
-def joined(device: str) -> Iterator[None]:
+def joined(device: str, deadline: float) -> Iterator[None]:
     """With the other processes if torchrun started this one; a GPU is the local rank's.
 
-    `device`: policy.device. Raises ConfigError where processes would have to share a GPU.
+    `device`: policy.device. `deadline`: reward.deadline, for which one process may wait, in
+    seconds, and the others for it. Raises ConfigError where processes would have to share a GPU.
     """
     if int(os.environ.get("WORLD_SIZE", "1")) < 2:
         yield
@@ -39,7 +45,7 @@ def joined(device: str) -> Iterator[None]:
     if device != "cpu" and torch.cuda.is_available():
         _take_gpu()
         backend = "cpu:gloo,cuda:nccl"
-    dist.init_process_group(backend)
+    dist.init_process_group(backend, timeout=LONGEST_WRITE + timedelta(seconds=deadline))
     try:
         yield
     finally:

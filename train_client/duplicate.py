@@ -15,6 +15,9 @@ from transformers import PreTrainedModel
 from train_client.fork import Inputs, prompt_positions
 from train_client.logprobs import model_logprobs
 
+PLACEHOLDERS = ("image_token_id", "video_token_id", "audio_token_id")
+"""Names in a model's config of the tokens that stand for what is no text."""
+
 
 def extended(inputs: Inputs, tokens_RT: Tensor) -> dict[str, Any]:
     """The prompts with their completions behind them, as one batch of whole sequences.
@@ -35,11 +38,25 @@ def extended(inputs: Inputs, tokens_RT: Tensor) -> dict[str, Any]:
     return longer
 
 
+def _without_placeholders(model: PreTrainedModel, inputs: Inputs, tokens_RT: Tensor) -> Tensor:
+    """The completions with text, the prompt's last token, where they hold placeholders.
+
+    A model that is given images refuses more placeholders than these fill.
+    """
+    ids = [getattr(model.config, name, None) for name in PLACEHOLDERS]
+    known = tokens_RT.new_tensor([place for place in ids if place is not None])
+    return torch.where(torch.isin(tokens_RT, known), inputs["input_ids"][:, -1:], tokens_RT)
+
+
 def duplicated_logprobs(
     model: PreTrainedModel, inputs: Inputs, tokens_RT: Tensor, temperature: float = 1.0
 ) -> Tensor:
-    """Log-probs [R, T] of the completions; `inputs` holds one prompt per row."""
-    whole = extended(inputs, tokens_RT)
+    """Log-probs [R, T] of the completions; `inputs` holds one prompt per row.
+
+    A placeholder of an image that the policy sampled is scored as any token, but what follows it
+    sees the prompt's last token in its place.
+    """
+    whole = extended(inputs, _without_placeholders(model, inputs, tokens_RT))
     # What the last token predicts is left out; any target will do for it.
     targets_RT = torch.cat([tokens_RT, tokens_RT[:, -1:]], dim=1)
     logprobs_RT = model_logprobs(

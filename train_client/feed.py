@@ -17,7 +17,8 @@ import torch
 
 from train_client.config import DataConfig
 from train_client.data import Example
-from train_client.prompts import Prompts, prepared, prompt_lengths
+from train_client.prompts import Prompts, prepared
+from train_client.screening import screened
 from train_client.sources import DataError
 
 log = logging.getLogger(__name__)
@@ -100,46 +101,33 @@ class PromptFeed:
 
     def _fetch(self, cursor: int, count: int) -> PromptBatch:
         chosen: list[Example] = []
-        too_long = 0
+        passed_over = too_long = 0
         while len(chosen) < count:
             wanted = count - len(chosen)
             fresh = [self._at(cursor + offset) for offset in range(wanted)]
             cursor += wanted
-            prompts = self._prepared(fresh)
-            lengths = prompt_lengths(prompts.inputs)
-            fits = [n <= self._config.max_prompt_tokens for n in lengths]
-            too_long += fits.count(False)
-            self._refuse_long(fresh, lengths, too_long)
-            chosen += [example for example, ok in zip(fresh, fits, strict=True) if ok]
-        parts = [prompts]
+            found = screened(self._prepared, fresh, self._config)
+            for problem in found.refused:
+                log.warning("%s It is left out (data.bad_rows=drop).", problem)
+            if found.too_long and not self._told:
+                self._told = True
+                log.warning(
+                    "%s It is left out, as all such prompts will be; prompts/too_long counts them.",
+                    found.too_long[0],
+                )
+            chosen += found.examples
+            too_long += len(found.too_long)
+            passed_over += len(found.problems)
+            if not chosen and passed_over >= len(self._examples):
+                raise DataError(f"No training prompt can be used. {found.problems[0]}")
         size = self._part or count
-        if too_long or self._repeat > 1 or size < count:
+        if found.prompts is not None and not passed_over and self._repeat == 1 and size >= count:
+            parts = [found.prompts]
+        else:
             rows = [e for e in chosen for _ in range(self._repeat)]
             steps = range(0, len(rows), size * self._repeat)
             parts = [self._prepared(rows[at : at + steps.step]) for at in steps]
         return PromptBatch(chosen, parts, cursor, too_long)
-
-    def _refuse_long(self, fresh: list[Example], lengths: list[int], too_long: int) -> None:
-        limit = self._config.max_prompt_tokens
-        longest = max(lengths)
-        if longest <= limit:
-            return
-        name = fresh[lengths.index(longest)].id
-        advice = "raise data.max_prompt_tokens, or set data.max_pixels to shrink the images"
-        if self._config.long_prompts == "error":
-            raise DataError(f"The prompt {name} has {longest} tokens, over {limit}; {advice}.")
-        if too_long >= len(self._examples):
-            raise DataError(f"No prompt has at most {limit} tokens ({name}: {longest}); {advice}.")
-        if not self._told:
-            self._told = True
-            log.warning(
-                "The prompt %s has %d tokens, over %d, and is left out, as all such prompts will "
-                "be (prompts/too_long counts them); to keep them, %s.",
-                name,
-                longest,
-                limit,
-                advice,
-            )
 
     def _at(self, place: int) -> Example:
         first, step = self._share

@@ -142,16 +142,17 @@ def completion_logprobs(
 
     The first token is predicted by the prompt; the last token is input to nothing. Right padding
     needs no mask: attention is causal, so no real token sees it.
+
+    The model is run, and takes part in the backward, for completions of one token too, whose
+    log-probs are known without: where its weights are sharded, the other processes wait for it.
     """
     first_R1 = chosen_logprobs(prefix.logits_PV[:, None], tokens_RT[:, :1], temperature)
-    length = tokens_RT.shape[1] - 1
-    if length == 0:
-        return first_R1
+    length = max(tokens_RT.shape[1] - 1, 1)
     later_RT = model_logprobs(
         model,
-        tokens_RT[:, 1:],
+        tokens_RT[:, -length:],
         temperature,
-        input_ids=tokens_RT[:, :-1],
+        input_ids=tokens_RT[:, :length],
         attention_mask=torch.cat(
             [prefix.mask_PS, prefix.mask_PS.new_ones(len(tokens_RT), length)], dim=1
         ),
@@ -159,7 +160,7 @@ def completion_logprobs(
         cache=prefix.cache,
         use_cache=True,
     )
-    return torch.cat([first_R1, later_RT], dim=1)
+    return torch.cat([first_R1, later_RT], dim=1)[:, : tokens_RT.shape[1]]
 
 
 class PrefixGradient:

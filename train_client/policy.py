@@ -53,8 +53,7 @@ class Policy:
 
     @property
     def pad_id(self) -> int:
-        pad = self.tokenizer.pad_token_id
-        return self.eos_ids[0] if pad is None else int(pad)
+        return int(self.tokenizer.pad_token_id)
 
     def decode(self, tokens: Sequence[int]) -> str:
         """Text of one completion, its end-of-sequence token left out, other special tokens kept.
@@ -149,7 +148,11 @@ def load_policy(config: PolicyConfig, *, reference: bool) -> Policy:
         add_adapter(model, config.lora)
     model.eval()
     copied = reference and not config.lora.rank
-    return Policy(model, processor, frozen_copy(model) if copied else None)
+    policy = Policy(model, processor, frozen_copy(model) if copied else None)
+    if policy.tokenizer.pad_token is None:
+        # What pads is masked, so any token will do; without one no two prompts make a batch.
+        policy.tokenizer.pad_token = policy.tokenizer.convert_ids_to_tokens(policy.eos_ids[0])
+    return policy
 
 
 def _device(name: str) -> torch.device:

@@ -118,12 +118,14 @@ class AsyncRewardClient:
     ) -> Reply:
         backoff = Backoff()
         headers = {"Content-Type": "application/json"} if body else {}
+        problem: httpx.Response | str = ""
         while True:
             try:
                 async with asyncio.timeout(deadline - time.monotonic()), self._slots:
                     problem, wait = await self._once(method, path, body, headers)
             except TimeoutError:
-                problem, wait = "no answer", 0.0
+                before = f"; before that: {problem}" if problem else ""
+                problem, wait = f"no answer{before}", 0.0
             if isinstance(problem, httpx.Response):
                 return _parsed(problem, kind)
             wait = backoff.next(wait)
@@ -142,7 +144,7 @@ class AsyncRewardClient:
         """A response to read, or what went wrong and how long the service asks to wait."""
         try:
             response = await self._http.request(method, path, content=body, headers=headers)
-        except httpx.TransportError as error:
+        except httpx.RequestError as error:
             return f"{type(error).__name__} {error}".strip(), None
         if response.is_success:
             return response, None

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 import torch
 
 from train_client.checkpoint import claim_run_folder
 from train_client.config import ConfigError, TrainConfig
 from train_client.data import Example, load_both, load_replies
-from train_client.distributed import shard, world
+from train_client.distributed import shard, share_of, world
 from train_client.evaluation import BATCH, evaluate
 from train_client.policy import load_policy
+from train_client.prompts import prepared
 from train_client.retention import Retention
 from train_client.reward_client import RewardClient
 from train_client.sampling import Sampling
+from train_client.screening import screened_rows
 from train_client.train import Outcome, Trainer
 
 log = logging.getLogger(__name__)
@@ -42,9 +45,10 @@ def run_training(config: TrainConfig) -> Outcome:
         for model in filter(None, (policy.model, policy.reference)):
             shard(model)
         sampling = Sampling(max_tokens=config.rollout.max_tokens, temperature=0)
-
-        # No more rows than a rollout samples at once.
-        batch = config.rollout.prompts_per_pass * config.rollout.group_size or BATCH
+        settings = config.data.chat_template_kwargs
+        encode = partial(prepared, policy.processor, instruction=instruction, settings=settings)
+        held_out = screened_rows("held-out rows", encode, held_out, config.data)
+        batch = rows_at_once(config)
 
         def held_out_evaluation(step: int) -> Mapping[str, float]:
             return evaluate(
@@ -53,7 +57,7 @@ def run_training(config: TrainConfig) -> Outcome:
                 held_out,
                 sampling,
                 instruction=instruction,
-                settings=config.data.chat_template_kwargs,
+                settings=settings,
                 batch=batch,
                 stop=trainer.asked_to_stop,
             )
@@ -70,6 +74,14 @@ def run_training(config: TrainConfig) -> Outcome:
             else None,
         )
         return trainer.run()
+
+
+def rows_at_once(config: TrainConfig) -> int:
+    """Held-out rows that are answered at once: no more than a rollout samples at once."""
+    rollout = share_of(config).rollout
+    if rollout.prompts_per_pass:
+        return rollout.prompts_per_pass * rollout.group_size
+    return min(rollout.prompts_per_step * rollout.group_size, BATCH)
 
 
 def _refuse_mixed(key: str, examples: Sequence[Example]) -> None:

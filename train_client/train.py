@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import yaml
 from transformers.utils.logging import disable_progress_bar
 
 from train_client.best import Best
@@ -29,7 +28,7 @@ from train_client.checkpoint import (
     save_folder,
 )
 from train_client.collect import Collector, Stopped
-from train_client.config import ConfigError, TrainConfig, differences
+from train_client.config import ConfigError, TrainConfig
 from train_client.data import Example
 from train_client.distributed import (
     gather,
@@ -53,6 +52,8 @@ from train_client.report import write_plots
 from train_client.retention import Retention
 from train_client.reward_client import RewardClient, RewardError
 from train_client.rollout import RolloutEngine
+from train_client.settings import write_settings
+from train_client.sources import DataError
 from train_client.step import Step
 from train_client.timing import Timer
 from train_client.update import Learner
@@ -165,9 +166,9 @@ class Trainer:
     def run(self) -> Outcome:
         """Train to the end, or to the next safe point when asked to stop, and write everything.
 
-        A service that stays away, or whose reward changes, ends the run with `finished` False and
-        the reason; the checkpoint holds the last whole step. Raises ConfigError if `run.output`
-        already holds a run and `run.resume` is off.
+        A service that stays away, or whose reward changes, or a row that cannot be used ends the
+        run with `finished` False and the reason; the checkpoint holds the last whole step. Raises
+        ConfigError if `run.output` already holds a run and `run.resume` is off.
         """
         # The bars of saving and loading would tear the run's own progress line.
         disable_progress_bar()
@@ -216,10 +217,17 @@ class Trainer:
         return reason
 
     def _attempt(self, work: Callable[[], None]) -> str:
-        """Do the work; why it could not be done, or nothing."""
+        """Do the work; why it could not be done, or nothing.
+
+        Raises DataError and ConfigError only where there is no step yet that would be lost.
+        """
         try:
             work()
         except RewardError as problem:
+            return str(problem)
+        except (DataError, ConfigError) as problem:
+            if self.step == 0:
+                raise
             return str(problem)
         except Stopped:
             return STOPPED
@@ -258,15 +266,6 @@ class Trainer:
             "best": self._best.value,
         }
 
-    def _tell_changes(self, saved: Path) -> None:
-        """Warn of settings that are not those with which the run began; they hold from now on."""
-        before = yaml.safe_load(saved.read_text()) if saved.exists() else {}
-        found = differences(before, self.config.model_dump(mode="json")) if before else []
-        # How long it goes on and what it shows may change; what it draws by may not unnoticed.
-        changed = [c for c in found if not c.startswith("run.") or c.startswith("run.seed:")]
-        if changed:
-            log.warning("The run goes on with other settings than it had: %s", "; ".join(changed))
-
     def _save(self, state: dict[str, Any]) -> int:
         processes = gather(state["process"])
         save_checkpoint(
@@ -288,16 +287,16 @@ class Trainer:
             if self.config.run.resume:
                 log.warning("%s holds no checkpoint; the run starts from its beginning.", folder)
             if is_main():
-                self.config.save(self._output / "config.yaml")
+                write_settings(self.config, None)
             return False
-        if is_main():
-            self._tell_changes(self._output / "config.yaml")
         state = load_state(found[-1])
         self._rewards.expect(state["version"])
         load_weights(self.policy.model, found[-1])
         self._optimizer.load_state_dict(state["optimizer"])
         self.step, self._evaluated = state["step"], state["evaluated"]
         self._best.value = state["best"]
+        if is_main():
+            write_settings(self.config, self.step)
         restore_process(
             state["processes"],
             self._feed,

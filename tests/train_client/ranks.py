@@ -43,7 +43,9 @@ class Rule:
         length = max(map(len, rows))
         mask_RT = torch.tensor([[t < len(row) for t in range(length)] for row in rows])
         tokens_RT = torch.tensor([row + [0] * (length - len(row)) for row in rows])
-        return Rollout(tokens_RT, mask_RT, -1.5 * mask_RT, torch.ones(len(rows), dtype=torch.bool))
+        # Of some prompts the first completion is cut.
+        finished_R = torch.tensor([s % 2 == 0 or m > 0 for s in sums for m in range(group)])
+        return Rollout(tokens_RT, mask_RT, -1.5 * mask_RT, finished_R)
 
 
 def examples() -> list[Example]:
@@ -75,7 +77,7 @@ def train(config: TrainConfig) -> Policy:
 if __name__ == "__main__":
     torch.set_num_threads(1)
     sys.modules["vllm"] = vllm_standin.MODULE
-    with joined("cpu"):
+    with joined("cpu", deadline=60):
         for arguments in sys.argv[1:]:
             path, *overrides = arguments.split()
             train(load_config(Path(path), overrides))

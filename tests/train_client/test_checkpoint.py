@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import random
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,23 @@ def test_the_newest_by_number_are_kept(tmp_path: Path, policy: Policy) -> None:
     for step in (9, 10, 11):
         save_checkpoint(tmp_path, step, policy, {}, keep=2)
     assert [path.name for path in checkpoints(tmp_path)] == ["step-10", "step-11"]
+
+
+def test_what_a_killed_process_left_is_deleted(tmp_path: Path, policy: Policy) -> None:
+    (tmp_path / ".writing-step-3").mkdir()
+    save_checkpoint(tmp_path, 4, policy, {}, keep=2)
+    assert [path.name for path in tmp_path.iterdir()] == ["step-4"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads Linux's list of mapped files")
+def test_a_state_stays_in_its_file_until_it_is_read(tmp_path: Path, policy: Policy) -> None:
+    moments = torch.arange(4.0)
+    saved = save_checkpoint(tmp_path, 1, policy, {"moments": moments}, keep=1)
+    loaded = load_state(saved)["moments"]
+    assert str(saved) in Path("/proc/self/maps").read_text()
+    assert torch.equal(loaded, moments)
+    loaded.add_(1)
+    assert torch.equal(load_state(saved)["moments"], moments)
 
 
 def test_weights_come_back_bit_for_bit(tmp_path: Path, policy: Policy) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -120,6 +121,26 @@ def test_two_processes_are_one_and_load_each_others_checkpoints(
 
 
 @pytest.mark.timeout(600)
+def test_completions_out_of_the_loss_make_no_process_wait(
+    tmp_path: Path, service: Service, config: Path
+) -> None:
+    """Lost or cut, in parts of their own, on one process and not on the other."""
+    pay = service.reward
+    service.reward = lambda text: None if text[0] in "abcdefgh" else pay(text)
+
+    def run(name: str) -> list[str]:
+        masked = ("algorithm.mask_truncated=true", "optimizer.completions_per_pass=1")
+        return [f"run.output={tmp_path}/{name}", *masked]
+
+    ranks.train(load_config(config, run("alone")))
+    two_processes(" ".join([str(config), *run("two")]))
+    assert_same(tmp_path / "two", tmp_path / "alone")
+    steps = read_metrics(tmp_path / "two")
+    assert all(0 < step["unscored"] < 16 for step in steps)
+    assert any(step["length/cut"] for step in steps)
+
+
+@pytest.mark.timeout(600)
 def test_an_adapter_too_is_trained_by_two_processes_as_by_one(tmp_path: Path, config: Path) -> None:
     """Its KL term is to the sharded model with the adapter off; it is added in at the end."""
     pytest.importorskip("peft")
@@ -173,6 +194,20 @@ def test_alone_a_problem_is_raised_as_it_is() -> None:
     assert caught.value is problem
 
 
+def test_processes_wait_for_a_checkpoint_and_for_the_service(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """NCCL's own patience is ten minutes."""
+    given: list[timedelta] = []
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setattr(
+        torch.distributed, "init_process_group", lambda _, timeout: given.append(timeout)
+    )
+    monkeypatch.setattr(torch.distributed, "destroy_process_group", lambda: None)
+    with joined("cpu", deadline=7200):
+        assert given == [timedelta(hours=3)]
+
+
 def test_processes_never_share_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in (("WORLD_SIZE", "2"), ("LOCAL_WORLD_SIZE", "2"), ("LOCAL_RANK", "1")):
         monkeypatch.setenv(name, value)
@@ -180,6 +215,6 @@ def test_processes_never_share_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     with (
         pytest.raises(ConfigError, match=r"2 processes.* 1 GPU.*--nproc-per-node=1, or set policy"),
-        joined("auto"),
+        joined("auto", deadline=60),
     ):
         pytest.fail("joined")

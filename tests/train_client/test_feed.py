@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
 import torch
+from PIL import Image
 
 from train_client.config import DataConfig
 from train_client.data import Example
@@ -58,7 +60,7 @@ def test_long_prompts_are_passed_over_and_counted(
     with feed(policy, examples, shuffle=False, max_prompt_tokens=9) as prompts:
         batch = prompts.take(2)
         prompts.take(2)
-    told = [line for line in caplog.messages if "is left out" in line]
+    told = [line for line in caplog.messages if "is left out, as all" in line]
     assert len(told) == 1
     assert "data.max_pixels" in told[0]
     assert ids(batch) == ["p0", "p3"]
@@ -79,9 +81,26 @@ def test_long_prompts_may_be_an_error(policy: Policy, examples: list[Example]) -
 def test_no_prompt_short_enough_is_an_error(policy: Policy, examples: list[Example]) -> None:
     with (
         feed(policy, examples, max_prompt_tokens=2) as prompts,
-        pytest.raises(DataError, match="No prompt has at most 2 tokens"),
+        pytest.raises(DataError, match=r"No training prompt .* has \d+ tokens, over 2;"),
     ):
         prompts.take(2)
+
+
+def test_prompts_that_the_processor_refuses_are_passed_over_and_told(
+    policy: Policy, examples: list[Example], caplog: pytest.LogCaptureFixture
+) -> None:
+    line = Image.new("RGB", (600, 1))
+    examples[1] = replace(examples[1], pictures=(line,))
+    with feed(policy, examples, shuffle=False, bad_rows="drop") as prompts:
+        batch = prompts.take(3)
+    assert ids(batch) == ["p0", "p2", "p3"]
+    assert (batch.too_long, batch.cursor) == (0, 4)
+    assert len(batch.parts[0].inputs["input_ids"]) == 3
+    assert "refuses the prompt p1: absolute aspect ratio" in caplog.text
+    with feed(policy, examples, shuffle=False) as prompts:
+        assert ids(prompts.take(1)) == ["p0"]
+        with pytest.raises(DataError, match=r"the prompt p1: .*set data\.bad_rows=drop"):
+            prompts.take(1)
 
 
 def test_prompts_are_repeated_for_models_that_cannot_fork(

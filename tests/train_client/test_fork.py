@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from tests.train_client.architectures import IMAGE
 from train_client.config import ConfigError
 from train_client.duplicate import duplicated_logprobs
 from train_client.fork import PrefixGradient, can_fork, completion_logprobs, prefill
@@ -94,6 +95,18 @@ def test_forked_prompt_equals_duplicated_prompt(architecture: Any, case: Any) ->
     assert expected_grad.norm() > 1
 
 
+def test_a_sampled_placeholder_is_no_image(architecture: Any) -> None:
+    """A model with images in its prompts counts it among theirs if it is let."""
+    model, make = architecture
+    inputs = make([6, 6], [1, 1])
+    tokens, _ = completions(2)
+    tokens[:, 3] = IMAGE
+    forked = completion_logprobs(model, prefill(model, inputs), tokens)
+    duplicated = duplicated_logprobs(model, inputs, tokens)
+    assert duplicated.isfinite().all()
+    assert (duplicated - forked)[:, :4].abs().max() <= 1e-5
+
+
 def test_micro_batched_completions_share_one_exact_backward(architecture: Any) -> None:
     model, make = architecture
     case = CASES["left-padded, mixed"]
@@ -113,6 +126,22 @@ def test_micro_batched_completions_share_one_exact_backward(architecture: Any) -
     shared.backward()
 
     assert (gradients(model) - expected).norm() / expected.norm() <= 1e-5
+
+
+def test_completions_of_one_token_run_the_model_and_its_backward_too(qwen3: Any) -> None:
+    """Or a process with nothing but such completions would leave the others waiting for it."""
+    model, make = qwen3
+    tokens, _ = completions(2)
+    prefix = prefill(model, make([6, 6], [1, 1]))
+    longer = completion_logprobs(model, prefix, tokens)
+    shared, passed = PrefixGradient(prefix), []
+    layer = model.model.language_model.layers[-1]
+    layer.register_forward_hook(lambda *_: passed.append("forward"))
+    layer.register_full_backward_hook(lambda *_: passed.append("backward"))
+    short = completion_logprobs(model, shared.leaf, tokens[:, :1])
+    assert torch.equal(short, longer[:, :1])
+    short.sum().backward()
+    assert passed == ["forward", "backward"]
 
 
 def test_stale_rope_offsets_of_an_earlier_batch_do_not_leak(qwen3: Any) -> None:

@@ -8,7 +8,9 @@ import pytest
 import torch
 
 from train_client.config import ConfigError, PolicyConfig
+from train_client.data import Example
 from train_client.policy import Policy, load_policy
+from train_client.prompts import prepared
 
 
 def test_a_saved_policy_is_loaded_with_a_frozen_reference(tmp_path: Path, policy: Policy) -> None:
@@ -27,6 +29,18 @@ def test_a_saved_policy_is_loaded_with_a_frozen_reference(tmp_path: Path, policy
 def test_without_a_kl_term_no_reference_is_kept(tmp_path: Path, policy: Policy) -> None:
     policy.save(tmp_path)
     assert load_policy(PolicyConfig(path=str(tmp_path)), reference=False).reference is None
+
+
+def test_a_tokenizer_without_a_padding_token_pads_with_the_end(
+    tmp_path: Path, policy: Policy, examples: list[Example]
+) -> None:
+    policy.tokenizer.pad_token = None
+    policy.save(tmp_path)
+    loaded = load_policy(PolicyConfig(path=str(tmp_path), device="cpu"), reference=False)
+    assert loaded.pad_id == 2
+    inputs = prepared(loaded.processor, examples[:2]).inputs
+    assert inputs["input_ids"][0, 0] == 2
+    assert inputs["attention_mask"][0, 0] == 0
 
 
 @pytest.mark.parametrize(

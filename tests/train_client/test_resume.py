@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import copy
 import os
+import shutil
 import signal
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from PIL import Image
 
 from tests.train_client.runs import exact, settings, train
 from tests.train_client.service import Service
 from train_client.config import ConfigError, TrainConfig
+from train_client.config_file import load_config
 from train_client.data import AnsweredExample, Example
 from train_client.policy import Policy
 from train_client.retention import Retention
@@ -194,6 +198,20 @@ def test_a_service_that_scores_nothing_stops_the_run(
         assert torch.equal(one, other)
 
 
+def test_a_row_that_cannot_be_used_stops_the_run_at_the_last_whole_step(
+    tmp_path: Path, service: Service, policy: Policy, examples: list[Example]
+) -> None:
+    examples[6] = replace(examples[6], pictures=(Image.new("RGB", (600, 1)),))
+    config = settings(tmp_path, service.url, run={"steps": 3}, data={"shuffle": False})
+    outcome = train(config, policy, examples)
+    assert (outcome.finished, outcome.steps) == (False, 1)
+    assert "refuses the prompt p6" in outcome.reason
+    assert outcome.checkpoint == tmp_path / "checkpoints/step-1"
+
+    config.run.resume, config.data.bad_rows = True, "drop"
+    assert train(config, policy, examples).finished
+
+
 def test_a_changed_reward_stops_the_run_and_its_resumption(
     tmp_path: Path, service: Service, policy: Policy, examples: list[Example]
 ) -> None:
@@ -213,25 +231,40 @@ def test_a_changed_reward_stops_the_run_and_its_resumption(
     assert (outcome.finished, outcome.steps) == (False, 3)
 
 
-def test_settings_that_changed_are_told_on_resume(
+def test_settings_that_changed_are_told_and_written_on_resume(
     tmp_path: Path,
     service: Service,
     policy: Policy,
     examples: list[Example],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
+    def resume(**changes: dict[str, Any]) -> TrainConfig:
+        changes["run"] = {"steps": 3, "resume": True, **changes.get("run", {})}
+        config: TrainConfig = settings(tmp_path, service.url, **changes)
+        train(config, policy, examples)
+        return config
+
     train(settings(tmp_path, service.url, run={"steps": 2}), policy, examples)
-    again: dict[str, Any] = {
-        "run": {"steps": 3, "resume": True, "seed": 7},
-        "optimizer": {"lr": 0.01},
-    }
-    train(settings(tmp_path, service.url, **again), policy, examples)
+    first = (tmp_path / "config.yaml").read_text()
+    changed = resume(run={"seed": 7}, optimizer={"lr": 0.01})
     (told,) = (r.getMessage() for r in caplog.records if "other settings" in r.getMessage())
     assert told.endswith("than it had: run.seed: 0 -> 7; optimizer.lr: 0.02 -> 0.01")
+    assert (tmp_path / "config.yaml").read_text() == first
+    assert load_config(tmp_path / "config-from-step-2.yaml") == changed
+
+    # Those are the settings now: going on with them changes nothing, going back does.
     caplog.clear()
-    again = {"run": {"steps": 3, "resume": True}}
-    train(settings(tmp_path, service.url, **again), policy, examples)
+    resume(run={"seed": 7}, optimizer={"lr": 0.01})
     assert not caplog.records
+    back = resume()
+    assert "optimizer.lr: 0.01 -> 0.02" in caplog.text
+    assert load_config(tmp_path / "config-from-step-3.yaml") == back
+
+    # From an older checkpoint, what was changed after it never was.
+    shutil.rmtree(tmp_path / "checkpoints/step-3")
+    resume(run={"seed": 7}, optimizer={"lr": 0.01})
+    written = {path.name for path in tmp_path.glob("config*.yaml")}
+    assert written == {"config.yaml", "config-from-step-2.yaml"}
 
 
 def test_old_checkpoints_are_deleted(

@@ -73,6 +73,13 @@ def test_retry_after_is_honoured(service: Service) -> None:
     assert time.monotonic() - started >= 1
 
 
+def test_a_reply_that_cannot_be_decoded_is_asked_for_again(service: Service) -> None:
+    """As a proxy sends that mixes up its encodings."""
+    service.faults = [(200, {"Content-Encoding": "gzip"})]
+    with client(service) as rewards:
+        assert rewards.score(samples(1))[0].reward is not None
+
+
 @pytest.mark.parametrize("status", [400, 401, 404, 413, 422])
 def test_a_refusal_is_not_repeated_and_says_why(service: Service, status: int) -> None:
     service.faults = [(status, {})]
@@ -117,6 +124,20 @@ def test_a_service_that_never_answers_is_given_up_at_the_deadline(service: Servi
     ):
         rewards.score(samples(1))
     assert time.monotonic() - started < 10
+    release.set()
+
+
+def test_a_service_that_falls_silent_is_reported_with_what_it_said_before(
+    service: Service,
+) -> None:
+    release = threading.Event()
+    service.reward = lambda text: float(len(service.requests) == 1 or release.wait(20))
+    service.faults = [(503, {})]
+    with (
+        client(service, deadline=1, timeout=20) as rewards,
+        pytest.raises(RewardUnavailable, match="last problem: no answer; before that: HTTP 503"),
+    ):
+        rewards.score(samples(1))
     release.set()
 
 

@@ -9,8 +9,11 @@ import pytest
 from PIL import Image
 
 import train_client.run
+from tests.train_client.service import Service
 from train_client.config import ConfigError, TrainConfig, parse_config
-from train_client.run import run_training
+from train_client.policy import Policy
+from train_client.run import rows_at_once, run_training
+from train_client.sources import DataError
 
 TAGS = {"image_tag": "safe", "text_tag": "safe", "combine_tag": "safe"}
 
@@ -51,3 +54,24 @@ def test_a_used_folder_is_refused_before_anything_is_loaded(config: TrainConfig)
     config.data.train = "no such rows"
     with pytest.raises(ConfigError, match=r"already holds a run of 4 steps.*run\.resume=true"):
         run_training(config)
+
+
+def test_held_out_rows_are_screened_before_anything_is_trained(
+    config: TrainConfig, tmp_path: Path, service: Service, policy: Policy
+) -> None:
+    policy.save(tmp_path / "model")
+    config.policy.path, config.policy.device = str(tmp_path / "model"), "cpu"
+    config.reward.url = service.url
+    config.data.hold_out, config.data.max_prompt_tokens = 1, 5
+    with pytest.raises(DataError, match=r"None of the 1 held-out rows can be used.*over 5"):
+        run_training(config)
+
+
+@pytest.mark.parametrize(
+    ("prompts", "per_pass", "rows"), [(8, 2, 8), (8, 0, 32), (99, 0, 64), (99, 99, 396)]
+)
+def test_no_more_held_out_rows_are_answered_at_once_than_are_sampled(
+    prompts: int, per_pass: int, rows: int
+) -> None:
+    options = {"prompts_per_step": prompts, "prompts_per_pass": per_pass, "group_size": 4}
+    assert rows_at_once(parse_config({"rollout": options})) == rows

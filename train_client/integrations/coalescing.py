@@ -34,6 +34,8 @@ class CoalescingClient(RewardClient):
 
     def __init__(self, config: RewardConfig, run: str = "") -> None:
         self._size = config.batch_size
+        self._names: tuple[str, ...] = ("format", "tag", "behavior")
+        """Of the components: those of every profile, until the service has named all of its own."""
         self._waiting: list[_Call] = []
         self._sending: set[asyncio.Task[None]] = set()
         super().__init__(config, run)
@@ -53,13 +55,14 @@ class CoalescingClient(RewardClient):
         return asyncio.run_coroutine_threadsafe(work, self._loop)
 
     async def _asked(self, samples: Sequence[Sample], again: int, or_lost: bool) -> list[Result]:
-        results = [lost() for _ in samples]
+        results: list[Result] = []
         try:
             results = await self._scored(samples, None)
             await self._repeat(samples, results, again)
         except RewardUnavailable as error:
             if not or_lost:
                 raise
+            results = results or [lost(self._names) for _ in samples]
             missing = sum(result.reward is None for result in results)
             log.warning("%s %d samples get no reward.", error, missing)
         return results
@@ -97,7 +100,7 @@ class CoalescingClient(RewardClient):
         """Ask for all calls in one go; where that is refused, for each alone: one is at fault."""
         together = [sample for call in calls for sample in call.samples]
         try:
-            results = iter(await super()._scored(together, None))
+            found = await super()._scored(together, None)
         except RewardRejected as error:
             if len(calls) > 1:
                 await asyncio.gather(*(self._answer([call]) for call in calls))
@@ -106,6 +109,8 @@ class CoalescingClient(RewardClient):
         except Exception as error:
             _fail(calls, error)
         else:
+            self._names = tuple(found[0].components) if found else self._names
+            results = iter(found)
             for call in calls:
                 mine = [next(results) for _ in call.samples]
                 if not call.results.done():
@@ -118,9 +123,9 @@ def _fail(calls: Sequence[_Call], error: Exception) -> None:
             call.results.set_exception(error)
 
 
-def lost() -> Result:
-    """The result of a sample that the service was never heard about."""
-    nothing = dict.fromkeys(("format", "tag", "behavior"))
+def lost(names: Sequence[str]) -> Result:
+    """The result, with components of these names, of a sample that was never answered for."""
+    nothing = dict.fromkeys(names)
     return Result(
         id=None,
         status="service_error",

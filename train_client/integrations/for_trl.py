@@ -88,5 +88,5 @@ def _report(
             log_metric(f"safegrpo/{name}", fmean(row[name] for row in scored))
     if log_extra is not None:
         log_extra("status", [result.status for result in results])
-        for name in ("format", "tag", "behavior"):
+        for name in results[0].raw:
             log_extra(f"safegrpo_{name}", [result.raw.get(name) for result in results])

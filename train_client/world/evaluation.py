@@ -13,7 +13,7 @@ from train_client import safety
 from train_client.data import AnsweredExample, Example
 from train_client.evaluation import answer, score_answers
 from train_client.policy import Policy
-from train_client.reward_client import RewardClient
+from train_client.reward_client import RewardClient, RewardError
 from train_client.safety import reward_means, safety_table
 from train_client.sampling import Sampling
 from train_client.world.cases import draw_cases
@@ -55,17 +55,22 @@ class WorldEvaluation:
         self.reward_sum = 0.0
 
     def __call__(self) -> dict[str, float]:
-        """The metrics of `ROWS`, shares in 0..1."""
+        """The metrics of `ROWS`, shares in 0..1 of what was scored.
+
+        Raises RewardError where nothing was.
+        """
         answers = answer(self._policy, self._held_out, self._sampling, batch=128)
         results = score_answers(self._rewards, answers)
         labels: list[Labels] = [a.example.labels for a in answers]
-        behavior = [result.raw["behavior"] or 0.0 for result in results]
-        self.scored += len(results)
-        self.reward_sum += sum(result.reward or 0.0 for result in results)
+        scored = [result for result in results if result.reward is not None]
+        if not scored:
+            raise RewardError("The reward service could score none of the held-out completions.")
+        self.scored += len(scored)
+        self.reward_sum += sum(result.reward or 0.0 for result in scored)
         return {
             **reward_means(results),
             **safety_table(results, labels),
-            "raw/behavior": sum(behavior) / len(behavior),
+            "raw/behavior": sum(result.raw["behavior"] or 0.0 for result in scored) / len(scored),
             "skill": general_skill(self._policy, self._skill),
         }
 

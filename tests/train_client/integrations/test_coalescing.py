@@ -95,6 +95,17 @@ def test_a_service_that_stays_away_raises_or_leaves_samples_out(service: Service
     service.start()
 
 
+def test_samples_left_out_have_the_components_of_those_that_were_scored(service: Service) -> None:
+    """Whatever the profile's are: trainers want the same keys for all samples."""
+    with client(service, deadline=0.3) as rewards:
+        (first,) = rewards.ask([sample(1)]).result(20)
+        service.kill()
+        (left_out,) = rewards.ask([sample(1)], or_lost=True).result(20)
+    assert list(left_out.components) == list(first.components) == ["tag", "behavior"]
+    assert list(left_out.raw) == list(first.raw)
+    service.start()
+
+
 def test_a_service_that_goes_away_takes_no_reward_back(service: Service) -> None:
     def reward(text: str) -> float | None:
         if len(service.requests) > 1:

@@ -56,6 +56,7 @@ def test_a_sample_that_could_not_be_scored_is_none_and_out_of_the_means(service:
     assert (metrics["safegrpo/tag"], metrics["safegrpo/raw_tag"]) == (0.5, 1.0)
     assert extras["status"] == ["service_error", "ok"]
     assert extras["safegrpo_tag"] == [None, 1.0]
+    assert extras.keys() == {"status", "safegrpo_tag", "safegrpo_behavior"}
 
 
 def test_a_component_can_be_a_reward_of_its_own(service: Service) -> None:

@@ -1,0 +1,34 @@
+"""The demo's evaluation counts what the service scored, and nothing else."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.train_client.service import Service
+from train_client.config import RewardConfig
+from train_client.policy import Policy
+from train_client.reward_client import RewardClient, RewardError
+from train_client.sampling import Sampling
+from train_client.world import evaluation
+from train_client.world.evaluation import ROWS, WorldEvaluation
+from train_client.world.rules import Rules
+
+
+def test_completions_that_could_not_be_scored_are_no_zeros(
+    untrained: Policy, rules: Rules, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(evaluation, "SCENES_PER_PAIR", 1)
+    monkeypatch.setattr(evaluation, "SKILL_QUESTIONS", 2)
+    turn = iter(range(1000))
+    service.reward = lambda text: None if next(turn) % 3 == 0 else 1.0
+    with RewardClient(RewardConfig(url=service.url)) as rewards:
+        judge = WorldEvaluation(untrained, rewards, rules, Sampling(max_tokens=3))
+        found = judge()
+        asked = sum(len(request["samples"]) for request in service.requests)
+        assert 0 < judge.scored == judge.reward_sum < asked
+        assert found["raw/behavior"] == found["reward"] == 1.0
+        assert ROWS.keys() <= found.keys()
+
+        service.reward = lambda text: None
+        with pytest.raises(RewardError, match="none of the held-out completions"):
+            judge()

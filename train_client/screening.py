@@ -1,0 +1,102 @@
+"""Which prompts a policy is given: those that its processor takes and that are short enough."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from train_client.config import DataConfig
+from train_client.data import Example
+from train_client.prompts import Prompts, prompt_lengths
+from train_client.sources import DataError
+
+log = logging.getLogger(__name__)
+
+Encode = Callable[[Sequence[Example]], Prompts]
+
+
+@dataclass(frozen=True)
+class Screened:
+    examples: list[Example]
+    prompts: Prompts | None
+    """Encoded, if all that were given are among `examples`."""
+    refused: list[str]
+    """A sentence for each prompt that the processor does not take."""
+    too_long: list[str]
+    """A sentence for each prompt over `data.max_prompt_tokens`."""
+
+    @property
+    def problems(self) -> list[str]:
+        return self.refused + self.too_long
+
+
+def screened(encode: Encode, examples: Sequence[Example], config: DataConfig) -> Screened:
+    """Encode the prompts and leave out those that cannot be used.
+
+    Raises DataError for one that the processor refuses, unless `data.bad_rows` is `drop`, and for
+    one that is too long if `data.long_prompts` is `error`.
+    """
+    taken: list[Example] = list(examples)
+    refused: list[str] = []
+    try:
+        prompts = encode(taken)
+    except Exception:
+        # A processor may raise anything, and does not say which prompt is at fault.
+        taken, refused = _one_by_one(encode, examples)
+        if refused and config.bad_rows == "error":
+            raise DataError(
+                f"{refused[0]} Repair the row, or set data.bad_rows=drop to leave it out."
+            ) from None
+        if not taken:
+            return Screened([], None, refused, [])
+        prompts = encode(taken)
+    lengths = list(zip(taken, prompt_lengths(prompts.inputs), strict=True))
+    limit = config.max_prompt_tokens
+    too_long = [
+        f"The prompt {example.id} has {length} tokens, over {limit}; "
+        "raise data.max_prompt_tokens, or set data.max_pixels to shrink the images."
+        for example, length in lengths
+        if length > limit
+    ]
+    if too_long and config.long_prompts == "error":
+        raise DataError(too_long[0])
+    fitting = [example for example, length in lengths if length <= limit]
+    whole = prompts if len(fitting) == len(examples) else None
+    return Screened(fitting, whole, refused, too_long)
+
+
+def _one_by_one(encode: Encode, examples: Sequence[Example]) -> tuple[list[Example], list[str]]:
+    """The examples that the processor takes, and a sentence for each of the others."""
+    taken, refused = [], []
+    for example in examples:
+        try:
+            encode([example])
+        except Exception as error:
+            refused.append(f"The processor refuses the prompt {example.id}: {error}")
+        else:
+            taken.append(example)
+    return taken, refused
+
+
+def screened_rows(
+    name: str, encode: Encode, examples: Sequence[Example], config: DataConfig
+) -> list[Example]:
+    """Those of `examples` that can be used, screened one at a time; the others are told.
+
+    Raises DataError as `screened`, and when none can be used.
+    """
+    each = [screened(encode, [example], config) for example in examples]
+    problems = [problem for found in each for problem in found.problems]
+    kept = [example for found in each for example in found.examples]
+    if problems and not kept:
+        raise DataError(f"None of the {len(examples)} {name} can be used. {problems[0]}")
+    if problems:
+        log.warning(
+            "%d of %d %s are left out. The first: %s",
+            len(problems),
+            len(examples),
+            name,
+            problems[0],
+        )
+    return kept

@@ -1,0 +1,50 @@
+"""The settings of a run in its folder: those of its beginning, and others from a step on."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import yaml
+
+from train_client.config import TrainConfig, differences
+
+log = logging.getLogger(__name__)
+
+FIRST = "config.yaml"
+_LATER = "config-from-step-"
+
+
+def write_settings(config: TrainConfig, resumed: int | None) -> None:
+    """Write them for a run that begins, or that goes on from step `resumed` with other ones.
+
+    Warns of changed settings that decide what is computed.
+    """
+    folder = config.run.output
+    if resumed is None:
+        config.save(folder / FIRST)
+        return
+    for file in [file for file in _later(folder) if _step(file) > resumed]:
+        # Of steps that are done again.
+        file.unlink()
+    saved = [file for file in (folder / FIRST, *_later(folder)) if file.exists()]
+    if not saved:
+        config.save(folder / FIRST)
+        return
+    before = yaml.safe_load(saved[-1].read_text())
+    found = differences(before, config.model_dump(mode="json"))
+    changed = [change for change in found if not change.startswith("run.resume:")]
+    if changed:
+        config.save(folder / f"{_LATER}{resumed}.yaml")
+    # How long it goes on and what it shows may change; what it draws by may not unnoticed.
+    told = [c for c in changed if not c.startswith("run.") or c.startswith("run.seed:")]
+    if told:
+        log.warning("The run goes on with other settings than it had: %s", "; ".join(told))
+
+
+def _later(folder: Path) -> list[Path]:
+    return sorted(folder.glob(f"{_LATER}*.yaml"), key=_step)
+
+
+def _step(file: Path) -> int:
+    return int(file.stem.removeprefix(_LATER))
