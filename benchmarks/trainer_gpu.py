@@ -14,7 +14,7 @@ from benchmarks.trainer_shapes import Shape, examples
 from train_client.config import PolicyConfig
 from train_client.passes import Pass, pass_logprobs
 from train_client.policy import Policy, load_policy, to_device
-from train_client.prompts import encode_prompts, prepared
+from train_client.prompts import prepared
 from train_client.recompute import recomputed
 from train_client.rollout import LocalEngine
 from train_client.sampling import Sampling
@@ -97,7 +97,7 @@ def _passes(policy: Policy, shape: Shape, ceiling: float) -> None:
     }
     for name, (forked, saving) in ways.items():
         repeated = one if forked else one * group
-        inputs = to_device(encode_prompts(policy.processor, repeated), policy.device)
+        inputs = to_device(prepared(policy.processor, repeated).inputs, policy.device)
         work = Pass(rows, Pass.ready(inputs), group, group, forked)
         torch.cuda.reset_peak_memory_stats()
 

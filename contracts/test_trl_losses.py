@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from trl.trainer.grpo_trainer import GRPOTrainer
 
-from tests.train_client.test_losses import LONGEST, batch, share
+from tests.train_client.test_losses import LONGEST, ROWS, batch, share
 from train_client.losses import Loss, LossConfig, policy_loss
 
 LOW, HIGH = 0.1, 0.25
@@ -85,10 +85,15 @@ class _Anything(dict[str, list[float]]):
     ids=["plain", "kl", "dual clip", "importance correction"],
 )
 @pytest.mark.parametrize("kind", ["grpo", "dr_grpo", "dapo", "bnpo", "gspo", "cispo"])
-def test_loss_and_gradient_are_trls(kind: Loss, changes: dict[str, float]) -> None:
+@pytest.mark.parametrize("lost", [[], [1, 3]], ids=["whole", "rows left out"])
+def test_loss_and_gradient_are_trls(kind: Loss, changes: dict[str, float], lost: list[int]) -> None:
     settings: dict[str, Any] = {"loss": kind, "clip_low": LOW, "clip_high": HIGH, **changes}
     config, data = LossConfig(**settings), batch()
+    data["mask_RT"][lost] = False
     theirs = trl_loss(config, data)
+    if kind in ("grpo", "gspo"):
+        # TRL's mean over completions counts those that are left out, as losses of 0.
+        theirs = theirs * ROWS / (ROWS - len(lost))
     (their_gradient,) = torch.autograd.grad(theirs, data["logprobs_RT"])
     ours = policy_loss(config, share(data["mask_RT"]), **data).loss
     (our_gradient,) = torch.autograd.grad(ours, data["logprobs_RT"])

@@ -25,7 +25,7 @@ import typer
 from app.rows import COLUMNS
 from app.schema import ProfileReply
 from train_client.config import DataConfig
-from train_client.data import Example, load_examples
+from train_client.data import PLACEHOLDER, Example, load_examples
 from train_client.sources import DataError
 
 
@@ -36,6 +36,8 @@ class Row(NamedTuple):
     instruction: str
     text: str
     """The instruction and the format that is asked for."""
+    texts: list[str]
+    """The same, cut where the pictures stand."""
     images: list[str]
     """Paths."""
     labels: dict[str, str]
@@ -46,19 +48,27 @@ class Row(NamedTuple):
 
     @property
     def marked(self) -> str:
-        """The text after a placeholder for each picture."""
-        return "<image>" * len(self.images) + self.text
+        """The text with a placeholder where each picture stands."""
+        return PLACEHOLDER.join(self.texts)
 
 
 def trl(row: Row) -> dict[str, Any]:
-    """`images` are paths: `dataset.cast_column("images", Sequence(datasets.Image()))`."""
+    """`images` are paths: `dataset.cast_column("images", Sequence(datasets.Image()))`.
+
+    TRL puts them before the text, wherever they stood.
+    """
     prompt = [{"role": "user", "content": row.text}]
-    return {"prompt": prompt, "images": row.images, "instruction": row.instruction, **row.tags}
+    return {"prompt": prompt, "images": row.images, **_own_columns(row)}
 
 
 def ms_swift(row: Row) -> dict[str, Any]:
     messages = [{"role": "user", "content": row.marked}]
-    return {"messages": messages, "images": row.images, "instruction": row.instruction, **row.tags}
+    return {"messages": messages, "images": row.images, **_own_columns(row)}
+
+
+def _own_columns(row: Row) -> dict[str, Any]:
+    """What our reward functions read; `group` says which completions answer one prompt."""
+    return {"group": row.index, "instruction": row.instruction, **row.tags}
 
 
 def openrlhf(row: Row) -> dict[str, Any]:
@@ -73,12 +83,15 @@ def slime(row: Row) -> dict[str, Any]:
 
 
 def nemo_gym(row: Row) -> dict[str, Any]:
-    parts: list[dict[str, str]] = [
-        {"type": "input_image", "image_url": f"file://{path}", "detail": "auto"}
-        for path in row.images
-    ]
-    content = [*parts, {"type": "input_text", "text": row.text}]
+    """`agent_ref` is the agent of `nemo_gym.yaml`."""
+    *before, last = row.texts
+    content: list[dict[str, str]] = []
+    for text, path in zip(before, row.images, strict=True):
+        content += [{"type": "input_text", "text": text}] if text else []
+        content.append({"type": "input_image", "image_url": f"file://{path}", "detail": "auto"})
+    content.append({"type": "input_text", "text": last})
     return {
+        "agent_ref": {"type": "responses_api_agents", "name": "safegrpo_agent"},
         "responses_create_params": {"input": [{"role": "user", "content": content}]},
         **row.tags,
     }
@@ -157,7 +170,9 @@ def row_of(index: int, example: Example, instruction: str, folder: Path) -> Row:
         image.save(path)
         paths.append(str(path))
     text = f"{example.instruction}\n\n{instruction}"
-    return Row(index, example.instruction, text, paths, example.labels.model_dump())
+    *before, last = example.texts
+    texts = [*before, f"{last}\n\n{instruction}"]
+    return Row(index, example.instruction, text, texts, paths, example.labels.model_dump())
 
 
 if __name__ == "__main__":

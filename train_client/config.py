@@ -94,6 +94,12 @@ class DataConfig(Section):
     shuffle: bool = True
     append_instruction: bool = True
     """Append the reward profile's format instruction to the user's text."""
+    chat_template_kwargs: dict[str, Any] = {}
+    """What the model's chat template is told, such as {enable_thinking: false}. (A template that
+    opens the thinking and knows no such switch then has it closed at once.)"""
+    max_pixels: int = Field(default=0, ge=0)
+    """Larger images are shrunk to so many pixels before the model's own processor sees them; 0: as
+    they are. Qwen3-VL makes a token of 1,024 pixels."""
     max_prompt_tokens: int = Field(default=2048, ge=1)
     long_prompts: Literal["error", "drop"] = "drop"
     """A prompt over `max_prompt_tokens`: stop, or take the next row instead and count it. Held-out
@@ -122,9 +128,12 @@ class RolloutConfig(Section):
 
 class AlgorithmConfig(Section):
     loss: Literal["grpo", "dr_grpo", "dapo", "bnpo", "gspo", "cispo"] = "grpo"
+    """dr_grpo is its paper's with `scale: none`; bnpo equals dapo, because a batch is always the
+    whole minibatch."""
     clip_low: float = Field(default=0.2, ge=0)
     clip_high: float = Field(default=0.2, ge=0)
-    """Larger than `clip_low` is DAPO's clip-higher. For cispo: the cap on the ratio is 1 + this."""
+    """Larger than `clip_low` is DAPO's clip-higher. For cispo: the cap on the ratio is 1 + this.
+    gspo's ratios are means over a sequence, and its paper clips them at 3e-4 and 4e-4."""
     dual_clip: float | None = Field(default=None, gt=1)
     """Bound on ratio x |advantage| for negative advantages (arXiv 1912.09729); null: off."""
     beta: float = Field(default=0.01, ge=0)
@@ -135,9 +144,11 @@ class AlgorithmConfig(Section):
     """What divides reward - group mean: the group's std, the batch's std, or nothing."""
     combine: Literal["sum", "gdpo"] = "sum"
     """gdpo: each component is normalised in its group, then the weighted sum over the batch
-    (arXiv 2601.05242); `scale` is not asked."""
+    (arXiv 2601.05242), whatever the `scale`."""
     component_weights: dict[str, float] | None = None
-    """Re-weights the components of the reward; null: the service's reward as it is."""
+    """Factors of the components that the service reports, which its profile has weighted already
+    (those of a perfect completion are format 0, tag 0.5, behavior 0.5): 1 leaves one as it is, and
+    one that is not named counts 0. null: the service's reward as it is."""
     updates_per_batch: int = Field(default=1, ge=1)
     old_logprobs: Literal["recompute", "sampler"] = "recompute"
     """Where the ratio starts when a batch is cut into several updates: a pass of the policy before
@@ -179,6 +190,11 @@ class RetentionConfig(Section):
     """Of KL(reference || policy) on them, in the loss of every update."""
     examples: int = Field(default=8, ge=1)
     """Rows that each process takes for each update."""
+    examples_per_pass: int = Field(default=1, ge=0)
+    """Rows that one forward pass carries; 0: all. Memory, not mathematics: a pass holds several
+    tensors of a number for each word of the vocabulary at each token of its replies."""
+    chat_template_kwargs: dict[str, Any] = {"enable_thinking": False}
+    """As `data.chat_template_kwargs`, for these rows: their responses hold no thinking."""
 
 
 class RewardConfig(Section):
@@ -246,6 +262,32 @@ class TrainConfig(Section):
             raise ValueError(
                 "algorithm.importance_cap weighs the policy's old log-probs against the sampler's, "
                 "so it wants algorithm.old_logprobs=recompute"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _nothing_is_ignored(self) -> TrainConfig:
+        """A key that would change nothing is as bad as a misspelt one. (Defaults may stand in a
+        saved configuration.)"""
+        algorithm, usual = self.algorithm, AlgorithmConfig()
+        if algorithm.loss == "cispo":
+            for name in ("clip_low", "dual_clip"):
+                if getattr(algorithm, name) != getattr(usual, name):
+                    raise ValueError(
+                        f"algorithm.{name} does nothing with algorithm.loss=cispo, which caps the "
+                        "ratio at 1 + algorithm.clip_high alone; leave it out"
+                    )
+        if algorithm.combine == "gdpo" and algorithm.scale != usual.scale:
+            raise ValueError(
+                "algorithm.scale does nothing with algorithm.combine=gdpo, which normalises each "
+                "component in its group and the sum over the batch; leave it out"
+            )
+        updates = algorithm.updates_per_batch * self.optimizer.minibatches
+        if algorithm.old_logprobs == "sampler" and updates == 1:
+            raise ValueError(
+                "algorithm.old_logprobs=sampler does nothing with a single update a batch, which "
+                "starts from its own log-probs; leave it out, or set optimizer.minibatches or "
+                "algorithm.updates_per_batch"
             )
         return self
 

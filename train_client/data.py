@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import io
 import logging
+import math
 import random
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
-from PIL import Image
+from PIL import Image, ImageOps
 
 from app.rows import COLUMNS
 from app.schema import Labels
@@ -25,16 +26,33 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 
+UNREADABLE = (OSError, SyntaxError, Image.DecompressionBombError)
+"""What Pillow raises for a file that is no image: SyntaxError for one whose EXIF data is none."""
+
+
 @dataclass(frozen=True)
 class Picture:
-    """An image that is opened when it is asked for: a data set need not fit in memory."""
+    """An image that is decoded when it is asked for, upright: a data set's pixels need not fit in
+    memory. Files stay on disk; images embedded in parquet are held as they are stored."""
 
     source: Path | bytes
+    max_pixels: int = 0
+    """A larger one is shrunk to so many; 0: as it is."""
 
     def open(self) -> Image.Image:
         raw = io.BytesIO(self.source) if isinstance(self.source, bytes) else self.source
         with Image.open(raw) as image:
-            return image.convert("RGB")
+            upright = ImageOps.exif_transpose(image).convert("RGB")
+        if self.max_pixels:
+            _shrink(upright, self.max_pixels)
+        return upright
+
+
+def _shrink(image: Image.Image, most: int) -> None:
+    """Make it, in its own proportions, at most so many pixels large."""
+    scale = math.sqrt(most / (image.width * image.height))
+    if scale < 1:
+        image.thumbnail((max(1, int(image.width * scale)), max(1, int(image.height * scale))))
 
 
 @dataclass(frozen=True)
@@ -45,11 +63,22 @@ class Example:
     instruction: str
     labels: Labels
     pictures: tuple[Picture | Image.Image, ...] = field(default=(), repr=False)
+    around: tuple[str, ...] = ()
+    """The instruction cut where its pictures stand, one text more than there are of them; empty:
+    they come first."""
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """What stands before each picture, and behind the last."""
+        return self.around or ("",) * len(self.pictures) + (self.instruction,)
 
     @property
     def images(self) -> tuple[Image.Image, ...]:
         return tuple(p.open() if isinstance(p, Picture) else p for p in self.pictures)
 
+
+PLACEHOLDER = "<image>"
+"""Where an image stands in the prompt of a row."""
 
 NO_JUDGEMENT = Labels(visual="safe", text="safe", combined="safe")
 """In the place of labels where nobody asks for them."""
@@ -104,12 +133,14 @@ def load_replies(config: DataConfig, source: str) -> list[AnsweredExample]:
     return _load(config, source, _reply)[0]
 
 
-def _load(config: DataConfig, source: str, read: Callable[[Row], T]) -> tuple[list[T], list[str]]:
+def _load(
+    config: DataConfig, source: str, read: Callable[[Row, int], T]
+) -> tuple[list[T], list[str]]:
     found: list[T] = []
     problems: list[str] = []
     for row in read_rows(config, source):
         try:
-            found.append(read(row))
+            found.append(read(row, config.max_pixels))
         except DataError as error:
             problems.append(f"{row.place}: {error}")
         if config.limit and len(found) == config.limit:
@@ -130,26 +161,41 @@ def _report(problems: list[str], good: int, drop: bool) -> None:
     log.warning("%s\nThey are left out (data.bad_rows=drop).", text)
 
 
-def _example(row: Row) -> Example:
+def _example(row: Row, max_pixels: int) -> Example:
     labels = Labels(**{name: _tag(row.values, column) for name, column in COLUMNS.items()})
-    return _labelled(row, labels)
+    return _labelled(row, labels, max_pixels)
 
 
-def _reply(row: Row) -> AnsweredExample:
+def _reply(row: Row, max_pixels: int) -> AnsweredExample:
     text = row.values.get("response")
     if not isinstance(text, str) or not text:
         raise DataError("`response` is missing or empty.")
-    return AnsweredExample(_labelled(row, NO_JUDGEMENT), text)
+    return AnsweredExample(_labelled(row, NO_JUDGEMENT, max_pixels), text)
 
 
-def _labelled(row: Row, labels: Labels) -> Example:
+def _labelled(row: Row, labels: Labels, max_pixels: int) -> Example:
     prompt = row.values.get("prompt")
     if not isinstance(prompt, str) or not prompt.strip():
         raise DataError("`prompt` is missing or empty.")
-    pictures = tuple(_picture(image, row.images) for image in _images(row.values))
-    # The placeholder is the chat template's business: images go first, then the text.
-    text = prompt.replace("<image>", "").strip()
-    return Example(id=row.id, instruction=text, labels=labels, pictures=pictures)
+    pictures = tuple(_picture(image, row.images, max_pixels) for image in _images(row.values))
+    around = _around(prompt.strip(), len(pictures))
+    text = " ".join(filter(None, map(str.strip, around)))
+    # Where pictures come first, white space between them and the text is the chat template's.
+    cut = around if any(map(str.strip, around[:-1])) else ()
+    return Example(id=row.id, instruction=text, labels=labels, pictures=pictures, around=cut)
+
+
+def _around(prompt: str, pictures: int) -> tuple[str, ...]:
+    """The prompt cut at its placeholders, if it has any; without pictures they are mere text."""
+    places = prompt.count(PLACEHOLDER)
+    if not pictures or not places:
+        return ("",) * pictures + (prompt,)
+    if places != pictures:
+        raise DataError(
+            f"`prompt` has {places} times {PLACEHOLDER}, and `images` has {pictures}; give as many "
+            "of the one as of the other, or no placeholder, and the images come first."
+        )
+    return tuple(prompt.split(PLACEHOLDER))
 
 
 def _tag(values: Mapping[str, Any], column: str) -> Any:
@@ -168,19 +214,19 @@ def _images(values: Mapping[str, Any]) -> Iterator[Any]:
     yield from images if isinstance(images, list) else [images]
 
 
-def _picture(image: Any, folder: Path) -> Picture:
+def _picture(image: Any, folder: Path, max_pixels: int) -> Picture:
     """Check that the image can be decoded, then forget its pixels."""
     if isinstance(image, Mapping) and image.get("bytes"):
-        picture, name = Picture(bytes(image["bytes"])), "an embedded image"
+        picture, name = Picture(bytes(image["bytes"]), max_pixels), "an embedded image"
     else:
         path = image.get("path") if isinstance(image, Mapping) else image
         if not isinstance(path, str) or not path:
             raise DataError("an entry of `images` is neither a path nor embedded bytes.")
-        picture, name = Picture(folder / path), f"the image {folder / path}"
+        picture, name = Picture(folder / path, max_pixels), f"the image {folder / path}"
     try:
         picture.open()
     except FileNotFoundError as error:
         raise DataError(f"{name} does not exist.") from error
-    except (OSError, Image.DecompressionBombError) as error:
+    except UNREADABLE as error:
         raise DataError(f"{name} cannot be read as an image ({type(error).__name__}).") from error
     return picture

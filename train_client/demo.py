@@ -27,12 +27,7 @@ from train_client.train import Outcome, Trainer
 from train_client.world.cases import Drawn, balanced, draw_cases
 from train_client.world.evaluation import WorldEvaluation
 from train_client.world.outcome import Report, evaluations, table, training_count, write_report
-from train_client.world.policy import (
-    build_model,
-    build_processor,
-    freeze_perception,
-    without_thinking,
-)
+from train_client.world.policy import build_model, build_processor, freeze_perception
 from train_client.world.rules import Rules, load_rules
 from train_client.world.service import Count, RewardService, RunningService, ServiceError
 from train_client.world.skill import skill_cases
@@ -128,7 +123,7 @@ def demo_config(
             "minibatches": 4,
             "betas": (0.9, 0.99),
         },
-        "retention": {"weight": 0.5, "examples": 16},
+        "retention": {"weight": 0.5, "examples": 16, "examples_per_pass": 0},
         "reward": {"url": url, "batch_size": 256},
     }
     for section, values in overrides.items():
@@ -187,8 +182,7 @@ def _run(
 def retention_of(config: TrainConfig, policy: Policy, rules: Rules) -> Retention:
     """What keeps the general skill: pictures that occur in no test, named without thinking."""
     cases = skill_cases(rules, GENERAL_CASES, seed=f"general/{config.run.seed}")
-    plain = without_thinking(policy.processor)
-    return Retention(config.retention, policy, cases, seed=config.run.seed, processor=plain)
+    return Retention(config.retention, policy, cases, seed=config.run.seed)
 
 
 def _warm_policy(rules: Rules, config: TrainConfig, warmup: WarmupConfig) -> Policy:

@@ -13,9 +13,9 @@ from train_client.collect import POLL, Stopped
 from train_client.data import Example
 from train_client.distributed import gather, rank, together, world
 from train_client.policy import Policy
-from train_client.prompts import prepared
+from train_client.prompts import TemplateSettings, prepared
 from train_client.reward_client import RewardClient, RewardError
-from train_client.rollout import Ended, RolloutEngine, local_engine
+from train_client.rollout import Ended, local_engine
 from train_client.safety import reward_means, safety_table
 from train_client.sampling import Sampling
 
@@ -44,9 +44,9 @@ def answer(
     sampling: Sampling,
     *,
     instruction: str = "",
+    settings: TemplateSettings = None,
     batch: int = BATCH,
     seed: int = 0,
-    engine: RolloutEngine | None = None,
     stop: Stop = _never,
 ) -> list[Answer]:
     """One completion for each example, `batch` prompts at a time.
@@ -59,12 +59,12 @@ def answer(
         if stop():
             raise Stopped
 
-    engine = engine or local_engine(policy)
+    engine = local_engine(policy)
     generator = torch.Generator(policy.device).manual_seed(seed)
     answers = []
     for start in range(0, len(examples), batch):
         chunk = examples[start : start + batch]
-        prompts = prepared(policy.processor, chunk, instruction).to(policy.device)
+        prompts = prepared(policy.processor, chunk, instruction, settings).to(policy.device)
         rollout = engine.generate(prompts, 1, sampling, generator, told)
         finished = rollout.finished_R.tolist()
         for example, row, done in zip(chunk, rollout.rows(), finished, strict=True):
@@ -101,6 +101,7 @@ def evaluate(
     sampling: Sampling,
     *,
     instruction: str = "",
+    settings: TemplateSettings = None,
     batch: int = BATCH,
     stop: Stop = _never,
 ) -> dict[str, float]:
@@ -110,7 +111,15 @@ def evaluate(
     """
     mine = examples[rank() :: world()]
     with together(RewardError, Stopped):
-        answers = answer(policy, mine, sampling, instruction=instruction, batch=batch, stop=stop)
+        answers = answer(
+            policy,
+            mine,
+            sampling,
+            instruction=instruction,
+            settings=settings,
+            batch=batch,
+            stop=stop,
+        )
         scored = score_answers(rewards, answers, stop)
     parts = gather((scored, [a.example.labels for a in answers]))
     results = [result for found, _ in parts for result in found]

@@ -61,6 +61,15 @@ class Rewards:
     def informative_P(self) -> Tensor:
         return informative_groups(self.rewards_PG, self.scored_PG)
 
+    @property
+    def idle(self) -> list[str]:
+        """Components that have a weight and were 0 in every completion, while others were not."""
+        if not self.components_KPG.any():
+            return []
+        still_K = ~self.components_KPG.flatten(1).any(1)
+        given = self.weights or {}
+        return [n for n, still in zip(self.names, still_K, strict=True) if still and given.get(n)]
+
     def spread(self) -> dict[str, float]:
         """`reward_std`: the mean over groups of their rewards' standard deviation."""
         groups = zip(self.rewards_PG, self.scored_PG, strict=True)
@@ -146,13 +155,9 @@ def as_tensors(
     rewards: Rewards,
     config: AlgorithmConfig,
     pad: int,
-    advantages_R: Tensor | None = None,
+    advantages_R: Tensor,
 ) -> Experience:
-    """Pad the completions to one length; unscored (and, if asked, cut) ones do not count.
-
-    `advantages_R` are given where the groups are a part of a larger batch; left out, they are the
-    ones of these groups by themselves.
-    """
+    """Pad the completions to one length; unscored (and, if asked, cut) ones do not count."""
     tokens_RT, mask_RT = padded(groups, pad)
     rows = [completion for group in groups for completion in group.completions]
     scored = rewards.scored_PG.flatten().tolist()
@@ -165,5 +170,5 @@ def as_tensors(
         tokens_RT,
         mask_RT & torch.tensor(counts)[:, None],
         torch.tensor([row.logprobs + [0.0] * (length - len(row.logprobs)) for row in rows]),
-        rewards.advantages(config).flatten() if advantages_R is None else advantages_R,
+        advantages_R,
     )

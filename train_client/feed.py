@@ -67,6 +67,8 @@ class PromptFeed:
         self._part = part
         self._share = share
         self._order: tuple[int, list[int]] = (-1, [])
+        self._told = False
+        """Whether a person knows that prompts are left out."""
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="prompts")
         self._ahead: tuple[int, int, Future[PromptBatch]] | None = None
 
@@ -94,7 +96,8 @@ class PromptFeed:
         self._thread.shutdown(cancel_futures=True)
 
     def _prepared(self, examples: Sequence[Example]) -> Prompts:
-        return prepared(self._processor, examples, self._instruction)
+        settings = self._config.chat_template_kwargs
+        return prepared(self._processor, examples, self._instruction, settings)
 
     def _fetch(self, cursor: int, count: int) -> PromptBatch:
         chosen: list[Example] = []
@@ -106,6 +109,12 @@ class PromptFeed:
             found = screened(self._prepared, fresh, self._config)
             for problem in found.refused:
                 log.warning("%s It is left out (data.bad_rows=drop).", problem)
+            if found.too_long and not self._told:
+                self._told = True
+                log.warning(
+                    "%s It is left out, as all such prompts will be; prompts/too_long counts them.",
+                    found.too_long[0],
+                )
             chosen += found.examples
             too_long += len(found.too_long)
             passed_over += len(found.problems)

@@ -6,13 +6,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from PIL import Image
 from pydantic import ValidationError
 from rich.table import Table
 
 from app.schema import Labels, Result, Sample
 from train_client.config import ConfigError, PolicyConfig, RewardConfig, sentences
-from train_client.data import NO_JUDGEMENT, Example, Picture
+from train_client.data import NO_JUDGEMENT, UNREADABLE, Example, Picture
 from train_client.evaluation import Answer, answer
 from train_client.policy import load_policy
 from train_client.reward_client import RewardClient
@@ -108,6 +107,6 @@ def _picture(path: Path) -> Picture:
     picture = Picture(path)
     try:
         picture.open()
-    except (OSError, Image.DecompressionBombError) as error:
+    except UNREADABLE as error:
         raise ConfigError(f"The image {path} cannot be read: {error}.") from error
     return picture

@@ -36,11 +36,12 @@ class Share:
     """What a micro-batch must know of the whole batch so that their losses add up to its loss."""
 
     rows: int
-    """Completions in the whole batch."""
+    """Completions in the whole batch that count."""
     tokens: int
     """Counting tokens in the whole batch."""
-    max_tokens: int
-    """The longest completion that could be sampled (dr_grpo's constant)."""
+    most_tokens: int
+    """What all completions of the whole batch could hold, those that do not count included
+    (dr_grpo's constant)."""
 
 
 @dataclass(frozen=True)
@@ -130,13 +131,16 @@ def _mean_of_rows(losses_RT: Tensor, mask_RT: Tensor, share: Share) -> Tensor:
 
 
 def _mean_of_tokens(losses_RT: Tensor, mask_RT: Tensor, share: Share) -> Tensor:
-    """Mean over all tokens of the batch: long completions weigh more."""
+    """Mean over all tokens of the batch: long completions weigh more.
+
+    DAPO's; bnpo is its mean over what a device holds of a batch, and here that is the whole.
+    """
     return losses_RT.sum() / max(share.tokens, 1)
 
 
 def _constant(losses_RT: Tensor, mask_RT: Tensor, share: Share) -> Tensor:
-    """Divided by a constant, so that length does not matter at all (Dr. GRPO)."""
-    return losses_RT.sum() / max(share.rows * share.max_tokens, 1)
+    """Divided by a constant, so that neither length nor what is left out matters (Dr. GRPO)."""
+    return losses_RT.sum() / share.most_tokens
 
 
 _WEIGHTS: dict[Loss, Callable[[Tensor, Tensor, Share], Tensor]] = {

@@ -55,9 +55,6 @@ class TrainingProgress:
         )
         self._progress.update(self._task, advance=1, numbers=numbers)
 
-    def note(self, text: str) -> None:
-        self._progress.update(self._task, numbers=text)
-
 
 def show_evaluations(folder: Path, console: Console) -> None:
     """Print the safety table, a column for each evaluation of the run; nothing if there is none."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,6 +11,9 @@ from PIL import Image
 
 from train_client.data import Example
 from train_client.policy import to_device
+
+TemplateSettings = Mapping[str, Any] | None
+"""What a chat template is told besides the messages, such as {"enable_thinking": False}."""
 
 
 @dataclass(frozen=True)
@@ -27,40 +30,57 @@ class Prompts:
         return replace(self, inputs=to_device(self.inputs, device))
 
 
-def prompt_text(processor: Any, example: Example, instruction: str) -> str:
+def prompt_text(
+    processor: Any, example: Example, instruction: str, settings: TemplateSettings = None
+) -> str:
     """The prompt as text with its image placeholders, by the processor's chat template.
 
-    A processor without one gets the images, a line each, then the text. (Placeholders side by side
-    would be one image to models that find images by runs of placeholders.)
+    A processor without one gets the text with a placeholder and a line break for each image.
+    (Placeholders side by side would be one image to models that find images by runs of them.)
     """
-    text = f"{example.instruction}\n\n{instruction}" if instruction else example.instruction
+    *before, last = example.texts
+    text = f"{last}\n\n{instruction}" if instruction else last
     if getattr(processor, "chat_template", None) is None:
         token = getattr(processor, "image_token", "")
-        return f"{token}\n" * len(example.images) + text
-    content: list[dict[str, str]] = [{"type": "image"} for _ in example.images]
-    content.append({"type": "text", "text": text})
+        return "".join(f"{part}{token}\n" for part in before) + text
+    content: list[dict[str, str]] = []
+    for part in before:
+        content += [*_said(part), {"type": "image"}]
+    content += _said(text)
+    settings = settings or {}
     rendered: str = processor.apply_chat_template(
-        [{"role": "user", "content": content}], tokenize=False, add_generation_prompt=True
+        [{"role": "user", "content": content}],
+        tokenize=False,
+        add_generation_prompt=True,
+        **settings,
     )
-    return rendered
+    return _thought(rendered) if settings.get("enable_thinking") is False else rendered
 
 
-def prepared(processor: Any, examples: Sequence[Example], instruction: str = "") -> Prompts:
+def _thought(prompt: str) -> str:
+    """The prompt with its thinking over, for templates that open it and know no switch."""
+    opened = prompt.rstrip()
+    return f"{opened}\n\n</think>\n\n" if opened.endswith("<think>") else prompt
+
+
+def _said(text: str) -> list[dict[str, str]]:
+    return [{"type": "text", "text": text}] if text else []
+
+
+def prepared(
+    processor: Any,
+    examples: Sequence[Example],
+    instruction: str = "",
+    settings: TemplateSettings = None,
+) -> Prompts:
     """The prompts of the examples, encoded as the processor encodes them."""
-    texts = [prompt_text(processor, example, instruction) for example in examples]
+    texts = [prompt_text(processor, example, instruction, settings) for example in examples]
     images = [list(example.images) for example in examples]
     arguments: dict[str, Any] = {"images": images} if any(images) else {}
     encoded = processor(
         text=texts, padding=True, padding_side="left", return_tensors="pt", **arguments
     )
     return Prompts(texts, images, dict(encoded))
-
-
-def encode_prompts(
-    processor: Any, examples: Sequence[Example], instruction: str = ""
-) -> dict[str, Any]:
-    """One left-padded batch of prompts, images included, as the processor returns it."""
-    return prepared(processor, examples, instruction).inputs
 
 
 def prompt_lengths(inputs: dict[str, Any]) -> list[int]:

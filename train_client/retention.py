@@ -35,19 +35,14 @@ class Retention:
         replies: Sequence[AnsweredExample],
         *,
         seed: int,
-        processor: Any = None,
     ) -> None:
-        """`processor`: whose chat template makes the prompts; default: the policy's.
-
-        Raises ConfigError if the policy has no reference.
-        """
+        """Raises ConfigError if the policy has no reference."""
         if not policy.has_reference:
             raise ConfigError("Retention compares the policy with a reference, and there is none.")
         self._config = config
         self._policy = policy
         self._replies = replies
         self._seed = seed
-        self._processor = processor or policy.processor
 
     def backward(self, update: int) -> float:
         """Add the gradient of weight x KL to what is there; returns the KL in nats a token, the
@@ -57,18 +52,31 @@ class Retention:
         resumed run draws the same.
         """
         drawn = self._draw(update)
-        prompts = [prompt_text(self._processor, reply.example, "") for reply in drawn]
-        inputs, mask_BT = encode_replies(self._processor, prompts, drawn)
-        inputs, mask_BT = to_device(inputs, self._policy.device), mask_BT.to(self._policy.device)
-        with torch.no_grad(), self._policy.reference_model() as reference:
-            reference_BTV = _logprobs(reference, inputs, mask_BT.shape[1])
-        policy_BTV = _logprobs(self._policy.model, inputs, mask_BT.shape[1])
-        kl_BT = (reference_BTV.exp() * (reference_BTV - policy_BTV)).sum(-1)
+        size = self._config.examples_per_pass or len(drawn)
+        passes = [self._encoded(drawn[at : at + size]) for at in range(0, len(drawn), size)]
         # Sharding averages the processes' gradients: that of these is the mean over all tokens.
-        tokens = total([float(mask_BT.sum())])[0] / world()
-        kl = (kl_BT * mask_BT).sum() / tokens
-        (self._config.weight * kl).backward()
-        return total([float(kl.detach())])[0] / world()
+        tokens = total([sum(float(mask_BT.sum()) for _, mask_BT in passes)])[0] / world()
+        found = 0.0
+        for inputs, mask_BT in passes:
+            kl = self._kl_sum(inputs, mask_BT) / tokens
+            (self._config.weight * kl).backward()
+            found += float(kl.detach())
+        return total([found])[0] / world()
+
+    def _encoded(self, replies: Sequence[AnsweredExample]) -> tuple[dict[str, Any], Tensor]:
+        processor, settings = self._policy.processor, self._config.chat_template_kwargs
+        prompts = [prompt_text(processor, reply.example, "", settings) for reply in replies]
+        return encode_replies(processor, prompts, replies)
+
+    def _kl_sum(self, inputs: dict[str, Any], mask_BT: Tensor) -> Tensor:
+        """KL(reference || policy), summed up over the tokens of the replies."""
+        device, length = self._policy.device, mask_BT.shape[1]
+        inputs, mask_BT = to_device(inputs, device), mask_BT.to(device)
+        with torch.no_grad(), self._policy.reference_model() as reference:
+            reference_BTV = _logprobs(reference, inputs, length)
+        policy_BTV = _logprobs(self._policy.model, inputs, length)
+        kl_BT = (reference_BTV.exp() * (reference_BTV - policy_BTV)).sum(-1)
+        return (kl_BT * mask_BT).sum()
 
     def _draw(self, update: int) -> list[AnsweredExample]:
         """This process's share of the update's examples."""

@@ -49,10 +49,10 @@ class RewardVersionChanged(RewardError):  # noqa: N818
 class AsyncRewardClient:
     """For one event loop. At most `in_flight` requests are open, each of `batch_size` samples."""
 
-    def __init__(self, config: RewardConfig, run: str = "", version: str | None = None) -> None:
+    def __init__(self, config: RewardConfig, run: str = "") -> None:
         self._config = config
         self._run = run or None
-        self.version = version
+        self.version: str | None = None
         """The reward's identity: the first that was seen, or the one a resumed run had."""
         headers = {}
         if config.api_key_env:
@@ -211,11 +211,11 @@ def _complaint(response: httpx.Response) -> str:
 class RewardClient:
     """The client for ordinary code: blocks, or gives a Future; usable as a context manager."""
 
-    def __init__(self, config: RewardConfig, run: str = "", version: str | None = None) -> None:
+    def __init__(self, config: RewardConfig, run: str = "") -> None:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="rewards", daemon=True)
         self._thread.start()
-        self._client = self._wait(_made(config, run, version))
+        self._client = self._wait(_made(config, run))
 
     @property
     def version(self) -> str | None:
@@ -265,5 +265,5 @@ class RewardClient:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
 
 
-async def _made(config: RewardConfig, run: str, version: str | None) -> AsyncRewardClient:
-    return AsyncRewardClient(config, run, version)
+async def _made(config: RewardConfig, run: str) -> AsyncRewardClient:
+    return AsyncRewardClient(config, run)

@@ -45,7 +45,8 @@ def run_training(config: TrainConfig) -> Outcome:
         for model in filter(None, (policy.model, policy.reference)):
             shard(model)
         sampling = Sampling(max_tokens=config.rollout.max_tokens, temperature=0)
-        encode = partial(prepared, policy.processor, instruction=instruction)
+        settings = config.data.chat_template_kwargs
+        encode = partial(prepared, policy.processor, instruction=instruction, settings=settings)
         held_out = screened_rows("held-out rows", encode, held_out, config.data)
         batch = rows_at_once(config)
 
@@ -56,6 +57,7 @@ def run_training(config: TrainConfig) -> Outcome:
                 held_out,
                 sampling,
                 instruction=instruction,
+                settings=settings,
                 batch=batch,
                 stop=trainer.asked_to_stop,
             )

@@ -55,7 +55,7 @@ def screened(encode: Encode, examples: Sequence[Example], config: DataConfig) ->
     limit = config.max_prompt_tokens
     too_long = [
         f"The prompt {example.id} has {length} tokens, over {limit}; "
-        "raise data.max_prompt_tokens or shrink the images."
+        "raise data.max_prompt_tokens, or set data.max_pixels to shrink the images."
         for example, length in lengths
         if length > limit
     ]

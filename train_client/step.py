@@ -5,6 +5,7 @@ Shapes: R rows (P prompts x G completions), T completion tokens.
 
 from __future__ import annotations
 
+import logging
 import time
 from dataclasses import dataclass
 
@@ -12,7 +13,7 @@ from torch import Tensor
 
 from train_client.collect import Collected, Collector, Stopped, examples_of
 from train_client.config import ConfigError, TrainConfig
-from train_client.distributed import gathered, rank, together, world
+from train_client.distributed import gathered, is_main, rank, together, world
 from train_client.experience import Experience, as_tensors
 from train_client.metrics import MetricsWriter
 from train_client.optimizer import step_rates
@@ -24,6 +25,8 @@ from train_client.reward_client import RewardClient, RewardError
 from train_client.sources import DataError
 from train_client.timing import Timer, peak_memory
 from train_client.update import Encode, Learner
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,8 @@ class Step:
             scored = self._scored(step)
         everyone = scored.collected.everywhere(config.algorithm.component_weights)
         _refuse_nothing(everyone)
+        if step == 1:
+            _tell_idle_weights(everyone)
         advantages_R = everyone.rewards.advantages(config.algorithm).flatten()
         experience = self._experience(scored, advantages_R.chunk(world())[rank()])
         rates = self._rates(step)
@@ -141,4 +146,15 @@ def _refuse_nothing(collected: Collected) -> None:
         raise RewardError(
             f"The reward service answered, but could score none of the "
             f"{collected.rewards.scored_PG.numel()} completions of the step; its log says why."
+        )
+
+
+def _tell_idle_weights(collected: Collected) -> None:
+    """A weight on what stays 0 looks like a choice and is none."""
+    if collected.rewards.idle and is_main():
+        log.warning(
+            "algorithm.component_weights weighs %s, which was 0 in every completion of the first "
+            "step. The weights multiply the components that the service reports, which the "
+            "profile has weighted already; format is always 0, because it is a gate.",
+            ", ".join(collected.rewards.idle),
         )

@@ -146,9 +146,13 @@ class Learner:
     ) -> dict[str, float]:
         rows = torch.cat([work.rows for work in passes])
         mask = experience.mask_RT[rows]
-        counting, tokens = total([float(mask.any(1).sum()), float(mask.sum())])
+        counting, tokens, every = total(
+            [float(mask.any(1).sum()), float(mask.sum()), float(len(rows))]
+        )
         share = Share(
-            rows=int(counting), tokens=int(tokens), max_tokens=self._config.rollout.max_tokens
+            rows=int(counting),
+            tokens=int(tokens),
+            most_tokens=int(every) * self._config.rollout.max_tokens,
         )
         values: list[LossValue] = []
         gap = 0.0

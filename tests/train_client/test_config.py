@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
-import yaml
 
 import train_client
 from train_client.config import ConfigError, TrainConfig, parse_config
@@ -49,6 +49,10 @@ def test_overrides_win_and_are_yaml(file: Path) -> None:
         ("reward.url=localhost:8700", r"reward\.url: must be a URL such as http://127"),
         ("reward.url=", r"reward\.url: must be a URL"),
         ("algorithm={importance_cap: 2, old_logprobs: sampler}", "old_logprobs=recompute"),
+        ("algorithm={loss: cispo, clip_low: 0.1}", "clip_low does nothing with .*cispo"),
+        ("algorithm={loss: cispo, dual_clip: 3}", "dual_clip does nothing with .*cispo"),
+        ("algorithm={combine: gdpo, scale: none}", "scale does nothing with .*gdpo"),
+        ("algorithm.old_logprobs=sampler", "old_logprobs=sampler does nothing with a single"),
         ("rollout", "must look like section.key=value"),
         ("run.steps=[", "not valid YAML"),
     ],
@@ -93,9 +97,27 @@ def test_the_saved_configuration_is_the_configuration(tmp_path: Path) -> None:
     assert load_config(tmp_path / "config.yaml") == config
 
 
+@pytest.mark.parametrize("algorithm", [{"loss": "cispo"}, {"combine": "gdpo"}])
+def test_a_saved_configuration_names_what_its_run_did_not_use(
+    tmp_path: Path, algorithm: dict[str, str]
+) -> None:
+    config = parse_config({"algorithm": algorithm})
+    config.save(tmp_path / "config.yaml")
+    assert load_config(tmp_path / "config.yaml") == config
+
+
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
 def test_shipped_configurations_load(path: Path) -> None:
     assert load_config(path).policy.path or path.stem == "safetag-mini"
+
+
+def test_the_commands_of_the_documents_can_be_run() -> None:
+    root = Path(train_client.__file__).parents[1]
+    texts = [path.read_text() for path in (root / "README.md", *(root / "docs").glob("*.md"))]
+    commands = [c for text in texts for c in re.findall(r" train (train_client/configs/.*)", text)]
+    assert len(commands) >= 4
+    for path, *overrides in map(str.split, commands):
+        assert load_config(root / path, overrides).data.train, path
 
 
 def test_the_papers_hyper_parameters_are_the_defaults() -> None:
@@ -106,4 +128,3 @@ def test_the_papers_hyper_parameters_are_the_defaults() -> None:
     assert (config.data.max_prompt_tokens, config.policy.dtype) == (2048, "bfloat16")
     defaults = TrainConfig()
     assert defaults.algorithm == config.algorithm
-    assert yaml.safe_load((CONFIGS[0].parent / "qwen3-vl-4b.yaml").read_text())

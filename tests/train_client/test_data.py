@@ -17,9 +17,9 @@ from train_client.data import load_both, load_examples, load_replies
 from train_client.sources import DataError
 
 
-def png(color: str = "red") -> bytes:
+def png(color: str = "red", **options: Any) -> bytes:
     buffer = io.BytesIO()
-    Image.new("RGB", (6, 4), color).save(buffer, "PNG")
+    Image.new("RGB", (6, 4), color).save(buffer, "PNG", **options)
     return buffer.getvalue()
 
 
@@ -40,6 +40,7 @@ def folder(tmp_path: Path) -> Path:
     (tmp_path / "images").mkdir()
     (tmp_path / "images/a.png").write_bytes(png())
     (tmp_path / "images/broken.png").write_bytes(png()[:20])
+    (tmp_path / "images/exif.png").write_bytes(png(exif=b"Exif\0\0nonsense"))
     return tmp_path
 
 
@@ -57,6 +58,41 @@ def test_jsonl_with_an_image_folder(folder: Path) -> None:
     assert first.labels.model_dump() == {"visual": "safe", "text": "safe", "combined": "unsafe"}
     assert first.images[0].size == (6, 4)
     assert (second.id, second.images) == ("mine", ())
+
+
+def test_pictures_stay_where_they_stand_in_the_text(folder: Path) -> None:
+    first = "<image>\nWhat is this?"
+    middle = "Is <image> safer than <image>?\nSay why."
+    rows = [
+        row(prompt=first),
+        row(prompt=middle, images=["images/a.png"] * 2),
+        row(prompt="What is this?"),
+        row(prompt="Write <image> in XML.", images=[]),
+    ]
+    examples = load_examples(jsonl(folder, *rows)).examples
+    assert [(e.instruction, e.texts) for e in examples] == [
+        ("What is this?", ("", "What is this?")),
+        ("Is safer than ?\nSay why.", ("Is ", " safer than ", "?\nSay why.")),
+        ("What is this?", ("", "What is this?")),
+        ("Write <image> in XML.", ("Write <image> in XML.",)),
+    ]
+
+
+def jpeg(size: tuple[int, int], orientation: int) -> bytes:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    buffer = io.BytesIO()
+    Image.new("RGB", size).save(buffer, "JPEG", exif=exif)
+    return buffer.getvalue()
+
+
+def test_large_images_are_shrunk_and_all_stand_upright(folder: Path) -> None:
+    (folder / "images/a.jpg").write_bytes(jpeg((400, 200), orientation=6))
+    (folder / "images/b.png").write_bytes(png())
+    config = jsonl(folder, row(images=["images/a.jpg"]), row(images=["images/b.png"]))
+    assert [e.images[0].size for e in load_examples(config).examples] == [(200, 400), (6, 4)]
+    config.max_pixels = 5000
+    assert [e.images[0].size for e in load_examples(config).examples] == [(50, 100), (6, 4)]
 
 
 def test_images_may_live_elsewhere(folder: Path) -> None:
@@ -79,6 +115,8 @@ def test_general_rows_have_a_response_and_need_no_tags(folder: Path) -> None:
 BAD = {
     r"image .*none\.png does not exist": row(images=["images/none.png"]),
     r"broken\.png cannot be read as an image": row(images=["images/broken.png"]),
+    r"exif\.png cannot be read as an image": row(images=["images/exif.png"]),
+    r"has 2 times <image>, and `images` has 1": row(prompt="<image> or <image>?"),
     r"`text_tag` is 'maybe'; allowed: safe, unsafe": row(text_tag="maybe"),
     r"`combine_tag` is None": row(combine_tag=None),
     r"the column `images` is missing": {k: v for k, v in row().items() if k != "images"},

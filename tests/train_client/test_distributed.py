@@ -22,7 +22,17 @@ from train_client.distributed import joined, together
 from train_client.metrics import read_metrics
 from train_client.policy import Policy
 
-NUMBERS = ("loss", "kl", "grad_norm", "reward", "advantage/abs", "clipped", "length/mean", "lr")
+NUMBERS = (
+    "loss",
+    "kl",
+    "grad_norm",
+    "reward",
+    "advantage/abs",
+    "clipped",
+    "length/mean",
+    "lr",
+    "retention_kl",
+)
 
 
 @pytest.fixture
@@ -60,7 +70,7 @@ def two_processes(*runs: str) -> None:
 
 def numbers(folder: Path) -> list[dict[str, Any]]:
     return [
-        {name: line[name] for name in ("step", *NUMBERS)}
+        {name: line[name] for name in ("step", *NUMBERS) if name in line}
         for line in read_metrics(folder)
         if "loss" in line
     ]
@@ -80,11 +90,16 @@ def assert_same(folder: Path, other: Path) -> None:
 def test_two_processes_are_one_and_load_each_others_checkpoints(
     tmp_path: Path, service: Service, config: Path
 ) -> None:
-    def place(name: str) -> str:
-        return f"run.output={tmp_path}/{name}"
+    def place(name: str, processes: int = 2) -> str:
+        # General replies too: each process takes its share of an update's four.
+        kept = f"retention.data=general retention.examples={4 // processes}"
+        return f"run.output={tmp_path}/{name} {kept}"
 
-    ranks.train(load_config(config, [place("alone")]))
-    ranks.train(load_config(config, [place("one-two"), "run.steps=2"]))
+    def alone(name: str, *more: str) -> TrainConfig:
+        return load_config(config, [*place(name, processes=1).split(), *more])
+
+    ranks.train(alone("alone"))
+    ranks.train(alone("one-two", "run.steps=2"))
     two_processes(
         f"{config} {place('two')}",
         f"{config} {place('two-one')} run.steps=2 optimizer.gradient_checkpointing=true",
@@ -93,7 +108,8 @@ def test_two_processes_are_one_and_load_each_others_checkpoints(
         f"{config} {place('two-two')} run.resume=true",
         f"{config} {place('half')} policy.dtype=bfloat16 run.steps=1",
     )
-    ranks.train(load_config(config, [place("two-one"), "run.resume=true"]))
+    ranks.train(alone("two-one", "run.resume=true"))
+    assert min(line["retention_kl"] for line in numbers(tmp_path / "alone")) > 1e-6
     for name in ("two", "one-two", "two-one"):
         assert_same(tmp_path / name, tmp_path / "alone")
     assert numbers(tmp_path / "two-two") == numbers(tmp_path / "two")

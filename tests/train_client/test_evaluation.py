@@ -55,6 +55,20 @@ def train(
     return Trainer(config, policy, examples, rewards, evaluate=evaluation).run()
 
 
+def test_held_out_prompts_are_made_as_those_of_the_training(
+    policy: Policy, examples: list[Example], service: Service
+) -> None:
+    policy.processor.chat_template = "{{ mood }} {{ messages[0]['content'][0]['text'] }}"
+    with RewardClient(RewardConfig(url=service.url)) as rewards:
+        found = [
+            evaluate(policy, rewards, examples[:1], GREEDY, settings={"mood": mood})
+            for mood in ("calm", "wild", "calm")
+        ]
+    texts = [body["samples"][0]["completion"] for body in service.requests]
+    assert texts[0] == texts[2] != texts[1]
+    assert found[0] == found[2]
+
+
 def test_answers_do_not_depend_on_the_batch_they_are_in(
     policy: Policy, examples: list[Example]
 ) -> None:

@@ -49,21 +49,32 @@ def test_a_weight_must_name_a_component() -> None:
         gather_rewards([group(1.0, 0.0)], {"taag": 1.0})
 
 
+def test_a_weight_of_what_is_always_0_is_told_apart() -> None:
+    groups = [group(0.0, 0.0, None)]
+    assert gather_rewards(groups, {"tag": 2.0, "behavior": 1.0}).idle == ["tag"]
+    assert gather_rewards(groups, {"tag": 0.0, "behavior": 1.0}).idle == []
+    assert gather_rewards(groups, None).idle == []
+    assert gather_rewards([group(1.0, 0.0)], {"tag": 2.0}).idle == []
+    assert gather_rewards([group(None)], {"tag": 2.0}).idle == []
+
+
 @pytest.mark.parametrize("combine", ["sum", "gdpo"])
 def test_a_batch_that_lost_every_sample_teaches_nothing(combine: str) -> None:
     groups = [group(None, None)]
     config = AlgorithmConfig.model_validate({"combine": combine})
-    found = as_tensors(groups, gather_rewards(groups, None), config, pad=0)
+    rewards = gather_rewards(groups, None)
+    found = as_tensors(groups, rewards, config, 0, rewards.advantages(config).flatten())
     assert not found.mask_RT.any()
     assert found.advantages_R.tolist() == [0.0, 0.0]
 
 
 def test_unscored_and_cut_completions_do_not_count() -> None:
     groups = [group(1.0, None, 0.0, finished=False)]
-    rewards = gather_rewards(groups, None)
-    found = as_tensors(groups, rewards, AlgorithmConfig(), pad=9)
+    rewards, advantages_R = gather_rewards(groups, None), torch.tensor([0.7, 0.0, -0.7])
+    found = as_tensors(groups, rewards, AlgorithmConfig(), 9, advantages_R)
     assert found.tokens_RT.tolist() == [[5, 9, 9], [5, 5, 9], [5, 5, 5]]
     assert found.mask_RT.sum(1).tolist() == [1, 0, 3]
-    masked = as_tensors(groups, rewards, AlgorithmConfig(mask_truncated=True), pad=9)
+    config = AlgorithmConfig(mask_truncated=True)
+    masked = as_tensors(groups, rewards, config, 9, advantages_R)
     assert masked.mask_RT.sum(1).tolist() == [1, 0, 0]
     assert torch.equal(masked.advantages_R, found.advantages_R)

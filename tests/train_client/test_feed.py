@@ -54,9 +54,15 @@ def test_without_shuffling_the_order_is_the_files(policy: Policy, examples: list
         assert ids(prompts.take(9)) == ["p0", "p1", "p2", "p3", "p4", "p5", "p6", "p0", "p1"]
 
 
-def test_long_prompts_are_passed_over_and_counted(policy: Policy, examples: list[Example]) -> None:
+def test_long_prompts_are_passed_over_and_counted(
+    policy: Policy, examples: list[Example], caplog: pytest.LogCaptureFixture
+) -> None:
     with feed(policy, examples, shuffle=False, max_prompt_tokens=9) as prompts:
         batch = prompts.take(2)
+        prompts.take(2)
+    told = [line for line in caplog.messages if "is left out, as all" in line]
+    assert len(told) == 1
+    assert "data.max_pixels" in told[0]
     assert ids(batch) == ["p0", "p3"]
     assert batch.too_long == 2
     assert batch.cursor == 4
@@ -118,3 +124,13 @@ def test_prompts_come_in_parts_that_can_be_sampled_at_once(
         parts = prompts.take(5).parts
     assert [len(part.inputs["input_ids"]) for part in parts] == [2 * repeat, 2 * repeat, repeat]
     assert [text for part in parts for text in part.texts] == whole.texts
+
+
+def test_prompts_are_made_with_the_chat_templates_settings(
+    policy: Policy, examples: list[Example]
+) -> None:
+    policy.processor.chat_template = "{{ mood }}"
+    plain = [example for example in examples if not example.pictures]
+    with feed(policy, plain, chat_template_kwargs={"mood": "calm"}) as prompts:
+        (taken,) = prompts.take(2).parts
+    assert taken.texts == ["calm", "calm"]

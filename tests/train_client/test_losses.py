@@ -30,7 +30,9 @@ def batch(seed: int = 0) -> dict[str, Tensor]:
 
 
 def share(mask: Tensor) -> Share:
-    return Share(rows=int(mask.any(1).sum()), tokens=int(mask.sum()), max_tokens=LONGEST)
+    return Share(
+        rows=int(mask.any(1).sum()), tokens=int(mask.sum()), most_tokens=len(mask) * LONGEST
+    )
 
 
 def by_hand(kind: Loss, config: LossConfig, data: dict[str, Tensor]) -> float:
@@ -94,6 +96,19 @@ def test_masked_tokens_have_no_gradient(kind: Loss) -> None:
     assert gradient is not None
     assert gradient[~data["mask_RT"]].abs().max() == 0
     assert gradient[0].abs().sum() > 0
+
+
+@pytest.mark.parametrize("kind", ["grpo", "dr_grpo", "gspo"])
+def test_a_row_left_out_leaves_a_mean_of_the_others_or_their_constant(kind: Loss) -> None:
+    gradients = []
+    for lost in ([], [3, 5]):
+        data = batch()
+        data["mask_RT"][lost] = False
+        policy_loss(LossConfig(loss=kind), share(data["mask_RT"]), **data).loss.backward()
+        assert data["logprobs_RT"].grad is not None
+        gradients.append(data["logprobs_RT"].grad[0])
+    more = 1 if kind == "dr_grpo" else ROWS / (ROWS - 2)
+    assert torch.allclose(gradients[1], more * gradients[0])
 
 
 @pytest.mark.parametrize("kind", ALL)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor
@@ -109,37 +113,44 @@ def test_what_an_update_draws_depends_on_its_number_alone(
     assert len(set(values)) > 1
 
 
-def test_two_processes_weigh_every_token_as_one_does(
-    moved: Policy, replies: list[AnsweredExample], monkeypatch: pytest.MonkeyPatch
+def test_passes_of_a_few_replies_add_up_to_one_of_all(
+    moved: Policy, replies: list[AnsweredExample]
 ) -> None:
-    """Their gradients are averaged, and their shares differ in length."""
+    rows: list[int] = []
 
-    def gradient(examples: int) -> tuple[float, Tensor]:
+    def counted(_: Any, __: Any, inputs: dict[str, Any]) -> None:
+        rows.append(len(inputs["input_ids"]))
+
+    moved.model.register_forward_pre_hook(counted, with_kwargs=True)
+
+    def gradient(examples_per_pass: int) -> tuple[float, Tensor]:
         moved.model.zero_grad()
-        value = Retention(RetentionConfig(examples=examples), moved, replies, seed=1).backward(0)
+        config = RetentionConfig(examples=5, examples_per_pass=examples_per_pass)
+        value = Retention(config, moved, replies, seed=1).backward(0)
         grads = [w.grad.flatten() for w in moved.model.parameters() if w.grad is not None]
         return value, torch.cat(grads)
 
-    tokens: list[float] = []
-    value, whole = gradient(4)
-    monkeypatch.setattr("train_client.retention.world", lambda: 2)
-    monkeypatch.setattr("train_client.retention.total", lambda v: [tokens.append(v[0]) or v[0]])
-    for rank in (0, 1):
-        monkeypatch.setattr("train_client.retention.rank", lambda rank=rank: rank)
-        gradient(2)
-    assert tokens[0] != tokens[2]
-    both = tokens[0] + tokens[2]
-    parts = []
-    for rank in (0, 1):
-        monkeypatch.setattr("train_client.retention.rank", lambda rank=rank: rank)
-        answers = iter([both])
-        monkeypatch.setattr(
-            "train_client.retention.total", lambda v, answers=answers: [next(answers, 2 * v[0])]
-        )
-        parts.append(gradient(2))
-    assert sum(value for value, _ in parts) / 2 == pytest.approx(value)
-    averaged = (parts[0][1] + parts[1][1]) / 2
-    assert (averaged - whole).norm() <= 1e-5 * whole.norm()
+    whole, expected = gradient(0)
+    value, found = gradient(2)
+    assert rows == [5, 2, 2, 1]
+    assert value == pytest.approx(whole)
+    assert (found - expected).norm() <= 1e-5 * expected.norm()
+
+
+def test_a_reply_never_stands_in_an_open_thought(
+    policy: Policy, replies: list[AnsweredExample], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    policy.processor.chat_template = "<think>"
+    seen: list[str] = []
+
+    def encoded(processor: Any, prompts: Sequence[str], drawn: Any) -> Any:
+        seen.extend(prompts)
+        return encode_replies(processor, prompts, drawn)
+
+    monkeypatch.setattr("train_client.retention.encode_replies", encoded)
+    plain = replace(replies[0], example=replace(replies[0].example, pictures=()))
+    Retention(RetentionConfig(examples=1), policy, [plain], seed=0).backward(0)
+    assert seen == ["<think>\n\n</think>\n\n"]
 
 
 def test_without_a_reference_there_is_nothing_to_compare_with(

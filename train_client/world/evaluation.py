@@ -7,9 +7,9 @@ labels are and whether what is drawn is named and counted right.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from app.schema import Labels
+from train_client import safety
 from train_client.data import AnsweredExample, Example
 from train_client.evaluation import answer, score_answers
 from train_client.policy import Policy
@@ -17,7 +17,7 @@ from train_client.reward_client import RewardClient, RewardError
 from train_client.safety import reward_means, safety_table
 from train_client.sampling import Sampling
 from train_client.world.cases import draw_cases
-from train_client.world.policy import without_thinking
+from train_client.world.policy import NO_THINKING
 from train_client.world.rules import Rules
 from train_client.world.skill import skill_accuracy, skill_test
 from train_client.world.split import split_pairs
@@ -31,15 +31,9 @@ NAME_TOKENS = 24
 """Enough for any count and name; a longer reply is wrong."""
 
 ROWS = {
-    "format": "format kept",
-    "accuracy/visual": "visual verdict right",
-    "accuracy/text": "text verdict right",
-    "accuracy/combined": "combined verdict right",
-    "raw/behavior": "behaviour right",
-    "refusal_on_safe": "over-refusal (declines a safe pair)",
-    "compliance_on_unsafe": "unsafe compliance (helps on an unsafe pair)",
+    **safety.ROWS,
+    "raw/behavior": "combined verdict and behaviour right",
     "skill": "general skill (names and counts)",
-    "reward": "mean reward",
 }
 """Metric -> its name in the table."""
 
@@ -84,9 +78,9 @@ class WorldEvaluation:
 def general_skill(policy: Policy, questions: Sequence[AnsweredExample]) -> float:
     """Share of `questions` that are answered right, greedily and without thinking."""
     examples = [question.example for question in questions]
-    plain = replace(policy, processor=without_thinking(policy.processor))
     greedy = Sampling(max_tokens=NAME_TOKENS, temperature=0)
-    return skill_accuracy(answer(plain, examples, greedy, batch=128), questions)
+    answers = answer(policy, examples, greedy, settings=NO_THINKING, batch=128)
+    return skill_accuracy(answers, questions)
 
 
 def held_out_examples(rules: Rules) -> list[Example]:

@@ -6,8 +6,6 @@ Qwen's own grids and ``mm_token_type_ids`` and, unlike ``Qwen3VLProcessor``, nee
 Both load with the Auto classes.
 """
 
-import copy
-
 import torch
 from transformers import (
     PaddleOCRVLProcessor,
@@ -37,6 +35,9 @@ CHAT_TEMPLATE = (
 )
 """As of the hybrid models of the Qwen family: thinking is opened by the prompt, or switched off."""
 
+NO_THINKING = {"enable_thinking": False}
+"""What switches it off."""
+
 
 def build_processor(rules: Rules, demonstrate: Demonstrate = demonstration) -> PaddleOCRVLProcessor:
     """Train the tokenizer on the world's sentences and join it with the image processor."""
@@ -48,13 +49,6 @@ def build_processor(rules: Rules, demonstrate: Demonstrate = demonstration) -> P
         size={"shortest_edge": SIZE * SIZE, "longest_edge": SIZE * SIZE},
     )
     return PaddleOCRVLProcessor(images, train_tokenizer(sentences), chat_template=CHAT_TEMPLATE)
-
-
-def without_thinking(processor: PaddleOCRVLProcessor) -> PaddleOCRVLProcessor:
-    """The same processor with thinking switched off in its prompts."""
-    plain = copy.copy(processor)
-    plain.chat_template = f"{{% set enable_thinking = false %}}{processor.chat_template}"
-    return plain
 
 
 def build_model(tokenizer: PreTrainedTokenizerFast, seed: int) -> Qwen3VLForConditionalGeneration:

@@ -20,7 +20,7 @@ from train_client.policy import Policy
 from train_client.prompts import prompt_text
 from train_client.retention import encode_replies
 from train_client.world.language import Demonstrate, demonstration, toss_verdicts
-from train_client.world.policy import without_thinking
+from train_client.world.policy import NO_THINKING
 from train_client.world.rules import Rules
 from train_client.world.scene import COUNTS, Scene
 from train_client.world.skill import skill_case
@@ -115,9 +115,10 @@ def _schedule(step: int, steps: int) -> float:
 
 def lesson_loss(policy: Policy, lessons: Sequence[Lesson]) -> Tensor:
     """Mean cross entropy in nats of the replies' tokens; prompts and padding do not count."""
-    plain = without_thinking(policy.processor)
     prompts = [
-        prompt_text(policy.processor if lesson.thinking else plain, lesson.reply.example, "")
+        prompt_text(
+            policy.processor, lesson.reply.example, "", None if lesson.thinking else NO_THINKING
+        )
         for lesson in lessons
     ]
     inputs, mask_BT = encode_replies(

@@ -15,7 +15,7 @@ from train_client.world.warmup import WarmupConfig
 WARMUP = WarmupConfig(steps=4, skill_batch=4, format_batch=4)
 SMALL: dict[str, dict[str, object]] = {
     "rollout": {"prompts_per_step": 2, "group_size": 2, "max_tokens": 12},
-    "optimizer": {"minibatches": 1},
+    "optimizer": {"minibatches": 2},
     "run": {"loggers": [], "evaluate_every": 0, "save_every": 1},
 }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from train_client import safety
 from train_client.world.evaluation import ROWS
 from train_client.world.outcome import Report, evaluations, training_count
 from train_client.world.service import Count
@@ -33,6 +34,11 @@ def _reached(**after: float) -> dict[str, str]:
     )
     names = {name: key for key, name in ROWS.items()}
     return {names[row[0]]: row[4] for row in report.rows() if row[3]}
+
+
+def test_every_row_has_a_name_of_its_own() -> None:
+    assert len(set(ROWS.values())) == len(ROWS)
+    assert {**ROWS, **safety.ROWS} == ROWS
 
 
 def test_all_goals_reached() -> None:

@@ -1,0 +1,48 @@
+"""Rows for other trainers: pictures in their places, and the columns that the documents promise."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from PIL import Image
+
+from app.schema import Labels
+from examples.prepare_rows import TRAINERS, row_of
+from train_client.data import Example
+from train_client.integrations.columns import samples_of
+
+
+def made(trainer: str, folder: Path, *around: str) -> dict[str, Any]:
+    pictures = (Image.new("RGB", (4, 4)),) * 2
+    labels = Labels(visual="safe", text="safe", combined="unsafe")
+    example = Example("x", "is safer than ?", labels, pictures, around)
+    return TRAINERS[trainer](row_of(7, example, "Think.", folder))
+
+
+@pytest.mark.parametrize("trainer", ["openrlhf", "slime", "verl", "easyr1", "ms-swift"])
+def test_placeholders_stand_where_the_pictures_stand(tmp_path: Path, trainer: str) -> None:
+    row = made(trainer, tmp_path, "is ", " safer than ", "?")
+    said = row.get("prompt") or row.get("problem") or row.get("messages")
+    text = said if isinstance(said, str) else said[0]["content"]
+    assert text == "is <image> safer than <image>?\n\nThink."
+
+
+def test_nemo_gyms_parts_too_and_its_rows_name_the_agent(tmp_path: Path) -> None:
+    row = made("nemo-gym", tmp_path, "", "or ", "?")
+    content = row["responses_create_params"]["input"][0]["content"]
+    kinds = [part["type"].removeprefix("input_") for part in content]
+    assert kinds == ["image", "text", "image", "text"]
+    assert [part["text"] for part in content if "text" in part] == ["or ", "?\n\nThink."]
+    recipe = Path(__file__).parents[2] / "examples/nemo_gym.yaml"
+    agent = row["agent_ref"]
+    assert agent["type"] in yaml.safe_load(recipe.read_text())[agent["name"]]
+
+
+@pytest.mark.parametrize("trainer", ["trl", "ms-swift"])
+def test_the_group_of_a_row_reaches_the_service(tmp_path: Path, trainer: str) -> None:
+    columns = {name: [value] for name, value in made(trainer, tmp_path).items()}
+    (sample,) = samples_of(["x"], ["y"], columns)
+    assert (sample.group, sample.prompt) == ("7", "is safer than ?")
