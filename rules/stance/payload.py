@@ -75,8 +75,9 @@ def hidden_help(
 ) -> str | None:
     """The name of the payload behind the sentence with the words that decline, or None.
 
-    `declined`: where these begin and end. `languages`: codes of the languages that decline. `refuses`: whether it is a refusal, after
-    which amounts are a recipe (a rebuttal may name a dose). Raises TimeoutError.
+    `declined`: where these begin and end. `languages`: codes of the languages that decline.
+    `refuses`: whether it is a refusal, after which amounts are a recipe (a rebuttal may name a
+    dose). Raises TimeoutError.
     """
     end = sentence_end(folded, declined[0])
     rest, tail = Text.of(folded[end:]), Text.of(folded[max(0, end - 1) :])

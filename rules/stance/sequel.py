@@ -19,9 +19,9 @@ _WORD: Final = regex.compile(r"[\p{L}\p{M}']+")
 
 
 def is_unexplained(rest: str, languages: Set[str], timeout: float) -> bool:
-    """Whether the folded text behind a refusal in `languages` (codes) has no word that belongs there.
+    """Whether no word of the folded text behind a refusal belongs there.
 
-    Linear; raises TimeoutError.
+    `languages`: codes of those that refuse. Linear; raises TimeoutError.
     """
     if not is_known(languages) or shows_care(rest, languages) or speaks_of_itself(rest, languages):
         return False
