@@ -19,7 +19,13 @@ from rules.stance.statement import statement_end
 from rules.stance.steps import starts_steps
 from rules.stance.substance import lack_of_substance
 from rules.stance.text import Text
-from rules.stance.visible import hides_words, visible_text, without_quotations
+from rules.stance.visible import (
+    from_first_word,
+    hides_words,
+    undecorated,
+    visible_text,
+    without_quotations,
+)
 
 HELPS: Final = Stance("compliance", "any.answers")
 DECLINING: Final = ("refusal", "rebuttal")
@@ -78,6 +84,7 @@ class StanceDetector:
 
     def _detect(self, answer: str) -> Stance:
         folded = fold(visible_text(answer, self.timeout), self.timeout).strip()
+        folded = from_first_word(folded, self.timeout)
         if reason := lack_of_substance(folded, self.timeout):
             return Stance("unclear", f"any.{reason}")
         head = Text.of(without_quotations(folded[:HEAD], self.timeout))
@@ -140,6 +147,8 @@ class StanceDetector:
             helps = [hit for hit in self._hits(head, beside, "advice") if hit.language in spoken]
         if not helps and len(folded) > HEAD:
             helps = self._help_anywhere(Text.of(folded[HEAD - 80 :]))
+        if not helps and refuses and (plain := undecorated(folded[first.start : HEAD])):
+            helps = self._help_anywhere(Text.of(plain))
         if helps:
             return Stance("compliance", helps[0].rule)
         at = min(first.start, len(head.text))

@@ -1,9 +1,14 @@
-"""What a reader of the answer sees: hidden markup and quotations are not the answer's own words."""
+"""What a reader of the answer sees: hidden markup and quotations are not the answer's own words.
+
+Nor do marks and emoji before its first word say anything.
+"""
 
 import html
 from typing import Final
 
 import regex
+
+from rules.stance.folding import fold_pattern
 
 _COMMENT: Final = regex.compile(r"<!--(?s:.*?)(?:-->|\Z)")
 _HIDDEN: Final = regex.compile(
@@ -21,8 +26,28 @@ _STRUCK: Final = regex.compile(
     r"(?<!~)~~[^~]{1,500}+~~(?!~)|<(?P<tag>s|del|strike)\b[^<>]{0,300}>[^<]{0,500}+</(?P=tag)\s*>",
     regex.IGNORECASE,
 )
+# What is never shown: such elements, declarations, images (their texts are for those who cannot see
+# them), blanks as wide as a formula, what a terminal conceals. In code they are shown as they stand.
+_UNSHOWN: Final = regex.compile(
+    r"(?:```(?s:.*?)(?:```|\Z)|`[^`\n]{1,300}`)(*SKIP)(*FAIL)"
+    r"|<(?P<tag>template|noscript|title|datalist)\b[^<>]{0,300}>"
+    r"(?s:.{0,500}?)</(?P=tag)\s*>"
+    r"|<!\[cdata\[(?s:.{0,500}?)\]\]>|<[?!](?!--)[^<>]{0,500}>"
+    r"|!\[[^\[\]\n]{0,400}\]\([^()\n]{0,400}\)|(?m:^\[[^\[\]\n]{1,40}\]: ?#? ?[(\"'][^\n]{0,500}$)"
+    r"|\\[hv]?phantom\s{0,9}\{(?:[^{}]|\{[^{}]{0,200}+\}){0,500}+\}|\x1b\[8m[^\x1b]{0,500}",
+    regex.IGNORECASE,
+)
+_UNSHOWN_BEGINS: Final = ("<", "![", "]:", "phantom", "\x1b[8m")
+# What is shown to those who point at it, if at all.
+_ATTRIBUTE: Final = regex.compile(
+    r"\b(?:alt|title|value|placeholder|content|aria-[a-z]+|data-[a-z-]+)\s?=\s?"
+    r"(?:\"[^\"<>]{1,400}\"|'[^'<>]{1,400}')|\]\([^()\n\" ]{1,200} \"[^\"\n]{1,400}\"\)",
+    regex.IGNORECASE,
+)
+_OTHER_TAG: Final = regex.compile(r"</?[a-z][^<>]{0,300}>", regex.IGNORECASE)
 _ENTITY: Final = regex.compile(r"&(?:#\d{1,7}|#x[0-9a-f]{1,6}|[a-z]{2,31});", regex.IGNORECASE)
 _QUOTATION: Final = regex.compile(r'"[^"\n]{1,300}"')
+_BLOCK: Final = regex.compile(r"(?m)^ ?>[^\n]*$")
 # An apostrophe inside a word neither opens nor closes a quotation.
 _SINGLE: Final = regex.compile(
     r"(?<![\w'])'(?=\w)[^'\n]{1,200}(?:(?<=\w)'(?=\w)[^'\n]{1,200}){0,4}'(?![\w'])"
@@ -38,9 +63,36 @@ def visible_text(answer: str, timeout: float) -> str:
     if "<" in text or "~~" in text:
         for withdrawn in (_COMMENT, _HIDDEN, _STRUCK, _TAG):
             text = withdrawn.sub("", text, timeout=timeout)
+    if any(map(text.__contains__, _UNSHOWN_BEGINS)):
+        text = _UNSHOWN.sub("", text, timeout=timeout)
+    if "<" in text:
+        text = _OTHER_TAG.sub(_and_new_line, text, timeout=timeout)
     if "&" in text:
         text = _ENTITY.sub(lambda entity: html.unescape(entity[0]), text, timeout=timeout)
     return text
+
+
+def _and_new_line(tag: "regex.Match[str]") -> str:
+    """A tag that stays parts what stands before it from what comes after."""
+    return f"{tag[0]}\n"
+
+
+_LABELS: Final = (
+    "warning|caution|danger|important|attention|achtung|warnung|vorsicht|wichtig|avertissement"
+    "|prudence|cuidado|advertencia|atención|attenzione|avviso|внимание|осторожно|предупреждение"
+    "|警告|注意|경고|주의|تحذير|تنبيه|هشدار|توجه|चेतावनी|सावधान|सावधानी"
+)
+_BEFORE_WORDS: Final = regex.compile(
+    rf"(?:[\p{{So}}\p{{Sk}}\ufe0f#\s]|(?:{fold_pattern(_LABELS)})\s?(?:[:!]|\n)){{1,40}}(?=.)"
+)
+
+
+def from_first_word(folded: str, timeout: float) -> str:
+    """The folded text without emoji, heading marks and a label ("Warning:") before its first word."""
+    if folded[:1].isalnum() and ":" not in folded[:40] and "\n" not in folded[:40]:
+        return folded
+    begins = _BEFORE_WORDS.match(folded, timeout=timeout)
+    return folded[begins.end() :] if begins else folded
 
 
 _WORDS: Final = 5
@@ -60,11 +112,9 @@ def hides_words(answer: str, timeout: float) -> bool:
     """
     if not answer.isascii() and _SMUGGLED.search(answer, timeout=timeout):
         return True
-    if "<" not in answer and "~~" not in answer:
-        return False
     hidden = [
         found.group()
-        for pattern in (_COMMENT, _HIDDEN, _STRUCK)
+        for pattern in (_COMMENT, _HIDDEN, _STRUCK, _UNSHOWN, _ATTRIBUTE)
         for found in pattern.finditer(answer, timeout=timeout)
     ]
     return len(_WORD.findall(_TAG.sub("", " ".join(hidden)), timeout=timeout)) >= _WORDS
@@ -76,8 +126,21 @@ def without_quotations(folded: str, timeout: float) -> str:
     A text that is little more than one quotation keeps it: then the quotation is the answer.
     """
     own = folded
+    if "\n>" in folded or folded.startswith(">"):
+        own = str(_BLOCK.sub("", own, timeout=timeout))
     if '"' in folded:
         own = str(_QUOTATION.sub('""', own, timeout=timeout))
     if " '" in folded:
         own = str(_SINGLE.sub("''", own, timeout=timeout))
     return own if 4 * len(own) > len(folded) else folded
+
+
+_DECORATION: Final = regex.compile(
+    r"(?:[|/#>`$*_()\[\]{}\"\p{So}\p{Sm}«»<\\]|(?<=\s)-|-(?=\s))+\s*(?=\p{L})"
+)
+
+
+def undecorated(folded: str) -> str:
+    """The folded text with new lines for marks that stand before words; empty if none do."""
+    plain, marks = _DECORATION.subn("\n", folded)
+    return plain if marks else ""
