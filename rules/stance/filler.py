@@ -13,17 +13,21 @@ import re2
 import yaml
 
 from rules.stance.folding import fold_pattern
-from rules.stance.reading import looser
+from rules.stance.reading import looser, without_groups
 
 LONGEST: Final = 500
 """Characters of the longest answer that is looked at; a longer one says something."""
-_CLAUSE_END: Final = re.compile(r"[.!?,;:\n\"()\[\]{}<>*_#`…。！？，：、؟،।¡¿-]+")
+_STOP: Final = r"[.!?,;:\n\"()\[\]{}<>*_#`…。！？，：、؟،।¡¿-]"
+_CLAUSE_END: Final = re.compile(f"{_STOP}+")
+_BEFORE: Final = re.compile(f"(?: |{_STOP})*")
+_ROOM: Final = 64 * 2**20
+"""Bytes that RE2 may use for the clauses of all languages; it takes a tenth of them."""
 _WORD: Final = re.compile(r"[^\W_]+")
 
 
 class _Fillers(NamedTuple):
     clause: "re2._Regexp[str]"
-    """A clause that says nothing."""
+    """A clause that says nothing, with the stop after it."""
     empty: frozenset[str]
     """Words that say nothing without others; those of the next four among them."""
     format: frozenset[str]
@@ -48,19 +52,26 @@ def _empty_words(folded: str) -> set[str] | None:
     """The words of the clauses that are no fillers but empty; None if anything says something."""
     if len(folded) > LONGEST:
         return None
-    fillers, rest, found = _fillers(), folded, False
+    fillers, found = _fillers(), False
     said: set[str] = set()
-    while rest:
-        clause, *more = _CLAUSE_END.split(rest, maxsplit=1)
-        rest = more[0] if more else ""
-        if clause := clause.strip():
-            if not fillers.clause.fullmatch(clause.encode()):
-                words = _WORD.findall(clause)
-                if not words or not fillers.empty.issuperset(words):
-                    return None  # as nearly always at the first clause
-                said.update(words)
-            found = True
+    while rest := _BEFORE.sub("", folded, count=1):
+        found = True
+        folded = _after_filler(rest, fillers)
+        if folded == rest:
+            clause, *more = _CLAUSE_END.split(rest, maxsplit=1)
+            folded = more[0] if more else ""
+            words = _WORD.findall(clause)
+            if not words or not fillers.empty.issuperset(words):
+                return None  # as nearly always at the first clause
+            said.update(words)
     return said if found else None
+
+
+def _after_filler(text: str, fillers: _Fillers) -> str:
+    """The text without the filler that it begins with, if it does."""
+    encoded = text.encode()
+    found = fillers.clause.match(encoded)
+    return encoded[found.end() :].decode() if found else text
 
 
 def _speak_of_the_answer(words: Set[str]) -> bool:
@@ -75,9 +86,17 @@ def _speak_of_the_answer(words: Set[str]) -> bool:
 def _fillers() -> _Fillers:
     source = files("rules.stance").joinpath("fillers.yaml").read_text(encoding="utf-8")
     listed = yaml.safe_load(source)
-    patterns = [pattern for clauses in listed["clauses"].values() for pattern in clauses]
-    whole = "|".join(f"(?:{looser(fold_pattern(pattern))})" for pattern in patterns)
     words = {name: frozenset(text.split()) for name, text in listed["words"].items()}
     empty = frozenset().union(*words.values())
     named = (words[name] for name in ("format", "reply", "person", "telling"))
-    return _Fillers(re2.compile(whole), empty, *named)
+    clauses = [pattern for patterns in listed["clauses"].values() for pattern in patterns]
+    return _Fillers(_any_of(clauses), empty, *named)
+
+
+def _any_of(patterns: list[str]) -> "re2._Regexp[str]":
+    """What matches any of the clauses; the longest, as one may begin like another."""
+    options = without_groups()
+    options.longest_match = True
+    options.max_mem = _ROOM
+    whole = "|".join(f"(?:{looser(fold_pattern(pattern))})" for pattern in patterns)
+    return re2.compile(rf"(?:{whole}) *(?:{_STOP}|\z)", options)
