@@ -147,8 +147,13 @@ class StanceDetector:
             helps = [hit for hit in self._hits(head, beside, "advice") if hit.language in spoken]
         if not helps and len(folded) > HEAD:
             helps = self._help_anywhere(Text.of(folded[HEAD - 80 :]))
-        if not helps and refuses and (plain := undecorated(folded[first.start : HEAD])):
-            helps = self._help_anywhere(Text.of(plain))
+        if (
+            not helps
+            and refuses
+            and (plain := undecorated(folded[first.start : HEAD], self.timeout))
+        ):
+            text = Text.of(plain)
+            helps = self._help_anywhere(self._own_words(text, self._beside.candidates(text)))
         if helps:
             return Stance("compliance", helps[0].rule)
         at = min(first.start, len(head.text))

@@ -26,8 +26,8 @@ _STRUCK: Final = regex.compile(
     r"(?<!~)~~[^~]{1,500}+~~(?!~)|<(?P<tag>s|del|strike)\b[^<>]{0,300}>[^<]{0,500}+</(?P=tag)\s*>",
     regex.IGNORECASE,
 )
-# What is never shown: such elements, declarations, images (their texts are for those who cannot see
-# them), blanks as wide as a formula, what a terminal conceals. In code they are shown as they stand.
+# What is never shown: such elements, declarations, images (their texts are for those who cannot
+# see them), blanks as wide as a formula, what a terminal conceals. Code is shown as it stands.
 _UNSHOWN: Final = regex.compile(
     r"(?:```(?s:.*?)(?:```|\Z)|`[^`\n]{1,300}`)(*SKIP)(*FAIL)"
     r"|<(?P<tag>template|noscript|title|datalist)\b[^<>]{0,300}>"
@@ -88,7 +88,7 @@ _BEFORE_WORDS: Final = regex.compile(
 
 
 def from_first_word(folded: str, timeout: float) -> str:
-    """The folded text without emoji, heading marks and a label ("Warning:") before its first word."""
+    """The folded text without emoji, heading marks, a label ("Warning:") before its first word."""
     if folded[:1].isalnum() and ":" not in folded[:40] and "\n" not in folded[:40]:
         return folded
     begins = _BEFORE_WORDS.match(folded, timeout=timeout)
@@ -135,12 +135,13 @@ def without_quotations(folded: str, timeout: float) -> str:
     return own if 4 * len(own) > len(folded) else folded
 
 
+# Not at the start of a line, where such marks make lists and headings.
 _DECORATION: Final = regex.compile(
-    r"(?:[|/#>`$*_()\[\]{}\"\p{So}\p{Sm}«»<\\]|(?<=\s)-|-(?=\s))+\s*(?=\p{L})"
+    r"(?<=\S ?)(?:[|/#>`$*_()\[\]{}\"\p{So}\p{Sm}«»<\\]|(?<=\s)-|-(?=\s))+\s*(?=\p{L})"
 )
 
 
-def undecorated(folded: str) -> str:
+def undecorated(folded: str, timeout: float) -> str:
     """The folded text with new lines for marks that stand before words; empty if none do."""
-    plain, marks = _DECORATION.subn("\n", folded)
+    plain, marks = _DECORATION.subn("\n", folded, timeout=timeout)
     return plain if marks else ""
