@@ -48,6 +48,8 @@ _AMOUNT: Final = re2.compile(
 )
 _AMOUNTS: Final = 2
 """Measured amounts that make a recipe."""
+_CLAUSE: Final = 40
+"""Characters behind the words that decline in which the same sentence may help in a language."""
 _TALE: Final = re2.compile(
     fold_pattern(
         r"once upon a time|es war einmal|il était une fois|érase una vez|había una vez"
@@ -94,7 +96,9 @@ def hidden_help(
         return "forged_turn"
     if leaves_language(rest, counts, languages, timeout):
         return "other_language"
-    more = Text.of(folded[declined[1] :])  # a sentence may decline in one and help in another
+    if end - declined[1] < _CLAUSE:
+        return None
+    more = Text.of(folded[declined[1] :])
     counts = function_words(more, timeout)
     return "other_language" if leaves_language(more, counts, languages, timeout) else None
 

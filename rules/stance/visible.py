@@ -112,6 +112,9 @@ def hides_words(answer: str, timeout: float) -> bool:
     """
     if not answer.isascii() and _SMUGGLED.search(answer, timeout=timeout):
         return True
+    marked = any(map(answer.__contains__, _UNSHOWN_BEGINS))
+    if not marked and not any(map(answer.__contains__, ("~~", "](", "="))):
+        return False
     hidden = [
         found.group()
         for pattern in (_COMMENT, _HIDDEN, _STRUCK, _UNSHOWN, _ATTRIBUTE)
@@ -142,6 +145,6 @@ _DECORATION: Final = regex.compile(
 
 
 def undecorated(folded: str, timeout: float) -> str:
-    """The folded text with new lines for marks that stand before words; empty if none do."""
-    plain, marks = _DECORATION.subn("\n", folded, timeout=timeout)
-    return plain if marks else ""
+    """The folded text from the first mark before a word on, with new lines for such marks."""
+    _, *after = _DECORATION.split(folded, timeout=timeout)
+    return "".join(f"\n{part}" for part in after)
