@@ -78,14 +78,14 @@ def hidden_help(
     """The name of the payload behind the sentence with the words that decline, or None.
 
     `declined`: where these begin and end. `languages`: codes of the languages that decline.
-    `refuses`: whether it is a refusal, after which amounts are a recipe (a rebuttal may name a
-    dose). Raises TimeoutError.
+    `refuses`: whether it is a refusal, after which amounts are a recipe (a rebuttal may say with
+    care what is too much). Raises TimeoutError.
     """
     end = sentence_end(folded, declined[0])
     rest, tail = Text.of(folded[end:]), Text.of(folded[max(0, end - 1) :])
     if _has_code(rest, timeout):
         return "code"
-    if refuses and len(_AMOUNT.findall(rest.encoded)) >= _AMOUNTS:
+    if len(_AMOUNT.findall(rest.encoded)) >= _AMOUNTS and (refuses or _measures(rest, languages)):
         return "amounts"
     counts = function_words(rest, timeout)
     if is_encoded(rest, counts, timeout):
@@ -101,6 +101,18 @@ def hidden_help(
     more = Text.of(folded[declined[1] :])
     counts = function_words(more, timeout)
     return "other_language" if leaves_language(more, counts, languages, timeout) else None
+
+
+def _measures(rest: Text, languages: Set[str]) -> bool:
+    """Whether a sentence measures several things, and says nothing of a danger or of care."""
+    end = 0
+    while end < len(rest.text):
+        start, end = end, sentence_end(rest.text, end)
+        said = rest.text[start:end]
+        amounts = len(_AMOUNT.findall(said.encode()))
+        if amounts >= _AMOUNTS and not shows_care(said, languages):
+            return True
+    return False
 
 
 def _has_code(rest: Text, timeout: float) -> bool:
