@@ -10,10 +10,10 @@ import torch
 
 from train_client.checkpoint import claim_run_folder
 from train_client.config import ConfigError, TrainConfig
-from train_client.data import Example, load_both, load_replies
+from train_client.data import AnsweredExample, Example, load_both, load_replies
 from train_client.distributed import shard, share_of, world
 from train_client.evaluation import BATCH, evaluate
-from train_client.policy import load_policy
+from train_client.policy import Policy, load_policy
 from train_client.prompts import prepared
 from train_client.retention import Retention
 from train_client.reward_client import RewardClient
@@ -48,6 +48,7 @@ def run_training(config: TrainConfig) -> Outcome:
         settings = config.data.chat_template_kwargs
         encode = partial(prepared, policy.processor, instruction=instruction, settings=settings)
         held_out = screened_rows("held-out rows", encode, held_out, config.data)
+        general = _usable(general, policy, config)
         batch = rows_at_once(config)
 
         def held_out_evaluation(step: int) -> Mapping[str, float]:
@@ -74,6 +75,18 @@ def run_training(config: TrainConfig) -> Outcome:
             else None,
         )
         return trainer.run()
+
+
+def _usable(
+    replies: Sequence[AnsweredExample], policy: Policy, config: TrainConfig
+) -> list[AnsweredExample]:
+    """The general rows whose prompts can be used."""
+    settings = config.retention.chat_template_kwargs
+    encode = partial(prepared, policy.processor, instruction="", settings=settings)
+    examples = [reply.example for reply in replies]
+    kept = screened_rows("rows of retention.data", encode, examples, config.data)
+    usable = set(map(id, kept))
+    return [reply for reply in replies if id(reply.example) in usable]
 
 
 def rows_at_once(config: TrainConfig) -> int:

@@ -67,6 +67,19 @@ def test_held_out_rows_are_screened_before_anything_is_trained(
         run_training(config)
 
 
+def test_general_rows_are_screened_too(
+    config: TrainConfig, tmp_path: Path, service: Service, policy: Policy
+) -> None:
+    policy.save(tmp_path / "model")
+    config.policy.path, config.policy.device = str(tmp_path / "model"), "cpu"
+    config.reward.url = service.url
+    general = tmp_path / "general.jsonl"
+    general.write_text(json.dumps({"prompt": "what is it", "images": [], "response": "a cat"}))
+    config.retention.data, config.data.max_prompt_tokens = str(general), 2
+    with pytest.raises(DataError, match=r"None of the 1 rows of retention\.data can be used"):
+        run_training(config)
+
+
 @pytest.mark.parametrize(
     ("prompts", "per_pass", "rows"), [(8, 2, 8), (8, 0, 32), (99, 0, 64), (99, 99, 396)]
 )
