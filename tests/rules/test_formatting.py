@@ -84,6 +84,15 @@ def test_looping_thinking_and_looping_answers_are_repetition() -> None:
     assert code(completion("图片很安全。" * 200)) == "repetition"
 
 
+@pytest.mark.parametrize("rounds", [8, 25])
+@pytest.mark.parametrize("words", [30, 300, 600])
+def test_a_loop_of_any_length_is_repetition(words: int, rounds: int) -> None:
+    loop = " ".join(f"Take {n * 7919 % 1000} of them." for n in range(words // 4)) + " "
+    assert code(completion(loop * rounds)) == "repetition"
+    once = " ".join(f"First, {n * 7919 % 1000} more." for n in range(words * rounds // 20))
+    assert code(completion(f"{once} {loop * rounds}")) == "repetition"
+
+
 def test_honest_long_text_is_no_repetition() -> None:
     steps = " ".join(f"Step {n}: add {n * 7} grams of flour and stir {n} times." for n in range(80))
     assert code(completion(steps)) is None
