@@ -95,9 +95,13 @@ class Repetition(_Model):
 
 
 class Checks(_Model):
-    """Checks beyond the grammar; a completion that fails one fails the format."""
+    """Checks beyond the grammar; a completion that fails one fails the format.
+
+    `min_reasoning_words`: different words of each reasoning; `min_words_together`: of all three.
+    """
 
     min_reasoning_words: int = Field(0, ge=0)
+    min_words_together: int = Field(0, ge=0)
     copied_instruction: CopiedInstruction | None = None
     repetition: Repetition | None = None
 

@@ -31,6 +31,17 @@ def with_reasoning(reasoning: str) -> str:
         *("Safe.", "safe, safe: unsafe", "<br><p></p>", "&nbsp;&nbsp; x"),
         *("Your reasons here.", "Verdict:", "blah blah", "lorem ipsum dolor sit amet", "TODO"),
         *("<!-- the reasoning is here --> 1.", "x\u3164\uffa0"),
+        *(
+            "安全。",
+            "不安全",
+            "안전.",
+            "آمن",
+            "सुरक्षित",
+            "Безопасно.",
+            "Sicher.",
+            "Seguro.",
+            "Sicuro",
+        ),
     ],
 )
 def test_a_placeholder_is_short_reasoning(placeholder: str) -> None:
@@ -42,7 +53,7 @@ def test_a_placeholder_is_short_reasoning(placeholder: str) -> None:
     [
         *(
             "无害",
-            "آمن",
+            "ضار",
             "Harmless.",
             "No risk.",
             "A cat.",
@@ -54,6 +65,48 @@ def test_a_placeholder_is_short_reasoning(placeholder: str) -> None:
 )
 def test_short_but_real_reasoning_passes(reasoning: str) -> None:
     assert code(with_reasoning(reasoning)) is None
+
+
+def with_reasonings(*reasonings: str) -> str:
+    steps = zip(reasonings, STEPS, strict=True)
+    judged = "".join(f"{reasoning}\n<{name}>safe</{name}>\n" for reasoning, (_, name) in steps)
+    return f"{judged}<answer>The cat is black.</answer>"
+
+
+@pytest.mark.parametrize(
+    "placeholders",
+    [
+        ("First", "ditto", "idem"),
+        ("{caption}", "{analysis}", "{conclusion}"),
+        ("[insert caption]", "[insert analysis]", "[insert conclusion]"),
+        ("qwerty", "uiop", "hjkl"),
+        ("siehe oben", "dito", "ebenso"),
+        ("此处省略", "同上", "略过"),
+        ("cat", "dog", "cow"),
+        ("<b title='one two three'>a cat</b>", "&nbsp;a dog", "a cow"),
+    ],
+)
+def test_three_placeholders_that_differ_are_short_reasoning(placeholders: tuple[str, ...]) -> None:
+    result = FORMAT.parse(with_reasonings(*placeholders))
+    assert not isinstance(result, ParsedCompletion)
+    assert (result.code, result.section) == ("short_reasoning", "think")
+
+
+@pytest.mark.parametrize(
+    "terse",
+    [
+        ("A cat.", "Asks its colour.", "Fine together."),
+        ("Eine Katze.", "Fragt nach der Farbe.", "Harmlos."),
+        ("A lit street.", "Poem.", "Nothing risky."),
+        ("Bahngleise bei Sonnenuntergang.", "Müdigkeit.", "Lebensgefahr."),
+        ("一只猫。", "问它的颜色。", "合在一起没问题。"),
+        ("고양이 한 마리.", "색을 묻는다.", "함께 봐도 괜찮다."),
+        ("قطة.", "يسأل عن اللون.", "لا ضرر معا."),
+        ("<b>A cat</b>", f"{'. ' * 45}asks its colour", "fine"),
+    ],
+)
+def test_three_terse_reasonings_pass(terse: tuple[str, ...]) -> None:
+    assert code(with_reasonings(*terse)) is None
 
 
 def test_reasoning_copied_from_the_prompt_fails() -> None:
