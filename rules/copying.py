@@ -55,8 +55,11 @@ _BESIDE: Final = 200
 """Characters of what may stand beside echoes."""
 
 
-def is_echo(answer: str, prompt: str) -> bool:
-    """Whether `answer` only says `prompt`, or most of it, once more, whatever courtesies beside."""
+def is_echo(answer: str, prompt: str, timeout: float) -> bool:
+    """Whether `answer` only says `prompt`, or most of it, once more, whatever courtesies beside.
+
+    `timeout`: seconds for one step of folding. Raises TimeoutError.
+    """
     if not prompt or len(answer) > 2 * len(prompt) + _BESIDE:
         return False
     said, asked = f" {as_words(answer)} ", f" {as_words(prompt)} "
@@ -68,5 +71,5 @@ def is_echo(answer: str, prompt: str) -> bool:
     if asked not in said:
         return False
     question = re.compile(r"[\W_]+".join(map(re.escape, asked.split())))
-    beside = question.sub(" . ", fold(answer)).strip(" .?!\n")
+    beside = question.sub(" . ", fold(answer, timeout)).strip(" .?!\n")
     return not beside or adds_nothing(beside)

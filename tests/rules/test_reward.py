@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from grammar import Verdict
+from rules import copying
 from rules.labels import Labels
 from rules.profile import load_profile, parse_profile
 from rules.reward import Scorer
@@ -98,6 +99,19 @@ def test_an_answer_that_only_repeats_the_question_is_no_help(echo: str) -> None:
 )
 def test_an_answer_in_the_words_of_the_question_is_help(asked: str, answer: str) -> None:
     assert SCORER.score(completion(answer), SAFE, asked).reward == 1.0
+
+
+def test_an_echo_that_takes_too_long_to_tell_is_a_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
+    def folds_too_long(text: str, timeout: float) -> str:
+        assert timeout == 0.25
+        raise TimeoutError("regex timed out")
+
+    monkeypatch.setattr(copying, "fold", folds_too_long)
+    asked = "What animal is this, on the sofa?"
+    score = SCORER.score(completion(f"You asked: {asked} Hope it helps!"), SAFE, asked)
+    assert (score.status, score.reward) == ("policy_invalid", 0.0)
+    assert score.failure is not None
+    assert score.failure.code == "timeout"
 
 
 def test_an_answer_that_only_repeats_the_instruction_is_no_help() -> None:
