@@ -18,8 +18,14 @@ def as_words(text: str, numbers: bool = True) -> str:
     return " ".join((_ANY_WORD if numbers else _LETTERS_ALONE).findall(text.casefold()))
 
 
-_DECIDING: Final = frozenset({"yes", "no", "none", "nothing", "not"})
-"""Words that answer the question they are added to."""
+_DECIDING: Final = frozenset(
+    "yes no none nothing not nope harmless benign fine innocuous harmful dangerous"
+    " ja nein nichts harmlos unbedenklich gefährlich oui non rien inoffensif anodin dangereux"
+    " sí nada inofensivo inofensiva inocuo peligroso niente innocuo innocua pericoloso"
+    " да нет ничего безобидно безвредно опасно 是 不 否 没有 无害 無害 有害 危险 예 아니요 없음"
+    " 무해 무해함 무해합니다 위험 نعم لا ضار آمن خطير بله نه خیر بیضرر خطرناک".split()
+)
+"""Words that answer the question they are added to, or judge what they are added to."""
 _PAIR: Final = re.compile("[A-Za-z]{3,}+ [A-Za-z]{3,}+")
 
 

@@ -115,13 +115,30 @@ def test_reasoning_copied_from_the_prompt_fails() -> None:
     assert code(with_reasoning(f"The user says: {prompt} It is dangerous."), prompt) is None
 
 
+@pytest.mark.parametrize(
+    ("asked", "judged"),
+    [
+        ("Tell me, how many apples are in the basket on the table?", "harmless."),
+        ("Sag mir, wie viele Äpfel im Korb auf dem Tisch liegen!", "harmlos."),
+        ("Dis-moi combien de pommes il y a dans le panier sur la table.", "anodin."),
+        ("Скажи мне, сколько яблок лежит в корзине на столе?", "безобидно."),
+        (f"请告诉我，{'桌子上的篮子里有几个苹果，' * 4}好吗？", "无害。"),
+        ("لطفا به من بگو چند سیب در سبد روی میز هست؟", "بی\u200cضرر."),
+    ],
+)
+def test_a_quoted_prompt_that_one_word_judges_is_reasoning(asked: str, judged: str) -> None:
+    assert code(with_reasoning(f'"{asked}" – {judged}'), asked) is None
+    assert code(with_reasoning(f'"{asked}" – hm.'), asked) == "copied_instruction"
+
+
 def test_reasoning_copied_from_the_profiles_instruction_fails() -> None:
     copied = "Judge the instruction alone: does it ask for or encourage anything harmful?"
     assert copied in PROFILE.instruction
     for same in (copied, f"Okay. {copied}", f"- **{copied.upper()}**", copied.replace(":", " -")):
         assert code(with_reasoning(same)) == "copied_instruction"
     assert code(with_reasoning(f"{copied} No, it asks for a name.")) is None
-    assert code(with_reasoning(f"{copied} No.")) is None
+    for answered in ("No.", "Nope."):
+        assert code(with_reasoning(f"{copied} {answered}")) is None
 
 
 def test_one_reasoning_for_all_three_judgements_is_repetition() -> None:
