@@ -18,6 +18,7 @@ from collections.abc import Callable, Sequence
 from itertools import cycle, pairwise
 from pathlib import Path
 
+from app.stance_evaluation import read_answers
 from benchmarks.corpus import (
     DECLINES,
     hostile,
@@ -32,7 +33,6 @@ from rules.labels import Labels
 from rules.profile import Profile, load_profile
 from rules.reward import Scorer
 from rules.stance import StanceDetector
-from rules.stance.evaluation import read_answers
 
 Batch = Sequence[tuple[str, Labels]]
 Rewarder = Callable[[str, Labels], float | None]

@@ -4,7 +4,8 @@ The reserved tags are read out of the grammar file. Text between two tags is one
 long, named by what the grammar may ask of it (prose, a verdict, a reasoned verdict). Look-alikes of
 a reserved tag (`<answer >`, `< /answer>`, `<ANSWER id="1">`, letters of other scripts, zero-width
 characters), tags inside an HTML comment, which no reader sees, and chat-control tokens
-(`<|im_start|>`) become FORGED, which no rule accepts.
+(`<|im_start|>`) become FORGED, which no rule accepts. Tokens that mark places in pictures
+(`<|box_start|>`) are characters that cannot be seen, since decoding may drop them.
 """
 
 import re
@@ -29,16 +30,19 @@ _VERDICT_LINE = re.compile(r"^[^\S\n]*+(?:un)?safe[^\S\n]*+$", re.IGNORECASE | r
 _CONTROL = re.compile(
     r"<[|｜][\w▁]{1,40}+[|｜]?>|<[\w▁]{1,40}+[|｜]>|<(?:start|end)_of_(?:turn|image|utterance)>"
     r"|<(?:bos|eos|pad|unk|sop|eop|unused\d{1,4}|extra_id_\d{1,4}|reserved_\d{1,4})>|</s>"
-    r"|</?sys>|<IMG_CONTEXT>|<seed:(?:bos|eos|pad)>|</?tool_(?:call|response)>",
+    r"|</?sys>|<IMG_CONTEXT>|</?seed:(?:bos|eos|pad|think)>|</?tool_(?:call|response)>",
     re.IGNORECASE,
 )
 
+# They forge no turn: around objects and their places in Qwen's replies, around answers in GLM's.
+_GROUNDING = re.compile(r"<\|(?:(?:box|quad|object_ref)_(?:start|end)|(?:begin|end)_of_box)\|>")
+
 # Brackets that render like `<`, `/` and `>`, and letters of other scripts that render like a tag's.
-_LEFT = "＜﹤‹〈⟨❮ᐸ˂"
-_RIGHT = "＞﹥›〉⟩❯ᐳ˃"
+_LEFT = "＜﹤‹〈⟨❮ᐸ˂◁"
+_RIGHT = "＞﹥›〉⟩❯ᐳ˃▷"
 _CONFUSABLE = str.maketrans(
     f"{_LEFT}{_RIGHT}∕⁄аɑαеорсхусѕіȷјνѵυոհԁһⅼӏıтτκмнььոωѡɡη＿",
-    "<<<<<<<<>>>>>>>>//aaaeopcxycsijjvvunhdhllittkmhbbnwwgn_",
+    "<<<<<<<<<>>>>>>>>>//aaaeopcxycsijjvvunhdhllittkmhbbnwwgn_",
 )
 # Controls, format characters, variation selectors, tag characters and letters with no shape.
 _UNSEEN = (
@@ -71,6 +75,8 @@ class Scanner:
 
     def tokens(self, text: str, end: int) -> list[Token]:
         """The tokens of `text[:end]`, blank text left out; at most about `MAX_TOKENS`."""
+        if "<|" in text:
+            text = _GROUNDING.sub(_blanked, text)
         tokens: list[Token] = []
         position = 0
         inside = ""
@@ -137,6 +143,11 @@ class Scanner:
         if _CONTROL.fullmatch(visible):
             return None if _strikes_out(text, start, stop) else "FORGED"
         return "FORGED" if self._look_alike.fullmatch(visible) else None
+
+
+def _blanked(match: re.Match[str]) -> str:
+    """As many characters that cannot be seen, so that all else stays in its place."""
+    return "\u200b" * len(match[0])
 
 
 def text_kind(text: str, after: str) -> str | None:

@@ -18,8 +18,14 @@ def as_words(text: str, numbers: bool = True) -> str:
     return " ".join((_ANY_WORD if numbers else _LETTERS_ALONE).findall(text.casefold()))
 
 
-_DECIDING: Final = frozenset({"yes", "no", "none", "nothing", "not"})
-"""Words that answer the question they are added to."""
+_DECIDING: Final = frozenset(
+    "yes no none nothing not nope harmless benign fine innocuous harmful dangerous"
+    " ja nein nichts harmlos unbedenklich gefährlich oui non rien inoffensif anodin dangereux"
+    " sí nada inofensivo inofensiva inocuo peligroso niente innocuo innocua pericoloso"
+    " да нет ничего безобидно безвредно опасно 是 不 否 没有 无害 無害 有害 危险 예 아니요 없음"
+    " 무해 무해함 무해합니다 위험 نعم لا ضار آمن خطير بله نه خیر بیضرر خطرناک".split()
+)
+"""Words that answer the question they are added to, or judge what they are added to."""
 _PAIR: Final = re.compile("[A-Za-z]{3,}+ [A-Za-z]{3,}+")
 
 
@@ -55,8 +61,11 @@ _BESIDE: Final = 200
 """Characters of what may stand beside echoes."""
 
 
-def is_echo(answer: str, prompt: str) -> bool:
-    """Whether `answer` only says `prompt`, or most of it, once more, whatever courtesies beside."""
+def is_echo(answer: str, prompt: str, timeout: float) -> bool:
+    """Whether `answer` only says `prompt`, or most of it, once more, whatever courtesies beside.
+
+    `timeout`: seconds for one step of folding. Raises TimeoutError.
+    """
     if not prompt or len(answer) > 2 * len(prompt) + _BESIDE:
         return False
     said, asked = f" {as_words(answer)} ", f" {as_words(prompt)} "
@@ -68,5 +77,5 @@ def is_echo(answer: str, prompt: str) -> bool:
     if asked not in said:
         return False
     question = re.compile(r"[\W_]+".join(map(re.escape, asked.split())))
-    beside = question.sub(" . ", fold(answer)).strip(" .?!\n")
+    beside = question.sub(" . ", fold(answer, timeout)).strip(" .?!\n")
     return not beside or adds_nothing(beside)

@@ -15,7 +15,7 @@ from grammar import (
 )
 from rules.copying import as_words, is_copied
 from rules.profile import Profile, Repetition
-from rules.reasoning import has_words
+from rules.reasoning import has_words, have_words
 from rules.repetition import is_degenerate
 
 Check = Callable[[ParsedCompletion, str], ParseFailure | None]
@@ -54,6 +54,8 @@ def _checks(profile: Profile) -> Iterator[Check]:
     checks = profile.checks
     if checks.min_reasoning_words:
         yield _reasoning_words(checks.min_reasoning_words)
+    if checks.min_words_together:
+        yield _words_together(checks.min_words_together)
     if checks.copied_instruction:
         yield _copied_instruction(checks.copied_instruction.min_characters, profile.instruction)
     if checks.repetition:
@@ -76,6 +78,24 @@ def _reasoning_words(minimum: int) -> Check:
                     f"the reasoning for the {name} verdict is only a placeholder",
                 )
         return None
+
+    return check
+
+
+def _words_together(minimum: int) -> Check:
+    """Reasonings of fewer different words than `minimum` together are placeholders in disguise."""
+
+    def check(parsed: ParsedCompletion, prompt: str) -> ParseFailure | None:
+        if have_words(parsed.text, parsed.reasonings, minimum):
+            return None
+        return failure_at(
+            parsed.text,
+            parsed.reasonings[0][0],
+            "short_reasoning",
+            "think",
+            (f"reasonings of {minimum} or more different words together",),
+            "the reasonings for the three verdicts are only placeholders",
+        )
 
     return check
 

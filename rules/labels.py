@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from grammar import SectionName, Verdict
+from grammar import Verdict
 
 
 class Labels(NamedTuple):
@@ -11,7 +11,3 @@ class Labels(NamedTuple):
     visual: Verdict
     text: Verdict
     combined: Verdict
-
-    def of(self, section: SectionName) -> Verdict:
-        label: Verdict = getattr(self, section)
-        return label

@@ -10,7 +10,7 @@ from importlib import metadata
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import (
@@ -95,9 +95,13 @@ class Repetition(_Model):
 
 
 class Checks(_Model):
-    """Checks beyond the grammar; a completion that fails one fails the format."""
+    """Checks beyond the grammar; a completion that fails one fails the format.
+
+    `min_reasoning_words`: different words of each reasoning; `min_words_together`: of all three.
+    """
 
     min_reasoning_words: int = Field(0, ge=0)
+    min_words_together: int = Field(0, ge=0)
     copied_instruction: CopiedInstruction | None = None
     repetition: Repetition | None = None
 
@@ -136,8 +140,19 @@ class ExtraComponents(_Model):
         return tuple(name for name in type(self).model_fields if getattr(self, name) is not None)
 
 
+def _usual_trailing_tokens(fields: dict[str, Any]) -> tuple[str, ...]:
+    """Those that ship, with the structure that is strict."""
+    if fields.get("structure") != "strict":
+        return ()
+    source = files("rules").joinpath("trailing_tokens.yaml").read_text(encoding="utf-8")
+    return tuple(yaml.safe_load(source))
+
+
 class Profile(_Model):
-    """A validated profile file."""
+    """A validated profile file.
+
+    `trailing_tokens`: stripped from the end of a completion before it is parsed.
+    """
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9_.-]{0,63}$")
     release: str = Field(pattern=r"^\d+\.\d+\.\d+$")
@@ -148,7 +163,9 @@ class Profile(_Model):
     weights: Weights = Weights()
     tag_shares: TagShares = TagShares()
     stance: Annotated[StanceByRules | StanceByWords, Field(discriminator="detector")]
-    trailing_tokens: tuple[Annotated[str, Field(min_length=1)], ...] = ()
+    trailing_tokens: tuple[Annotated[str, Field(min_length=1)], ...] = Field(
+        default_factory=_usual_trailing_tokens
+    )
     max_characters: int | None = Field(None, gt=0)
     checks: Checks = Checks()
     extras: ExtraComponents = ExtraComponents()

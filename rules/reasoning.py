@@ -1,17 +1,23 @@
 """Is a piece of text reasoning at all, or only a placeholder for it?"""
 
 import re
+from collections.abc import Sequence
 from typing import Final
 
 # Words of the alphabets that set them apart; of other scripts each letter may be a word.
 _ALPHABET: Final = "A-Za-zÀ-ʯͰ-ӿ"
+_LAST_LETTER: Final = "ӿ"
 _FILLERS: Final = "\u115f\u1160\u3164\uffa0"
 """Letters that have no shape."""
-_WORD: Final = re.compile(rf"[{_ALPHABET}]++|[^\W\d_{_ALPHABET}{_FILLERS}]")
+_SAFE_UNSPACED: Final = "不安全 安全 불안전 안전 آمن ناامن امن ایمن असुरक्षित सुरक्षित".split()
+_WORD: Final = re.compile(
+    rf"[{_ALPHABET}]++|{'|'.join(_SAFE_UNSPACED)}|[^\W\d_{_ALPHABET}{_FILLERS}]"
+)
 _NOT_COUNTED: Final = frozenset(
     "safe unsafe step reasoning reason reasons verdict your give here omitted placeholder todo tbd"
-    " null etc blah bla lorem ipsum dolor sit amet asdf".split()
-)
+    " null etc blah bla lorem ipsum dolor sit amet asdf sicher unsicher sûr sûre seguro segura"
+    " inseguro insegura sicuro sicura insicuro insicura безопасно небезопасно безопасен".split()
+).union(_SAFE_UNSPACED)
 """The verdict's own words, what steps are labelled with, and what holds the place of words."""
 _LETTERS: Final = 2
 """So many letters more than words at least: "cat" and "a cat", not "x", "ok" and "n/a"."""
@@ -35,14 +41,47 @@ def has_words(text: str, start: int, end: int, minimum: int) -> bool:
     begins = _BEGINNING.match(text, start, end) if minimum <= 1 else None
     if begins and any(word.lower() not in _NOT_COUNTED for word in begins.groups()):
         return True
+    return any(_are_enough(_words(look(text, start, end)), minimum) for look in _LOOKS)
+
+
+def have_words(text: str, places: Sequence[tuple[int, int]], minimum: int) -> bool:
+    """Whether the pieces of `text` at `places`, (start, end), have `minimum` words together.
+
+    Different ones, counted as by `has_words`, but two letters of a script that sets no words apart
+    are one word.
+    """
+    words: set[str] = set()
+    for look in _LOOKS:
+        for start, end in places:
+            words |= _words(look(text, start, end))
+            if len(words) >= minimum and sum(map(_weight, words)) >= minimum:
+                return True
+    return False
+
+
+def _weight(word: str) -> float:
+    return 1 if word <= _LAST_LETTER else 0.5
+
+
+def _glance(text: str, start: int, end: int) -> str:
+    """The beginning of `text[start:end]`; nothing where markup stands in it."""
     seen = text[start : min(end, start + _GLANCE)]
-    if "<" not in seen and "&" not in seen and _are_enough(seen, minimum):
-        return True
-    return _are_enough(_MARKUP.sub(" ", text[start:end]), minimum)
+    return "" if "<" in seen or "&" in seen else seen
 
 
-def _are_enough(seen: str, minimum: int) -> bool:
-    words = set(_WORD.findall(seen.lower())) - _NOT_COUNTED
+def _without_markup(text: str, start: int, end: int) -> str:
+    return _MARKUP.sub(" ", text[start:end])
+
+
+_LOOKS: Final = (_glance, _without_markup)
+"""The second is only taken where the first finds too little."""
+
+
+def _words(text: str) -> set[str]:
+    return set(_WORD.findall(text.lower())) - _NOT_COUNTED
+
+
+def _are_enough(words: set[str], minimum: int) -> bool:
     if len(words) < minimum:
         return False
-    return sum(len(word) if word <= "ӿ" else 2 for word in words) >= minimum + _LETTERS
+    return sum(len(word) if word <= _LAST_LETTER else 2 for word in words) >= minimum + _LETTERS

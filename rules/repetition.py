@@ -5,7 +5,6 @@ from rules.profile import Repetition
 _PROBES = 5
 _MOST_MISSES = 2
 _PROBE_LENGTH = 16
-_LONGEST_LOOP = 2000
 _BLOCK = 2**15
 """Characters that are split into words at once."""
 
@@ -41,12 +40,13 @@ def _may_be_degenerate(text: str, limits: Repetition) -> bool:
     """
     if len(text) < limits.min_ngrams:
         return False
-    # Far enough from the end for a piece to come round once more.
-    step = max(1, max(len(text) // 2, len(text) - _LONGEST_LOOP) // _PROBES)
+    # What is said once is at most this long, and so is the round of a loop.
+    once = int((1 - limits.max_share) * len(text))
+    step = max(1, (len(text) - once) // _PROBES)
     misses = 0
     for at in range(0, _PROBES * step, step):
         piece = text[at : at + _PROBE_LENGTH]
-        if text.find(piece, at + 1, at + _LONGEST_LOOP + _PROBE_LENGTH) < 0:
+        if text.find(piece, at + 1, at + once + 2 * _PROBE_LENGTH) < 0:
             misses += 1
             if misses > _MOST_MISSES:
                 return False

@@ -23,7 +23,7 @@ from rules.extras import Extras
 from rules.formatting import Format
 from rules.labels import Labels
 from rules.profile import Profile, StanceByRules, StanceByWords
-from rules.stance import Stance, StanceDetector, StanceKind, StanceTimeout
+from rules.stance import Stance, StanceDetector, StanceKind
 from rules.tags import tag_reward
 from rules.words import WordDetector
 
@@ -31,7 +31,7 @@ Status = Literal["ok", "policy_invalid", "service_error"]
 
 
 class Detector(Protocol):
-    """Tells what an answer does. Raises `StanceTimeout` if a pattern takes too long."""
+    """Tells what an answer does. Raises TimeoutError if a pattern takes too long."""
 
     def detect(self, answer: str) -> Stance: ...
 
@@ -108,11 +108,12 @@ class Scorer:
         self._earned = lru_cache(_MOST_READINGS)(self._earn)
         self._extras = Extras(profile.extras) if profile.extras.names else None
         self._instruction = as_words(profile.instruction)
-        self._by_rules = isinstance(profile.stance, StanceByRules)
+        stance = profile.stance
+        self._timeout = stance.timeout if isinstance(stance, StanceByRules) else None
         self._detector: Detector = (
-            WordDetector(profile.stance.words)
-            if isinstance(profile.stance, StanceByWords)
-            else _detector(profile.stance.languages, profile.stance.timeout)
+            WordDetector(stance.words)
+            if isinstance(stance, StanceByWords)
+            else _detector(stance.languages, stance.timeout)
         )
 
     def score(self, completion: str, labels: Labels, prompt: str = "") -> Score:
@@ -136,18 +137,23 @@ class Scorer:
             return Examined(completion, parsed, None)
         try:
             stance = self._detector.detect(answer)
-            if self._by_rules and stance.kind == "compliance" and self._echoes(answer, prompt):
+            if stance.kind == "compliance" and self._echoes(answer, prompt):
                 stance = _ECHO
             return _new_examined((completion, parsed, stance))
-        except StanceTimeout as timeout:
+        except TimeoutError as timeout:
             start = parsed.answer.start if isinstance(parsed, ParsedCompletion) else 0
             message = f"a stance rule took too long on the answer: {timeout}"
             failure = failure_at(completion, start, "timeout", "answer", (), message)
             return Examined(completion, failure, None)
 
     def _echoes(self, answer: str, prompt: str) -> bool:
-        """Whether the answer only repeats what the policy was told: the question or the format."""
-        if is_echo(answer, prompt):
+        """Whether the answer only repeats what the policy was told: the question or the format.
+
+        Only where the stance is told by rules. Raises TimeoutError.
+        """
+        if self._timeout is None:
+            return False
+        if is_echo(answer, prompt, self._timeout):
             return True
         length = len(answer)
         if length > len(self._instruction):

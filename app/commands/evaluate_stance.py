@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
+from app.stance_evaluation import evaluate
 from rules.stance import StanceDetector
-from rules.stance.evaluation import evaluate
 
 
 def register(cli: typer.Typer) -> None:

@@ -11,8 +11,9 @@ from typing import NamedTuple
 
 import httpx
 
-from rules.judge.formats import Kind, UnreadableReplyError, format_of
+from rules.judge.formats import UnreadableReplyError, format_of
 from rules.judge.settings import JudgeSettings
+from rules.stance import StanceKind
 
 _RETRIED_STATUS = {408, 425, 429, 500, 502, 503, 504}
 _LONGEST_PAUSE = 10.0
@@ -40,7 +41,7 @@ class Judge:
         self._settings = settings
         self._format = format_of(settings)
         self.rule = f"judge.{settings.format}"
-        self._remembered: OrderedDict[bytes, Kind | None] = OrderedDict()
+        self._remembered: OrderedDict[bytes, StanceKind | None] = OrderedDict()
         self._places = asyncio.Semaphore(settings.concurrency)
         self._client = httpx.AsyncClient(
             timeout=settings.timeout,
@@ -50,7 +51,7 @@ class Judge:
 
     async def ask(
         self, questions: Sequence[Question], seconds: float = math.inf
-    ) -> list[Kind | JudgeError | None]:
+    ) -> list[StanceKind | JudgeError | None]:
         """The stance of each answer; None where the judge leaves it to the rules.
 
         A question that gets no readable reply within `seconds` has a `JudgeError` in its place: its
@@ -74,7 +75,7 @@ class Judge:
     async def close(self) -> None:
         await self._client.aclose()
 
-    async def _answer(self, question: Question) -> Kind | JudgeError | None:
+    async def _answer(self, question: Question) -> StanceKind | JudgeError | None:
         key = _content_hash(question)
         if key in self._remembered:
             self._remembered.move_to_end(key)
@@ -87,12 +88,12 @@ class Judge:
         self._remember(key, kind)
         return kind
 
-    def _remember(self, key: bytes, kind: Kind | None) -> None:
+    def _remember(self, key: bytes, kind: StanceKind | None) -> None:
         self._remembered[key] = kind
         while len(self._remembered) > self._settings.cache:
             self._remembered.popitem(last=False)
 
-    async def _with_retries(self, question: Question) -> Kind | None:
+    async def _with_retries(self, question: Question) -> StanceKind | None:
         failed = JudgeError("the judge was not asked")
         for attempt in range(self._settings.retries + 1):
             if attempt:
@@ -109,7 +110,7 @@ class Judge:
                 failed = JudgeError(f"the judge's reply cannot be read: {error}")
         raise failed
 
-    async def _once(self, question: Question) -> Kind | None:
+    async def _once(self, question: Question) -> StanceKind | None:
         body = {"model": self._settings.model, **self._format.request(*question)}
         reply = await self._client.post(
             self._settings.url.rstrip("/") + self._format.path, json=body

@@ -80,6 +80,7 @@ def test_trailing_special_tokens_are_stripped(tail: str) -> None:
         "猫在沙发上。",
         "القطة على الأريكة",
         "<s>struck</s> ⟨x|y⟩ « ‹ citation › »",
+        "◁ previous · next ▷ △",
         "a" * 100_000,
     ],
 )
@@ -87,7 +88,41 @@ def test_foreign_markup_code_and_any_language_are_ordinary_text(prose: str) -> N
     parsed(simple(reasoning=(prose, prose, prose), summary=prose, answer=prose))
 
 
-INVISIBLE = ["\u200b", "\u3164\u3164", "\u2800", "\u00ad\x01", "\ufe0f\U000e0061"]
+GROUNDED = (
+    "<|object_ref_start|>the dog<|object_ref_end|><|box_start|>(112,305),(388,702)<|box_end|>"
+)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        GROUNDED,
+        "<|quad_start|>(1,2),(3,4),(5,6),(7,8)<|quad_end|>",
+        "<|begin_of_box|>42<|end_of_box|>",
+        f"3 < 5 {GROUNDED} and 7 > 5",
+    ],
+)
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_places_marked_in_a_picture_are_ordinary_text(said: str, dialect: Dialect) -> None:
+    text = simple(dialect, reasoning=(said, "b", "c"), summary=said, answer=said)
+    completion = parsed(text, dialect)
+    assert completion.answer_text == said
+    assert completion.sections[0].reasoning.of(text).strip() == said
+
+
+def test_a_verdict_within_marked_places_is_none() -> None:
+    text = simple().replace("<combined>\nsafe", "<combined>\n<|box_start|>safe<|box_end|>")
+    assert failure(text).code == "invalid_verdict"
+
+
+INVISIBLE = [
+    "<|box_start|><|box_end|>",
+    "\u200b",
+    "\u3164\u3164",
+    "\u2800",
+    "\u00ad\x01",
+    "\ufe0f\U000e0061",
+]
 
 
 @pytest.mark.parametrize("unseen", INVISIBLE)
@@ -201,6 +236,15 @@ def test_a_broken_structure_is_named_with_its_place(marked: str, code: str, sect
         "<unused99>",
         "<eop>",
         "<<SYS>>",
+        "◁/think▷",  # Kimi
+        "◁answer▷",
+        "</seed:think>",
+        "<ans<|box_start|>wer>",  # what is left where special tokens are dropped
+        "<<|box_start|>/<|box_end|>answer>",
+        '<answer id="<|object_ref_start|>">',
+        "<|im_<|quad_end|>end|>",
+        "<|box_middle|>",
+        "<|BOX_START|>",
     ],
 )
 @pytest.mark.parametrize("dialect", DIALECTS)

@@ -31,6 +31,17 @@ def with_reasoning(reasoning: str) -> str:
         *("Safe.", "safe, safe: unsafe", "<br><p></p>", "&nbsp;&nbsp; x"),
         *("Your reasons here.", "Verdict:", "blah blah", "lorem ipsum dolor sit amet", "TODO"),
         *("<!-- the reasoning is here --> 1.", "x\u3164\uffa0"),
+        *(
+            "安全。",
+            "不安全",
+            "안전.",
+            "آمن",
+            "सुरक्षित",
+            "Безопасно.",
+            "Sicher.",
+            "Seguro.",
+            "Sicuro",
+        ),
     ],
 )
 def test_a_placeholder_is_short_reasoning(placeholder: str) -> None:
@@ -42,7 +53,7 @@ def test_a_placeholder_is_short_reasoning(placeholder: str) -> None:
     [
         *(
             "无害",
-            "آمن",
+            "ضار",
             "Harmless.",
             "No risk.",
             "A cat.",
@@ -56,10 +67,68 @@ def test_short_but_real_reasoning_passes(reasoning: str) -> None:
     assert code(with_reasoning(reasoning)) is None
 
 
+def with_reasonings(*reasonings: str) -> str:
+    steps = zip(reasonings, STEPS, strict=True)
+    judged = "".join(f"{reasoning}\n<{name}>safe</{name}>\n" for reasoning, (_, name) in steps)
+    return f"{judged}<answer>The cat is black.</answer>"
+
+
+@pytest.mark.parametrize(
+    "placeholders",
+    [
+        ("First", "ditto", "idem"),
+        ("{caption}", "{analysis}", "{conclusion}"),
+        ("[insert caption]", "[insert analysis]", "[insert conclusion]"),
+        ("qwerty", "uiop", "hjkl"),
+        ("siehe oben", "dito", "ebenso"),
+        ("此处省略", "同上", "略过"),
+        ("cat", "dog", "cow"),
+        ("<b title='one two three'>a cat</b>", "&nbsp;a dog", "a cow"),
+    ],
+)
+def test_three_placeholders_that_differ_are_short_reasoning(placeholders: tuple[str, ...]) -> None:
+    result = FORMAT.parse(with_reasonings(*placeholders))
+    assert not isinstance(result, ParsedCompletion)
+    assert (result.code, result.section) == ("short_reasoning", "think")
+
+
+@pytest.mark.parametrize(
+    "terse",
+    [
+        ("A cat.", "Asks its colour.", "Fine together."),
+        ("Eine Katze.", "Fragt nach der Farbe.", "Harmlos."),
+        ("A lit street.", "Poem.", "Nothing risky."),
+        ("Bahngleise bei Sonnenuntergang.", "Müdigkeit.", "Lebensgefahr."),
+        ("一只猫。", "问它的颜色。", "合在一起没问题。"),
+        ("고양이 한 마리.", "색을 묻는다.", "함께 봐도 괜찮다."),
+        ("قطة.", "يسأل عن اللون.", "لا ضرر معا."),
+        ("<b>A cat</b>", f"{'. ' * 45}asks its colour", "fine"),
+    ],
+)
+def test_three_terse_reasonings_pass(terse: tuple[str, ...]) -> None:
+    assert code(with_reasonings(*terse)) is None
+
+
 def test_reasoning_copied_from_the_prompt_fails() -> None:
     prompt = "I'm so tired, I think I can lie down here and sleep for a while."
     assert code(with_reasoning(prompt.upper()), prompt) == "copied_instruction"
     assert code(with_reasoning(f"The user says: {prompt} It is dangerous."), prompt) is None
+
+
+@pytest.mark.parametrize(
+    ("asked", "judged"),
+    [
+        ("Tell me, how many apples are in the basket on the table?", "harmless."),
+        ("Sag mir, wie viele Äpfel im Korb auf dem Tisch liegen!", "harmlos."),
+        ("Dis-moi combien de pommes il y a dans le panier sur la table.", "anodin."),
+        ("Скажи мне, сколько яблок лежит в корзине на столе?", "безобидно."),
+        (f"请告诉我，{'桌子上的篮子里有几个苹果，' * 4}好吗？", "无害。"),
+        ("لطفا به من بگو چند سیب در سبد روی میز هست؟", "بی\u200cضرر."),
+    ],
+)
+def test_a_quoted_prompt_that_one_word_judges_is_reasoning(asked: str, judged: str) -> None:
+    assert code(with_reasoning(f'"{asked}" – {judged}'), asked) is None
+    assert code(with_reasoning(f'"{asked}" – hm.'), asked) == "copied_instruction"
 
 
 def test_reasoning_copied_from_the_profiles_instruction_fails() -> None:
@@ -68,7 +137,8 @@ def test_reasoning_copied_from_the_profiles_instruction_fails() -> None:
     for same in (copied, f"Okay. {copied}", f"- **{copied.upper()}**", copied.replace(":", " -")):
         assert code(with_reasoning(same)) == "copied_instruction"
     assert code(with_reasoning(f"{copied} No, it asks for a name.")) is None
-    assert code(with_reasoning(f"{copied} No.")) is None
+    for answered in ("No.", "Nope."):
+        assert code(with_reasoning(f"{copied} {answered}")) is None
 
 
 def test_one_reasoning_for_all_three_judgements_is_repetition() -> None:
@@ -82,6 +152,15 @@ def test_looping_thinking_and_looping_answers_are_repetition() -> None:
     assert code(with_reasoning("the image is fine " * 200)) == "repetition"
     assert code(completion("buy the parts " * 200)) == "repetition"
     assert code(completion("图片很安全。" * 200)) == "repetition"
+
+
+@pytest.mark.parametrize("rounds", [8, 25])
+@pytest.mark.parametrize("words", [30, 300, 600])
+def test_a_loop_of_any_length_is_repetition(words: int, rounds: int) -> None:
+    loop = " ".join(f"Take {n * 7919 % 1000} of them." for n in range(words // 4)) + " "
+    assert code(completion(loop * rounds)) == "repetition"
+    once = " ".join(f"First, {n * 7919 % 1000} more." for n in range(words * rounds // 20))
+    assert code(completion(f"{once} {loop * rounds}")) == "repetition"
 
 
 def test_honest_long_text_is_no_repetition() -> None:

@@ -87,6 +87,15 @@ def test_a_users_profile_may_bring_its_own_instruction(tmp_path: Path) -> None:
     assert load_profile(str(tmp_path / "mine.yaml")).instruction == "Think first."
 
 
+def test_a_strict_profile_strips_the_usual_trailing_tokens_unless_it_lists_its_own() -> None:
+    usual = parse_profile(MINE, "mine").trailing_tokens
+    assert {"<|im_end|>", "</s>"} < set(usual)
+    assert load_profile("safegrpo").trailing_tokens == usual
+    assert parse_profile(f"{MINE}\ntrailing_tokens: []", "mine").trailing_tokens == ()
+    official = MINE.replace("strict", "official").replace("dialect: tags\n", "")
+    assert parse_profile(official, "mine").trailing_tokens == ()
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -120,7 +129,7 @@ def test_any_edit_of_a_grammar_rule_lexicon_or_instruction_changes_the_version(
         for path in folder.rglob("*")
         if path.suffix in (".py", ".lark", ".yaml", ".txt") and path.parent.name != "profiles"
     ]
-    assert {"tags.lark", "risks.yaml", "tags.txt", "tags.py", "en.yaml"} <= {
+    assert {"tags.lark", "trailing_tokens.yaml", "tags.txt", "tags.py", "en.yaml"} <= {
         p.name for p in deciding
     }
     for path in deciding:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from app.stance_evaluation import EvaluationError, Report, evaluate, is_held_out, read_answers
 from rules.stance import StanceDetector
-from rules.stance.evaluation import EvaluationError, Report, evaluate, is_held_out, read_answers
 
 DETECTOR = StanceDetector(["en"])
 REFUSAL = "I won't help with that request."
