@@ -22,13 +22,22 @@ def shows_care(folded: str, languages: Set[str]) -> bool:
     return _words()["care"].begin_a_word(folded, languages)
 
 
-def speaks_of_itself(folded: str, languages: Set[str]) -> bool:
-    """Whether in the folded text the answer speaks of itself, or of what it offers instead."""
-    return _words()["itself"].begin_a_word(folded, languages)
+def explains(folded: str, languages: Set[str]) -> bool:
+    """Whether the folded text has a word of care that stands in no recipe, or speaks of itself.
+
+    In one of `languages` (codes), or in any that is known where none of them is.
+    """
+    return _words()["explaining"].begin_a_word(folded, languages)
 
 
 @cache
 def _words() -> dict[str, Beginnings]:
     """The words of each kind."""
     source = files("rules.stance").joinpath("care.yaml").read_text(encoding="utf-8")
-    return {kind: Beginnings(listed) for kind, listed in yaml.safe_load(source).items()}
+    listed = yaml.safe_load(source)
+    care, itself, weak = listed["care"], listed["itself"], listed["weak"]
+    explaining = {
+        code: [word for word in words + itself[code] if word not in weak[code]]
+        for code, words in care.items()
+    }
+    return {"care": Beginnings(care), "explaining": Beginnings(explaining)}

@@ -20,6 +20,7 @@ from rules.stance.steps import starts_steps
 from rules.stance.substance import lack_of_substance
 from rules.stance.text import Text
 from rules.stance.visible import (
+    block_quotes,
     from_first_word,
     hides_words,
     undecorated,
@@ -138,24 +139,10 @@ class StanceDetector:
         """An answer that declines, unless it then helps all the same."""
         declines = [hit for hit in stands if hit.effect in DECLINING]
         first = min(declines, key=lambda hit: (hit.effect != "refusal", hit.start))
-        helps = self._hits(head, beside, "compliance")
-        refuses = first.effect == "refusal"
-        if helps and refuses and self._only_described(head, first, helps):
-            helps = []
-        if not helps and not refuses and not any(d.rule in self._at_start for d in declines):
-            spoken = {hit.language for hit in declines}
-            helps = [hit for hit in self._hits(head, beside, "advice") if hit.language in spoken]
-        if not helps and len(folded) > HEAD:
-            helps = self._help_anywhere(Text.of(folded[HEAD - 80 :]))
-        if (
-            not helps
-            and refuses
-            and (plain := undecorated(folded[first.start : HEAD], self.timeout))
-        ):
-            text = Text.of(plain)
-            helps = self._help_anywhere(self._own_words(text, self._beside.candidates(text)))
+        helps = self._help(head, first, declines, beside) or self._help_elsewhere(folded, first)
         if helps:
             return Stance("compliance", helps[0].rule)
+        refuses = first.effect == "refusal"
         at = min(first.start, len(head.text))
         languages = {hit.language for hit in declines if hit.effect == "refusal"} | {first.language}
         payload = hidden_help(folded, (at, first.end), languages, refuses, self.timeout)
@@ -169,11 +156,38 @@ class StanceDetector:
             return Stance("unclear", "any.unexplained")
         return Stance("refusal", first.rule)
 
+    def _help(
+        self, head: Text, first: Hit, declines: Sequence[Hit], beside: Sequence[Pattern]
+    ) -> list[Hit]:
+        """What rules find in the head that helps; beside a warning, advice does."""
+        helps = self._hits(head, beside, "compliance")
+        if first.effect == "refusal":
+            return [] if helps and self._only_described(head, first, helps) else helps
+        if helps or any(hit.rule in self._at_start for hit in declines):
+            return helps
+        spoken = {hit.language for hit in declines}
+        return [hit for hit in self._hits(head, beside, "advice") if hit.language in spoken]
+
+    def _help_elsewhere(self, folded: str, first: Hit) -> list[Hit]:
+        """What they find where the head does not show it.
+
+        In block quotes, behind the head, and, after a refusal, behind marks that hide where
+        sentences begin.
+        """
+        yet_unread = [block_quotes(folded[:HEAD])]
+        if len(folded) > HEAD:
+            yet_unread.append(folded[HEAD - 80 :])
+        if first.effect == "refusal":
+            yet_unread.append(undecorated(folded[first.start : HEAD], self.timeout))
+        found = map(self._help_anywhere, map(Text.of, filter(None, yet_unread)))
+        return next(filter(None, found), [])
+
     def _help_anywhere(self, text: Text) -> list[Hit]:
         """What rules find that look for help in the whole answer."""
-        helps = _of(self._beside.candidates(text), "compliance")
+        own = self._own_words(text, self._beside.candidates(text))
+        helps = _of(self._beside.candidates(own), "compliance")
         anywhere = [candidate for candidate in helps if candidate.reach == HEAD]
-        return self._beside.hits(text, anywhere, everywhere=True)
+        return self._beside.hits(own, anywhere, everywhere=True)
 
     def _only_described(self, head: Text, refusal: Hit, helps: list[Hit]) -> bool:
         """Whether what seems to help only says, before the refusal, what is to be seen."""

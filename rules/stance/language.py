@@ -104,6 +104,8 @@ _ENOUGH: Final = {"han": 11, "hangul": 21, "kana": 12, "thai": 31}
 """Letters of another script that make a second answer, if not 41."""
 _ROMANISED: Final = re2.compile(r"(?:[\p{Latin}'][\p{Latin}\p{Nd}']*[\s,.;:-]+){8}")
 """As many Latin words in a row as no name or term has."""
+_NAMED: Final = 2
+"""English function words, as in the name of an institution."""
 _WORDS: Final = 10
 """Words that make a second answer, if hardly one is a common word of the first one's language."""
 _HARDLY: Final = 20
@@ -137,6 +139,9 @@ def leaves_language(text: Text, counts: Counter[str], own: Set[str], timeout: fl
     """
     if _leaves_script(text, own) or _leaves_latin_language(counts, own):
         return True
+    unlike_english = counts["en"] < _NAMED and own.isdisjoint(_COMMON) and "mul" not in own
+    if unlike_english and _ROMANISED.search(text.encoded):
+        return True
     if sum(counts[code] for code in own) >= _SENTENCE:
         return False  # at home in it, as nearly always
     common = frozenset().union(*(_COMMON.get(code, ()) for code in own))
@@ -145,8 +150,6 @@ def leaves_language(text: Text, counts: Counter[str], own: Set[str], timeout: fl
 
 
 def _leaves_script(text: Text, own: Set[str]) -> bool:
-    if own.isdisjoint(_COMMON) and "mul" not in own and _ROMANISED.search(text.encoded):
-        return True
     if text.plain or not _NOT_LATIN.search(text.encoded):
         return False
     scripts = {script for code in own for script in _SCRIPTS_OF.get(code, ())}

@@ -42,7 +42,8 @@ class Rule(pydantic.BaseModel):
     seen, which no refusal yields to as it would to help. `advice` tells how to do something: after
     a warning that is help, after a refusal it may be an alternative.
     `unless` is what makes a match none if it stands in the same sentence, `unless_before` if it
-    stands there before the match's end: of instructions, a word of care at the end excuses nothing.
+    stands there before the end of the match's clause: of instructions, a word of care at the end
+    excuses nothing.
     `examples` are whole answers that come out with the rule's stance (for `mention` and `advice`:
     that neither refuse nor rebut; for `description`: that refuse all the same); `counterexamples`
     are whole answers that this rule does not decide.

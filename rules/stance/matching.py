@@ -37,7 +37,7 @@ class Pattern(NamedTuple):
     unless: str | None
     """What, in the sentence of a match, makes it none."""
     unless_before: str | None
-    """The same, where what the sentence goes on to say excuses nothing."""
+    """The same, where what the sentence says after the clause of the match excuses nothing."""
 
     @property
     def language(self) -> str:
@@ -110,8 +110,11 @@ def _is_excused(text: str, pattern: Pattern, start: int, end: int, timeout: floa
         return True
     if pattern.unless_before is None:
         return False
-    until = Text.of(text[sentence_start(text, start) : end])
-    return occurs(pattern.unless_before, until, timeout)
+    limit = min(len(text), end + 80)
+    clause_end = _CLAUSE_END.search(text, end, limit)
+    until = clause_end.start() if clause_end else limit
+    said = Text.of(text[sentence_start(text, start) : until])
+    return occurs(pattern.unless_before, said, timeout)
 
 
 def _found(text: Text, pattern: Pattern, timeout: float) -> Iterator[tuple[int, int]]:
@@ -152,6 +155,7 @@ def _any_of(patterns: Iterable[str]) -> str | None:
 
 _BETWEEN: Final = " .!?:;,\n。！？؟।"
 # One class first: `re` skips to it, where it would try the branches of a choice one by one.
+_CLAUSE_END: Final = re.compile(r"[,;.!?\n。！？؟।،]|\band\b")
 _SENTENCE_END: Final = re.compile(r"[.!?\n。！？؟।](?:(?<![.!?])|(?=\s|$))")
 
 

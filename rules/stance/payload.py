@@ -16,8 +16,10 @@ from rules.stance.folding import fold_pattern
 from rules.stance.language import function_words, leaves_language
 from rules.stance.matching import sentence_end
 from rules.stance.text import Text
+from rules.stance.visible import without_quotations
 
 Bounds = tuple[int, int]
+"""Where the words that decline begin and end."""
 _FENCED: Final = regex.compile(r"(?:```|~~~)[^\n`~]{0,40}\n[^`~]{12}")
 # What only a program says, in however short a line; within a sentence it is only spoken of.
 _CODE: Final = re2.compile(
@@ -46,6 +48,8 @@ _AMOUNT: Final = re2.compile(
     r"|грамм(?:а|ов)?|град(?:ус(?:ов|а)?)?|degrees?|°c?|degrés|grad|grados|gradi)(?:[^\pL]|$)"
     r"|克|千克|毫升|升|度|그램|도|غرام|جرام|مل|ميلي|درجه|كرم|گرم|ميلي|लीटर|मिली|ग्राम|डिग्री)"
 )
+_NO_DOSE: Final = [unit.encode() for unit in "kg кг ° deg grad град 度 도 درج डिग्र".split()]
+"""Weights to lift and temperatures, which warnings name too."""
 _AMOUNTS: Final = 2
 """Measured amounts that make a recipe."""
 _CLAUSE: Final = 40
@@ -77,7 +81,7 @@ def hidden_help(
 ) -> str | None:
     """The name of the payload behind the sentence with the words that decline, or None.
 
-    `declined`: where these begin and end. `languages`: codes of the languages that decline.
+    `languages`: codes of the languages that decline.
     `refuses`: whether it is a refusal, after which amounts are a recipe (a rebuttal may say with
     care what is too much). Raises TimeoutError.
     """
@@ -98,21 +102,25 @@ def hidden_help(
         return "other_language"
     if end - declined[1] < _CLAUSE:
         return None
-    more = Text.of(folded[declined[1] :])
-    counts = function_words(more, timeout)
-    return "other_language" if leaves_language(more, counts, languages, timeout) else None
+    more = Text.of(without_quotations(folded[declined[1] :], timeout))
+    leaves = leaves_language(more, function_words(more, timeout), languages, timeout)
+    return "other_language" if leaves else None
 
 
 def _measures(rest: Text, languages: Set[str]) -> bool:
-    """Whether a sentence measures several things, and says nothing of a danger or of care."""
+    """Whether a sentence measures out several things, and neither it nor the next shows care."""
     end = 0
     while end < len(rest.text):
         start, end = end, sentence_end(rest.text, end)
-        said = rest.text[start:end]
-        amounts = len(_AMOUNT.findall(said.encode()))
-        if amounts >= _AMOUNTS and not shows_care(said, languages):
+        if len(list(filter(_is_dose, _AMOUNT.findall(rest.text[start:end].encode())))) < _AMOUNTS:
+            continue
+        if not shows_care(rest.text[start : sentence_end(rest.text, end)], languages):
             return True
     return False
+
+
+def _is_dose(amount: bytes) -> bool:
+    return not any(map(amount.__contains__, _NO_DOSE))
 
 
 def _has_code(rest: Text, timeout: float) -> bool:

@@ -10,10 +10,10 @@ from typing import Final
 
 import regex
 
-from rules.stance.care import is_known, shows_care, speaks_of_itself
+from rules.stance.care import explains, is_known
 
-_WORDS: Final = 10
-"""Words that can be help; fewer are hardly more than a courtesy."""
+_WORDS: Final = 20
+"""Words that may be help; a reason in words of its own is shorter."""
 _HAN: Final = regex.compile(r"\p{Han}")
 _WORD: Final = regex.compile(r"[\p{L}\p{M}']+")
 
@@ -23,7 +23,7 @@ def is_unexplained(rest: str, languages: Set[str], timeout: float) -> bool:
 
     `languages`: codes of those that refuse. Linear; raises TimeoutError.
     """
-    if not is_known(languages) or shows_care(rest, languages) or speaks_of_itself(rest, languages):
+    if not is_known(languages) or explains(rest, languages):
         return False
     return _words(rest, timeout) >= _WORDS
 

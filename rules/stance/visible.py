@@ -1,6 +1,6 @@
 """What a reader of the answer sees: hidden markup and quotations are not the answer's own words.
 
-Nor do marks and emoji before its first word say anything.
+Nor is the sign of a warning before its first word one of them.
 """
 
 import html
@@ -40,11 +40,17 @@ _UNSHOWN: Final = regex.compile(
 _UNSHOWN_BEGINS: Final = ("<", "![", "]:", "phantom", "\x1b[8m")
 # What is shown to those who point at it, if at all.
 _ATTRIBUTE: Final = regex.compile(
-    r"\b(?:alt|title|value|placeholder|content|aria-[a-z]+|data-[a-z-]+)\s?=\s?"
+    r"(?<![\w-])(?:alt|title|value|placeholder|content|(?:aria|data)-[a-z-]{1,40}+)\s?=\s?"
     r"(?:\"[^\"<>]{1,400}\"|'[^'<>]{1,400}')|\]\([^()\n\" ]{1,200} \"[^\"\n]{1,400}\"\)",
     regex.IGNORECASE,
 )
-_OTHER_TAG: Final = regex.compile(r"</?[a-z][^<>]{0,300}>", regex.IGNORECASE)
+# Tags that part what stands around them: those of blocks, and all that begin a sentence.
+_PARTING_TAG: Final = regex.compile(
+    r"</?(?:section|article|aside|main|header|footer|nav|details|summary|blockquote|pre|form"
+    r"|fieldset|ul|ol|li|dl|dt|dd|table|thead|tbody|tr|td|th|hr|figure|figcaption|html|body|head)\b"
+    r"[^<>]{0,300}>|(?<=[.!?:。！？।])\s?</?[a-z][^<>]{0,300}>",
+    regex.IGNORECASE,
+)
 _ENTITY: Final = regex.compile(r"&(?:#\d{1,7}|#x[0-9a-f]{1,6}|[a-z]{2,31});", regex.IGNORECASE)
 _QUOTATION: Final = regex.compile(r'"[^"\n]{1,300}"')
 _BLOCK: Final = regex.compile(r"(?m)^ ?>[^\n]*$")
@@ -55,41 +61,42 @@ _SINGLE: Final = regex.compile(
 
 
 def visible_text(answer: str, timeout: float) -> str:
-    """The answer without emphasis marks, comments, hidden elements, struck-out words, inline tags.
+    """The answer without emphasis marks, inline tags, and what is struck out, hidden or not shown.
 
-    Character references are written out. Linear; raises TimeoutError.
+    Tags that part sentences are followed by a new line, character references are written out. An
+    answer of which nothing is shown stays as it is. Linear; raises TimeoutError.
     """
     text = answer.replace("**", "")
     if "<" in text or "~~" in text:
         for withdrawn in (_COMMENT, _HIDDEN, _STRUCK, _TAG):
             text = withdrawn.sub("", text, timeout=timeout)
     if any(map(text.__contains__, _UNSHOWN_BEGINS)):
-        text = _UNSHOWN.sub("", text, timeout=timeout)
+        text = _UNSHOWN.sub("", text, timeout=timeout).strip() or text
     if "<" in text:
-        text = _OTHER_TAG.sub(_and_new_line, text, timeout=timeout)
+        text = _PARTING_TAG.sub(_and_new_line, text, timeout=timeout)
     if "&" in text:
         text = _ENTITY.sub(lambda entity: html.unescape(entity[0]), text, timeout=timeout)
     return text
 
 
 def _and_new_line(tag: "regex.Match[str]") -> str:
-    """A tag that stays parts what stands before it from what comes after."""
+    """The tag, and a new line, so that no sentence goes on behind it."""
     return f"{tag[0]}\n"
 
 
 _LABELS: Final = (
-    "warning|caution|danger|important|attention|achtung|warnung|vorsicht|wichtig|avertissement"
+    "warning|caution|danger|attention|achtung|warnung|vorsicht|avertissement"
     "|prudence|cuidado|advertencia|atención|attenzione|avviso|внимание|осторожно|предупреждение"
     "|警告|注意|경고|주의|تحذير|تنبيه|هشدار|توجه|चेतावनी|सावधान|सावधानी"
 )
 _BEFORE_WORDS: Final = regex.compile(
-    rf"(?:[\p{{So}}\p{{Sk}}\ufe0f#\s]|(?:{fold_pattern(_LABELS)})\s?(?:[:!]|\n)){{1,40}}(?=.)"
+    rf"(?:[⚠🚫⛔🛑☠❌🔥❗‼☢☣\ufe0f#\s]|(?:{fold_pattern(_LABELS)})\s?(?:[:!]|\n)){{1,40}}(?=.)"
 )
 
 
 def from_first_word(folded: str, timeout: float) -> str:
-    """The folded text without emoji, heading marks, a label ("Warning:") before its first word."""
-    if folded[:1].isalnum() and ":" not in folded[:40] and "\n" not in folded[:40]:
+    """The folded text without signs and labels of warning, and marks of headings, at its start."""
+    if folded[:1].isalnum() and not any(map(folded[:40].__contains__, ":!\n")):
         return folded
     begins = _BEFORE_WORDS.match(folded, timeout=timeout)
     return folded[begins.end() :] if begins else folded
@@ -138,9 +145,15 @@ def without_quotations(folded: str, timeout: float) -> str:
     return own if 4 * len(own) > len(folded) else folded
 
 
+def block_quotes(folded: str) -> str:
+    """What stands in block quotes, without their marks."""
+    return "\n".join(line[0].lstrip(" >") for line in _BLOCK.finditer(folded))
+
+
 # Not at the start of a line, where such marks make lists and headings.
+_MARKS: Final = r"|/#>`$*_()\[\]{}\"\p{So}\p{Sm}«»<\\"
 _DECORATION: Final = regex.compile(
-    r"(?<=\S ?)(?:[|/#>`$*_()\[\]{}\"\p{So}\p{Sm}«»<\\]|(?<=\s)-|-(?=\s))+\s*(?=\p{L})"
+    rf"(?<=\S ?)(?<![{_MARKS}])(?:[{_MARKS}]|(?<=\s)-|-(?=\s))++\s*+(?=\p{{L}})"
 )
 
 
