@@ -140,11 +140,11 @@ class Connection:
 
     async def post(self, body: bytes) -> int:
         """The status of the reply to `POST /reward`."""
-        head = f"POST /reward HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n"
-        self._writer.write(head.encode() + body)
+        length = f"Content-Type: application/json\r\nContent-Length: {len(body)}"
+        self._writer.write(f"POST /reward HTTP/1.1\r\nHost: x\r\n{length}\r\n\r\n".encode() + body)
         head_lines = (await self._reader.readuntil(b"\r\n\r\n")).lower()
-        length = head_lines.partition(b"content-length: ")[2].partition(b"\r\n")[0]
-        await self._reader.readexactly(int(length))
+        replied = head_lines.partition(b"content-length: ")[2].partition(b"\r\n")[0]
+        await self._reader.readexactly(int(replied))
         return int(head_lines[9:12])
 
     def close(self) -> None:

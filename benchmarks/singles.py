@@ -43,8 +43,11 @@ def _take_turns(servers: Mapping[str, Server], body: bytes, rounds: int) -> dict
     for round_ in range(rounds + 1):
         for name, server in servers.items():
             load = flood(server, body, 1)
-            if round_:  # the first one warms up
-                loads[name].append(load)
+            if not round_:
+                continue  # it warms up
+            if not load.per_second:
+                raise RuntimeError(f"{name}: no request was answered with 200")
+            loads[name].append(load)
     return loads
 
 
