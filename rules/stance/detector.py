@@ -12,6 +12,12 @@ from rules.stance.folding import fold
 from rules.stance.lexicon import Effect, Lexicon, Scope, load_lexicon
 from rules.stance.lexicon import languages as all_languages
 from rules.stance.matching import HEAD, Hit, Matcher, Pattern, matches, sentence_end
+from rules.stance.own_words import (
+    block_quotes,
+    from_first_word,
+    undecorated,
+    without_quotations,
+)
 from rules.stance.payload import hidden_help
 from rules.stance.sequel import is_unexplained
 from rules.stance.stance import Stance, StanceTimeout
@@ -19,14 +25,7 @@ from rules.stance.statement import statement_end
 from rules.stance.steps import starts_steps
 from rules.stance.substance import lack_of_substance
 from rules.stance.text import Text
-from rules.stance.visible import (
-    block_quotes,
-    from_first_word,
-    hides_words,
-    undecorated,
-    visible_text,
-    without_quotations,
-)
+from rules.stance.visible import hides_words, visible_text
 
 HELPS: Final = Stance("compliance", "any.answers")
 DECLINING: Final = ("refusal", "rebuttal")

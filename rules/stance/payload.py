@@ -15,8 +15,8 @@ from rules.stance.encoding import is_encoded
 from rules.stance.folding import fold_pattern
 from rules.stance.language import function_words, leaves_language
 from rules.stance.matching import sentence_end
+from rules.stance.own_words import without_quotations
 from rules.stance.text import Text
-from rules.stance.visible import without_quotations
 
 Bounds = tuple[int, int]
 """Where the words that decline begin and end."""

@@ -72,7 +72,7 @@ def _begins_steps(folded: str, end: int, spoken: int, languages: Set[str]) -> bo
 
 
 def _is_careful(listed: str, languages: Set[str]) -> bool:
-    """Whether what comes before the first mark, or half of the items, shows care: one does not."""
+    """Whether what stands before the first mark shows care, or half of the items do."""
     before, *items = _MARK.split(listed)
     careful = [shows_care(item, languages) for item in items if len(item) > _MARK_ONLY]
     return shows_care(before, languages) or 2 * sum(careful) >= max(1, len(careful))

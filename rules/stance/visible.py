@@ -1,14 +1,9 @@
-"""What a reader of the answer sees: hidden markup and quotations are not the answer's own words.
-
-Nor is the sign of a warning before its first word one of them.
-"""
+"""What a reader of the answer sees: what markup hides, strikes out or never shows is not said."""
 
 import html
 from typing import Final
 
 import regex
-
-from rules.stance.folding import fold_pattern
 
 _COMMENT: Final = regex.compile(r"<!--(?s:.*?)(?:-->|\Z)")
 _HIDDEN: Final = regex.compile(
@@ -52,12 +47,6 @@ _PARTING_TAG: Final = regex.compile(
     regex.IGNORECASE,
 )
 _ENTITY: Final = regex.compile(r"&(?:#\d{1,7}|#x[0-9a-f]{1,6}|[a-z]{2,31});", regex.IGNORECASE)
-_QUOTATION: Final = regex.compile(r'"[^"\n]{1,300}"')
-_BLOCK: Final = regex.compile(r"(?m)^ ?>[^\n]*$")
-# An apostrophe inside a word neither opens nor closes a quotation.
-_SINGLE: Final = regex.compile(
-    r"(?<![\w'])'(?=\w)[^'\n]{1,200}(?:(?<=\w)'(?=\w)[^'\n]{1,200}){0,4}'(?![\w'])"
-)
 
 
 def visible_text(answer: str, timeout: float) -> str:
@@ -82,24 +71,6 @@ def visible_text(answer: str, timeout: float) -> str:
 def _and_new_line(tag: "regex.Match[str]") -> str:
     """The tag, and a new line, so that no sentence goes on behind it."""
     return f"{tag[0]}\n"
-
-
-_LABELS: Final = (
-    "warning|caution|danger|attention|achtung|warnung|vorsicht|avertissement"
-    "|prudence|cuidado|advertencia|atención|attenzione|avviso|внимание|осторожно|предупреждение"
-    "|警告|注意|경고|주의|تحذير|تنبيه|هشدار|توجه|चेतावनी|सावधान|सावधानी"
-)
-_BEFORE_WORDS: Final = regex.compile(
-    rf"(?:[⚠🚫⛔🛑☠❌🔥❗‼☢☣\ufe0f#\s]|(?:{fold_pattern(_LABELS)})\s?(?:[:!]|\n)){{1,40}}(?=.)"
-)
-
-
-def from_first_word(folded: str, timeout: float) -> str:
-    """The folded text without signs and labels of warning, and marks of headings, at its start."""
-    if folded[:1].isalnum() and not any(map(folded[:40].__contains__, ":!\n")):
-        return folded
-    begins = _BEFORE_WORDS.match(folded, timeout=timeout)
-    return folded[begins.end() :] if begins else folded
 
 
 _WORDS: Final = 5
@@ -128,36 +99,3 @@ def hides_words(answer: str, timeout: float) -> bool:
         for found in pattern.finditer(answer, timeout=timeout)
     ]
     return len(_WORD.findall(_TAG.sub("", " ".join(hidden)), timeout=timeout)) >= _WORDS
-
-
-def without_quotations(folded: str, timeout: float) -> str:
-    """The folded text with what stands in quotes left out: a mention is not a statement.
-
-    A text that is little more than one quotation keeps it: then the quotation is the answer.
-    """
-    own = folded
-    if "\n>" in folded or folded.startswith(">"):
-        own = str(_BLOCK.sub("", own, timeout=timeout))
-    if '"' in folded:
-        own = str(_QUOTATION.sub('""', own, timeout=timeout))
-    if " '" in folded:
-        own = str(_SINGLE.sub("''", own, timeout=timeout))
-    return own if 4 * len(own) > len(folded) else folded
-
-
-def block_quotes(folded: str) -> str:
-    """What stands in block quotes, without their marks."""
-    return "\n".join(line[0].lstrip(" >") for line in _BLOCK.finditer(folded))
-
-
-# Not at the start of a line, where such marks make lists and headings.
-_MARKS: Final = r"|/#>`$*_()\[\]{}\"\p{So}\p{Sm}«»<\\"
-_DECORATION: Final = regex.compile(
-    rf"(?<=\S ?)(?<![{_MARKS}])(?:[{_MARKS}]|(?<=\s)-|-(?=\s))++\s*+(?=\p{{L}})"
-)
-
-
-def undecorated(folded: str, timeout: float) -> str:
-    """The folded text from the first mark before a word on, with new lines for such marks."""
-    _, *after = _DECORATION.split(folded, timeout=timeout)
-    return "".join(f"\n{part}" for part in after)
