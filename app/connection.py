@@ -65,7 +65,7 @@ class Connection(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._in_head = False
-        self.scope[ARRIVED] = time.perf_counter()  # type: ignore[literal-required]
+        self.scope[ARRIVED] = time.perf_counter()  # type: ignore[literal-required]  # our own
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:

@@ -4,12 +4,12 @@ Where it runs was chosen by measurement (`python -m benchmarks.service` prints t
 are milliseconds for completions of 4,000 characters):
 
     profile, body       inline   thread   another process
-    official    4 kB       0.2      0.3               0.7
-    official   31 kB       0.2      0.3               0.6
-    safegrpo    4 kB       0.3      0.5               1.0
-    safegrpo   30 kB       2.4      2.6               3.2
+    official    4 kB       0.1      0.1               0.3
+    official   31 kB       0.1      0.2               0.5
+    safegrpo    4 kB       0.2      0.4               0.7
+    safegrpo   30 kB       2.0      2.1               2.5
 
-So a thread costs 0.1 to 0.2 ms a request and a process 0.4 ms or more: for one completion as much
+So a thread costs 0.1 ms a request or more and a process 0.3 ms: for one completion as much
 as scoring it. Small bodies are scored on the event loop; larger ones, and short refusals by the
 dozen are some, in a thread, so that the loop answers meanwhile. A process would be quicker on none
 of them, as one worker scores one batch at a time either way; for more processors there are more

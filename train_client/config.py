@@ -6,14 +6,14 @@ silently training with a default.
 
 from __future__ import annotations
 
-import difflib
 import re
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from train_client.config_errors import sentences
 
 Decay = Annotated[float, Field(ge=0, lt=1)]
 """Of a running mean."""
@@ -320,18 +320,6 @@ class TrainConfig(Section):
         path.write_text(yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False))
 
 
-def differences(before: Mapping[str, Any], now: Mapping[str, Any], at: str = "") -> list[str]:
-    """`section.key: old -> new` of two configurations as they are saved; what one lacks is None."""
-    found = []
-    for key in {**before, **now}:
-        old, new = before.get(key), now.get(key)
-        if isinstance(old, Mapping) and isinstance(new, Mapping):
-            found += differences(old, new, f"{at}{key}.")
-        elif old != new:
-            found.append(f"{at}{key}: {old} -> {new}")
-    return found
-
-
 def parse_config(tree: dict[str, Any], source: str = "the configuration") -> TrainConfig:
     """Validate a nested mapping.
 
@@ -340,31 +328,4 @@ def parse_config(tree: dict[str, Any], source: str = "the configuration") -> Tra
     try:
         return TrainConfig.model_validate(tree)
     except ValidationError as error:
-        raise ConfigError(f"{source} cannot be used:\n  {sentences(error)}") from error
-
-
-def sentences(error: ValidationError) -> str:
-    """What pydantic found, a line for each key: its name, what is allowed, and what was given."""
-    return "\n  ".join(_sentence(item) for item in error.errors())
-
-
-def _sentence(item: Any) -> str:
-    where = ".".join(str(part) for part in item["loc"])
-    if item["type"] == "extra_forbidden":
-        return f"{where} is no known key; {_known(item['loc'])}"
-    message = str(item["msg"]).removeprefix("Value error, ")
-    given = "" if isinstance(item["input"], dict) else f" (given: {item['input']!r})"
-    return f"{where}: {message}{given}" if where else message
-
-
-def _known(place: tuple[int | str, ...]) -> str:
-    section: type[BaseModel] = TrainConfig
-    for part in place[:-1]:
-        field = section.model_fields[str(part)].annotation
-        assert isinstance(field, type)
-        assert issubclass(field, BaseModel)
-        section = field
-    names = list(section.model_fields)
-    close = difflib.get_close_matches(str(place[-1]), names, n=1)
-    hint = f"did you mean {close[0]}? " if close else ""
-    return f"{hint}allowed here: {', '.join(names)}."
+        raise ConfigError(f"{source} cannot be used:\n  {sentences(error, TrainConfig)}") from error

@@ -10,7 +10,8 @@ from pydantic import ValidationError
 from rich.table import Table
 
 from app.schema import Labels, Result, Sample
-from train_client.config import ConfigError, PolicyConfig, RewardConfig, sentences
+from train_client.config import ConfigError, PolicyConfig, RewardConfig
+from train_client.config_errors import sentences
 from train_client.data import NO_JUDGEMENT, UNREADABLE, Example, Picture
 from train_client.evaluation import Answer, answer
 from train_client.policy import load_policy
@@ -59,7 +60,9 @@ def generate(
     try:
         service = RewardConfig(url=url, profile=profile, deadline=DEADLINE)
     except ValidationError as error:
-        raise ConfigError(f"The service cannot be asked: {sentences(error)}.") from error
+        raise ConfigError(
+            f"The service cannot be asked: {sentences(error, RewardConfig)}."
+        ) from error
     with RewardClient(service) as rewards:
         instruction = rewards.profile().instruction if append_instruction else ""
         found = completed(instruction)

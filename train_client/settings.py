@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import yaml
 
-from train_client.config import TrainConfig, differences
+from train_client.config import TrainConfig
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +34,7 @@ def write_settings(config: TrainConfig, resumed: int | None) -> None:
         config.save(folder / FIRST)
         return
     before = yaml.safe_load(saved[-1].read_text())
-    found = differences(before, config.model_dump(mode="json"))
+    found = _differences(before, config.model_dump(mode="json"))
     changed = [change for change in found if not change.startswith("run.resume:")]
     if changed:
         config.save(folder / f"{_LATER}{resumed}.yaml")
@@ -40,6 +42,18 @@ def write_settings(config: TrainConfig, resumed: int | None) -> None:
     told = [c for c in changed if not c.startswith("run.") or c.startswith("run.seed:")]
     if told:
         log.warning("The run goes on with other settings than it had: %s", "; ".join(told))
+
+
+def _differences(before: Mapping[str, Any], now: Mapping[str, Any], at: str = "") -> list[str]:
+    """`section.key: old -> new` of two configurations as they are saved; what one lacks is None."""
+    found = []
+    for key in {**before, **now}:
+        old, new = before.get(key), now.get(key)
+        if isinstance(old, Mapping) and isinstance(new, Mapping):
+            found += _differences(old, new, f"{at}{key}.")
+        elif old != new:
+            found.append(f"{at}{key}: {old} -> {new}")
+    return found
 
 
 def _later(folder: Path) -> list[Path]:

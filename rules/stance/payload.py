@@ -53,7 +53,7 @@ _NO_DOSE: Final = [unit.encode() for unit in "kg кг ° deg grad град 度 �
 _AMOUNTS: Final = 2
 """Measured amounts that make a recipe."""
 _CLAUSE: Final = 40
-"""Characters behind the words that decline in which the same sentence may help in a language."""
+"""Characters that a sentence needs after it has declined to help in another language."""
 _TALE: Final = re2.compile(
     fold_pattern(
         r"once upon a time|es war einmal|il était une fois|érase una vez|había una vez"

@@ -33,6 +33,15 @@ def config(tmp_path: Path) -> TrainConfig:
     )
 
 
+@pytest.fixture
+def ready(config: TrainConfig, tmp_path: Path, service: Service, policy: Policy) -> TrainConfig:
+    """The same with a policy, and a service that answers."""
+    policy.save(tmp_path / "model")
+    config.policy.path, config.policy.device = str(tmp_path / "model"), "cpu"
+    config.reward.url = service.url
+    return config
+
+
 def test_several_processes_want_images_in_all_rows_or_in_none(
     config: TrainConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -57,27 +66,19 @@ def test_a_used_folder_is_refused_before_anything_is_loaded(config: TrainConfig)
 
 
 def test_held_out_rows_are_screened_before_anything_is_trained(
-    config: TrainConfig, tmp_path: Path, service: Service, policy: Policy
+    ready: TrainConfig,
 ) -> None:
-    policy.save(tmp_path / "model")
-    config.policy.path, config.policy.device = str(tmp_path / "model"), "cpu"
-    config.reward.url = service.url
-    config.data.hold_out, config.data.max_prompt_tokens = 1, 5
+    ready.data.hold_out, ready.data.max_prompt_tokens = 1, 5
     with pytest.raises(DataError, match=r"None of the 1 held-out rows can be used.*over 5"):
-        run_training(config)
+        run_training(ready)
 
 
-def test_general_rows_are_screened_too(
-    config: TrainConfig, tmp_path: Path, service: Service, policy: Policy
-) -> None:
-    policy.save(tmp_path / "model")
-    config.policy.path, config.policy.device = str(tmp_path / "model"), "cpu"
-    config.reward.url = service.url
+def test_general_rows_are_screened_too(ready: TrainConfig, tmp_path: Path) -> None:
     general = tmp_path / "general.jsonl"
     general.write_text(json.dumps({"prompt": "what is it", "images": [], "response": "a cat"}))
-    config.retention.data, config.data.max_prompt_tokens = str(general), 2
+    ready.retention.data, ready.data.max_prompt_tokens = str(general), 2
     with pytest.raises(DataError, match=r"None of the 1 rows of retention\.data can be used"):
-        run_training(config)
+        run_training(ready)
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ import httpx
 
 HOST = "127.0.0.1"
 START_SECONDS = 240.0
-STARTED = "safegrpo_start_time_seconds"
+STARTED = "safegrpo_start_time_seconds "
 SETTLING_SECONDS = 1.0
 """Several workers of a service add up what they counted a few times a second."""
 
@@ -156,7 +156,7 @@ class RunningService:
     def __enter__(self) -> Self:
         time.sleep(SETTLING_SECONDS)
         page = self._page()
-        self._before, self._started = _count(page, self._profile), _value(page, STARTED)
+        self._before, self._started = _count(page, self._profile), _total(page, STARTED)
         return self
 
     def __exit__(self, *raised: object) -> None:
@@ -165,7 +165,7 @@ class RunningService:
     @property
     def restarts(self) -> int:
         """1 if it was restarted meanwhile, however often; its counts then began at zero."""
-        return int(_value(self._page(), STARTED) != self._started)
+        return int(_total(self._page(), STARTED) != self._started)
 
     def count(self) -> Count:
         """What it has scored for this profile since the context was entered."""
@@ -192,17 +192,16 @@ def _free_port() -> int:
 
 def _count(page: str, profile: str) -> Count:
     """What a page of metrics says was scored for a profile."""
-    labels = f'{{profile="{profile}"}}'
+    of_profile = f'profile="{profile}"'
+    # Rewards below 0 are no part of the sum, which must not fall: they are counted apart, by run.
     return Count(
-        int(_value(page, f"safegrpo_reward_count{labels}")),
-        _value(page, f"safegrpo_reward_sum{labels}"),
+        int(_total(page, f"safegrpo_reward_count{{{of_profile}}} ")),
+        _total(page, f"safegrpo_reward_sum{{{of_profile}}} ")
+        - _total(page, f"safegrpo_reward_below_zero_total{{{of_profile},"),
     )
 
 
-def _value(page: str, series: str) -> float:
-    """One number of a page of metrics; 0 before the first observation."""
-    start = f"{series} "
-    values = [
-        float(line.removeprefix(start)) for line in page.splitlines() if line.startswith(start)
-    ]
-    return values[0] if values else 0.0
+def _total(page: str, beginning: str) -> float:
+    """The sum of the series of a page of metrics that begin so; 0 before the first observation."""
+    lines = page.splitlines()
+    return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(beginning))

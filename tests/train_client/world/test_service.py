@@ -81,6 +81,23 @@ def test_of_a_running_service_only_this_runs_samples_count(tmp_path: Path) -> No
             assert running.count().agrees(Count(3, 3.0))
 
 
+def test_rewards_below_zero_count_too(tmp_path: Path) -> None:
+    profile = tmp_path / "penalising.yaml"
+    profile.write_text(
+        "name: penalising\nrelease: 1.0.0\nstructure: strict\ndialect: tags\n"
+        "instruction: tags.txt\nstance: {detector: rules}\n"
+        "extras: {overlong: {limit: 4000, buffer: 2000, weight: 0.5}}\n"
+    )
+    samples = [Sample(id=str(n), completion=GOOD if n else "x" * 5000, labels=SAFE) for n in (0, 1)]
+    with (
+        RewardService(tmp_path / "log", profile=str(profile)) as service,
+        RewardClient(RewardConfig(url=service.url, profile="penalising"), run="test") as rewards,
+        RunningService(service.url, "penalising") as running,
+    ):
+        rewards.score(samples)
+        assert running.count().agrees(Count(2, 1.0 - 0.5))
+
+
 def test_a_url_without_a_service_is_said_so() -> None:
     with (
         pytest.raises(ServiceError, match="is the reward service there"),
