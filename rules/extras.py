@@ -55,4 +55,4 @@ def explanation(
 def overlong(characters: int, limits: Overlong) -> float:
     """0 up to `limit - buffer` characters, then linearly down to -1 at `limit` and beyond."""
     excess = (characters - (limits.limit - limits.buffer)) / limits.buffer
-    return -min(max(excess, 0.0), 1.0)
+    return min(0.0, max(-excess, -1.0))
