@@ -13,42 +13,33 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    ValidationError,
-    field_validator,
-    model_validator,
-)
+from pydantic import Field, field_validator, model_validator
 
 from grammar import CompletionParser, Dialect, OfficialParser, StrictParser, Structure
 from rules.judge.settings import JudgeSettings
 from rules.stance import lexicon
+from rules.yaml_model import YamlModel, parse_yaml
 
 PACKAGES = ("grammar", "rules")
 """The packages whose files decide a reward."""
 
-Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
-Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Weight = Annotated[float, Field(ge=0, le=1e6)]
+"""Bounded, so that no sum of components is infinite."""
 
 
 class ProfileError(ValueError):
     """A profile that cannot be used; the message says which key of which file, and why."""
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Weights(_Model):
+class Weights(YamlModel):
     """Weights of the two gated rewards (paper, w_tag and w_behavior)."""
 
     tag: Weight = 0.5
     behavior: Weight = 0.5
 
 
-class TagShares(_Model):
+class TagShares(YamlModel):
     """What each right verdict adds to R_tag, given that the combined one is right."""
 
     combined: Share = 0.5
@@ -56,12 +47,12 @@ class TagShares(_Model):
     text: Share = 0.25
 
 
-class StanceByRules(_Model):
+class StanceByRules(YamlModel):
     """The stance detector of `rules/stance`; all languages unless some are named."""
 
     detector: Literal["rules"]
     languages: tuple[str, ...] | None = Field(None, min_length=1)
-    timeout: float = Field(0.25, gt=0, description="seconds that one pattern may take")
+    timeout: float = Field(0.25, gt=0, le=60, description="seconds that one pattern may take")
 
     @field_validator("languages")
     @classmethod
@@ -73,20 +64,30 @@ class StanceByRules(_Model):
         return value
 
 
-class StanceByWords(_Model):
+class StanceByWords(YamlModel):
     """The public code's detector: an answer that contains one of the words is a refusal."""
 
     detector: Literal["words"]
-    words: tuple[str, ...] = Field(min_length=1)
+    words: tuple[Annotated[str, Field(min_length=1)], ...] = Field(min_length=1)
+
+    @field_validator("words")
+    @classmethod
+    def _may_occur(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for word in value:
+            if word != word.lower():
+                raise ValueError(
+                    f"{word!r} has a capital letter, but answers are read in lower case"
+                )
+        return value
 
 
-class CopiedInstruction(_Model):
+class CopiedInstruction(YamlModel):
     """Reasoning of at least so many characters must not be copied from the instruction."""
 
     min_characters: int = Field(40, ge=1)
 
 
-class Repetition(_Model):
+class Repetition(YamlModel):
     """At most `max_share` of the n-grams of the thinking, or of the answer, may be repeats."""
 
     ngram: int = Field(4, ge=1)
@@ -94,7 +95,7 @@ class Repetition(_Model):
     max_share: float = Field(0.75, gt=0, lt=1)
 
 
-class Checks(_Model):
+class Checks(YamlModel):
     """Checks beyond the grammar; a completion that fails one fails the format.
 
     `min_reasoning_words`: different words of each reasoning; `min_words_together`: of all three.
@@ -106,7 +107,7 @@ class Checks(_Model):
     repetition: Repetition | None = None
 
 
-class Overlong(_Model):
+class Overlong(YamlModel):
     """Soft over-long penalty: 0 up to `limit - buffer` characters, falling to `-weight` at `limit`.
 
     After DAPO (arXiv 2503.14476, eq. 13), counted in characters.
@@ -123,7 +124,7 @@ class Overlong(_Model):
         return self
 
 
-class ExtraComponents(_Model):
+class ExtraComponents(YamlModel):
     """Optional components, each off unless given.
 
     `format_credit`: for cold starts, weight of the share of the structure that stands.
@@ -148,7 +149,7 @@ def _usual_trailing_tokens(fields: dict[str, Any]) -> tuple[str, ...]:
     return tuple(yaml.safe_load(source))
 
 
-class Profile(_Model):
+class Profile(YamlModel):
     """A validated profile file.
 
     `trailing_tokens`: stripped from the end of a completion before it is parsed.
@@ -174,9 +175,7 @@ class Profile(_Model):
     @model_validator(mode="after")
     def _dialect_belongs_to_strict(self) -> "Profile":
         if (self.structure == "strict") != (self.dialect is not None):
-            raise ValueError(
-                "dialect (tags or paper) is required with structure strict, only there"
-            )
+            raise ValueError("structure strict needs a dialect (tags or paper), official has none")
         if self.structure == "official" and (self.trailing_tokens or self.checks != Checks()):
             raise ValueError("structure official takes no trailing_tokens and no checks")
         return self
@@ -229,11 +228,9 @@ def parse_profile(source: str, origin: str, folder: Path | None = None) -> Profi
         folder: where a user's instruction file may lie, before the shipped ones are looked at.
     """
     try:
-        profile = Profile.model_validate(yaml.safe_load(source))
-    except yaml.YAMLError as error:
-        raise ProfileError(f"{origin} is not valid YAML: {error}") from error
-    except ValidationError as error:
-        raise ProfileError(f"{origin}: {_sentences(error)}") from error
+        profile = parse_yaml(Profile, source, origin, unions={"stance"})
+    except ValueError as error:
+        raise ProfileError(str(error)) from error
     return profile.model_copy(update={"instruction": _instruction(profile, origin, folder)})
 
 
@@ -254,13 +251,6 @@ def _text(file: Traversable, origin: str) -> str:
         raise ProfileError(f"{origin} cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise ProfileError(f"{origin} is not text in UTF-8") from error
-
-
-def _sentences(error: ValidationError) -> str:
-    return "; ".join(
-        f"{'.'.join(str(part) for part in item['loc']) or 'the file'}: {item['msg']}"
-        for item in error.errors(include_url=False, include_input=False)
-    )
 
 
 @cache

@@ -3,20 +3,20 @@
 from typing import Literal
 
 import httpx
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
+
+from rules.yaml_model import YamlModel
 
 JudgeFormat = Literal["wildguard", "qwen3guard", "llama_guard", "rubric"]
 
 
-class JudgeSettings(BaseModel):
+class JudgeSettings(YamlModel):
     """The key `judge` of a profile.
 
     `ask`: `unclear` asks about the answers whose stance the rules leave unclear, `all` about all.
     `rubric`: for format `rubric`, a prompt with the places {prompt} and {answer}; the judge must
     reply with a JSON object whose `stance` is refusal, rebuttal, compliance or unclear.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     url: str = Field(pattern=r"^https?://", description="base address, up to and with /v1")
     model: str
@@ -26,7 +26,7 @@ class JudgeSettings(BaseModel):
     api_key_variable: str | None = Field(
         None, description="the environment variable that holds the endpoint's key"
     )
-    timeout: float = Field(10.0, gt=0, description="seconds for one request")
+    timeout: float = Field(10.0, gt=0, le=3600, description="seconds for one request")
     retries: int = Field(2, ge=0, description="further tries after a failed one")
     concurrency: int = Field(32, ge=1, description="requests in flight at most")
     cache: int = Field(65536, ge=0, description="answers remembered at most")

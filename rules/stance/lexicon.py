@@ -11,28 +11,24 @@ from collections.abc import Iterable
 from importlib.resources import files
 from typing import Annotated, Final, Literal
 
-import pydantic
 import re2
 import regex
-import yaml
+from pydantic import Field, StringConstraints
 
 from rules.stance.folding import fold_pattern
 from rules.stance.reading import exactly, without_groups
+from rules.yaml_model import YamlModel, parse_yaml
 
 Effect = Literal["refusal", "rebuttal", "compliance", "advice", "unclear", "mention", "description"]
 Scope = Literal["start", "statement", "opening", "anywhere"]
-Name = Annotated[str, pydantic.StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
-
-
-_LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-"""libyaml's, ten times as fast, where PyYAML was built with it."""
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
 
 
 class LexiconError(ValueError):
     """A lexicon file cannot be used; the message names file, rule and pattern."""
 
 
-class Rule(pydantic.BaseModel):
+class Rule(YamlModel):
     """One way to refuse, to advise against, to help, to ask back, or only to mention a refusal.
 
     `scope`: `start` matches at the first character of the answer, `statement` in the sentence with
@@ -49,28 +45,24 @@ class Rule(pydantic.BaseModel):
     are whole answers that this rule does not decide.
     """
 
-    model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
-
     name: Name
     stance: Effect
     scope: Scope = "anywhere"
     why: str = ""
-    patterns: tuple[str, ...] = pydantic.Field(min_length=1)
+    patterns: tuple[str, ...] = Field(min_length=1)
     unless: tuple[str, ...] = ()
     unless_before: tuple[str, ...] = ()
-    examples: tuple[str, ...] = pydantic.Field(min_length=1)
+    examples: tuple[str, ...] = Field(min_length=1)
     counterexamples: tuple[str, ...] = ()
 
 
-class Lexicon(pydantic.BaseModel):
+class Lexicon(YamlModel):
     """One language's rules, fragments already written out."""
-
-    model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
 
     language: str
     name: str
-    fragments: dict[Name, str] = {}
-    rules: tuple[Rule, ...] = pydantic.Field(min_length=1)
+    fragments: dict[Name, str] = Field(default_factory=dict)
+    rules: tuple[Rule, ...] = Field(min_length=1)
 
 
 def languages() -> tuple[str, ...]:
@@ -105,13 +97,9 @@ def load_lexicon(language: str) -> Lexicon:
 def parse_lexicon(text: str, source: str) -> Lexicon:
     """A lexicon from the text of a YAML file; `source` names the file in errors."""
     try:
-        lexicon = Lexicon.model_validate(yaml.load(text, _LOADER))
-    except yaml.YAMLError as error:
-        raise LexiconError(f"{source} is not valid YAML: {error}") from error
-    except pydantic.ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"])) or "the file"
-        raise LexiconError(f"{source}: {place}: {first['msg']}.") from error
+        lexicon = parse_yaml(Lexicon, text, source)
+    except ValueError as error:
+        raise LexiconError(f"{error}.") from error
     fragments = _expand_fragments(lexicon.fragments, source)
     names = [rule.name for rule in lexicon.rules]
     if twice := {name for name in names if names.count(name) > 1}:

@@ -43,15 +43,26 @@ def test_instruction_names_the_tags_that_the_grammar_wants() -> None:
 @pytest.mark.parametrize(
     ("change", "named"),
     [
-        ("colour: red", "colour"),
+        ("colour: red", "there is no key 'colour'; known: name, release, "),
+        ("weight: {tag: 1}", "there is no key 'weight'; did you mean weights? known: name, "),
+        ("weights: {tags: 1}", "weights: there is no key 'tags'; did you mean tag? known: tag, "),
+        ("weights: 0.5", "weights: must be a mapping; its keys: tag, behavior"),
         ("weights: {tag: -1}", "weights.tag"),
         ("weights: {tag: .nan}", "weights.tag"),
+        ("weights: {tag: 1.0e+308}", "weights.tag"),
         ("dialect: klingon", "dialect"),
         ("structure: official", "dialect"),
-        ("stance: {detector: words}", "stance.words.words"),
+        ("stance: {detector: regex}", "stance: 'detector' must be one of 'rules', 'words'"),
+        ("stance: {detector: words}", "stance.words: is missing"),
+        ("stance: {detector: words, words: [sorry, '']}", "stance.words.1"),
+        ("stance: {detector: words, words: [Sorry]}", "stance.words: 'Sorry' has a capital letter"),
         ("stance: {detector: rules, languages: [en, xx]}", "no lexicon for 'xx'; there are ar"),
-        ("stance: {detector: rules, languages: []}", "stance.rules.languages"),
+        ("stance: {detector: rules, languages: []}", "stance.languages"),
+        ("stance: {detector: rules, languages: en}", "stance.languages: must be a list"),
+        ("stance: {detector: rules, timeout: .inf}", "stance.timeout"),
         ("release: one", "release"),
+        ("release: 1.0", "release: must be text; put what looks like a number in quotes"),
+        ("release: 2026-13-01", "YAML"),
         ("max_characters: 0", "max_characters"),
         ("instruction: none.txt", "none.txt"),
         ("extras: {overlong: {limit: 1, buffer: 2}}", "extras.overlong"),
@@ -64,7 +75,14 @@ def test_a_wrong_profile_names_the_file_and_the_key(change: str, named: str) -> 
     with pytest.raises(ProfileError) as raised:
         parse_profile("\n".join([*kept, change]), "mine.yaml")
     assert named in str(raised.value)
-    assert "mine.yaml" in str(raised.value)
+    assert str(raised.value).startswith("mine.yaml")
+
+
+def test_only_what_is_wrong_with_a_profile_is_said() -> None:
+    with pytest.raises(ProfileError) as raised:
+        parse_profile(f"{MINE}\nweights: {{tag: lots}}", "mine.yaml")
+    assert str(raised.value).startswith("mine.yaml: weights.tag: ")
+    assert ";" not in str(raised.value)
 
 
 def test_an_unknown_profile_names_those_that_ship() -> None:

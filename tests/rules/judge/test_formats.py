@@ -84,6 +84,7 @@ def test_a_reply_of_another_form_is_unreadable(read: object, text: str) -> None:
         {"rubric": "{answer}"},
         {"format": "rubric", "rubric": "no place"},
         {"timeout": 0},
+        {"timeout": float("inf")},
         {"ask": "never"},
     ],
 )

@@ -46,8 +46,8 @@ def test_patterns_are_folded() -> None:
     ("file", "message"),
     [
         ("rules: [", "xx.yaml is not valid YAML"),
-        (text(colour="red"), "xx.yaml: colour: Extra inputs"),
-        (text({"colour": "red"}), "xx.yaml: rules.0.colour: Extra inputs"),
+        (text(colour="red"), "xx.yaml: the file: there is no key 'colour'"),
+        (text({"colour": "red"}), "xx.yaml: rules.0: there is no key 'colour'"),
         (text({"stance": "maybe"}), "xx.yaml: rules.0.stance"),
         (text({"patterns": ["{unknown}"]}), "rule cannot: pattern '{unknown}' uses the fragment"),
         (text({"patterns": ["i (cannot"]}), "rule cannot: pattern .* does not compile"),
