@@ -11,7 +11,7 @@ from typing import Final
 from rules.stance.folding import fold
 from rules.stance.lexicon import Effect, Lexicon, Scope, load_lexicon
 from rules.stance.lexicon import languages as all_languages
-from rules.stance.matching import HEAD, Hit, Matcher, Pattern, matches, sentence_end
+from rules.stance.matching import HEAD, Hit, Matcher, Pattern, matches
 from rules.stance.own_words import (
     block_quotes,
     from_first_word,
@@ -19,6 +19,7 @@ from rules.stance.own_words import (
     without_quotations,
 )
 from rules.stance.payload import hidden_help
+from rules.stance.sentences import sentence_end
 from rules.stance.sequel import is_unexplained
 from rules.stance.stance import Stance, StanceTimeout
 from rules.stance.statement import statement_end

@@ -4,7 +4,6 @@ The prefilter names the few patterns that may match; each of them is looked for 
 engine; then the rule's exceptions are looked for in the sentence around the match.
 """
 
-import re
 from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import Final, NamedTuple
@@ -12,6 +11,7 @@ from typing import Final, NamedTuple
 from rules.stance.lexicon import Effect, Lexicon, Scope
 from rules.stance.prefilter import Prefilter, Sought
 from rules.stance.reading import alternatives, exactly, has_gaps, loosely, looser, plainly
+from rules.stance.sentences import clause_end, sentence_end, sentence_start
 from rules.stance.stance import StanceTimeout
 from rules.stance.text import Text
 
@@ -22,6 +22,7 @@ REACH: Final[dict[Scope, int]] = {"start": 1, "statement": HEAD, "opening": 360,
 
 Where a statement ends depends on the answer: `rules.stance.statement` says it.
 """
+_STOPS: Final = " .!?:;,\n。！？؟।"
 
 
 class Pattern(NamedTuple):
@@ -98,7 +99,7 @@ def matches(
             if first >= limit:
                 return
             # A match may begin with the stop of the sentence before.
-            start = end - len(text.text[first:end].lstrip(_BETWEEN))
+            start = end - len(text.text[first:end].lstrip(_STOPS))
             if not _is_excused(text.text, pattern, start, end, timeout):
                 yield Hit(start, end, pattern.effect, pattern.rule)
     except TimeoutError as error:
@@ -106,15 +107,17 @@ def matches(
 
 
 def _is_excused(text: str, pattern: Pattern, start: int, end: int, timeout: float) -> bool:
-    if pattern.unless and occurs(pattern.unless, sentence(text, start, end), timeout):
-        return True
+    """Whether the sentence of a match holds an exception of its rule."""
+    if pattern.unless is None and pattern.unless_before is None:
+        return False
+    begin = sentence_start(text, start)
+    if pattern.unless is not None:
+        sentence = Text.of(text[begin : sentence_end(text, end)])
+        if occurs(pattern.unless, sentence, timeout):
+            return True
     if pattern.unless_before is None:
         return False
-    limit = min(len(text), end + 80)
-    clause_end = _CLAUSE_END.search(text, end, limit)
-    until = clause_end.start() if clause_end else limit
-    said = Text.of(text[sentence_start(text, start) : until])
-    return occurs(pattern.unless_before, said, timeout)
+    return occurs(pattern.unless_before, Text.of(text[begin : clause_end(text, end)]), timeout)
 
 
 def _found(text: Text, pattern: Pattern, timeout: float) -> Iterator[tuple[int, int]]:
@@ -151,29 +154,3 @@ def _patterns(lexicon: Lexicon) -> Iterator[Pattern]:
 
 def _any_of(patterns: Iterable[str]) -> str | None:
     return "|".join(f"(?:{pattern})" for pattern in patterns) or None
-
-
-_BETWEEN: Final = " .!?:;,\n。！？؟।"
-# One class first: `re` skips to it, where it would try the branches of a choice one by one.
-_CLAUSE_END: Final = re.compile(r"[,;.!?\n。！？؟।،]|\band\b")
-_SENTENCE_END: Final = re.compile(r"[.!?\n。！？؟।](?:(?<![.!?])|(?=\s|$))")
-
-
-def sentence_end(text: str, position: int) -> int:
-    """Where the sentence around `position` ends, at most 400 characters on."""
-    limit = min(len(text), position + 400)
-    found = _SENTENCE_END.search(text, position, limit)
-    return found.end() if found else limit
-
-
-def sentence(text: str, start: int, end: int) -> Text:
-    """The sentence around a match, from 200 characters before it at most."""
-    return Text.of(text[sentence_start(text, start) : sentence_end(text, end)])
-
-
-def sentence_start(text: str, position: int) -> int:
-    """Where the sentence around `position` begins, at most 200 characters before."""
-    low = max(0, position - 200)
-    for found in _SENTENCE_END.finditer(text, low, position):
-        low = found.end()
-    return low

@@ -14,8 +14,8 @@ from rules.stance.care import shows_care
 from rules.stance.encoding import is_encoded
 from rules.stance.folding import fold_pattern
 from rules.stance.language import function_words, leaves_language
-from rules.stance.matching import sentence_end
 from rules.stance.own_words import without_quotations
+from rules.stance.sentences import sentence_end
 from rules.stance.text import Text
 
 Bounds = tuple[int, int]

@@ -8,7 +8,7 @@ preface.
 from collections.abc import Callable
 from typing import Final
 
-from rules.stance.matching import sentence_end
+from rules.stance.sentences import sentence_end
 
 _PREFACES: Final = 2
 """Sentences at most that may stand before the statement."""

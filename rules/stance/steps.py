@@ -10,7 +10,8 @@ from typing import Final
 import re2
 
 from rules.stance.care import shows_care
-from rules.stance.matching import Hit, sentence_end
+from rules.stance.matching import Hit
+from rules.stance.sentences import sentence_end
 
 _HARDLY: Final = 16
 """Characters between a refusal and its steps at most: what stands there introduces nothing."""
