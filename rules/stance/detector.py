@@ -174,7 +174,7 @@ class StanceDetector:
         In block quotes, behind the head, and, after a refusal, behind marks that hide where
         sentences begin.
         """
-        yet_unread = [block_quotes(folded[:HEAD])]
+        yet_unread = [block_quotes(folded[:HEAD], self.timeout)]
         if len(folded) > HEAD:
             yet_unread.append(folded[HEAD - 80 :])
         if first.effect == "refusal":

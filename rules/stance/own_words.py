@@ -49,9 +49,9 @@ def without_quotations(folded: str, timeout: float) -> str:
     return own if 4 * len(own) > len(folded) else folded
 
 
-def block_quotes(folded: str) -> str:
+def block_quotes(folded: str, timeout: float) -> str:
     """What stands in block quotes, without their marks."""
-    return "\n".join(line[0].lstrip(" >") for line in _BLOCK.finditer(folded))
+    return "\n".join(line.lstrip(" >") for line in _BLOCK.findall(folded, timeout=timeout))
 
 
 # Not at the start of a line, where such marks make lists and headings.

@@ -98,4 +98,5 @@ def hides_words(answer: str, timeout: float) -> bool:
         for pattern in (_COMMENT, _HIDDEN, _STRUCK, _UNSHOWN, _ATTRIBUTE)
         for found in pattern.finditer(answer, timeout=timeout)
     ]
-    return len(_WORD.findall(_TAG.sub("", " ".join(hidden)), timeout=timeout)) >= _WORDS
+    said = _TAG.sub("", " ".join(hidden), timeout=timeout)
+    return len(_WORD.findall(said, timeout=timeout)) >= _WORDS

@@ -9,6 +9,7 @@ import regex
 
 from rules.stance import StanceDetector
 from rules.stance.matching import HEAD, Pattern, matches
+from rules.stance.own_words import block_quotes
 from rules.stance.text import Text
 
 TIMEOUT = 5.0
@@ -64,6 +65,11 @@ def test_time_grows_in_proportion_to_hostile_answers(opening: str, unit: str) ->
     fast = seconds(lambda: DETECTOR.detect(short))
     slow = seconds(lambda: DETECTOR.detect(long))
     assert slow < max(SLACK * 4 * fast, 0.03)
+
+
+def test_what_stands_in_block_quotes_is_looked_for_under_the_timeout() -> None:
+    with pytest.raises(TimeoutError):
+        block_quotes("> a\n" * 5000, 1e-9)
 
 
 def derived(pattern: Pattern) -> list[str]:
