@@ -13,6 +13,8 @@ SectionName = Literal["visual", "text", "combined"]
 Place = Literal["think", "visual", "text", "combined", "answer"]
 
 SECTION_NAMES: tuple[SectionName, ...] = ("visual", "text", "combined")
+VERDICTS: dict[str, Verdict] = {"safe": "safe", "unsafe": "unsafe"}
+"""Verdicts by their text in lower case."""
 
 FailureCode = Literal[
     "missing_section",
@@ -44,6 +46,10 @@ class Span(NamedTuple):
         return text[self.start : self.end]
 
 
+Bounds = tuple[int, int]
+"""A Span's (start, end), where many are made and few are looked at."""
+
+
 class Section(NamedTuple):
     """One judgement: its verdict, where it stands with its tags, and the reasoning for it."""
 
@@ -51,10 +57,6 @@ class Section(NamedTuple):
     verdict: Verdict | None
     span: Span
     reasoning: Span
-
-
-Bounds = tuple[int, int]
-"""What a `Span` holds."""
 
 
 class ParsedCompletion(NamedTuple):
@@ -96,7 +98,7 @@ class LenientReading(NamedTuple):
 
 
 class ParseFailure(NamedTuple):
-    """Why a completion has not the structure, and where.
+    """Why a completion does not have the structure, and where.
 
     `offset` is 0-based, `line` and `column` are 1-based. `standing` is the share, 0 to below 1, of
     the structure that is in place all the same.
@@ -131,8 +133,6 @@ def failure_at(
 
 
 _new_failure = partial(tuple.__new__, ParseFailure)
-
-
 _FEW_LINES = 32
 
 

@@ -7,6 +7,7 @@ from lark import Lark, Token
 
 from grammar.completion import (
     SECTION_NAMES,
+    VERDICTS,
     FailureCode,
     LenientReading,
     ParsedCompletion,
@@ -22,7 +23,6 @@ from grammar.shape import accepted
 
 _SECTIONS = tuple(name.upper() for name in SECTION_NAMES)
 """The terminals of the sections."""
-_VERDICTS: dict[str, Verdict] = {"safe": "safe", "unsafe": "unsafe"}
 _CLOSING_LENGTH = len("</answer>")
 _BEGINNINGS = frozenset("/vVtTcCaA")
 """What follows the `<` of every piece; no other letter is one of these in another case."""
@@ -66,9 +66,9 @@ class OfficialParser:
         return self._read_on(text, pieces, at)
 
     def _usual_pieces(self, text: str) -> tuple[list[Piece], int]:
-        """The chain's pieces, up to the first `<` of any that is not the next one as usually spelt.
+        """The pieces of the chain that stand there as usually spelt, and where to look for others.
 
-        Also where to go on looking.
+        It ends at the first `<` that may begin a piece but not the next one as usually spelt.
         """
         find, spelt = text.find, text.startswith
         pieces: list[Piece] = []
@@ -132,7 +132,7 @@ class OfficialParser:
     def _verdict(self, match: re.Match[str], terminal: str) -> Verdict | None:
         group = self._verdict_groups.get(terminal)
         # `re` ignores case beyond ASCII: the long s of `ſafe` matches, but then equals no label.
-        return _VERDICTS.get(match[group].lower()) if group else None
+        return VERDICTS.get(match[group].lower()) if group else None
 
 
 def _opens(terminal: str) -> str:

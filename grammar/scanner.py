@@ -12,6 +12,8 @@ import re
 import unicodedata
 from collections.abc import Iterator, Mapping
 
+from grammar.completion import VERDICTS
+
 Token = tuple[str, int, int]
 """(kind, start, end): a terminal of the grammar or FORGED, and where it stands."""
 
@@ -22,7 +24,6 @@ MAX_TOKENS = 64
 # Control tokens and tags in disguise are shorter; of longer markup only a tag's own name is read.
 _MAX_TAG = 256
 
-_VERDICTS = {"safe", "unsafe"}
 _SECTION_OPENINGS = {"VISUAL_OPEN", "TEXT_OPEN", "COMBINED_OPEN"}
 _VERDICT_LINE = re.compile(r"^[^\S\n]*+(?:un)?safe[^\S\n]*+$", re.IGNORECASE | re.MULTILINE)
 
@@ -82,11 +83,12 @@ class Scanner:
         inside = ""
         for tag in self._tags(text, end):
             if position < tag[1]:
+                # As nearly always: a character that can be seen comes first, or behind a blank.
                 seen = "!" <= text[position] <= "~" or "A" <= text[position + 1] <= "z"
                 if seen and inside not in _SECTION_OPENINGS:
-                    kind: str | None = "PROSE"  # as nearly always
+                    kind: str | None = "PROSE"
                 else:
-                    kind = text_kind(text[position : tag[1]], inside)
+                    kind = _text_kind(text[position : tag[1]], inside)
                 if kind is not None:
                     tokens.append((kind, position, tag[1]))
             tokens.append(tag)
@@ -94,7 +96,7 @@ class Scanner:
             if len(tokens) >= MAX_TOKENS:
                 return tokens
         if position < end:
-            kind = text_kind(text[position:end], inside)
+            kind = _text_kind(text[position:end], inside)
             if kind is not None:
                 tokens.append((kind, position, end))
         return tokens
@@ -150,16 +152,16 @@ def _blanked(match: re.Match[str]) -> str:
     return "\u200b" * len(match[0])
 
 
-def text_kind(text: str, after: str) -> str | None:
+def _text_kind(text: str, after: str) -> str | None:
     """PROSE, VERDICT or REASONED_VERDICT after the tag `after`; None where nothing is seen."""
     if after not in _SECTION_OPENINGS:
         return None if _BLANK.match(text) else "PROSE"
-    if text in _VERDICTS:
+    if text in VERDICTS:
         return "VERDICT"  # as nearly always: nothing to strip, no case to fold
     if text.isspace():
         return None
     reasoning, _, last_line = text.rstrip().rpartition("\n")
-    if last_line.strip().lower() not in _VERDICTS or _VERDICT_LINE.search(reasoning):
+    if last_line.strip().lower() not in VERDICTS or _VERDICT_LINE.search(reasoning):
         return "PROSE"  # no verdict, or more than one
     return "VERDICT" if _BLANK.match(reasoning) else "REASONED_VERDICT"
 

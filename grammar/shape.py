@@ -1,4 +1,4 @@
-"""What a grammar says of a shape (the sequence of token kinds), remembered per shape.
+"""Parse a shape, the sequence of a completion's token kinds: its layout, or what is wrong with it.
 
 Completions of a run share a few dozen shapes, so the LALR parser runs once per shape and not once
 per completion. Shapes are short (`scanner.MAX_TOKENS`), so the memory is bounded.
@@ -18,11 +18,11 @@ MAX_REMEMBERED = 4096
 _PLACES: tuple[Place, ...] = ("think", *SECTION_NAMES, "answer")
 
 
-class SectionShape(NamedTuple):
+class SectionLayout(NamedTuple):
     """Where a judgement stands in a shape: the index of its opening tag.
 
-    Its verdict and its closing tag follow; its reasoning stands before the verdict in the same
-    token, or in the token before the opening tag.
+    The token with its verdict and its closing tag follow. Its reasoning stands in the token with
+    the verdict (`reasoned_inside`), or in the one before the opening tag.
     """
 
     name: SectionName
@@ -30,10 +30,10 @@ class SectionShape(NamedTuple):
     reasoned_inside: bool
 
 
-class Structure(NamedTuple):
-    """An accepted shape: where its judgements and the answer's text stand."""
+class Layout(NamedTuple):
+    """An accepted shape: where its judgements stand, and the index of the answer's text."""
 
-    sections: tuple[SectionShape, ...]
+    sections: tuple[SectionLayout, ...]
     answer: int
 
 
@@ -41,7 +41,8 @@ class Structure(NamedTuple):
 class Defect:
     """A rejected shape: the rule broken, and the index of the token to blame.
 
-    The index is `len(shape)` where it is the end of the text that comes too early.
+    The index is `len(shape)` where it is the end of the text that comes too early. `expected` are
+    the terminals that could have stood there, `standing` is the share of the structure in place.
     """
 
     code: FailureCode
@@ -51,31 +52,33 @@ class Defect:
     standing: float
 
 
-class ShapeJudge:
-    """Decides over shapes with the LALR parser of one strict grammar."""
+class ShapeParser:
+    """Parses shapes by the LALR parser of one strict grammar."""
 
     def __init__(self, grammar: Lark) -> None:
         self._grammar = grammar
-        self._remembered: dict[tuple[str, ...], Structure | Defect] = {}
+        self._remembered: dict[tuple[str, ...], Layout | Defect] = {}
 
-    def __call__(self, shape: tuple[str, ...]) -> Structure | Defect:
-        judged = self._remembered.get(shape)
-        if judged is None:
-            judged = self._judge(shape)
+    def parse(self, shape: tuple[str, ...]) -> Layout | Defect:
+        """The layout of `shape`, or its first defect."""
+        parsed = self._remembered.get(shape)
+        if parsed is None:
+            parsed = self._parse(shape)
             if len(self._remembered) >= MAX_REMEMBERED:
                 self._remembered.clear()
-            self._remembered[shape] = judged
-        return judged
+            self._remembered[shape] = parsed
+        return parsed
 
-    def _judge(self, shape: tuple[str, ...]) -> Structure | Defect:
+    def _parse(self, shape: tuple[str, ...]) -> Layout | Defect:
         parser = self._grammar.parse_interactive("")
         for index, kind in enumerate((*shape, "$END")):
             expected = accepted(parser)
             try:
                 parser.feed_token(Token(kind, ""))
             except UnexpectedInput:
-                return _diagnosed(shape, index, expected)
-        return _structure(shape)
+                code, section, blamed = _blame(shape, index, kind)
+                return Defect(code, section, blamed, tuple(sorted(expected)), _standing(shape))
+        return _layout(shape)
 
 
 def accepted(parser: InteractiveParser) -> frozenset[str]:
@@ -83,21 +86,40 @@ def accepted(parser: InteractiveParser) -> frozenset[str]:
     return frozenset(parser.accepts())  # type: ignore[no-untyped-call]
 
 
-def _structure(shape: Sequence[str]) -> Structure:
+def _layout(shape: Sequence[str]) -> Layout:
     openings = [(name, shape.index(f"{name.upper()}_OPEN")) for name in SECTION_NAMES]
-    return Structure(
-        tuple(SectionShape(name, at, shape[at + 1] == "REASONED_VERDICT") for name, at in openings),
+    return Layout(
+        tuple(
+            SectionLayout(name, at, shape[at + 1] == "REASONED_VERDICT") for name, at in openings
+        ),
         shape.index("ANSWER_OPEN") + 1,
     )
 
 
+_Blame = tuple[FailureCode, Place | None, int]
+"""The code and section of a failure, and the index of the token to blame."""
+
+
+def _blame(shape: Sequence[str], index: int, kind: str) -> _Blame:
+    """What is wrong where the grammar stops: at `index`, with a token of that kind."""
+    progress = _progress(shape[:index])
+    if kind == "FORGED":
+        return "unexpected_tag", progress.inside, index
+    if progress.inside is not None:
+        return _blame_inside(shape, index, kind, progress.inside)
+    return _blame_between(shape, index, kind, progress)
+
+
 @dataclass(frozen=True, slots=True)
 class _Progress:
-    """What stands before the token to blame: sections closed, the one open, the one due next."""
+    """How far a shape has come where the grammar stops."""
 
     done: frozenset[str]
+    """What has been closed."""
     inside: Place | None
+    """The section, or the answer, that is open."""
     due: SectionName | None
+    """The first judgement that is not done."""
     thinking_open: bool
 
 
@@ -109,22 +131,8 @@ def _progress(before: Sequence[str]) -> _Progress:
     return _Progress(done, inside, due, "THINK_OPEN" in before and "think" not in done)
 
 
-def _diagnosed(shape: tuple[str, ...], index: int, expected: frozenset[str]) -> Defect:
-    kind = shape[index] if index < len(shape) else "$END"
-    progress = _progress(shape[:index])
-    blame: _Blame = ("unexpected_tag", progress.inside, index)
-    if kind != "FORGED" and progress.inside is not None:
-        blame = _inside_section(shape, index, kind, progress.inside)
-    elif kind != "FORGED":
-        blame = _between_sections(shape, index, kind, progress)
-    return Defect(*blame, tuple(sorted(expected)), _standing(shape))
-
-
-_Blame = tuple[FailureCode, Place | None, int]
-
-
-def _inside_section(shape: Sequence[str], index: int, kind: str, inside: Place) -> _Blame:
-    """The token to blame stands after the opening tag of `inside`, which is not closed yet."""
+def _blame_inside(shape: Sequence[str], index: int, kind: str, inside: Place) -> _Blame:
+    """The grammar stops after the opening tag of `inside`, which is not closed yet."""
     name = inside.upper()
     opening = index - 1 - list(reversed(shape[:index])).index(f"{name}_OPEN")
     if kind == f"{name}_CLOSE":
@@ -148,8 +156,8 @@ _TAGS: dict[str, tuple[Place, bool]] = {
 }
 
 
-def _between_sections(shape: Sequence[str], index: int, kind: str, progress: _Progress) -> _Blame:
-    """The token to blame stands before, between or after the sections."""
+def _blame_between(shape: Sequence[str], index: int, kind: str, progress: _Progress) -> _Blame:
+    """The grammar stops before, between or after the sections."""
     if kind == "PROSE":
         return "trailing_text", ("answer" if "answer" in progress.done else "think"), index
     if kind != "$END":
@@ -164,12 +172,12 @@ def _between_sections(shape: Sequence[str], index: int, kind: str, progress: _Pr
         if place == progress.due:
             return "empty_reasoning", progress.due, index
     if progress.due is None:
-        return _after_judgements(shape, index, kind, progress)
+        return _blame_after(shape, index, kind, progress)
     later = f"{progress.due.upper()}_OPEN" in shape[index:]
     return ("wrong_order" if later else "missing_section"), progress.due, index
 
 
-def _after_judgements(shape: Sequence[str], index: int, kind: str, progress: _Progress) -> _Blame:
+def _blame_after(shape: Sequence[str], index: int, kind: str, progress: _Progress) -> _Blame:
     """All three judgements stand: the end of the thinking or the answer is what fails."""
     if kind == "$END" and not progress.thinking_open:
         return "missing_answer", "answer", index

@@ -8,6 +8,7 @@ from lark import Lark
 from lark.lexer import PatternStr
 
 from grammar.completion import (
+    VERDICTS,
     Bounds,
     FailureCode,
     ParsedCompletion,
@@ -19,7 +20,7 @@ from grammar.completion import (
     new_completion,
 )
 from grammar.scanner import Scanner, Token
-from grammar.shape import Defect, SectionShape, ShapeJudge, Structure
+from grammar.shape import Defect, Layout, SectionLayout, ShapeParser
 
 Dialect = Literal["tags", "paper"]
 
@@ -34,6 +35,12 @@ _SAYS: dict[FailureCode, str] = {
     "missing_answer": "the completion ends without an answer",
     "empty_answer": "the answer is empty",
     "trailing_text": "text stands where only white space may stand, after the {section} part",
+}
+_TEXT_NAMES = {
+    "PROSE": "text",
+    "VERDICT": "safe or unsafe",
+    "REASONED_VERDICT": "reasoning and, on a line of its own, safe or unsafe",
+    "$END": "the end of the text",
 }
 _BLOCK = 1024
 # Turns of Llama 2, Mistral and GLM, in brackets that prose uses too.
@@ -59,17 +66,17 @@ class StrictParser:
             if isinstance(terminal.pattern, PatternStr)
         }
         self._scanner = Scanner(self._tags)
-        self._judge = ShapeJudge(grammar)
+        self._shapes = ShapeParser(grammar)
         self._trailing = trailing_tokens
 
     def parse(self, text: str) -> ParsedCompletion | ParseFailure:
         """The structure of `text`, or the first rule it breaks. Linear in `len(text)`."""
         end = self._content_end(text)
         tokens = self._scanner.tokens(text, end)
-        judged = self._judge(tuple([token[0] for token in tokens]))
-        if isinstance(judged, Defect):
-            return self._failure(text, end, tokens, judged)
-        completion = _completion(text, tokens, judged)
+        shape = self._shapes.parse(tuple([token[0] for token in tokens]))
+        if isinstance(shape, Defect):
+            return self._failure(text, end, tokens, shape)
+        completion = _completion(text, tokens, shape)
         return _forged_turn(completion) or completion
 
     def _content_end(self, text: str) -> int:
@@ -96,12 +103,7 @@ class StrictParser:
 
     def _name(self, kind: str) -> str:
         """A terminal as a reader of the failure knows it."""
-        return self._tags.get(kind) or {
-            "PROSE": "text",
-            "VERDICT": "safe or unsafe",
-            "REASONED_VERDICT": "reasoning and, on a line of its own, safe or unsafe",
-            "$END": "the end of the text",
-        }.get(kind, kind)
+        return self._tags.get(kind) or _TEXT_NAMES.get(kind, kind)
 
 
 def _stripped_end(text: str, end: int) -> int:
@@ -113,7 +115,7 @@ def _stripped_end(text: str, end: int) -> int:
 
 
 def _forged_turn(completion: ParsedCompletion) -> ParseFailure | None:
-    """Turns that are no tags: they count as what they are where they stand."""
+    """A chat turn forged in brackets (`[INST]`) fails like a tag; the scanner sees `<` alone."""
     text = completion.text
     turn = _TURN.search(text) if "[" in text else None
     if turn is None:
@@ -123,31 +125,30 @@ def _forged_turn(completion: ParsedCompletion) -> ParseFailure | None:
     return failure_at(text, turn.start(), "unexpected_tag", place, ("text",), message)
 
 
-def _completion(text: str, tokens: list[Token], structure: Structure) -> ParsedCompletion:
-    _, start, end = tokens[structure.answer]
-    sections = [_section(text, tokens, shape) for shape in structure.sections]
+def _completion(text: str, tokens: list[Token], layout: Layout) -> ParsedCompletion:
+    _, start, end = tokens[layout.answer]
+    sections = [_section(text, tokens, section) for section in layout.sections]
     judged, tagged, reasonings = zip(*sections, strict=True)
     return new_completion((text, judged, tagged, reasonings, Span(start, end)))
 
 
-_VERDICTS: dict[str, Verdict] = {"safe": "safe", "unsafe": "unsafe"}
-
-
-def _verdict(held: str) -> Verdict:
-    return "unsafe" if held.rstrip()[-6:].lower() == "unsafe" else "safe"
-
-
-def _section(text: str, tokens: list[Token], shape: SectionShape) -> tuple[Verdict, Bounds, Bounds]:
+def _section(
+    text: str, tokens: list[Token], section: SectionLayout
+) -> tuple[Verdict, Bounds, Bounds]:
     """The verdict, where the judgement stands with its tags, and where its reasoning does."""
-    _, opening, reasoned_inside = shape
+    _, opening, reasoned_inside = section
     _, start, _ = tokens[opening]
     _, held_start, held_end = tokens[opening + 1]
     _, _, end = tokens[opening + 2]
     held = text[held_start:held_end]
-    verdict = _VERDICTS.get(held) or _verdict(held)
+    verdict = VERDICTS.get(held) or _last_word(held)
     if reasoned_inside:
         held = held.rstrip()
         reasoning = held_start, held_start + held.rindex("\n")
     else:
         reasoning = tokens[opening - 1][1:]
     return verdict, (start, end), reasoning
+
+
+def _last_word(held: str) -> Verdict:
+    return "unsafe" if held.rstrip()[-6:].lower() == "unsafe" else "safe"
