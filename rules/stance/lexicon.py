@@ -40,9 +40,9 @@ class Rule(YamlModel):
     `unless` is what makes a match none if it stands in the same sentence, `unless_before` if it
     stands there before the end of the match's clause: of instructions, a word of care at the end
     excuses nothing.
-    `examples` are whole answers that come out with the rule's stance (for `mention` and `advice`:
-    that neither refuse nor rebut; for `description`: that refuse all the same); `counterexamples`
-    are whole answers that this rule does not decide.
+    `examples` are whole answers that come out with the rule's stance (for `mention`: that neither
+    refuse nor rebut; for `advice`: that help; for `description`: that refuse all the same);
+    `counterexamples` are whole answers that this rule does not decide.
     """
 
     name: Name
@@ -68,13 +68,8 @@ class Lexicon(YamlModel):
 def languages() -> tuple[str, ...]:
     """The codes of the languages that have a lexicon, in alphabetical order."""
     folder = files("rules.stance") / "lexicons"
-    return tuple(
-        sorted(file.name.removesuffix(".yaml") for file in folder.iterdir() if _is_yaml(file.name))
-    )
-
-
-def _is_yaml(name: str) -> bool:
-    return name.endswith(".yaml")
+    names = (file.name for file in folder.iterdir() if file.name.endswith(".yaml"))
+    return tuple(sorted(name.removesuffix(".yaml") for name in names))
 
 
 def load_lexicon(language: str) -> Lexicon:
