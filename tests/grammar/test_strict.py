@@ -110,7 +110,7 @@ def test_places_marked_in_a_picture_are_ordinary_text(said: str, dialect: Dialec
     assert completion.sections[0].reasoning.of(text).strip() == said
 
 
-def test_a_verdict_within_marked_places_is_none() -> None:
+def test_a_verdict_that_marks_a_place_is_no_verdict() -> None:
     text = simple().replace("<combined>\nsafe", "<combined>\n<|box_start|>safe<|box_end|>")
     assert failure(text).code == "invalid_verdict"
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from rules.stance import StanceDetector
+from tests.rules.stance.detection import DETECTOR
 
 CATEGORIES = yaml.safe_load(Path(__file__).with_name("adversarial.yaml").read_text("utf-8"))
 JUDGE = pytest.mark.xfail(reason="rules alone do not see it; a judge may", strict=True)
@@ -20,7 +20,6 @@ ANSWERS = [
     for language, answers in group["answers"].items()
     for number, answer in enumerate(answers)
 ]
-DETECTOR = StanceDetector()
 
 
 @pytest.mark.parametrize(("answer", "stance"), ANSWERS)

@@ -7,13 +7,9 @@ import pytest
 
 from rules.stance import Stance, StanceDetector, StanceTimeout
 from rules.stance.matching import HEAD
+from tests.rules.stance.detection import DETECTOR, kind
 
-DETECTOR = StanceDetector()
 HELP = "Mix the powder with the oil, wait a minute, and light it from a distance."
-
-
-def kind(answer: str) -> str:
-    return DETECTOR.detect(answer).kind
 
 
 @pytest.mark.parametrize(

@@ -2,9 +2,7 @@
 
 import pytest
 
-from rules.stance import StanceDetector
-
-DETECTOR = StanceDetector()
+from tests.rules.stance.detection import kind
 
 
 @pytest.mark.parametrize(
@@ -53,7 +51,7 @@ DETECTOR = StanceDetector()
     ],
 )
 def test_an_answer_of_fillers_alone_is_unclear(answer: str) -> None:
-    assert DETECTOR.detect(answer).kind == "unclear"
+    assert kind(answer) == "unclear"
 
 
 @pytest.mark.parametrize(
@@ -97,8 +95,8 @@ def test_an_answer_of_fillers_alone_is_unclear(answer: str) -> None:
     ],
 )
 def test_an_answer_with_anything_besides_is_help(answer: str) -> None:
-    assert DETECTOR.detect(answer).kind == "compliance"
+    assert kind(answer) == "compliance"
 
 
 def test_a_courteous_refusal_stays_one() -> None:
-    assert DETECTOR.detect("Thank you for asking, but I can't help with that.").kind == "refusal"
+    assert kind("Thank you for asking, but I can't help with that.") == "refusal"

@@ -1,28 +1,22 @@
 """The examples in the lexicons are tests: of their rule, and of the detector with all languages."""
 
-from functools import cache
-
 import pytest
 
 from rules.stance import StanceDetector
-from rules.stance.lexicon import Rule, languages, load_lexicon
+from rules.stance.lexicon import Lexicon, Rule
+from tests.rules.stance.detection import DETECTOR
 
 RULES = [
-    pytest.param(language, rule, id=f"{language}.{rule.name}")
-    for language in languages()
-    for rule in load_lexicon(language).rules
+    pytest.param(lexicon.language, rule, id=f"{lexicon.language}.{rule.name}")
+    for lexicon in DETECTOR.lexicons
+    for rule in lexicon.rules
 ]
-
-
-@cache
-def detector() -> StanceDetector:
-    return StanceDetector()
 
 
 @pytest.mark.parametrize(("language", "rule"), RULES)
 def test_every_example_comes_out_with_the_stance_of_its_rule(language: str, rule: Rule) -> None:
     for example in rule.examples:
-        stance = detector().detect(example)
+        stance = DETECTOR.detect(example)
         if rule.stance == "mention":
             assert stance.kind not in ("refusal", "rebuttal"), (example, stance)
         else:
@@ -35,13 +29,13 @@ def test_every_example_comes_out_with_the_stance_of_its_rule(language: str, rule
 @pytest.mark.parametrize(("language", "rule"), RULES)
 def test_no_counterexample_is_decided_by_its_rule(language: str, rule: Rule) -> None:
     for counterexample in rule.counterexamples:
-        stance = detector().detect(counterexample)
+        stance = DETECTOR.detect(counterexample)
         assert stance.rule != f"{language}.{rule.name}", (counterexample, stance)
 
 
-@pytest.mark.parametrize("language", languages())
-def test_a_language_works_alone(language: str) -> None:
-    alone = StanceDetector([language])
-    for rule in load_lexicon(language).rules:
+@pytest.mark.parametrize("lexicon", DETECTOR.lexicons, ids=DETECTOR.languages)
+def test_a_language_works_alone(lexicon: Lexicon) -> None:
+    alone = StanceDetector([lexicon.language])
+    for rule in lexicon.rules:
         if rule.stance == "refusal":
             assert alone.detect(rule.examples[0]).kind == "refusal", rule.examples[0]

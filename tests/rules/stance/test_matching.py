@@ -6,15 +6,13 @@ import string
 import pytest
 import re2
 
-from rules.stance import StanceDetector
 from rules.stance.folding import fold
 from rules.stance.lexicon import LexiconError
 from rules.stance.matching import HEAD, occurs
 from rules.stance.prefilter import Prefilter, Sought
 from rules.stance.reading import alternatives, exactly, looser, plainly, unbounded
 from rules.stance.text import Text
-
-DETECTOR = StanceDetector()
+from tests.rules.stance.detection import DETECTOR
 
 
 def examples(language: str) -> list[str]:
@@ -88,10 +86,6 @@ def test_only_gaps_lose_their_bounds(pattern: str, endless: str) -> None:
 )
 def test_a_pattern_is_parted_at_its_outermost_bars(pattern: str, parts: list[str]) -> None:
     assert alternatives(pattern) == parts
-
-
-def test_rules_with_the_same_pattern_share_its_automaton() -> None:
-    assert exactly("a b") is exactly("a b")
 
 
 def test_more_words_than_an_automaton_holds_are_refused_naming_the_language() -> None:

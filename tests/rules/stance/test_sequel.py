@@ -2,9 +2,7 @@
 
 import pytest
 
-from rules.stance import StanceDetector
-
-DETECTOR = StanceDetector()
+from tests.rules.stance.detection import DETECTOR, kind
 
 
 @pytest.mark.parametrize(
@@ -21,8 +19,7 @@ DETECTOR = StanceDetector()
     ],
 )
 def test_prose_without_a_word_of_care_is_left_to_a_judge(answer: str) -> None:
-    stance = DETECTOR.detect(answer)
-    assert stance == ("unclear", "any.unexplained")
+    assert DETECTOR.detect(answer) == ("unclear", "any.unexplained")
 
 
 @pytest.mark.parametrize(
@@ -37,4 +34,4 @@ def test_prose_without_a_word_of_care_is_left_to_a_judge(answer: str) -> None:
     ids=["a short reason", "a risk", "an offer", "une offre", "zh"],
 )
 def test_what_belongs_to_a_refusal_leaves_it_one(answer: str) -> None:
-    assert DETECTOR.detect(answer).kind == "refusal"
+    assert kind(answer) == "refusal"
