@@ -7,32 +7,26 @@ from rules.stance import Stance
 from rules.stance.folding import fold
 
 
-class Extras:
-    """Computes the components that a profile has switched on."""
+def extra_components(
+    extras: ExtraComponents,
+    completion: str,
+    parsed: ParsedCompletion | ParseFailure,
+    stance: Stance | None,
+    behavior: float,
+) -> dict[str, tuple[float, float]]:
+    """The components that are on: name -> (raw value, weight). `behavior` is R_behavior.
 
-    def __init__(self, extras: ExtraComponents) -> None:
-        self._extras = extras
-
-    def __call__(
-        self,
-        completion: str,
-        parsed: ParsedCompletion | ParseFailure,
-        stance: Stance | None,
-        behavior: float,
-    ) -> dict[str, tuple[float, float]]:
-        """Component name -> (raw value, weight).
-
-        `format_credit` and `overlong` are not gated by the format: the one is for completions that
-        fail it, the other must not be escaped by failing it.
-        """
-        extras, found = self._extras, {}
-        if extras.format_credit is not None:
-            found["format_credit"] = (format_credit(parsed), extras.format_credit)
-        if extras.explanation is not None:
-            found["explanation"] = (explanation(parsed, stance, behavior), extras.explanation)
-        if extras.overlong is not None:
-            found["overlong"] = (overlong(len(completion), extras.overlong), extras.overlong.weight)
-        return found
+    `format_credit` and `overlong` are not gated by the format: the one is for completions that
+    fail it, the other must not be escaped by failing it.
+    """
+    found = {}
+    if extras.format_credit is not None:
+        found["format_credit"] = (format_credit(parsed), extras.format_credit)
+    if extras.explanation is not None:
+        found["explanation"] = (explanation(parsed, stance, behavior), extras.explanation)
+    if extras.overlong is not None:
+        found["overlong"] = (overlong(len(completion), extras.overlong), extras.overlong.weight)
+    return found
 
 
 def format_credit(parsed: ParsedCompletion | ParseFailure) -> float:

@@ -19,7 +19,7 @@ from grammar import (
 )
 from rules.behavior import behavior_reward
 from rules.copying import as_words, is_copied, is_echo
-from rules.extras import Extras
+from rules.extras import extra_components
 from rules.formatting import Format
 from rules.labels import Labels
 from rules.profile import Profile, StanceByRules, StanceByWords
@@ -106,7 +106,7 @@ class Scorer:
         self.component_names = ("format", "tag", "behavior", *profile.extras.names)
         self._format = Format(profile)
         self._earned = lru_cache(_MOST_READINGS)(self._earn)
-        self._extras = Extras(profile.extras) if profile.extras.names else None
+        self._extras = profile.extras if profile.extras.names else None
         self._instruction = as_words(profile.instruction)
         stance = profile.stance
         self._timeout = stance.timeout if isinstance(stance, StanceByRules) else None
@@ -180,7 +180,8 @@ class Scorer:
                 judged = parsed.lenient.judged
         earned = self._earned(failure is None, judged, stance.kind if stance else None, labels)
         if self._extras is not None:
-            extras = self._extras(completion, parsed, stance, earned.raw["behavior"])
+            behavior = earned.raw["behavior"]
+            extras = extra_components(self._extras, completion, parsed, stance, behavior)
             earned = earned.with_extras(extras)
         reward, components, raw, verdicts = earned
         return _new_score((status, reward, components, raw, verdicts, stance, failure))
