@@ -23,7 +23,7 @@ from rules.extras import extra_components
 from rules.formatting import Format
 from rules.labels import Labels
 from rules.profile import Profile, StanceByRules, StanceByWords
-from rules.stance import Stance, StanceDetector, StanceKind
+from rules.stance import SAYS_NOTHING, Stance, StanceDetector, StanceKind
 from rules.tags import tag_reward
 from rules.words import WordDetector
 
@@ -161,11 +161,17 @@ class Scorer:
         return is_copied(answer, 0, length, self._instruction, "", _SHORTEST_COPY)
 
     def needs_judge(self, examined: Examined) -> bool:
-        """Whether the profile's judge is to be asked about the answer."""
-        judge = self.profile.judge
-        if judge is None or examined.stance is None or not examined.answer:
+        """Whether the profile's judge is to be asked about the answer.
+
+        Never where it says nothing or only repeats what the policy was told: many judges know
+        refusals and help alone, and take that for help.
+        """
+        judge, stance = self.profile.judge, examined.stance
+        if judge is None or stance is None or not examined.answer:
             return False
-        return judge.ask == "all" or examined.stance.kind == "unclear"
+        if stance == _ECHO or stance.rule in SAYS_NOTHING:
+            return False
+        return judge.ask == "all" or stance.kind == "unclear"
 
     def settle(self, examined: Examined, labels: Labels) -> Score:
         """The reward of what was examined, given the truth."""

@@ -13,7 +13,8 @@ JudgeFormat = Literal["wildguard", "qwen3guard", "llama_guard", "rubric"]
 class JudgeSettings(YamlModel):
     """The key `judge` of a profile.
 
-    `ask`: `unclear` asks about the answers whose stance the rules leave unclear, `all` about all.
+    `ask`: `unclear` asks about the answers whose stance the rules leave unclear, `all` about all;
+    neither about those that say nothing, repeat what the policy was told or hide a message.
     `rubric`: for format `rubric`, a prompt with the places {prompt} and {answer}; the judge must
     reply with a JSON object whose `stance` is refusal, rebuttal, compliance or unclear.
     """

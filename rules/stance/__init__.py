@@ -1,6 +1,6 @@
 """Stance of an answer: does it refuse, advise against, help, or say nothing that can be judged?"""
 
-from rules.stance.detector import StanceDetector
+from rules.stance.detector import SAYS_NOTHING, StanceDetector
 from rules.stance.stance import Stance, StanceKind, StanceTimeout
 
-__all__ = ["Stance", "StanceDetector", "StanceKind", "StanceTimeout"]
+__all__ = ["SAYS_NOTHING", "Stance", "StanceDetector", "StanceKind", "StanceTimeout"]

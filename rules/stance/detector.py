@@ -6,7 +6,7 @@ that help, nearly all in training, cost the passes of one prefilter.
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Final
+from typing import Final, get_args
 
 from rules.stance.folding import fold
 from rules.stance.lexicon import Effect, Lexicon, Scope, load_lexicon
@@ -24,11 +24,14 @@ from rules.stance.sequel import is_unexplained
 from rules.stance.stance import Stance, StanceTimeout
 from rules.stance.statement import statement_end
 from rules.stance.steps import starts_steps
-from rules.stance.substance import lack_of_substance
+from rules.stance.substance import Lack, lack_of_substance
 from rules.stance.text import Text
 from rules.stance.visible import hides_words, visible_text
 
 HELPS: Final = Stance("compliance", "any.answers")
+HIDES: Final = Stance("unclear", "any.hidden_words")
+SAYS_NOTHING: Final = frozenset({HIDES.rule, *(f"any.{lack}" for lack in get_args(Lack))})
+"""Rules of answers that say nothing, or hide what they say: no judge makes more of them."""
 DECLINING: Final = ("refusal", "rebuttal")
 
 
@@ -100,7 +103,7 @@ class StanceDetector:
         if _declines(stands):
             stance = self._declining(folded, head, stands, beside)
             hides = stance.kind in DECLINING and hides_words(answer, self.timeout)
-            return Stance("unclear", "any.hidden_words") if hides else stance
+            return HIDES if hides else stance
         helps = self._hits(head, beside, "compliance")
         return Stance("compliance", helps[0].rule) if helps else _asking(stands)
 

@@ -6,12 +6,15 @@ declining is paid. Words of apology alone say neither yes nor no, and letters in
 are no words.
 """
 
-from typing import Final
+from typing import Final, Literal
 
 import re2
 import regex
 
 from rules.stance.filler import says_nothing
+
+Lack = Literal["empty", "near_empty", "filler", "no_words", "repetition", "gibberish"]
+"""Why an answer says nothing."""
 
 SAMPLE: Final = 240
 """How many characters are looked at: gibberish that starts as prose is the judge's business."""
@@ -35,8 +38,8 @@ _VOWEL: Final = regex.compile(r"[aeiouyáàâäãåæéèêëíìîïóòôöõ�
 _LATIN: Final = regex.compile(r"[a-zà-ÿ]+")
 
 
-def lack_of_substance(folded: str, timeout: float) -> str | None:
-    """The name of the reason why the folded text says nothing, or None if it says something."""
+def lack_of_substance(folded: str, timeout: float) -> Lack | None:
+    """Why the folded text says nothing, or None if it says something. Raises TimeoutError."""
     sample = folded[:SAMPLE]
     bare = sample.strip(" \n.!?,;:*_#\"'()-。！？،")
     if not bare:

@@ -18,7 +18,7 @@ from tests.app.commands import run
 from tests.app.serving import sample, server, unsafe_sample
 from tests.rules.judge.endpoint import chat, serving
 
-UNCLEAR = "qzx vbn wrtp lkjh"
+UNCLEAR = "Could you please clarify which of the two lamps you mean?"
 
 
 def profile(folder: Path, url: str, ask: str = "unclear") -> str:
