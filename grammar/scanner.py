@@ -35,7 +35,7 @@ _CONTROL = re.compile(
     re.IGNORECASE,
 )
 
-# They forge no turn: around objects and their places in Qwen's replies, around answers in GLM's.
+# Control tokens that forge no turn: Qwen marks objects and their places by them, GLM answers.
 _GROUNDING = re.compile(r"<\|(?:(?:box|quad|object_ref)_(?:start|end)|(?:begin|end)_of_box)\|>")
 
 # Brackets that render like `<`, `/` and `>`, and letters of other scripts that render like a tag's.

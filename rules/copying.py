@@ -12,7 +12,7 @@ _INVISIBLE: Final = re.compile("[\u00ad\u200b-\u200f\u2060-\u2064\ufeff]")
 
 
 def as_words(text: str, numbers: bool = True) -> str:
-    """The words of `text` in lower case with a space between them, and nothing else."""
+    """The words of `text` in lower case with a space between them; with or without its numbers."""
     if not text.isascii():
         text = _INVISIBLE.sub("", text)
     return " ".join((_ANY_WORD if numbers else _LETTERS_ALONE).findall(text.casefold()))
@@ -30,9 +30,10 @@ _PAIR: Final = re.compile("[A-Za-z]{3,}+ [A-Za-z]{3,}+")
 
 
 def is_copied(text: str, start: int, end: int, instruction: str, prompt: str, minimum: int) -> bool:
-    """Whether `text[start:end]` is a piece of either source but for one word before or after it.
+    """Whether `text[start:end]` is a piece of the instruction or of the prompt.
 
-    `instruction`: its `as_words`. `minimum`: characters that make a copy.
+    So it is, too, without its first word, or without its last unless that one judges the others.
+    `instruction`: the profile's, `as_words`. `prompt`: the user's. `minimum`: characters of a copy.
     """
     if end - start < minimum:
         return False

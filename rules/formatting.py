@@ -15,7 +15,7 @@ from grammar import (
 )
 from rules.copying import as_words, is_copied
 from rules.profile import Profile, Repetition
-from rules.reasoning import has_words, have_words
+from rules.reasoning import has_words, have_words_together
 from rules.repetition import is_degenerate
 
 Check = Callable[[ParsedCompletion, str], ParseFailure | None]
@@ -86,7 +86,7 @@ def _words_together(minimum: int) -> Check:
     """Reasonings of fewer different words than `minimum` together are placeholders in disguise."""
 
     def check(parsed: ParsedCompletion, prompt: str) -> ParseFailure | None:
-        if have_words(parsed.text, parsed.reasonings, minimum):
+        if have_words_together(parsed.text, parsed.reasonings, minimum):
             return None
         return failure_at(
             parsed.text,

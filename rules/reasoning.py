@@ -44,7 +44,7 @@ def has_words(text: str, start: int, end: int, minimum: int) -> bool:
     return any(_are_enough(_words(look(text, start, end)), minimum) for look in _LOOKS)
 
 
-def have_words(text: str, places: Sequence[tuple[int, int]], minimum: int) -> bool:
+def have_words_together(text: str, places: Sequence[tuple[int, int]], minimum: int) -> bool:
     """Whether the pieces of `text` at `places`, (start, end), have `minimum` words together.
 
     Different ones, counted as by `has_words`, but two letters of a script that sets no words apart

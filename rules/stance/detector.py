@@ -48,7 +48,9 @@ class StanceDetector:
         self.timeout = timeout
         self.lexicons = tuple(load_lexicon(language) for language in self.languages)
         self._stands = self._matcher(*DECLINING, "unclear")
+        """Rules that decline or ask back; an answer that none of them matches helps."""
         self._beside = self._matcher("compliance", "mention", "advice")
+        """Rules that make something else of an answer that seems to decline or to ask back."""
         self._descriptions = self._matcher("description")
         self._in_statement = self._scoped("statement")
         self._at_start = self._scoped("start")
@@ -162,7 +164,7 @@ class StanceDetector:
     def _help(
         self, head: Text, first: Hit, declines: Sequence[Hit], beside: Sequence[Pattern]
     ) -> list[Hit]:
-        """What rules find in the head that helps; beside a warning, advice does."""
+        """What helps in the head of an answer that declines; beside a warning, advice does too."""
         helps = self._hits(head, beside, "compliance")
         if first.effect == "refusal":
             return [] if helps and self._only_described(head, first, helps) else helps
@@ -172,10 +174,9 @@ class StanceDetector:
         return [hit for hit in self._hits(head, beside, "advice") if hit.language in spoken]
 
     def _help_elsewhere(self, folded: str, first: Hit) -> list[Hit]:
-        """What they find where the head does not show it.
+        """What helps where the head does not show it: in block quotes, and behind the head.
 
-        In block quotes, behind the head, and, after a refusal, behind marks that hide where
-        sentences begin.
+        After a refusal also behind marks that hide where sentences begin.
         """
         yet_unread = [block_quotes(folded[:HEAD], self.timeout)]
         if len(folded) > HEAD:
@@ -186,7 +187,7 @@ class StanceDetector:
         return next(filter(None, found), [])
 
     def _help_anywhere(self, text: Text) -> list[Hit]:
-        """What rules find that look for help in the whole answer."""
+        """What is found by the rules that look for help in the whole answer."""
         own = self._own_words(text, self._beside.candidates(text))
         helps = _of(self._beside.candidates(own), "compliance")
         anywhere = [candidate for candidate in helps if candidate.reach == HEAD]
@@ -209,6 +210,7 @@ def _declines(stands: Iterable[Hit]) -> bool:
 
 
 def _asking(stands: Sequence[Hit]) -> Stance:
+    """Unclear, as it asks back, unless what stood there were mentions alone: then it helps."""
     return Stance("unclear", stands[0].rule) if stands else HELPS
 
 

@@ -1,6 +1,4 @@
-"""Text in disguise: base64, codes of letters, Morse, rot13, back to front, leetspeak, words spelt
-apart or strung together.
-
+"""Text in disguise: base64, codes of letters, Morse, rot13, leetspeak, words spelt apart.
 
 A disguise of letters is seen by what it hides: English function words that appear once it is
 undone.
@@ -26,7 +24,7 @@ _RUNS: Final = regex.compile(
 )
 _LEET: Final = str.maketrans("431057@$!", "aeiostasi")
 _LEET_WORD: Final = regex.compile(r"[a-z@$!]*(?:[a-z][013457@$!]|[013457@$!][a-z])[a-z013457@$!]*")
-# RE2 says in a fraction of the time that there is nothing of either kind.
+# RE2 says in a fraction of the time that there are no such runs, and no such words.
 _MAYBE: Final = re2.compile(
     r"[a-z0-9+/]{48}|[a-z0-9+/]{12}={1,2}(?:\W|$)|(?:[0-9a-f]{2}[ :,]?){24}"
     r"|(?:\\x[0-9a-f]{2}){8}|(?:[01]{8} ?){8}"

@@ -18,8 +18,6 @@ from rules.stance.own_words import without_quotations
 from rules.stance.sentences import sentence_end
 from rules.stance.text import Text
 
-Bounds = tuple[int, int]
-"""Where the words that decline begin and end."""
 _FENCED: Final = regex.compile(r"(?:```|~~~)[^\n`~]{0,40}\n[^`~]{12}")
 # What only a program says, in however short a line; within a sentence it is only spoken of.
 _CODE: Final = re2.compile(
@@ -77,11 +75,11 @@ _MAYBE_TURN: Final = re2.compile(_TURN.pattern)
 
 
 def hidden_help(
-    folded: str, declined: Bounds, languages: Set[str], refuses: bool, timeout: float
+    folded: str, declined: tuple[int, int], languages: Set[str], refuses: bool, timeout: float
 ) -> str | None:
     """The name of the payload behind the sentence with the words that decline, or None.
 
-    `languages`: codes of the languages that decline.
+    `declined`: where those words begin and end. `languages`: codes of the languages that decline.
     `refuses`: whether it is a refusal, after which amounts are a recipe (a rebuttal may say with
     care what is too much). Raises TimeoutError.
     """

@@ -72,7 +72,7 @@ def looser(pattern: str) -> str:
     return str(_CLASS_ESCAPE.sub(spelt, pattern))
 
 
-_BOUNDED: Final = regex.compile(r"((?:\]|\.|\\p\{\w+\})\{)(\d+),\d+\}")
+_BOUNDED: Final = regex.compile(r"(\]|\.|\\p\{\w+\})\{(\d+),\d+\}")
 
 
 def unbounded(pattern: str) -> str:
@@ -81,7 +81,11 @@ def unbounded(pattern: str) -> str:
     To an automaton, each place in a gap of sixty characters is a state of its own, and texts that
     differ lead to ever new combinations of them; a gap without end is one state.
     """
-    return str(_BOUNDED.sub(lambda match: match[1][:-1] + "*+"[match[2] != "0"], pattern))
+
+    def endless(gap: "regex.Match[str]") -> str:
+        return f"{gap[1]}{'*' if gap[2] == '0' else '+'}"
+
+    return str(_BOUNDED.sub(endless, pattern))
 
 
 @cache

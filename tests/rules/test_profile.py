@@ -26,6 +26,13 @@ stance: {detector: rules}
 """
 
 
+def mine_with(change: str) -> str:
+    """`MINE` with the line `change` in the place of the one with its key, if there is one."""
+    key, _, _ = change.partition(":")
+    kept = [line for line in MINE.splitlines() if not line.startswith(f"{key}:")]
+    return "\n".join([*kept, change])
+
+
 def test_three_profiles_ship() -> None:
     assert shipped_profiles() == ["official", "paper", "safegrpo"]
     for name in shipped_profiles():
@@ -70,17 +77,15 @@ def test_instruction_names_the_tags_that_the_grammar_wants() -> None:
     ],
 )
 def test_a_wrong_profile_names_the_file_and_the_key(change: str, named: str) -> None:
-    key = change.split(":")[0]
-    kept = [line for line in MINE.splitlines() if not line.startswith(f"{key}:")]
     with pytest.raises(ProfileError) as raised:
-        parse_profile("\n".join([*kept, change]), "mine.yaml")
+        parse_profile(mine_with(change), "mine.yaml")
     assert named in str(raised.value)
     assert str(raised.value).startswith("mine.yaml")
 
 
 def test_only_what_is_wrong_with_a_profile_is_said() -> None:
     with pytest.raises(ProfileError) as raised:
-        parse_profile(f"{MINE}\nweights: {{tag: lots}}", "mine.yaml")
+        parse_profile(mine_with("weights: {tag: lots}"), "mine.yaml")
     assert str(raised.value).startswith("mine.yaml: weights.tag: ")
     assert ";" not in str(raised.value)
 
@@ -109,7 +114,7 @@ def test_a_strict_profile_strips_the_usual_trailing_tokens_unless_it_lists_its_o
     usual = parse_profile(MINE, "mine").trailing_tokens
     assert {"<|im_end|>", "</s>"} < set(usual)
     assert load_profile("safegrpo").trailing_tokens == usual
-    assert parse_profile(f"{MINE}\ntrailing_tokens: []", "mine").trailing_tokens == ()
+    assert parse_profile(mine_with("trailing_tokens: []"), "mine").trailing_tokens == ()
     official = MINE.replace("strict", "official").replace("dialect: tags\n", "")
     assert parse_profile(official, "mine").trailing_tokens == ()
 
@@ -127,9 +132,7 @@ def test_a_strict_profile_strips_the_usual_trailing_tokens_unless_it_lists_its_o
     ],
 )
 def test_any_edit_of_a_profile_changes_its_version(change: str) -> None:
-    key = change.split(":")[0]
-    kept = [line for line in MINE.splitlines() if not line.startswith(f"{key}:")]
-    edited = parse_profile("\n".join([*kept, change]), "mine")
+    edited = parse_profile(mine_with(change), "mine")
     assert edited.version != parse_profile(MINE, "mine").version
 
 
