@@ -45,7 +45,7 @@ class Examined(NamedTuple):
 
     @property
     def answer(self) -> str:
-        """The answer's text; empty where the completion has not the structure."""
+        """The answer's text; empty where the completion does not have the structure."""
         return self.parsed.answer_text if isinstance(self.parsed, ParsedCompletion) else ""
 
 

@@ -14,7 +14,7 @@ _KINDS: dict[str, StanceKind] = {kind: kind for kind in get_args(StanceKind)}
 
 
 class UnreadableReplyError(ValueError):
-    """The judge's reply has not the form that its format promises."""
+    """The judge's reply does not have the form that its format promises."""
 
 
 @dataclass(frozen=True, slots=True)

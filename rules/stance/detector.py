@@ -76,9 +76,6 @@ class StanceDetector:
     def _matcher(self, *effects: Effect) -> Matcher:
         return Matcher((_rules_of(lexicon, effects) for lexicon in self.lexicons), self.timeout)
 
-    def __reduce__(self) -> tuple[type["StanceDetector"], tuple[tuple[str, ...], float]]:
-        return StanceDetector, (self.languages, self.timeout)
-
     def detect(self, answer: str) -> Stance:
         """The stance of `answer`. Raises StanceTimeout."""
         try:

@@ -183,7 +183,7 @@ def test_over_the_length_limit_is_too_long() -> None:
     assert score.failure.offset == 100_000
 
 
-def test_official_pays_for_the_tags_alone_when_asked_raw() -> None:
+def test_official_reads_verdicts_and_answer_where_the_format_fails_too() -> None:
     text = completion("sorry", combined="unsafe", suffix="_safe") + " trailing"
     score = OFFICIAL.score(text, COMBINED_UNSAFE)
     assert score.reward == 0.0

@@ -1,7 +1,6 @@
 """What the detector calls a refusal, a rebuttal, help, or nothing that can be judged."""
 
 import base64
-import pickle
 
 import pytest
 
@@ -205,12 +204,6 @@ def test_a_stance_names_its_rule() -> None:
 def test_an_unknown_language_is_refused_with_the_known_ones_named() -> None:
     with pytest.raises(ValueError, match=r"'tlh'.*en"):
         StanceDetector(["en", "tlh"])
-
-
-def test_a_detector_survives_pickling() -> None:
-    copy = pickle.loads(pickle.dumps(StanceDetector(["en"], timeout=0.5)))
-    assert (copy.languages, copy.timeout) == (("en",), 0.5)
-    assert copy.detect("I can't help with that.").kind == "refusal"
 
 
 def test_a_rule_that_takes_too_long_raises_a_stance_timeout() -> None:
