@@ -7,6 +7,7 @@ StrictParser("tags").parse("<think>…</think><answer>…</answer>")
 from typing import Literal, Protocol
 
 from grammar.completion import (
+    ALL_PARTS_STAND,
     SECTION_NAMES,
     FailureCode,
     Judged,
@@ -26,6 +27,7 @@ from grammar.strict import Dialect, StrictParser
 Structure = Literal["strict", "official"]
 
 __all__ = [
+    "ALL_PARTS_STAND",
     "SECTION_NAMES",
     "CompletionParser",
     "Dialect",

@@ -97,6 +97,14 @@ class LenientReading(NamedTuple):
     answer: Span | None
 
 
+ALL_PARTS_STAND = 5 / 6
+"""`ParseFailure.standing` of a completion that lacks no part of the strict structure.
+
+The parts are the three judgements, the end of the thinking and the answer; the sixth sixth is that
+nothing else is amiss.
+"""
+
+
 class ParseFailure(NamedTuple):
     """Why a completion does not have the structure, and where.
 

@@ -188,8 +188,7 @@ def _blame_after(shape: Sequence[str], index: int, kind: str, progress: _Progres
 def _standing(shape: Sequence[str]) -> float:
     """The share of the structure that stands in a rejected shape.
 
-    Of six parts: the three judgements, the end of the thinking and the answer, each whole, exactly
-    once and in order; the sixth, nothing else amiss, is what a rejected shape lacks.
+    A sixth for each part (see `ALL_PARTS_STAND`) that is whole, there once and in order.
     """
     stands, last = 0, -1
     for kind in ("VISUAL_OPEN", "TEXT_OPEN", "COMBINED_OPEN", "THINK_CLOSE", "ANSWER_OPEN"):

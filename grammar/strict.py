@@ -8,6 +8,7 @@ from lark import Lark
 from lark.lexer import PatternStr
 
 from grammar.completion import (
+    ALL_PARTS_STAND,
     VERDICTS,
     Bounds,
     FailureCode,
@@ -122,7 +123,15 @@ def _forged_turn(completion: ParsedCompletion) -> ParseFailure | None:
         return None
     place: Place = "answer" if turn.start() >= completion.answer.start else "think"
     message = _SAYS["unexpected_tag"]
-    return failure_at(text, turn.start(), "unexpected_tag", place, ("text",), message)
+    return failure_at(
+        text,
+        turn.start(),
+        "unexpected_tag",
+        place,
+        ("text",),
+        message,
+        standing=ALL_PARTS_STAND,
+    )
 
 
 def _completion(text: str, tokens: list[Token], layout: Layout) -> ParsedCompletion:

@@ -6,6 +6,7 @@ Each check is a rule of its own with its own failure code, on or off by profile.
 from collections.abc import Callable, Iterator
 
 from grammar import (
+    ALL_PARTS_STAND,
     SECTION_NAMES,
     CompletionParser,
     ParsedCompletion,
@@ -46,7 +47,7 @@ class Format:
         for check in self._checks:
             failure = check(parsed, prompt)
             if failure is not None:
-                return failure
+                return failure._replace(standing=ALL_PARTS_STAND)
         return parsed
 
 

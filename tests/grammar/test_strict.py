@@ -297,6 +297,7 @@ def test_standing_counts_the_parts_in_place() -> None:
     assert failure("nothing").standing == 0
     assert failure(f"<think>a{V}b").standing == pytest.approx(1 / 6)
     assert failure(f"{T}{A} more").standing == pytest.approx(5 / 6)
+    assert failure(f"{T}{A}".replace("help", "[INST]")).standing == pytest.approx(5 / 6)
 
 
 def test_a_million_repeated_tags_end_at_the_first_few() -> None:

@@ -48,6 +48,12 @@ def test_a_placeholder_is_short_reasoning(placeholder: str) -> None:
     assert code(with_reasoning(placeholder)) == "short_reasoning"
 
 
+def test_the_parts_of_the_structure_stand_where_a_check_fails() -> None:
+    result = FORMAT.parse(with_reasoning("..."))
+    assert not isinstance(result, ParsedCompletion)
+    assert result.standing == pytest.approx(5 / 6)
+
+
 @pytest.mark.parametrize(
     "reasoning",
     [
