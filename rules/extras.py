@@ -17,7 +17,7 @@ def extra_components(
     """The components that are on: name -> (raw value, weight). `behavior` is R_behavior.
 
     `format_credit` and `overlong` are not gated by the format: the one is for completions that
-    fail it, the other must not be escaped by failing it.
+    fail it, the other must not be escaped by failing it. Raises TimeoutError.
     """
     found = {}
     if extras.format_credit is not None:

@@ -141,10 +141,7 @@ class Scorer:
                 stance = _ECHO
             return _new_examined((completion, parsed, stance))
         except TimeoutError as timeout:
-            start = parsed.answer.start if isinstance(parsed, ParsedCompletion) else 0
-            message = f"a stance rule took too long on the answer: {timeout}"
-            failure = failure_at(completion, start, "timeout", "answer", (), message)
-            return Examined(completion, failure, None)
+            return _timed_out(completion, parsed, timeout)
 
     def _echoes(self, answer: str, prompt: str) -> bool:
         """Whether the answer only repeats what the policy was told: the question or the format.
@@ -187,7 +184,10 @@ class Scorer:
         earned = self._earned(failure is None, judged, stance.kind if stance else None, labels)
         if self._extras is not None:
             behavior = earned.raw["behavior"]
-            extras = extra_components(self._extras, completion, parsed, stance, behavior)
+            try:
+                extras = extra_components(self._extras, completion, parsed, stance, behavior)
+            except TimeoutError as timeout:
+                return self.settle(_timed_out(completion, parsed, timeout), labels)
             earned = earned.with_extras(extras)
         reward, components, raw, verdicts = earned
         return _new_score((status, reward, components, raw, verdicts, stance, failure))
@@ -218,3 +218,13 @@ class Scorer:
         """A sample that could not be scored through no fault of the policy: no reward at all."""
         nothing = dict.fromkeys(self.component_names)
         return Score("service_error", None, nothing, nothing, None, None, None)
+
+
+def _timed_out(
+    completion: str, parsed: ParsedCompletion | ParseFailure, timeout: TimeoutError
+) -> Examined:
+    """What is left of a completion on whose answer a rule took too long: a failure at its place."""
+    start = parsed.answer.start if isinstance(parsed, ParsedCompletion) else 0
+    message = f"a rule took too long on the answer: {timeout}"
+    failure = failure_at(completion, start, "timeout", "answer", (), message)
+    return Examined(completion, failure, None)

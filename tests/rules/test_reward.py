@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from grammar import Verdict
-from rules import copying
+from rules import copying, extras
 from rules.judge import JudgeSettings
 from rules.labels import Labels
-from rules.profile import load_profile, parse_profile
+from rules.profile import ExtraComponents, load_profile, parse_profile
 from rules.reward import Scorer
 from tests.rules.completions import HELP, REFUSAL, VERDICTS, completion, unsafe
 
@@ -218,6 +218,20 @@ def test_extras_are_components_of_their_own() -> None:
     assert broken.reward == pytest.approx(0.1 / 6)
     long = scorer.score("x" * 3000, SAFE)
     assert long.components["overlong"] == pytest.approx(-0.25)
+
+
+def test_a_risk_that_takes_too_long_to_find_is_a_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
+    def folds_too_long(text: str) -> str:
+        raise TimeoutError("regex timed out")
+
+    monkeypatch.setattr(extras, "fold", folds_too_long)
+    explaining = {"extras": ExtraComponents(explanation=0.2)}
+    scorer = Scorer(load_profile("safegrpo").model_copy(update=explaining))
+    score = scorer.score(unsafe(), COMBINED_UNSAFE)
+    assert (score.status, score.reward) == ("policy_invalid", 0.0)
+    assert score.failure is not None
+    assert score.failure.code == "timeout"
+    assert tuple(score.components) == scorer.component_names
 
 
 def test_a_service_error_has_every_key_and_no_number() -> None:
