@@ -4,8 +4,6 @@ StrictParser("tags").parse("<think>…</think><answer>…</answer>")
 # -> ParsedCompletion | ParseFailure
 """
 
-from typing import Literal, Protocol
-
 from grammar.completion import (
     ALL_PARTS_STAND,
     SECTION_NAMES,
@@ -24,12 +22,9 @@ from grammar.completion import (
 from grammar.official import OfficialParser
 from grammar.strict import Dialect, StrictParser
 
-Structure = Literal["strict", "official"]
-
 __all__ = [
     "ALL_PARTS_STAND",
     "SECTION_NAMES",
-    "CompletionParser",
     "Dialect",
     "FailureCode",
     "Judged",
@@ -42,13 +37,6 @@ __all__ = [
     "SectionName",
     "Span",
     "StrictParser",
-    "Structure",
     "Verdict",
     "failure_at",
 ]
-
-
-class CompletionParser(Protocol):
-    """Reads one completion: its structure, or the first rule of the grammar it breaks."""
-
-    def parse(self, text: str) -> ParsedCompletion | ParseFailure: ...

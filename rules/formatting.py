@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from grammar import (
     ALL_PARTS_STAND,
     SECTION_NAMES,
-    CompletionParser,
     ParsedCompletion,
     ParseFailure,
     Place,
@@ -27,7 +26,7 @@ class Format:
     """Parses completions under one profile and checks what it parsed."""
 
     def __init__(self, profile: Profile) -> None:
-        self._parser: CompletionParser = profile.parser()
+        self._parser = profile.parser()
         self._max_characters = profile.max_characters
         self._checks: list[Check] = list(_checks(profile))
 

@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import Field, field_validator, model_validator
 
-from grammar import CompletionParser, Dialect, OfficialParser, StrictParser, Structure
+from grammar import Dialect, OfficialParser, StrictParser
 from rules.judge.settings import JudgeSettings
 from rules.stance import lexicon
 from rules.yaml_model import YamlModel, parse_yaml
@@ -158,7 +158,7 @@ class Profile(YamlModel):
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9_.-]{0,63}$")
     release: str = Field(pattern=r"^\d+\.\d+\.\d+$")
     description: str = ""
-    structure: Structure
+    structure: Literal["strict", "official"]
     dialect: Dialect | None = None
     instruction: str
     weights: Weights = Weights()
@@ -180,7 +180,7 @@ class Profile(YamlModel):
             raise ValueError("structure official takes no trailing_tokens and no checks")
         return self
 
-    def parser(self) -> CompletionParser:
+    def parser(self) -> StrictParser | OfficialParser:
         """The parser of this profile's structure."""
         if self.dialect is None:
             return OfficialParser()

@@ -6,7 +6,7 @@ compares what it read with the labels. A judge, where a profile names one, stand
 
 from collections.abc import Mapping
 from functools import cache, lru_cache, partial
-from typing import Literal, NamedTuple, Protocol
+from typing import Literal, NamedTuple
 
 from grammar import (
     SECTION_NAMES,
@@ -22,18 +22,12 @@ from rules.copying import as_words, is_copied, is_echo
 from rules.extras import extra_components
 from rules.formatting import Format
 from rules.labels import Labels
-from rules.profile import Profile, StanceByRules, StanceByWords
+from rules.profile import Profile, StanceByRules
 from rules.stance import SAYS_NOTHING, Stance, StanceDetector, StanceKind
 from rules.tags import tag_reward
 from rules.words import WordDetector
 
 Status = Literal["ok", "policy_invalid", "service_error"]
-
-
-class Detector(Protocol):
-    """Tells what an answer does. Raises TimeoutError if a pattern takes too long."""
-
-    def detect(self, answer: str) -> Stance: ...
 
 
 class Examined(NamedTuple):
@@ -110,10 +104,10 @@ class Scorer:
         self._instruction = as_words(profile.instruction)
         stance = profile.stance
         self._timeout = stance.timeout if isinstance(stance, StanceByRules) else None
-        self._detector: Detector = (
-            WordDetector(stance.words)
-            if isinstance(stance, StanceByWords)
-            else _detector(stance.languages, stance.timeout)
+        self._detector: StanceDetector | WordDetector = (
+            _detector(stance.languages, stance.timeout)
+            if isinstance(stance, StanceByRules)
+            else WordDetector(stance.words)
         )
 
     def score(self, completion: str, labels: Labels, prompt: str = "") -> Score:

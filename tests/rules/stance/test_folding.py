@@ -22,13 +22,6 @@ def test_what_stands_beside_it_changes_nothing_in_typesetting(text: str) -> None
     assert fold(f"a’{text}a") == fold(f"ж a’{text}a").removeprefix("ж ")
 
 
-@given(st.text(), st.text())
-def test_folding_keeps_no_memory(first: str, second: str) -> None:
-    before = fold(first)
-    fold(second)
-    assert fold(first) == before
-
-
 @pytest.mark.parametrize(
     ("written", "read"),
     [
