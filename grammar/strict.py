@@ -32,7 +32,7 @@ _SAYS: dict[FailureCode, str] = {
     "unclosed_tag": "the {section} tag is not closed before the next one opens or the text ends",
     "unexpected_tag": "a reserved tag, a look-alike of one or a chat-control token stands here",
     "empty_reasoning": "no reasoning stands before the {section} verdict",
-    "invalid_verdict": "the {section} section does not end in the verdict safe or unsafe",
+    "invalid_verdict": "the {section} section lacks its one verdict, safe or unsafe, or holds more",
     "missing_answer": "the completion ends without an answer",
     "empty_answer": "the answer is empty",
     "trailing_text": "text stands where only white space may stand, after the {section} part",

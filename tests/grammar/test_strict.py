@@ -44,6 +44,13 @@ def test_reasoning_may_stand_inside_a_section_before_its_verdict() -> None:
     assert completion.judged[2] == "safe"
 
 
+def test_a_section_of_paper_holds_its_verdict_alone() -> None:
+    within = failure(simple("paper").replace("<visual_safe>", "<visual_safe>a cat"), "paper")
+    assert (within.code, within.section) == ("invalid_verdict", "visual")
+    assert within.expected == ("safe or unsafe",)
+    assert "one verdict" in within.message
+
+
 @pytest.mark.parametrize("verdict", ["UNSAFE", " unsafe ", "\n\nUnsafe\r\n", "\tunSAFE"])
 def test_verdict_ignores_case_and_white_space(verdict: str) -> None:
     text = simple().replace("<combined>\nsafe\n", f"<combined>{verdict}")
