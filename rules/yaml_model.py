@@ -7,9 +7,13 @@ from typing import Any, Final, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from yaml.constructor import ConstructorError
 
-_LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-"""libyaml's, ten times as fast, where PyYAML was built with it."""
+try:  # libyaml's, ten times as fast, where PyYAML was built with it
+    from yaml import CSafeLoader as SafeLoader
+except ImportError:
+    from yaml import SafeLoader  # type: ignore[assignment]
+
 _SAYS: Final = {
     "missing": "is missing",
     "string_type": "must be text; put what looks like a number in quotes",
@@ -19,6 +23,20 @@ _SAYS: Final = {
     "union_tag_invalid": "{discriminator} must be one of {expected_tags}",
 }
 """Pydantic's words for these speak of Python."""
+
+
+class _Loader(SafeLoader):
+    """Refuses a key that is given twice, of which YAML would drop the first without a word."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[str] = set()
+        for key, _ in node.value:
+            name = str(key.value)
+            if name in seen:
+                problem = f"the key {name!r} is given twice"
+                raise ConstructorError(problem=problem, problem_mark=key.start_mark)
+            seen.add(name)
+        return super().construct_mapping(node, deep)
 
 
 class YamlModel(BaseModel):
@@ -51,7 +69,7 @@ def parse_yaml(model: type[Model], text: str, origin: str, unions: Set[str] = fr
     Raises ValueError, with a sentence for each key that is wrong.
     """
     try:
-        content = yaml.load(text, _LOADER)
+        content = yaml.load(text, _Loader)
     except (yaml.YAMLError, ValueError) as error:  # ValueError: a date that there is not
         raise ValueError(f"{origin} is not valid YAML: {error}") from error
     try:

@@ -46,6 +46,8 @@ def test_patterns_are_folded() -> None:
     ("file", "message"),
     [
         ("rules: [", "xx.yaml is not valid YAML"),
+        ("language: xx\nlanguage: yy", "the key 'language' is given twice"),
+        ("? [rules]\n: []", "xx.yaml is not valid YAML"),
         (text(colour="red"), "xx.yaml: the file: there is no key 'colour'"),
         (text({"colour": "red"}), "xx.yaml: rules.0: there is no key 'colour'"),
         (text({"stance": "maybe"}), "xx.yaml: rules.0.stance"),
