@@ -1,15 +1,21 @@
 """OpenRLHF: its remote-reward client, the current one and one that sends empty batches."""
 
+import argparse
+import ast
 import asyncio
 import importlib.util
 import json
+import sys
+from datetime import datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import openrlhf
 import pytest
 from openrlhf.utils import agent as current
 
+from contracts.recipes import arguments
 from tests.app.serving import LABELS_UNSAFE
 from tests.rules.completions import unsafe
 from train_client.world.policy import build_processor
@@ -71,3 +77,21 @@ def test_a_rollout_ends_with_reward_score_and_logs(url: str) -> None:
     assert output["reward"] == [1.0]
     assert output["scores"] == [1.0]
     assert output["extra_logs"]["behavior"] == [0.5]
+
+
+def test_openrlhf_accepts_the_recipes_arguments(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, url: str
+) -> None:
+    """Its script's own parser and checks, without the models that it imports for the training."""
+    monkeypatch.setenv("URL", url)
+    monkeypatch.setattr(sys, "argv", ["train_ppo_ray", *arguments("openrlhf_grpo.sh", tmp_path)])
+    source = Path(openrlhf.__path__[0]) / "cli/train_ppo_ray.py"
+    (script,) = (node for node in ast.parse(source.read_text()).body if isinstance(node, ast.If))
+    assert ast.unparse(script.body.pop()) == "train(args)"
+    names: dict[str, Any] = {"__name__": "__main__", "argparse": argparse, "datetime": datetime}
+    exec(compile(ast.Module([script], []), source, "exec"), names)
+    given = names["args"]
+    assert given.reward.remote_url == [f"{url}/openrlhf"]
+    assert given.data.apply_chat_template
+    assert given.data.max_images_per_prompt == 1
+    assert given.vllm.num_engines == given.actor.num_gpus_per_node == given.ref.num_gpus_per_node

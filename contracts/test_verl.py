@@ -9,14 +9,19 @@ import httpx
 import numpy as np
 import pytest
 import torch
+import verl
+from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 from verl import DataProto
 from verl.experimental.reward_loop.reward_loop import RewardLoopWorker
 from verl.trainer.ppo.core_algos import compute_gdpo_outcome_advantage
 from verl.trainer.ppo.reward import get_custom_reward_fn
+from verl.trainer.ppo.utils import need_critic, need_reference_policy
+from verl.utils.config import validate_config
 from verl.workers.reward_manager.batch import BatchRewardManager
 
 from contracts.conftest import address
+from contracts.recipes import arguments
 from tests.app.protocols.services import UNSCORABLE
 from tests.app.serving import LABELS_UNSAFE
 from tests.rules.completions import REFUSAL, completion, unsafe
@@ -136,3 +141,21 @@ def test_what_could_not_be_scored_raises_unless_a_value_was_chosen(
     (scored,) = run(*arguments, profile="judged", deadline=2, fallback=0.5)
     assert scored["reward_score"] == 0.5
     assert scored["reward_extra_info"]["unscored"] == 1.0
+
+
+GDPO = (
+    "algorithm.adv_estimator=gdpo",
+    "+algorithm.gdpo_reward_keys=[tag,behavior]",
+    "reward.reward_manager.name=gdpo",
+)
+
+
+@pytest.mark.parametrize("more", [(), GDPO])
+def test_verl_accepts_the_recipes_configuration(tmp_path: Path, more: tuple[str, ...]) -> None:
+    """As `main_ppo` composes and checks it, before it asks for GPUs."""
+    given = arguments("verl_grpo.sh", tmp_path, *more)
+    folder = Path(verl.__file__).parent / "trainer/config"
+    with initialize_config_dir(str(folder), version_base=None):
+        composed = compose("ppo_trainer", overrides=given)
+    validate_config(composed, need_reference_policy(composed), need_critic(composed))
+    assert get_custom_reward_fn(composed) is not None

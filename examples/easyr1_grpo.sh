@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# EasyR1 with our rewards.
+# EasyR1 with our rewards. In EasyR1's folder, on GPUs with vLLM:
 #
 #   safegrpo serve --port 8700 --profile paper &
-#   python examples/prepare_rows.py safetag.jsonl easyr1 data/easyr1 --profile paper
-#   MODEL=Qwen/Qwen3-VL-4B-Instruct examples/easyr1_grpo.sh examples/config.yaml
+#   python SAFEGRPO/examples/prepare_rows.py safetag.jsonl easyr1 data/easyr1 --profile paper
+#   MODEL=Qwen/Qwen3-VL-4B-Instruct SAFEGRPO/examples/easyr1_grpo.sh examples/config.yaml
 #
-# Run in EasyR1's folder, on GPUs with vLLM; the argument is one of its configurations. What it calls
-# of ours is tried in contracts/test_checkouts.py.
+# SAFEGRPO is a checkout of this repository, installed there too; the argument is one of EasyR1's
+# configurations. What it calls of ours is tried in contracts/test_checkouts.py.
 set -euo pipefail
 function=$(python -c 'import importlib.util as u; print(u.find_spec("train_client.integrations.for_easyr1").origin)')
 python -m verl.trainer.main \
@@ -17,6 +17,7 @@ python -m verl.trainer.main \
     data.answer_key=labels \
     data.image_key=images \
     data.format_prompt=null \
+    data.max_response_length=4096 \
     worker.actor.model.model_path="$MODEL" \
     worker.rollout.n=8 \
     worker.reward.reward_function="$function:main" \

@@ -83,7 +83,7 @@ def slime(row: Row) -> dict[str, Any]:
 
 
 def nemo_gym(row: Row) -> dict[str, Any]:
-    """`agent_ref` is the agent of `nemo_gym.yaml`."""
+    """`agent_ref` is the agent of `nemo_gym/safegrpo.yaml`."""
     *before, last = row.texts
     content: list[dict[str, str]] = []
     for text, path in zip(before, row.images, strict=True):

@@ -1,11 +1,14 @@
 #!/usr/bin/env bash
-# verl with our rewards: GRPO, or GDPO over the components (the two lines marked with *).
+# verl with our rewards: GRPO, or GDPO over the components.
 #
 #   safegrpo serve --port 8700 --profile paper &
 #   python examples/prepare_rows.py safetag.jsonl verl data/verl --profile paper
-#   MODEL=Qwen/Qwen3-VL-4B-Instruct examples/verl_grpo.sh
+#   MODEL=Qwen/Qwen3-VL-4B-Instruct examples/verl_grpo.sh trainer.n_gpus_per_node=8
 #
-# Wants GPUs with vLLM. What verl calls of ours is tried in contracts/test_verl.py.
+# Wants GPUs with vLLM. What verl calls of ours is tried in contracts/test_verl.py, and these arguments
+# are. For GDPO add
+#
+#   algorithm.adv_estimator=gdpo '+algorithm.gdpo_reward_keys=[tag,behavior]' reward.reward_manager.name=gdpo
 set -euo pipefail
 python -m verl.trainer.main_ppo \
     algorithm.adv_estimator=grpo \
@@ -17,6 +20,7 @@ python -m verl.trainer.main_ppo \
     actor_rollout_ref.model.path="$MODEL" \
     actor_rollout_ref.rollout.name=vllm \
     actor_rollout_ref.rollout.n=8 \
+    actor_rollout_ref.actor.use_dynamic_bsz=true \
     actor_rollout_ref.actor.use_kl_loss=true \
     actor_rollout_ref.actor.kl_loss_coef=0.01 \
     reward.custom_reward_function.path=pkg://train_client.integrations.for_verl \
@@ -24,5 +28,3 @@ python -m verl.trainer.main_ppo \
     +reward.custom_reward_function.reward_kwargs.url="${URL:-http://127.0.0.1:8700}" \
     +reward.custom_reward_function.reward_kwargs.profile="${PROFILE:-paper}" \
     "$@"
-# * algorithm.adv_estimator=gdpo
-# * +algorithm.gdpo_reward_keys=[tag,behavior]

@@ -36,7 +36,7 @@ def test_nemo_gyms_parts_too_and_its_rows_name_the_agent(tmp_path: Path) -> None
     kinds = [part["type"].removeprefix("input_") for part in content]
     assert kinds == ["image", "text", "image", "text"]
     assert [part["text"] for part in content if "text" in part] == ["or ", "?\n\nThink."]
-    recipe = Path(__file__).parents[2] / "examples/nemo_gym.yaml"
+    recipe = Path(__file__).parents[2] / "examples/nemo_gym/safegrpo.yaml"
     agent = row["agent_ref"]
     assert agent["type"] in yaml.safe_load(recipe.read_text())[agent["name"]]
 

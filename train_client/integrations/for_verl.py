@@ -5,8 +5,9 @@
     +reward.custom_reward_function.reward_kwargs.url=http://localhost:8700
 
 Other managers, other names: `compute_score_blocking` for `reward.reward_manager.name=remote`, which
-refuses asynchronous functions; `compute_score_batch` for the legacy `batch` manager. For GDPO:
-`algorithm.adv_estimator=gdpo algorithm.gdpo_reward_keys=[tag,behavior]`.
+refuses asynchronous functions; `compute_score_batch` for the legacy `batch` manager. For GDPO add
+`algorithm.adv_estimator=gdpo '+algorithm.gdpo_reward_keys=[tag,behavior]'
+reward.reward_manager.name=gdpo`.
 
 `ground_truth` of the data set's `reward_model` holds the three labels, an object or JSON text; or
 `extra_info` has the columns `image_tag, text_tag, combine_tag`, and `instruction` for the user's
