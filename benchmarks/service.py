@@ -17,7 +17,9 @@ from benchmarks.serving import service
 
 def main() -> None:
     """Print the tables."""
-    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     arguments.add_argument("--quick", action="store_true", help="fewer rounds, shorter loads")
     quick = arguments.parse_args().quick
     with service() as server:

@@ -30,7 +30,9 @@ MOST_GROWTH = 0.05
 
 def main() -> None:
     """Run the soak, and exit with 1 if anything was wrong."""
-    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     arguments.add_argument("--minutes", type=float, default=30)
     arguments.add_argument("--workers", type=int, default=2)
     given = arguments.parse_args()

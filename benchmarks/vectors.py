@@ -22,7 +22,9 @@ from rules.reward import Score, Scorer
 
 def main() -> None:
     """Print how many rows of each file hold, and which do not; fail if any does not."""
-    arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    arguments = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     arguments.add_argument("files", nargs="+", type=Path, metavar="FILE.jsonl")
     failed = False
     for file in arguments.parse_args().files:

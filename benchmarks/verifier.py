@@ -60,7 +60,9 @@ LEAST_SECONDS = 1e-3
 
 def main() -> None:
     """Print the tables."""
-    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     arguments.add_argument("--quick", action="store_true", help="fewer rounds and sizes")
     arguments.add_argument(
         "--answers", type=Path, help="labelled answers, as evaluate-stance takes them"

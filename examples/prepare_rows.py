@@ -6,7 +6,8 @@
 TRAINER is trl, ms-swift, openrlhf, slime, nemo-gym (JSONL), verl or easyr1 (Parquet). The format
 instruction of the reward's profile comes from the service and is appended to the user's text, so
 that prompt and reward cannot drift apart; the user's text alone is kept as `instruction`. Pictures
-are written to a folder beside the rows.
+are written to a folder beside the rows. Wants `pip install '.[train]'`; where the service has keys,
+SAFEGRPO_REWARD_API_KEY_ENV names the variable that holds one.
 """
 
 from __future__ import annotations
@@ -17,15 +18,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
-import httpx
 import pyarrow as pa
 import pyarrow.parquet
 import typer
 
 from app.rows import COLUMNS
-from app.schema import ProfileReply
-from train_client.config import DataConfig
+from train_client.config import ConfigError, DataConfig
 from train_client.data import PLACEHOLDER, Example, load_examples
+from train_client.integrations.rewards import Rewards
+from train_client.reward_client import RewardClient, RewardError
 from train_client.sources import DataError
 
 
@@ -152,14 +153,12 @@ def main(
 
 
 def instruction_of(url: str, profile: str) -> str:
-    """The text that tells the policy its format."""
+    """The text that tells the policy its format; waits for a service that is just starting."""
     try:
-        reply = httpx.get(f"{url}/profiles/{profile}")
-    except httpx.HTTPError as error:
-        sys.exit(f"The reward service at {url} cannot be asked: {error}")
-    if not reply.is_success:
-        sys.exit(f"{url} gave no profile {profile} (HTTP {reply.status_code}): {reply.text}")
-    return ProfileReply.model_validate_json(reply.content).instruction
+        with RewardClient(Rewards(url=url, profile=profile, deadline=30).config) as client:
+            return client.profile().instruction
+    except (ConfigError, RewardError) as error:
+        sys.exit(str(error))
 
 
 def row_of(index: int, example: Example, instruction: str, folder: Path) -> Row:

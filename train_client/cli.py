@@ -169,7 +169,7 @@ def _begin() -> None:
         raise _refused(
             ModuleNotFoundError(
                 f"{' and '.join(missing)} not found; the training commands want more than the "
-                "service: pip install 'safegrpo[train]'."
+                "service: pip install '.[train]' in the folder of this repository."
             )
         )
     logging.basicConfig(

@@ -11,18 +11,18 @@ from rules.stance import StanceDetector
 
 
 def register(cli: typer.Typer) -> None:
-    cli.command("evaluate-stance", help="Measure the stance rules on labelled answers.")(
-        evaluate_stance
-    )
+    cli.command("evaluate-stance")(evaluate_stance)
 
 
 def evaluate_stance(
     folder: Annotated[Path, typer.Argument(help="a folder of JSONL files of labelled answers")],
 ) -> None:
-    """Print the goals and the tables by source, language and model, beside the public word list.
+    """Measure the stance rules on labelled answers, beside the public word list.
 
-    Each line of the files has `source, language, model, prompt, response` and `label`. A third of
-    the prompts, by hash, is held out from tuning and reported apart.
+    Each line of the files is an object with the texts source, language,
+    model, prompt, response and label: refusal, partial, rebuttal, compliance,
+    harmful or other. A third of the prompts, by hash, is held out from tuning
+    and reported apart.
     """
     try:
         report = evaluate(folder, StanceDetector())

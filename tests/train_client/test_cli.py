@@ -128,4 +128,4 @@ def test_where_only_the_service_is_installed_a_command_says_what_it_wants(
     monkeypatch.setattr(train_client.cli, "find_spec", lambda package: None)
     result = CliRunner().invoke(build(), command)
     assert result.exit_code == 2
-    assert "pip install 'safegrpo[train]'" in result.output
+    assert "pip install '.[train]'" in result.output
