@@ -26,10 +26,14 @@ Seconds = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
 
 
 class Settings(BaseSettings):
-    """What an operator can set. Bounds hold for each worker process."""
+    """What an operator can set; bounds are for each worker process. --port is SAFEGRPO_PORT too."""
 
     model_config = SettingsConfigDict(
-        env_prefix="SAFEGRPO_", extra="forbid", cli_kebab_case=True, cli_implicit_flags=True
+        env_prefix="SAFEGRPO_",
+        extra="forbid",
+        cli_kebab_case=True,
+        cli_implicit_flags=True,
+        cli_hide_none_type=True,
     )
 
     config: FilePath | None = Field(
@@ -91,7 +95,11 @@ class Settings(BaseSettings):
         None, description="let only clients in whose certificates these authorities signed"
     )
 
-    log_level: str = Field("info", pattern="^(debug|info|warning|error|critical)$")
+    log_level: str = Field(
+        "info",
+        pattern="^(debug|info|warning|error|critical)$",
+        description="debug, info, warning, error or critical",
+    )
     log_requests: bool = Field(
         False, description="log each request, not only those that got no rewards"
     )
