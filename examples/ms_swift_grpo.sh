@@ -5,8 +5,9 @@
 #   python examples/prepare_rows.py safetag.jsonl ms-swift data/ms-swift --profile paper
 #   MODEL=Qwen/Qwen3-VL-4B-Instruct examples/ms_swift_grpo.sh
 #
-# Wants a GPU with vLLM, and trains a LoRA adapter unless `--tuner_type full` is added. What ms-swift
-# calls of ours is tried in contracts/test_ms_swift.py.
+# Wants a GPU with vLLM (NPROC_PER_NODE=8: eight), samples 8 prompts a step on each, and trains a LoRA
+# adapter unless `--tuner_type full` is added. What ms-swift calls of ours is tried in
+# contracts/test_ms_swift.py.
 set -euo pipefail
 export SAFEGRPO_REWARD_URL="${URL:-http://127.0.0.1:8700}"
 export SAFEGRPO_REWARD_PROFILE="${PROFILE:-paper}"
@@ -21,6 +22,7 @@ swift rlhf \
     --use_vllm true \
     --vllm_mode colocate \
     --num_generations 8 \
+    --gradient_accumulation_steps 64 \
     --max_completion_length 4096 \
     --beta 0.01 \
     "$@"

@@ -15,11 +15,13 @@ python -m verl.trainer.main_ppo \
     data.train_files=data/verl/train.parquet \
     data.val_files=data/verl/train.parquet \
     data.image_key=images \
+    data.train_batch_size=128 \
     data.max_prompt_length=2048 \
     data.max_response_length=4096 \
     actor_rollout_ref.model.path="$MODEL" \
     actor_rollout_ref.rollout.name=vllm \
     actor_rollout_ref.rollout.n=8 \
+    actor_rollout_ref.actor.ppo_mini_batch_size=128 \
     actor_rollout_ref.actor.use_dynamic_bsz=true \
     actor_rollout_ref.actor.use_kl_loss=true \
     actor_rollout_ref.actor.kl_loss_coef=0.01 \
@@ -27,4 +29,5 @@ python -m verl.trainer.main_ppo \
     reward.custom_reward_function.name=compute_score \
     +reward.custom_reward_function.reward_kwargs.url="${URL:-http://127.0.0.1:8700}" \
     +reward.custom_reward_function.reward_kwargs.profile="${PROFILE:-paper}" \
+    'trainer.logger=[console]' \
     "$@"
