@@ -8,6 +8,7 @@ one socket that all share, the worker that wakes up first takes all that wait: a
 its connections at once, and keeps them, would have them all in one worker.
 """
 
+import logging
 import socket
 import ssl
 import sys
@@ -25,6 +26,8 @@ from app.settings import Settings
 from app.shared_counts import shared_counts
 from app.supervisor import Supervisor
 
+log = logging.getLogger("safegrpo.processes")
+
 STOP_SECONDS = 2
 """What a worker may take, over the times that are set, to close what it holds."""
 
@@ -36,7 +39,11 @@ def run(settings: Settings) -> None:
         SystemExit: the service cannot start; status 3.
     """
     config = _config(settings)
-    bound = config.bind_socket()
+    try:
+        bound = config.bind_socket()
+    except SystemExit:  # it has said why, but not where
+        log.error("cannot listen on %s, port %d; set another one", settings.host, settings.port)
+        raise
     if settings.workers == 1:
         uvicorn.Server(config).run([bound])
         return

@@ -3,13 +3,16 @@
 import os
 import ssl
 import tempfile
+from collections.abc import Iterable
+from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 import yaml
 from pydantic import Field, FilePath, PrivateAttr, SecretStr, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
+    InitSettingsSource,
     NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
@@ -20,7 +23,8 @@ from pydantic_settings import (
 from rules.judge import Judge, JudgeError
 from rules.profile import Profile, load_profile
 
-CONFIG_VARIABLE = "SAFEGRPO_CONFIG"
+PREFIX = "SAFEGRPO_"
+"""What the names of the settings' variables begin with."""
 
 Seconds = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
 
@@ -29,7 +33,7 @@ class Settings(BaseSettings):
     """What an operator can set; bounds are for each worker process. --port is SAFEGRPO_PORT too."""
 
     model_config = SettingsConfigDict(
-        env_prefix="SAFEGRPO_",
+        env_prefix=PREFIX,
         extra="forbid",
         cli_kebab_case=True,
         cli_implicit_flags=True,
@@ -95,11 +99,7 @@ class Settings(BaseSettings):
         None, description="let only clients in whose certificates these authorities signed"
     )
 
-    log_level: str = Field(
-        "info",
-        pattern="^(debug|info|warning|error|critical)$",
-        description="debug, info, warning, error or critical",
-    )
+    log_level: Literal["debug", "info", "warning", "error", "critical"] = "info"
     log_requests: bool = Field(
         False, description="log each request, not only those that got no rewards"
     )
@@ -134,10 +134,10 @@ class Settings(BaseSettings):
             raise ValueError("holds no key, or an empty one; leave it out if none is needed")
         return value
 
-    @field_validator("metrics_key")
+    @field_validator("metrics_key", "capture_folder", mode="before")
     @classmethod
-    def _is_a_key(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is not None and not value:
+    def _is_given(cls, value: Any) -> Any:
+        if value == "":  # which as a folder would be the present one
             raise ValueError("is empty; leave it out if none is needed")
         return value
 
@@ -224,9 +224,8 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        path = os.environ.get(CONFIG_VARIABLE)
-        from_file = (_file(settings_cls, path),) if path else ()
-        return init_settings, env_settings, *from_file
+        _refuse_misspelt(os.environ, settings_cls.model_fields)
+        return init_settings, env_settings, _ConfigFile(settings_cls, {})
 
 
 def _load(source: str) -> Profile:
@@ -239,15 +238,30 @@ def _load(source: str) -> Profile:
     return profile
 
 
-def _file(settings_cls: type[BaseSettings], path: str) -> YamlConfigSettingsSource:
-    """Its errors do not quote it: there may be keys in it."""
-    try:
-        return YamlConfigSettingsSource(settings_cls, path)
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else "?"
-        raise SettingsError(f"{path}, line {line}: {error.problem}") from None
-    except (yaml.YAMLError, OSError, ValueError, TypeError):
-        raise SettingsError(f"{path} must hold YAML, a line `name: value` a setting") from None
+class _ConfigFile(InitSettingsSource):
+    """The file that a flag or a variable names. Errors do not quote it: there may be keys in it."""
+
+    def __call__(self) -> dict[str, Any]:
+        path = self.current_state.get("config")
+        if not path:
+            return {}
+        try:
+            return YamlConfigSettingsSource(self.settings_cls, path)()
+        except yaml.MarkedYAMLError as error:
+            line = error.problem_mark.line + 1 if error.problem_mark else "?"
+            raise SettingsError(f"{path}, line {line}: {error.problem}") from None
+        except (yaml.YAMLError, OSError, ValueError, TypeError):
+            raise SettingsError(f"{path} must hold YAML, a line `name: value` a setting") from None
+
+
+def _refuse_misspelt(variables: Iterable[str], settings: Iterable[str]) -> None:
+    """Refuse a variable whose name is nearly a setting's: without SAFEGRPO_API_KEYS the service is
+    open, and who has set SAFEGRPO_API_KEY would not know. Other names are others' variables."""
+    known = [PREFIX + setting.upper() for setting in settings]
+    for variable in variables:
+        if variable.startswith(PREFIX) and variable not in known:
+            for near in get_close_matches(variable, known, n=1, cutoff=0.9):
+                raise SettingsError(f"{variable} is no setting; {near} is")
 
 
 def keys_of(file: Path) -> tuple[str, ...]:

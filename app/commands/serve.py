@@ -1,14 +1,21 @@
 """`safegrpo serve`: the reward service. Every setting is a flag, a variable and a file's key."""
 
-import os
 import sys
 
 import typer
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 from pydantic_settings import CliSettingsSource, SettingsError
 
 from app.processes import run
-from app.settings import CONFIG_VARIABLE, Settings
+from app.settings import Settings
+
+_MESSAGES = {
+    "extra_forbidden": "is no setting; safegrpo serve --help lists them",
+    "path_not_file": "is not there, or no file",
+    "tuple_type": "must be a list, or a text with commas",
+}
+"""Where pydantic's own words are Python's."""
 
 
 def register(cli: typer.Typer) -> None:
@@ -29,8 +36,6 @@ def _settings(arguments: list[str]) -> Settings:
     source: CliSettingsSource[Settings] = CliSettingsSource(
         Settings, cli_prog_name="safegrpo serve", cli_parse_args=arguments
     )
-    if file := source().get("config"):
-        os.environ[CONFIG_VARIABLE] = file
     try:
         return Settings(_cli_settings_source=source)
     except (ValidationError, SettingsError) as error:
@@ -41,6 +46,10 @@ def _sentences(error: Exception) -> str:
     if not isinstance(error, ValidationError):
         return str(error)
     return "; ".join(
-        ": ".join([*map(str, item["loc"]), item["msg"].removeprefix("Value error, ")])
-        for item in error.errors(include_url=False)
+        ": ".join([*map(str, one["loc"]), _message(one)])
+        for one in error.errors(include_url=False)
     )
+
+
+def _message(error: ErrorDetails) -> str:
+    return _MESSAGES.get(error["type"], error["msg"].removeprefix("Value error, "))

@@ -69,6 +69,8 @@ def test_explain_explains_what_the_service_pays_for_a_sample_with_its_prompt() -
         (("serve", "--log-requests", "--port", "99999"), "safegrpo serve: port"),
         (("serve", "--profile", "nope"), "there is no profile 'nope'"),
         (("serve", "--workers", "none"), "workers"),
+        (("serve", "--config", "nowhere.yaml"), "config: is not there"),
+        (("serve", "--host", "192.0.2.1"), "cannot listen on 192.0.2.1, port 8700"),
     ],
 )
 def test_wrong_arguments_get_a_sentence(arguments: tuple[str, ...], says: str) -> None:
@@ -76,6 +78,12 @@ def test_wrong_arguments_get_a_sentence(arguments: tuple[str, ...], says: str) -
     assert done.returncode != 0
     assert says in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_serve_reads_the_file_that_its_flag_names(tmp_path: Path) -> None:
+    file = tmp_path / "service.yaml"
+    file.write_text("workerz: 2\n")
+    assert "workerz: is no setting" in run("serve", "--config", str(file)).stderr
 
 
 def test_every_setting_of_serve_is_in_its_help() -> None:

@@ -27,6 +27,8 @@ from tests.app.test_judged_scoring import profile
         ({"api_keys": ["one", ""]}, "api_keys"),
         ({"metrics_key": ""}, "metrics_key"),
         ({"capture_folder": __file__}, "cannot be written"),
+        ({"capture_folder": ""}, "capture_folder"),
+        ({"log_level": "loud"}, "log_level"),
         ({"capture_share": 2}, "capture_share"),
         ({"workerz": 2}, "workerz"),
     ],
@@ -46,6 +48,19 @@ def test_flags_go_before_variables_and_variables_before_the_file(
     monkeypatch.setenv("SAFEGRPO_WORKERS", "2")
     settings = Settings(workers=1)
     assert (settings.workers, settings.port, settings.max_samples) == (1, 2000, 7)
+
+
+def test_a_variable_that_is_nearly_a_settings_is_refused_and_others_variables_are_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    others = ("SERVICE_PORT", "PORT_8700_TCP", "REWARD_URL", "REWARD_PROFILE", "X")
+    for name in others:  # Kubernetes' for a service `safegrpo`, and the training client's
+        monkeypatch.setenv(f"SAFEGRPO_{name}", "x")
+    Settings()
+    monkeypatch.setenv("SAFEGRPO_API_KEY", "my-secret")
+    with pytest.raises(SettingsError, match="SAFEGRPO_API_KEY is no .*SAFEGRPO_API_KEYS") as wrong:
+        Settings()
+    assert "my-secret" not in str(wrong.value)
 
 
 @pytest.mark.parametrize(
