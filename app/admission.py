@@ -13,8 +13,6 @@ from typing import Self
 
 from app.errors import RequestError
 
-RETRY_SECONDS = 1
-
 
 class Admission:
     """The bound. One request alone always fits, since the limits of a request are smaller."""
@@ -78,4 +76,4 @@ class Ticket:
 
 def _full(reason: str) -> RequestError:
     message = "the service has as much to score as it can hold; send the request again later"
-    return RequestError(429, message, retry_after=RETRY_SECONDS, reason=reason)
+    return RequestError(429, message, reason=reason)

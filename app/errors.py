@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from app.schema import ErrorReply, Problem
 
@@ -15,7 +16,7 @@ _MESSAGES = {
     "model_type": "must be an object",
     "dict_type": "must be an object",
     "list_type": "must be an array",
-    "string_type": 'must be a string; "" if there is none',
+    "string_type": "must be a string",
 }
 """Where pydantic's own words are Python's rather than JSON's."""
 
@@ -31,6 +32,9 @@ _REASONS = {
     503: "internal",
 }
 
+RETRY_SECONDS = 1
+"""What Retry-After says: the next try may meet another worker, or a shorter queue."""
+
 
 class RequestError(Exception):
     """A request that gets no rewards: the HTTP status, a sentence, and what is wrong where.
@@ -43,20 +47,18 @@ class RequestError(Exception):
         status: int,
         error: str,
         problems: Sequence[Problem] = (),
-        retry_after: int | None = None,
         reason: str | None = None,
     ) -> None:
         super().__init__(error)
         self.status = status
         self.reply = ErrorReply(error=error, problems=list(problems))
-        self.retry_after = retry_after
         self.reason = reason or _REASONS.get(status, "other")
 
     @property
     def headers(self) -> dict[str, str]:
         headers = {}
-        if self.retry_after is not None:
-            headers["Retry-After"] = str(self.retry_after)
+        if self.status in (429, 503):
+            headers["Retry-After"] = str(RETRY_SECONDS)
         if self.status == 401:
             headers["WWW-Authenticate"] = "Bearer"
         if self.status == 408:
@@ -73,24 +75,25 @@ def invalid_request(error: ValidationError) -> RequestError:
             f"the request {message}",
             [Problem(field="the request", sample=None, message=message)],
         )
-    problems = [
-        _problem(item["loc"], item["type"], item["msg"])
-        for item in error.errors(include_url=False, include_input=False, include_context=False)
-    ]
+    problems = [_problem(one) for one in error.errors(include_url=False, include_context=False)]
     named = problems[:MAX_PROBLEMS]
     more = f" (and {len(problems) - len(named)} more)" if len(problems) > len(named) else ""
     sentence = f"{named[0].field}: {named[0].message}{more}"
     return RequestError(422, sentence, named)
 
 
-def _problem(loc: tuple[int | str, ...], kind: str, message: str) -> Problem:
+def _problem(error: ErrorDetails) -> Problem:
+    loc, kind = error["loc"], error["type"]
+    message = _MESSAGES.get(kind, error["msg"])
     if kind == "extra_forbidden":
         loc, message = loc[:-1], "holds a key that is not known; see /docs for the known ones"
+    if kind == "string_type" and error["input"] is None:
+        message += '; "" if there is none'
     sample = loc[1] if len(loc) > 1 and loc[0] in _LISTS_OF_SAMPLES else None
     return Problem(
         field=_path(loc) or "the request",
         sample=sample if isinstance(sample, int) else None,
-        message=_MESSAGES.get(kind, message),
+        message=message,
     )
 
 

@@ -1,4 +1,4 @@
-"""The wire: what `POST /reward` takes and gives. The training client shares this file alone.
+"""The wire: what `POST /reward` takes and gives. The training client shares this file and `rows`.
 
 A reply's numbers are finite; `null` stands where a sample could not be scored (`service_error`).
 """

@@ -27,7 +27,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope
 
 from app import metrics
-from app.admission import RETRY_SECONDS, Admission, Ticket
+from app.admission import Admission, Ticket
 from app.audit import Runs
 from app.body import parse_body, read_body
 from app.capture import Capture
@@ -69,7 +69,6 @@ class Service:
             ClientDisconnect: nobody waits for the reply any more.
         """
         exchange = exchange_of(scope)
-        exchange.protocol = protocol.name
         with self.admission.ticket() as ticket:
             body = await self.read(scope, receive, ticket)
             request = _Request(self, protocol, body, ticket, exchange)
@@ -167,7 +166,6 @@ class _Request:
             raise RequestError(
                 503,
                 f"none of the samples could be scored {why}; send them again",
-                retry_after=RETRY_SECONDS,
                 reason="deadline" if late else "internal",
             )
 

@@ -15,7 +15,6 @@ from typing import TypeVar
 
 from starlette.requests import ClientDisconnect
 
-from app.admission import RETRY_SECONDS
 from app.errors import RequestError
 
 Result = TypeVar("Result")
@@ -124,4 +123,4 @@ class Place:
 def waited_too_long() -> RequestError:
     """The refusal of a request of which nothing was begun until its deadline."""
     message = "the service is too busy to begin with this request; send it again later"
-    return RequestError(429, message, retry_after=RETRY_SECONDS, reason="queue_timeout")
+    return RequestError(429, message, reason="queue_timeout")

@@ -2,7 +2,6 @@
 
 import asyncio
 import sys
-from codecs import BOM_UTF8
 from collections.abc import Iterator
 from itertools import islice
 from typing import Annotated
@@ -56,8 +55,7 @@ async def _score(file: str, profile: str) -> tuple[int, int]:
         samples: list[Sample] = []
         for number, line in batch:
             try:
-                # Some editors begin a file with a byte-order mark.
-                samples.append(parse_body(Sample, line.removeprefix(BOM_UTF8)))
+                samples.append(parse_body(Sample, line))
             except RequestError as error:
                 print(f"{file}, line {number}: {error}", file=sys.stderr)
                 wrong += 1

@@ -35,8 +35,7 @@ def rewards_of(scores: Iterable[Score]) -> list[float]:
     rewards: list[float] = []
     for score in scores:
         if score.reward is None:
-            message = "a sample could not be scored; send the request again"
-            raise RequestError(503, message, retry_after=1)
+            raise RequestError(503, "a sample could not be scored; send the request again")
         rewards.append(score.reward)
     return rewards
 

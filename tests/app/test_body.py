@@ -42,6 +42,16 @@ def test_lone_surrogates_are_replaced_and_nothing_else(escaped: str, read: str) 
     assert number == 10**30
 
 
+def test_a_byte_order_mark_is_no_part_of_the_json() -> None:
+    assert parse_body(Holder, b'\xef\xbb\xbf{"value": 1}').value == 1
+
+
+def test_what_is_no_json_is_told_by_its_place() -> None:
+    said = str(refused(b'{"samples": [],}'))
+    assert said == "the body is not valid JSON in UTF-8: trailing comma at line 1 column 16"
+    assert "secret" not in str(refused(b'{"samples": secret}'))
+
+
 @pytest.mark.parametrize("text", ["x", r"\ud800"])
 def test_json_that_is_too_deep_is_refused_with_surrogates_and_without(text: str) -> None:
     for depth, fits in ((100, True), (300, False), (100_000, False)):
