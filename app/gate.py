@@ -44,10 +44,12 @@ class Gate:
             return
         exchange = Exchange(scope)
         marked = self._marking(exchange, send)
-        scoring = scope["method"] == "POST" and scope["path"] in self._protocols
-        self._service.in_flight += scoring
+        protocol = self._protocol(scope)
+        if protocol is not None:
+            exchange.protocol, exchange.route = protocol.name, protocol.path
+        self._service.in_flight += protocol is not None
         try:
-            await self._let_in(scope, receive, marked)
+            await self._let_in(scope, receive, marked, protocol)
         except ClientDisconnect:
             exchange.status = CLIENT_GONE
         except Exception as error:
@@ -55,18 +57,23 @@ class Gate:
             if exchange.status is None:
                 await failed(scope)(scope, receive, marked)
         finally:
-            self._service.in_flight -= scoring
+            self._service.in_flight -= protocol is not None
             self._account(scope)
 
-    async def _let_in(self, scope: Scope, receive: Receive, send: Send) -> None:
-        exchange, path = exchange_of(scope), scope["path"]
+    def _protocol(self, scope: Scope) -> Protocol[Any] | None:
+        """Of a scoring request. A slash at the address's end changes nothing: not all clients would
+        follow a redirection."""
+        return self._protocols.get(scope["path"].rstrip("/")) if scope["method"] == "POST" else None
+
+    async def _let_in(
+        self, scope: Scope, receive: Receive, send: Send, protocol: Protocol[Any] | None
+    ) -> None:
         try:
-            protocol = self._protocols.get(path) if scope["method"] == "POST" else None
-            if protocol is not None:
-                exchange.protocol, exchange.route = protocol.name, path
-            self._keys.check(path, exchange.headers)
+            self._keys.check(scope["path"], exchange_of(scope).headers)
             if protocol is None:
-                await self._app(scope, receive, send)
+                # Where there is a GET there is a HEAD, whose body the server leaves out.
+                asked = {**scope, "method": "GET"} if scope["method"] == "HEAD" else scope
+                await self._app(asked, receive, send)
                 return
             response = await self._service.answer(scope, receive, protocol)
         except RequestError as error:
@@ -107,5 +114,4 @@ def refused(scope: Scope, error: RequestError) -> Response:
 
 def failed(scope: Scope) -> Response:
     """The reply to a request that we failed on: never a made-up reward, always worth a retry."""
-    message = "the service failed on this request; send it again"
-    return refused(scope, RequestError(503, message, retry_after=1))
+    return refused(scope, RequestError(503, "the service failed on this request; send it again"))

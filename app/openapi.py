@@ -1,11 +1,10 @@
-"""What /docs says beyond what FastAPI can see: bodies that are parsed from bytes, errors, keys."""
+"""What /docs says beyond what FastAPI can see: refusals, profiles, keys."""
 
 from collections.abc import Sequence
 from typing import Any
 
 from fastapi import FastAPI
 
-from app.protocol import Protocol
 from app.schema import ErrorReply
 
 _REFUSALS = {
@@ -25,25 +24,13 @@ REFUSALS: dict[int | str, dict[str, Any]] = {
 """How a scoring request may be refused, for FastAPI's `responses`."""
 
 
-def body_of(protocol: Protocol[Any]) -> dict[str, Any]:
-    """The request's body, for FastAPI's `openapi_extra`."""
-    reference = {"$ref": f"#/components/schemas/{protocol.wire.__name__}"}
-    return {
-        "requestBody": {"required": True, "content": {"application/json": {"schema": reference}}}
-    }
-
-
-def document(app: FastAPI, protocols: Sequence[Protocol[Any]], profiles: Sequence[str]) -> None:
-    """Add the protocols' requests, the profiles' names and the keys to `app.openapi`."""
+def document(app: FastAPI, profiles: Sequence[str]) -> None:
+    """Add the profiles' names and the keys to `app.openapi`."""
     build = app.openapi
 
     def openapi() -> dict[str, Any]:
         found = build()
         components = found["components"]
-        for protocol in protocols:
-            schema = protocol.wire.model_json_schema(ref_template="#/components/schemas/{model}")
-            components["schemas"].update(schema.pop("$defs", {}))
-            components["schemas"][protocol.wire.__name__] = schema
         profile = components["schemas"]["RewardRequest"]["properties"]["profile"]
         profile["anyOf"] = [{"type": "string", "enum": sorted(profiles)}, {"type": "null"}]
         components["securitySchemes"] = {

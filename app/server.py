@@ -7,7 +7,6 @@ from importlib.metadata import version
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
-from fastapi.exceptions import RequestValidationError
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.exceptions import HTTPException
 
@@ -16,9 +15,9 @@ from app.auth import Keys
 from app.errors import RequestError
 from app.gate import Gate, failed, refused
 from app.lifespan import living
-from app.openapi import REFUSALS, body_of, document
+from app.openapi import REFUSALS, document
 from app.protocol import REWARD, Protocol
-from app.protocols import PROTOCOLS, add_routes
+from app.protocols import PROTOCOLS, nemo_gym
 from app.reply import VERSION_HEADER, json_response
 from app.schema import ErrorReply, ProfileReply, ProfileSummary
 from app.scoring import Scoring
@@ -28,10 +27,18 @@ from app.settings import Settings
 SERVED: tuple[Protocol[Any], ...] = (REWARD, *PROTOCOLS)
 
 
+_INSTEAD = {
+    404: "nothing is served at this address; /docs has those that are",
+    405: "this address takes another method; see the header Allow",
+}
+"""What to do, where the framework says what is wrong."""
+
+
 def create_app(settings: Settings | None = None, scoring: Scoring | None = None) -> Gate:
     """The application, with settings from the environment, and their profiles, unless given."""
     settings = settings or Settings()
-    service = Service(settings, scoring or _scoring(settings))
+    scoring = scoring or Scoring(settings.default_profile, settings.other_profiles)
+    service = Service(settings, scoring)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -44,41 +51,35 @@ def create_app(settings: Settings | None = None, scoring: Scoring | None = None)
         summary="Verifies step-guided safety thinking and pays rewards for it.",
         lifespan=lifespan,
         redoc_url=None,
+        responses={"4XX": {"model": ErrorReply, "description": "what is wrong with the request"}},
     )
     _add_error_handlers(app)
     _add_operations(app, service)
-    _add_profiles(app, service)
-    add_routes(app, service)
+    _add_profiles(app, scoring)
+    nemo_gym.add_routes(app, service)
     for protocol in SERVED:
-        add_scoring(app, service, protocol)
-    document(app, SERVED, list(service.scoring.scorers))
+        _document_scoring(app, protocol)
+    document(app, list(scoring.scorers))
     key = settings.metrics_key
     keys = Keys(settings.accepted_keys, key.get_secret_value() if key else None)
     return Gate(app, service, SERVED, keys)
 
 
-def _scoring(settings: Settings) -> Scoring:
-    return Scoring(settings.default_profile, settings.other_profiles)
-
-
-def add_scoring(app: FastAPI, service: Service, protocol: Protocol[Any]) -> None:
-    """Register the address where a protocol's batches are scored."""
+def _document_scoring(app: FastAPI, protocol: Protocol[Any]) -> None:
+    """Make known the address where a protocol's batches are scored; the gate answers there."""
 
     @app.post(
         protocol.path,
         name=protocol.name,
         response_model=protocol.response_model,
         responses=REFUSALS,
-        openapi_extra=body_of(protocol),
         summary=protocol.summary,
     )
-    async def scored(request: Request) -> Response:
-        return await service.answer(request.scope, request.receive, protocol)
+    async def scored(body: protocol.wire) -> None:  # type: ignore[name-defined]
+        raise NotImplementedError
 
 
-def _add_profiles(app: FastAPI, service: Service) -> None:
-    scoring = service.scoring
-
+def _add_profiles(app: FastAPI, scoring: Scoring) -> None:
     @app.get("/profiles", response_model=list[ProfileSummary], summary="The profiles served")
     async def profiles() -> Response:
         return json_response(
@@ -96,7 +97,6 @@ def _add_profiles(app: FastAPI, service: Service) -> None:
     @app.get(
         "/profiles/{name}",
         response_model=ProfileReply,
-        responses={404: {"model": ErrorReply}},
         summary="A profile in full, with the instruction text for the policy",
     )
     async def profile(name: str) -> Response:
@@ -121,7 +121,7 @@ def _add_operations(app: FastAPI, service: Service) -> None:
     @app.get("/readyz", responses={503: {"model": ErrorReply}}, summary="Does it take traffic?")
     async def readyz() -> dict[str, str]:
         if not service.ready:
-            raise RequestError(503, "the service is draining", retry_after=1, reason="draining")
+            raise RequestError(503, "the service is draining", reason="draining")
         return {"status": "ready"}
 
     @app.get(
@@ -143,12 +143,8 @@ def _add_error_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def http_error(request: Request, error: HTTPException) -> Response:
-        reply = {"error": str(error.detail), "problems": []}
+        reply = {"error": _INSTEAD.get(error.status_code, str(error.detail)), "problems": []}
         return json_response(reply, error.status_code, dict(error.headers or {}))
-
-    @app.exception_handler(RequestValidationError)
-    async def wrong_parameter(request: Request, error: RequestValidationError) -> Response:
-        return json_response({"error": "a parameter of the address is wrong", "problems": []}, 422)
 
     @app.exception_handler(Exception)
     async def internal(request: Request, error: Exception) -> Response:

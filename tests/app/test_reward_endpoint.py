@@ -192,6 +192,11 @@ def test_a_wrong_request_is_refused_naming_the_field_and_the_sample(
         ]
 
 
+def test_a_number_where_a_string_belongs_gets_what_to_send(client: httpx.Client) -> None:
+    reply = client.post("/reward", json={"samples": [sample(id=7)]})
+    assert reply.json()["error"] == "samples[0].id: must be a string"
+
+
 @pytest.mark.parametrize("field", ["completion", "prompt"])
 def test_null_where_a_string_belongs_gets_what_to_send(client: httpx.Client, field: str) -> None:
     reply = client.post("/reward", json={"samples": [sample(**{field: None})]})
@@ -210,9 +215,28 @@ def test_a_body_sent_in_chunks_is_limited_too(client: httpx.Client) -> None:
     eventually(lambda: statistics(str(client.base_url)).get(refused, 0.0) == before + 1, seconds=30)
 
 
-def test_health_and_readiness(client: httpx.Client) -> None:
-    assert client.get("/healthz").status_code == 200
-    assert client.get("/readyz").status_code == 200
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_health_and_readiness(client: httpx.Client, method: str) -> None:
+    for path in ("/healthz", "/readyz"):
+        reply = client.request(method, path)
+        assert reply.status_code == 200
+        assert bool(reply.content) == (method == "GET")
+
+
+def test_a_slash_at_the_end_of_the_address_is_not_redirected(client: httpx.Client) -> None:
+    assert client.post("/reward/", json={"samples": [sample()]}).json()["rewards"] == [1.0]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "says"),
+    [("GET", "/nowhere", 404, "/docs"), ("GET", "/reward", 405, "Allow")],
+)
+def test_a_wrong_address_or_method_gets_what_to_do(
+    client: httpx.Client, method: str, path: str, status: int, says: str
+) -> None:
+    reply = client.request(method, path)
+    assert reply.status_code == status
+    assert says in reply.json()["error"]
 
 
 def test_profiles_are_listed_and_shown_with_their_instruction(client: httpx.Client) -> None:
@@ -228,9 +252,9 @@ def test_profiles_are_listed_and_shown_with_their_instruction(client: httpx.Clie
 
 def test_openapi_documents_the_request_and_the_reply(client: httpx.Client) -> None:
     document = client.get("/openapi.json").json()
-    assert {"RewardRequest", "Sample", "Labels", "RewardReply", "ErrorReply"} <= set(
-        document["components"]["schemas"]
-    )
+    schemas = set(document["components"]["schemas"])
+    assert {"RewardRequest", "Sample", "Labels", "RewardReply", "ErrorReply"} <= schemas
+    assert "HTTPValidationError" not in schemas  # no reply looks like that
     assert client.get("/docs").status_code == 200
 
 
