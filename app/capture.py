@@ -4,6 +4,7 @@ Off unless a folder is named. A thread of its own writes; what it cannot keep up
 never waited for. The folder holds files of JSON lines, the oldest of which make room for new ones.
 """
 
+import errno
 import logging
 import os
 import queue
@@ -44,7 +45,6 @@ class Capture:
         self._room = max_bytes - workers * self._file_bytes
         self._file: Path | None = None
         self._queue: queue.Queue[list[dict[str, Any]] | None] = queue.Queue(_WAITING_BATCHES)
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._thread = threading.Thread(target=self._write_all, name="capture", daemon=True)
         self._thread.start()
 
@@ -88,24 +88,37 @@ class Capture:
             text = orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE)
             if len(text) > self._file_bytes:
                 return False
-            if self._file is None or not 0 < _size(self._file) <= self._file_bytes - len(text):
+            file = self._file
+            if not file or not file.exists() or _size(file) > self._file_bytes - len(text):
                 self._make_room()
-                self._file = self._folder / f"samples-{time.time_ns()}-{os.getpid()}.jsonl"
-            descriptor = os.open(self._file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-            with os.fdopen(descriptor, "ab") as file:
-                file.write(text)
-        except (OSError, TypeError) as error:
-            log.error("a sample could not be captured", extra={"event": failure(error)})
+                file = self._file = self._folder / f"samples-{time.time_ns()}-{os.getpid()}.jsonl"
+            _append(file, text)
+        except OSError as error:
+            message = f"a sample could not be captured: {error.strerror}"
+            log.error(message, extra={"event": failure(error)})
             return False
         return True
 
     def _make_room(self) -> None:
         """Delete the oldest files until all workers' present files can grow to their full size."""
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         files = sorted(self._folder.glob("samples-*.jsonl"))
         sizes = [_size(file) for file in files]
         while files and sum(sizes) > self._room:
             files.pop(0).unlink(missing_ok=True)
             sizes.pop(0)
+
+
+def _append(file: Path, line: bytes) -> None:
+    """Write a line whole or not at all: of a disk that is full a part of it fits."""
+    descriptor = os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    try:
+        written = os.write(descriptor, line)
+        if written < len(line):
+            os.ftruncate(descriptor, os.fstat(descriptor).st_size - written)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    finally:
+        os.close(descriptor)
 
 
 def _size(file: Path) -> int:

@@ -1,4 +1,6 @@
 import json
+import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +12,7 @@ from app.protocol import Scored
 from app.schema import RewardRequest
 from app.scoring import examine, settle
 from tests.app.local import SCORING
-from tests.app.serving import sample, server
+from tests.app.serving import eventually, sample, server
 
 
 def scored(*samples: dict[str, Any]) -> Scored:
@@ -47,6 +49,30 @@ def test_the_folder_stays_under_its_cap_and_keeps_the_newest(tmp_path: Path) -> 
     capture.close()
     assert cap / 2 < sum(file.stat().st_size for file in tmp_path.iterdir()) <= cap
     assert captured(tmp_path)[-1]["sample"]["id"] == "149"
+
+
+def test_a_full_disk_leaves_no_half_line_and_no_empty_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write, room = os.write, iter([10**6, 100, 0, 10**6])
+    monkeypatch.setattr("app.capture.os.write", lambda to, text: write(to, text[: next(room)]))
+    capture = Capture(tmp_path, share=1.0, max_bytes=2**20, workers=1)
+    for name in "abcd":
+        capture.offer(scored(sample("x", id=name)), "r")
+    capture.close()
+    assert [line["sample"]["id"] for line in captured(tmp_path)] == ["a", "d"]
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_folder_that_was_taken_away_is_made_again(tmp_path: Path) -> None:
+    folder = tmp_path / "capture"
+    capture = Capture(folder, share=1.0, max_bytes=2**20, workers=1)
+    capture.offer(scored(sample("x", id="a")), "r")
+    eventually(lambda: len(captured(folder)) == 1)
+    shutil.rmtree(folder)
+    capture.offer(scored(sample("x", id="b")), "r")
+    capture.close()
+    assert [line["sample"]["id"] for line in captured(folder)] == ["b"]
 
 
 def test_a_share_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
