@@ -44,13 +44,11 @@ def batch(wire: EvaluateRequest) -> RewardRequest:
         message = "`messages` must end with the assistant's message, which is what is scored"
         raise wrong_field("messages", 0, message)
     sample = Sample(
-        id=None,
-        group=None,
         completion=written_by_assistant(wire.messages[-1]),
         prompt=instruction_of(wire.messages[:-1]),
         labels=labels_at(wire.ground_truth, "ground_truth", 0),
     )
-    return RewardRequest(profile=None, run=None, samples=[sample])
+    return RewardRequest(samples=[sample])
 
 
 def reply(_: EvaluateRequest, scored: Scored) -> dict[str, Any]:

@@ -61,21 +61,27 @@ def batch(wire: VerifyRequest) -> RewardRequest:
     except LabelError as error:
         raise wrong_field("labels", 0, str(error)) from None
     sample = Sample(
-        id=None,
-        group=None,
         completion=completion_of(wire.response),
         prompt=instruction_of(wire.responses_create_params.get("input")),
         labels=labels,
     )
-    return RewardRequest(profile=None, run=None, samples=[sample])
+    return RewardRequest(samples=[sample])
 
 
 def completion_of(response: Mapping[str, Any]) -> str:
     """What the model wrote. A reasoning parser on the model's server takes the thinking out of the
-    text and its tags away; both are put back."""
+    text and its tags away; both are put back.
+
+    Raises:
+        RequestError: 422, it is no such response, nor the error of the model's server.
+    """
     output = response.get("output")
+    if not isinstance(output, list):
+        if response.get("error"):
+            return ""
+        raise wrong_field("response.output", 0, "`response.output` must be an array of items")
     written = []
-    for item in output if isinstance(output, list) else []:
+    for item in output:
         if not isinstance(item, Mapping):
             continue
         if item.get("type") == "reasoning":

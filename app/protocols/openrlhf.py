@@ -40,22 +40,16 @@ def batch(wire: OpenRLHFRequest) -> RewardRequest:
         if given != len(wire.query):
             message = f"`{field}` has {given} entries, `query` has {len(wire.query)}"
             raise wrong_field(field, None, message)
-    return RewardRequest(
-        profile=None,
-        run=None,
-        samples=[
-            Sample(
-                id=None,
-                group=None,
-                completion=_completion(query, prompt, index),
-                prompt=prompt,
-                labels=labels_at(label, f"labels[{index}]", index),
-            )
-            for index, (query, prompt, label) in enumerate(
-                zip(wire.query, wire.prompts, wire.labels, strict=True)
-            )
-        ],
-    )
+    rows = zip(wire.query, wire.prompts, wire.labels, strict=True)
+    samples = [
+        Sample(
+            completion=_completion(query, prompt, index),
+            prompt=prompt,
+            labels=labels_at(label, f"labels[{index}]", index),
+        )
+        for index, (query, prompt, label) in enumerate(rows)
+    ]
+    return RewardRequest(samples=samples)
 
 
 def _completion(query: str, prompt: str, index: int) -> str:

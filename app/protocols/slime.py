@@ -42,13 +42,11 @@ class SlimeReply(BaseModel):
 def batch(wire: SlimeRequest) -> RewardRequest:
     """One sample."""
     sample = Sample(
-        id=None,
-        group=None,
         completion=wire.response,
         prompt=instruction_of(wire.prompt),
         labels=labels_at(wire.label, "label", 0),
     )
-    return RewardRequest(profile=None, run=None, samples=[sample])
+    return RewardRequest(samples=[sample])
 
 
 def reply(_: SlimeRequest, scored: Scored) -> dict[str, Any]:

@@ -93,10 +93,22 @@ def test_a_response_without_a_message_is_the_policys_fault(service: httpx.Client
     assert not reply["instance_config"]["mask_sample"]
 
 
-def test_a_response_that_the_models_server_failed_on_is_masked(service: httpx.Client) -> None:
-    body = row()
-    body["response"]["error"] = {"code": "server_error", "message": "out of memory"}
+@pytest.mark.parametrize("output", [{"output": []}, {"output": None}, {}])
+def test_a_response_that_the_models_server_failed_on_is_masked(
+    service: httpx.Client, output: dict[str, Any]
+) -> None:
+    error = {"code": "server_error", "message": "out of memory"}
+    body = {**row(), "response": {"error": error, **output}}
     assert verify(service, body)["instance_config"]["mask_sample"]
+
+
+@pytest.mark.parametrize("response", [{}, {"output": "text"}, {"choices": [{"message": {}}]}])
+def test_what_is_no_response_is_the_callers_fault_and_no_zero(
+    service: httpx.Client, response: dict[str, Any]
+) -> None:
+    reply = service.post("/verify", json={**row(), "response": response})
+    assert reply.status_code == 422
+    assert reply.json()["problems"][0]["field"] == "response.output"
 
 
 def test_a_sample_that_we_cannot_score_is_masked(judgeless: httpx.Client) -> None:
