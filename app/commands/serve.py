@@ -46,8 +46,7 @@ def _sentences(error: Exception) -> str:
     if not isinstance(error, ValidationError):
         return str(error)
     return "; ".join(
-        ": ".join([*map(str, one["loc"]), _message(one)])
-        for one in error.errors(include_url=False)
+        ": ".join([*map(str, one["loc"]), _message(one)]) for one in error.errors(include_url=False)
     )
 
 
