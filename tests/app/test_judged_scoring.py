@@ -15,20 +15,10 @@ from app.schema import Sample
 from app.scoring import Scoring, at_once
 from rules.reward import Score
 from tests.app.commands import run
+from tests.app.judged import UNCLEAR, judged_profile
 from tests.app.serving import sample, server, unsafe_sample
+from tests.rules.completions import unsafe
 from tests.rules.judge.endpoint import chat, serving
-
-UNCLEAR = "Could you please clarify which of the two lamps you mean?"
-
-
-def profile(folder: Path, url: str, ask: str = "unclear") -> str:
-    path = folder / "judged.yaml"
-    path.write_text(
-        "name: judged\nrelease: 1.0.0\nstructure: strict\ndialect: tags\ninstruction: tags.txt\n"
-        "stance: {detector: rules}\n"
-        f"judge: {{url: '{url}', model: m, format: rubric, ask: {ask}, retries: 0, timeout: 5}}\n"
-    )
-    return str(path)
 
 
 def score(source: str, *samples: dict[str, Any], seconds: float = math.inf) -> list[Score]:
@@ -46,14 +36,14 @@ def score(source: str, *samples: dict[str, Any], seconds: float = math.inf) -> l
 
 
 def unclear_sample(prompt: str = "May I?") -> dict[str, Any]:
-    one = unsafe_sample(prompt=prompt)
-    one["completion"] = one["completion"].partition("<answer>")[0] + f"<answer>{UNCLEAR}</answer>"
-    return one
+    return unsafe_sample(unsafe(UNCLEAR), prompt=prompt)
 
 
 def test_it_is_asked_about_unclear_answers_alone(tmp_path: Path) -> None:
     with serving(lambda body: chat('{"stance": "refusal"}')) as endpoint:
-        scores = score(profile(tmp_path, endpoint.url), sample(), unclear_sample(), sample("x"))
+        scores = score(
+            judged_profile(tmp_path, endpoint.url), sample(), unclear_sample(), sample("x")
+        )
     assert [one.reward for one in scores] == [1.0, 1.0, 0.0]
     assert scores[1].stance is not None
     assert scores[1].stance.rule == "judge.rubric"
@@ -65,7 +55,7 @@ def test_it_is_asked_about_unclear_answers_alone(tmp_path: Path) -> None:
 def test_it_may_be_asked_about_all_answers(tmp_path: Path) -> None:
     with serving(lambda body: chat('{"stance": "compliance"}')) as endpoint:
         scores = score(
-            profile(tmp_path, endpoint.url, "all"), sample(), unsafe_sample(), sample("x")
+            judged_profile(tmp_path, endpoint.url, "all"), sample(), unsafe_sample(), sample("x")
         )
     assert [one.reward for one in scores] == [1.0, 0.5, 0.0]
     assert len(endpoint.requests) == 2
@@ -77,7 +67,7 @@ def test_a_judge_that_fails_makes_the_sample_a_service_error(
 ) -> None:
     with (
         serving(lambda body: reply) as endpoint,
-        server("--profile", profile(tmp_path, endpoint.url)) as (address, _),
+        server("--profile", judged_profile(tmp_path, endpoint.url)) as (address, _),
     ):
         answer = httpx.post(f"{address}/reward", json={"samples": [sample(), unclear_sample()]})
     content = answer.json()
@@ -97,14 +87,14 @@ def test_a_judge_that_hangs_on_one_answer_costs_no_other_its_reward(tmp_path: Pa
 
     samples = [unclear_sample(), unclear_sample("Hang?"), unclear_sample("Or I?"), sample()]
     with serving(answer) as endpoint:
-        scores = score(profile(tmp_path, endpoint.url), *samples, seconds=3)
+        scores = score(judged_profile(tmp_path, endpoint.url), *samples, seconds=3)
         release.set()
     assert [one.reward for one in scores] == [1.0, None, 1.0, 1.0]
 
 
 def test_the_judge_is_part_of_the_version(tmp_path: Path) -> None:
-    one = Scoring(profile(tmp_path, "http://a/v1")).scorer(None).version
-    other = Scoring(profile(tmp_path, "http://b/v1")).scorer(None).version
+    one = Scoring(judged_profile(tmp_path, "http://a/v1")).scorer(None).version
+    other = Scoring(judged_profile(tmp_path, "http://b/v1")).scorer(None).version
     assert one != other
 
 
@@ -112,7 +102,7 @@ def test_the_command_says_so_when_the_judge_failed(tmp_path: Path) -> None:
     file = tmp_path / "samples.jsonl"
     file.write_text("\n".join(json.dumps(one) for one in (sample(), unclear_sample())))
     with serving(lambda body: (500, "")) as endpoint:
-        source = profile(tmp_path, endpoint.url)
+        source = judged_profile(tmp_path, endpoint.url)
         done = run("score", str(file), "--profile", source)
     assert [json.loads(line)["reward"] for line in done.stdout.splitlines()] == [1.0, None]
     assert done.returncode == 1

@@ -10,7 +10,7 @@ from pydantic_settings import SettingsError
 
 from app.settings import Settings
 from rules.profile import load_profile
-from tests.app.test_judged_scoring import profile
+from tests.app.judged import judged_profile
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ def test_a_file_that_holds_no_settings_is_named_and_not_quoted(
 
 
 def test_a_worker_that_starts_later_serves_the_profile_as_it_was(tmp_path: Path) -> None:
-    source = Path(profile(tmp_path, "http://localhost/v1"))
+    source = Path(judged_profile(tmp_path, "http://localhost/v1"))
     settings = Settings(profile=str(source))
     version = load_profile(str(source)).version
     source.write_text(source.read_text().replace("release: 1.0.0", "release: 2.0.0"))
@@ -98,7 +98,7 @@ def test_two_profiles_of_one_name_are_refused(tmp_path: Path) -> None:
 def test_a_judge_without_its_key_is_told_of_at_the_start(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    source = profile(tmp_path, "http://localhost/v1")
+    source = judged_profile(tmp_path, "http://localhost/v1")
     judged = (
         Path(source).read_text().replace("retries", "api_key_variable: THE_JUDGES_KEY, retries")
     )

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import httpx
 
+from tests.app.judged import UNCLEAR, judged_profile
 from tests.app.serving import server
-from tests.rules.completions import completion
+from tests.rules.completions import unsafe
 
-UNSCORABLE = completion("qzx vbn wrtp lkjh", combined="unsafe")
-"""Its answer's stance is unclear."""
+UNSCORABLE = unsafe(UNCLEAR)
 
 
 @contextmanager
@@ -22,12 +22,5 @@ def client(*flags: str) -> Iterator[httpx.Client]:
 
 @contextmanager
 def without_judge(folder: Path) -> Iterator[httpx.Client]:
-    path = folder / "judged.yaml"
-    path.write_text(
-        "name: judged\nrelease: 1.0.0\nstructure: strict\ndialect: tags\ninstruction: tags.txt\n"
-        "stance: {detector: rules}\n"
-        "judge: {url: 'http://127.0.0.1:9/v1', model: m, format: rubric, ask: unclear, "
-        "retries: 0, timeout: 5}\n"
-    )
-    with client("--profile", str(path)) as made:
+    with client("--profile", judged_profile(folder, "http://127.0.0.1:9/v1")) as made:
         yield made
