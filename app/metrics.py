@@ -22,7 +22,8 @@ from prometheus_client import (
 )
 
 from app.admission import Admission
-from app.audit import GroupKind, Runs, group_kinds, triple
+from app.audit import GroupKind, group_kinds, triple
+from app.runs import Runs
 from app.schema import RewardRequest, Sample
 from app.shared_counts import shared_folder
 from app.tally import SummableHistogram, Tallies

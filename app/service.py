@@ -28,7 +28,6 @@ from starlette.types import Receive, Scope
 
 from app import metrics
 from app.admission import Admission, Ticket
-from app.audit import Runs
 from app.body import parse_body, read_body
 from app.capture import Capture
 from app.encoding import unpack
@@ -36,6 +35,7 @@ from app.errors import RequestError
 from app.exchange import Exchange, exchange_of
 from app.protocol import Protocol, Scored
 from app.reply import RewardResponse
+from app.runs import Runs
 from app.schema import Problem, RewardRequest, Sample
 from app.scoring import Offload, Scoring, at_once
 from app.settings import Settings

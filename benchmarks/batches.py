@@ -15,9 +15,9 @@ import httpx
 import orjson
 
 from app import metrics
-from app.audit import Runs
 from app.body import parse_body
 from app.reply import reward_reply
+from app.runs import Runs
 from app.schema import RewardRequest
 from app.scoring import examine, settle
 from benchmarks.bodies import Samples, request, samples

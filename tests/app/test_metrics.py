@@ -9,7 +9,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from app import metrics
 from app.admission import Admission
-from app.audit import Runs
+from app.runs import Runs
 from app.schema import RewardRequest
 from app.scoring import examine, settle
 from rules.profile import parse_profile
