@@ -1,5 +1,6 @@
 """`safegrpo serve`: the reward service. Every setting is a flag, a variable and a file's key."""
 
+import os
 import sys
 
 import typer
@@ -7,8 +8,8 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 from pydantic_settings import CliSettingsSource, SettingsError
 
-from app.processes import run
 from app.settings import Settings
+from app.shared_counts import MULTIPROCESS_VARIABLE
 
 _MESSAGES = {
     "extra_forbidden": "is no setting; safegrpo serve --help lists them",
@@ -29,7 +30,12 @@ def register(cli: typer.Typer) -> None:
 
 def serve(context: typer.Context) -> None:
     """Start the reward service."""
-    run(_settings(context.args))
+    settings = _settings(context.args)
+    # What is inherited is another program's; prometheus-client looks when it is imported.
+    os.environ.pop(MULTIPROCESS_VARIABLE, None)
+    from app.processes import run
+
+    run(settings)
 
 
 def _settings(arguments: list[str]) -> Settings:

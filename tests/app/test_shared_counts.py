@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from app.shared_counts import hold, remove_left_behind
+from tests.app.serving import server
 
 
 @pytest.fixture
@@ -50,6 +51,12 @@ def test_a_link_is_not_followed(folder: Path, tmp_path: Path) -> None:
     folder.symlink_to(target)
     remove_left_behind()
     assert [file.name for file in target.iterdir()] == ["counter_1.db"]
+
+
+def test_another_programs_folder_is_left_alone(tmp_path: Path) -> None:
+    """Whoever starts a server may have the variable of prometheus-client set, as vLLM has."""
+    with server(env={"PROMETHEUS_MULTIPROC_DIR": str(tmp_path)}):
+        assert not list(tmp_path.iterdir())
 
 
 _STARTS = """
