@@ -5,6 +5,7 @@ web framework take longer than scoring does.
 """
 
 import logging
+from asyncio import CancelledError
 from collections.abc import Callable
 from typing import Any
 
@@ -52,7 +53,7 @@ class Gate:
             await self._let_in(scope, receive, marked, protocol)
         except ClientDisconnect:
             exchange.status = CLIENT_GONE
-        except Exception as error:
+        except (Exception, CancelledError) as error:  # the latter: the server ends
             log.error("a request failed", extra={"event": exchange.event(scope) | failure(error)})
             if exchange.status is None:
                 await failed(scope)(scope, receive, marked)

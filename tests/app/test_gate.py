@@ -143,6 +143,22 @@ def test_our_failure_on_a_request_is_503_and_tells_nothing(
     assert any(getattr(record, "event", {}).get("error") for record in caplog.records)
 
 
+def test_what_is_cut_off_when_the_service_ends_is_503() -> None:
+    async def never() -> AsyncIterator[bytes]:
+        yield BODY[:10]
+        await asyncio.sleep(60)
+
+    async def talk(client: httpx.AsyncClient) -> httpx.Response:
+        asking = asyncio.create_task(client.post("/reward", content=never()))
+        await asyncio.sleep(0.1)
+        asking.cancel()  # as the server does with what has not ended within `grace_seconds`
+        return await asking
+
+    reply = ask(talk)
+    assert reply.status_code == 503
+    assert reply.headers["retry-after"]
+
+
 @pytest.mark.parametrize("path", ["/reward", f"/{SECRET}"])
 def test_a_refusal_is_logged_with_its_reason_and_nothing_that_was_sent(
     path: str, caplog: pytest.LogCaptureFixture
