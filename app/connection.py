@@ -1,9 +1,9 @@
 """A client's connection: uvicorn's, with what it lacks.
 
-- Who connects and sends no request, or half the head of one, is let go after a while; so is who
-  goes on with a body that has had its reply, or does not read a reply.
+- It is closed after a while if the client sends no request, or only half of a head; goes on sending
+  a body that has had its reply; or does not read its reply.
 - What comes around a body (head, sizes of chunks, trailers) is bounded, as bodies are elsewhere.
-- It says when a request arrived: what waits for the event loop waits in a queue too.
+- It notes when a request arrived, so that a wait for the event loop counts as one in the queue.
 - A reply's head and body go out in one piece. In two, each is a system call, and wakes the client.
 """
 
@@ -94,7 +94,7 @@ class Connection(HttpToolsProtocol):
         self._watch()
 
     def _watch(self) -> None:
-        """Run a clock while the client's turn lasts; most requests are whole and never see it."""
+        """Run a clock while it is the client's turn. Most requests come whole and start none."""
         waits = self._in_head or self._unwanted or self._unread
         if waits and self._give_up is None:
             seconds = self._head_seconds if self._in_head else self._body_seconds

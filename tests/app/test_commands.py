@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from app.settings import Settings
 from tests.app.commands import run
 from tests.app.serving import sample, unsafe_sample
 
@@ -87,8 +88,6 @@ def test_serve_reads_the_file_that_its_flag_names(tmp_path: Path) -> None:
 
 
 def test_every_setting_of_serve_is_in_its_help() -> None:
-    from app.settings import Settings
-
     shown = run("serve", "--help").stdout
     for name in Settings.model_fields:
         assert f"--{name.replace('_', '-')}" in shown

@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
+from app.body import parse_body
 from app.exchange import Exchange, exchange_of
 from app.scoring import Scoring
 from rules.reward import Scorer
@@ -92,17 +93,28 @@ def test_what_is_not_scored_by_the_deadline_is_null(monkeypatch: pytest.MonkeyPa
     examine = Scorer.examine
 
     def slow(self: Scorer, completion: str, prompt: str = "") -> Any:
-        time.sleep(0.1)
+        if completion == "slow":
+            time.sleep(1.1)
         return examine(self, completion, prompt)
 
     monkeypatch.setattr(Scorer, "examine", slow)
-    reply = post({"samples": [sample()] * 6}, deadline_seconds=0.25).json()
-    assert reply["rewards"][0] == 1.0
-    assert reply["rewards"][-1] is None
-    assert reply["results"][-1]["status"] == "service_error"
-    none = post(BODY, deadline_seconds=1e-6)
-    assert none.status_code == 503
-    assert none.headers["retry-after"]
+    batch = {"samples": [sample(), sample("slow"), sample()]}
+    reply = post(batch, deadline_seconds=1).json()
+    assert reply["rewards"] == [1.0, 0.0, None]
+    assert reply["results"][2]["status"] == "service_error"
+
+
+def test_what_has_begun_and_is_not_scored_at_all_by_the_deadline_is_503(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def slow(model: Any, body: bytes) -> Any:
+        time.sleep(0.6)
+        return parse_body(model, body)
+
+    monkeypatch.setattr("app.service.parse_body", slow)
+    reply = post(BODY, deadline_seconds=0.5)
+    assert reply.status_code == 503
+    assert reply.headers["retry-after"]
 
 
 def failing(monkeypatch: pytest.MonkeyPatch, on: str) -> None:

@@ -1,4 +1,5 @@
 import asyncio
+import threading
 import time
 from collections.abc import Callable
 
@@ -33,22 +34,20 @@ def test_what_has_begun_goes_before_what_came_later() -> None:
 
 
 def test_who_has_not_begun_at_the_deadline_is_told_to_come_back_and_the_queue_goes_on() -> None:
-    async def run() -> tuple[BaseException | None, ...]:
-        turns = Turns()
-        outcome = await asyncio.gather(
-            place(turns).run(lambda: time.sleep(0.2)),
-            place(turns, seconds=0.05).run(lambda: None),
-            place(turns).run(lambda: None),
-            return_exceptions=True,
-        )
+    async def run() -> RequestError:
+        turns, release = Turns(), threading.Event()
+        first = asyncio.create_task(place(turns).run(release.wait))
+        second = asyncio.create_task(place(turns, seconds=0.05).run(lambda: None))
+        third = asyncio.create_task(place(turns).run(lambda: "third"))
+        with pytest.raises(RequestError) as refused:
+            await second
+        release.set()
+        assert [await first, await third] == [True, "third"]
         turns.close()
-        return tuple(outcome)
+        return refused.value
 
-    first, second, third = asyncio.run(run())
-    assert first is None
-    assert third is None
-    assert isinstance(second, RequestError)
-    assert (second.status, second.reason) == (429, "queue_timeout")
+    refused = asyncio.run(run())
+    assert (refused.status, refused.reason) == (429, "queue_timeout")
 
 
 def test_a_cancelled_wait_gives_its_turn_to_the_next() -> None:
