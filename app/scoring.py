@@ -44,11 +44,10 @@ class Scoring:
     """
 
     def __init__(self, default: str | Profile, others: Sequence[str | Profile] = ()) -> None:
-        profiles: dict[str, Profile] = {}
-        for source in (*shipped_profiles(), *others, default):
-            profile = load_profile(source) if isinstance(source, str) else source
-            profiles[profile.name] = profile
-            self.default = profile.name
+        sources = (*shipped_profiles(), *others, default)
+        loaded = [load_profile(one) if isinstance(one, str) else one for one in sources]
+        profiles = {profile.name: profile for profile in loaded}
+        self.default = loaded[-1].name
         self.scorers = {name: Scorer(profile) for name, profile in profiles.items()}
         self._judges = {
             name: Judge(profile.judge) for name, profile in profiles.items() if profile.judge

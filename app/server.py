@@ -26,7 +26,6 @@ from app.settings import Settings
 
 SERVED: tuple[Protocol[Any], ...] = (REWARD, *PROTOCOLS)
 
-
 _INSTEAD = {
     404: "nothing is served at this address; /docs has those that are",
     405: "this address takes another method; see the header Allow",
@@ -34,9 +33,8 @@ _INSTEAD = {
 """What to do, where the framework says what is wrong."""
 
 
-def create_app(settings: Settings | None = None, scoring: Scoring | None = None) -> Gate:
-    """The application, with settings from the environment, and their profiles, unless given."""
-    settings = settings or Settings()
+def create_app(settings: Settings, scoring: Scoring | None = None) -> Gate:
+    """The application; it scores by the settings' profiles unless `scoring` is given."""
     scoring = scoring or Scoring(settings.default_profile, settings.other_profiles)
     service = Service(settings, scoring)
 

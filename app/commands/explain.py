@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from app.schema import Verdict
+from app import schema
 from grammar import ParsedCompletion, ParseFailure, Span
 from rules.labels import Labels
 from rules.profile import ProfileError, load_profile
@@ -69,14 +70,13 @@ def explain(
 
 
 def _labels(given: dict[str, str | None]) -> Labels | None:
-    known: dict[str, Verdict] = {"safe": "safe", "unsafe": "unsafe"}
-    found = {name: known.get((value or "").strip().lower()) for name, value in given.items()}
     if not any(given.values()):
         return None
-    visual, text, combined = found.values()
-    if visual is None or text is None or combined is None:
+    try:
+        labels = schema.Labels.model_validate(given)
+    except ValidationError:
         sys.exit("safegrpo explain: give --visual, --text and --combined, each safe or unsafe")
-    return Labels(visual, text, combined)
+    return Labels(labels.visual, labels.text, labels.combined)
 
 
 def _coloured(examined: Examined) -> Text:

@@ -96,7 +96,8 @@ def test_every_setting_of_serve_is_in_its_help() -> None:
 def test_the_service_does_without_torch() -> None:
     code = (
         "import sys; sys.modules['torch'] = sys.modules['transformers'] = None\n"
-        "import app.server, app.cli; app.server.create_app(); app.cli.build()"
+        "import app.server, app.cli\n"
+        "app.server.create_app(app.server.Settings()); app.cli.build()"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
