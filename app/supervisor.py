@@ -46,6 +46,8 @@ class Supervisor(Multiprocess):
 
     def keep_subprocess_alive(self) -> None:
         """Called twice a second."""
+        if self.should_exit.is_set():
+            return  # the workers may have had the signal too, and end
         for index, process in enumerate(self.processes):
             if self._lives(process):
                 continue
@@ -80,6 +82,10 @@ class Supervisor(Multiprocess):
         except (OSError, EOFError):
             return False
         return now - self._asked[process] < self._hung_seconds
+
+    def handle_hup(self) -> None:
+        """The terminal was closed, which ends a single worker too. There is nothing to read anew."""
+        self.should_exit.set()
 
     def join_all(self) -> None:
         """Called after SIGTERM has been sent to the workers."""

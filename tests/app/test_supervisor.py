@@ -112,6 +112,21 @@ def test_workers_that_die_after_they_have_started_are_replaced(supervisor: Super
     assert not supervisor.should_exit.is_set()
 
 
+@pytest.mark.parametrize("name", ["INT", "TERM", "HUP"])
+def test_workers_that_end_with_the_server_are_not_replaced(
+    supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """A terminal's Ctrl-C goes to the workers too, and so does its end."""
+    monkeypatch.setattr("uvicorn.supervisors.multiprocess.SIGNALS", {1: name})
+    before = list(supervisor.processes)
+    before[0].die(0)  # type: ignore[attr-defined]
+    supervisor.signal_queue.append(1)
+    supervisor.handle_signals()
+    supervisor.keep_subprocess_alive()
+    assert supervisor.should_exit.is_set()
+    assert supervisor.processes == before
+
+
 def test_a_worker_that_does_not_end_in_time_is_killed(supervisor: Supervisor) -> None:
     first = supervisor.processes[0]
     supervisor.join_all()
