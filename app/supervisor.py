@@ -84,7 +84,7 @@ class Supervisor(Multiprocess):
         return now - self._asked[process] < self._hung_seconds
 
     def handle_hup(self) -> None:
-        """The terminal was closed, which ends a single worker too. There is nothing to read anew."""
+        """End: a closed terminal ends a single worker too, and there is nothing to read anew."""
         self.should_exit.set()
 
     def join_all(self) -> None:
