@@ -28,7 +28,7 @@ _SURROGATES = re.compile(
 MOST_VALUES = 2**20
 """Values that a body may hold: several times what the most samples of a request need by default."""
 _TOKEN = re.compile(rb'(?s)"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[,\[{]')
-"""A text, whole or not, which may hold what else begins a value, or what begins one."""
+"""A text (whole or cut off), or a mark that begins a value; marks inside texts begin none."""
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -60,7 +60,7 @@ async def read_body(
 
 
 async def _read(receive: Receive, limit: int, ticket: Ticket) -> bytes:
-    """What has arrived is held, not what is announced: who sends slowly keeps nobody out."""
+    """Hold what has arrived, not what is announced, so that a slow sender keeps nobody out."""
     chunks: list[bytes] = []
     size = 0
     while True:

@@ -10,8 +10,8 @@ from app.errors import RequestError
 
 _PIECE = 2**20
 _SLICE = 2**10
-"""So much unpacks to about `_PIECE` at most; and what a member leaves over, which is copied, is no
-longer, so that a body of nothing but tiny members takes no more time than another."""
+"""Packed bytes taken at a time, of which come about `_PIECE` unpacked at most. What a gzip member
+leaves over of them is copied: were it the rest of the body, many tiny members would take hours."""
 _WINDOW = 2**27
 """Most memory that a zstd frame may ask for: what the format's tools use at most by default."""
 

@@ -24,8 +24,8 @@ log = logging.getLogger("safegrpo.lifespan")
 HEARTBEAT_SECONDS = 0.25
 
 HUNG_SECONDS = 30
-"""A worker that is stuck for so long is replaced. It is while it imports, which takes a second, but
-much longer where many processes want the same processor."""
+"""A worker that shows no life for so long is replaced. It shows none while it imports, which takes
+much longer than its second where many processes want the same processor."""
 
 
 @asynccontextmanager

@@ -18,10 +18,8 @@ COLUMNS = {"visual": "image_tag", "text": "text_tag", "combined": "combine_tag"}
 HOLDERS = ("labels", "label", "ground_truth")
 """Columns that hold all three labels of a row, in the order in which they are looked for."""
 
-
 THOUGHTS = ("reasoning", "reasoning_content", "thinking")
 """Keys of a message under which reasoning parsers put the thinking; vLLM has used the first two."""
-
 
 _WANTED = (
     'give {"visual": "safe", "text": "safe", "combined": "unsafe"}, '

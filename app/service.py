@@ -10,10 +10,9 @@ are milliseconds for completions of 4,000 characters):
     safegrpo   30 kB       2.0      2.1               2.5
 
 So a thread costs 0.1 ms a request or more and a process 0.3 ms: for one completion as much
-as scoring it. Small bodies are scored on the event loop; larger ones, and short refusals by the
-dozen are some, in a thread, so that the loop answers meanwhile. A process would be quicker on none
-of them, as one worker scores one batch at a time either way; for more processors there are more
-workers.
+as scoring it. Small bodies are scored on the event loop, larger ones (some dozens of short refusals
+are one) in a thread, so that the loop answers meanwhile. A process would be quicker on none of
+them, as one worker scores one batch at a time either way; more workers use more processors.
 """
 
 import asyncio

@@ -17,7 +17,7 @@ from uvicorn.supervisors.multiprocess import Process
 log = logging.getLogger("safegrpo.supervisor")
 
 MOST_FAILED_STARTS = 3
-"""So many workers in a row that die before they have started: nor would another one start."""
+"""When so many workers in a row have died before they had started, none would start."""
 
 
 class Supervisor(Multiprocess):
