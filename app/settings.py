@@ -120,6 +120,19 @@ class Settings(BaseSettings):
     _others: tuple[Profile, ...] = PrivateAttr()
     _keys_of_file: tuple[str, ...] = PrivateAttr(())
 
+    @field_validator("workers")
+    @classmethod
+    def _can_count_together(cls, value: int) -> int:
+        if value > 1:
+            try:
+                tempfile.gettempdir()
+            except OSError:
+                raise ValueError(
+                    "several add up their counts in a temporary directory, but none can be written; "
+                    "mount one at /tmp, or set TMPDIR"
+                ) from None
+        return value
+
     @field_validator("profiles", "api_keys", mode="before")
     @classmethod
     def _separated(cls, value: Any) -> Any:

@@ -77,6 +77,16 @@ def test_a_file_that_holds_no_settings_is_named_and_not_quoted(
     assert "my-secret" not in str(wrong.value)
 
 
+def test_several_workers_need_a_temporary_directory(monkeypatch: pytest.MonkeyPatch) -> None:
+    def none() -> str:
+        raise FileNotFoundError
+
+    monkeypatch.setattr("tempfile.gettempdir", none)
+    Settings(workers=1)
+    with pytest.raises(ValidationError, match="workers\n.*set TMPDIR"):
+        Settings(workers=2)
+
+
 def test_a_worker_that_starts_later_serves_the_profile_as_it_was(tmp_path: Path) -> None:
     source = Path(judged_profile(tmp_path, "http://localhost/v1"))
     settings = Settings(profile=str(source))
