@@ -128,8 +128,8 @@ class Settings(BaseSettings):
                 tempfile.gettempdir()
             except OSError:
                 raise ValueError(
-                    "several add up their counts in a temporary directory, but none can be written; "
-                    "mount one at /tmp, or set TMPDIR"
+                    "several add up their counts in a temporary directory, and there is none that "
+                    "can be written; mount one at /tmp, or set TMPDIR"
                 ) from None
         return value
 
