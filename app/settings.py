@@ -150,9 +150,10 @@ class Settings(BaseSettings):
     @field_validator("metrics_key", "capture_folder", mode="before")
     @classmethod
     def _is_given(cls, value: Any) -> Any:
-        if value == "":  # which as a folder would be the present one
+        given = value.strip() if isinstance(value, str) else value  # a secret may end with a newline
+        if given == "":  # which as a folder would be the present one
             raise ValueError("is empty; leave it out if none is needed")
-        return value
+        return given
 
     @field_validator("capture_folder")
     @classmethod

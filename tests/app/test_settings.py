@@ -5,7 +5,7 @@ from importlib.resources import files
 from pathlib import Path
 
 import pytest
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 from pydantic_settings import SettingsError
 
 from app.settings import Settings
@@ -125,9 +125,11 @@ def test_keys_come_from_the_variable_and_from_a_file(
 ) -> None:
     file = tmp_path / "keys"
     file.write_text("# of the cluster\nkey-3\n\n key-4 \n")
-    monkeypatch.setenv("SAFEGRPO_API_KEYS", "key-1, key-2")
+    monkeypatch.setenv("SAFEGRPO_API_KEYS", "key-1, key-2\n")
+    monkeypatch.setenv("SAFEGRPO_METRICS_KEY", "key-0\n")  # as from a Kubernetes secret of a file
     settings = Settings(api_keys_file=file)
     assert settings.accepted_keys == ["key-1", "key-2", "key-3", "key-4"]
+    assert settings.metrics_key == SecretStr("key-0")
     assert "key-1" not in repr(settings)
     file.write_bytes(b"\xef\xbb\xbfkey-5\r\nkey-6\r\n")  # as Windows' editors write it
     assert Settings(api_keys_file=file).accepted_keys[2:] == ["key-5", "key-6"]
