@@ -150,7 +150,7 @@ class Settings(BaseSettings):
     @field_validator("metrics_key", "capture_folder", mode="before")
     @classmethod
     def _is_given(cls, value: Any) -> Any:
-        given = value.strip() if isinstance(value, str) else value  # a secret may end with a newline
+        given = value.strip() if isinstance(value, str) else value  # a secret may end with "\n"
         if given == "":  # which as a folder would be the present one
             raise ValueError("is empty; leave it out if none is needed")
         return given
