@@ -131,9 +131,9 @@ class Gathering:
         self._transport.close()
 
     def _send(self) -> None:
-        if self._written:
+        if self._written and not self._transport.is_closing():  # the client may have hung up
             self._transport.writelines(self._written)
-            self._written = []
+        self._written = []
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._transport, name)
