@@ -62,8 +62,8 @@ class Gate:
             self._account(scope)
 
     def _protocol(self, scope: Scope) -> Protocol[Any] | None:
-        """Of a scoring request. A slash at the address's end changes nothing: not all clients would
-        follow a redirection."""
+        """What a scoring request speaks; None for others. A slash at the address's end changes
+        nothing, since not all clients would follow a redirection."""
         return self._protocols.get(scope["path"].rstrip("/")) if scope["method"] == "POST" else None
 
     async def _let_in(

@@ -6,6 +6,7 @@ worker is replaced, and SIGTERM not heard.
 """
 
 import logging
+import signal
 import socket
 from time import monotonic
 
@@ -35,7 +36,10 @@ class Supervisor(Multiprocess):
         hung_seconds: float,
         stop_seconds: float,
     ) -> None:
+        at_hangup = signal.getsignal(signal.SIGHUP)
         super().__init__(config, sockets)
+        if at_hangup == signal.SIG_IGN:  # the command was started with nohup
+            signal.signal(signal.SIGHUP, signal.SIG_IGN)
         self._hung_seconds = hung_seconds
         self._stop_seconds = stop_seconds
         self._asked: dict[Process, float] = {}

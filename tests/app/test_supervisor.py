@@ -1,5 +1,6 @@
 """The supervisor, with workers that are made up."""
 
+import signal
 from multiprocessing import Pipe
 from typing import Any
 
@@ -125,6 +126,16 @@ def test_workers_that_end_with_the_server_are_not_replaced(
     supervisor.keep_subprocess_alive()
     assert supervisor.should_exit.is_set()
     assert supervisor.processes == before
+
+
+def test_nohup_is_heeded(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    monkeypatch.setattr("uvicorn.supervisors.multiprocess.SIGNALS", {signal.SIGHUP: "HUP"})
+    try:
+        Supervisor(uvicorn.Config("x", workers=2), [], HUNG_SECONDS, stop_seconds=5)
+        assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def test_a_worker_that_does_not_end_in_time_is_killed(supervisor: Supervisor) -> None:
