@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 from trl.trainer.grpo_trainer import GRPOTrainer
 
-from tests.train_client.test_losses import LONGEST, ROWS, batch, share
-from train_client.losses import Loss, LossConfig, policy_loss
+from tests.train_client.test_losses import LONGEST, ROWS, batch, configured, whole
+from train_client.config import AlgorithmConfig, Loss
 
 LOW, HIGH = 0.1, 0.25
 
@@ -26,7 +26,7 @@ class Alone:
         return value
 
 
-def trl_loss(config: LossConfig, data: dict[str, Tensor]) -> Tensor:
+def trl_loss(config: AlgorithmConfig, data: dict[str, Tensor]) -> Tensor:
     """The loss of one batch by `GRPOTrainer._compute_loss`, given the log-probs of its model."""
     kind = "grpo" if config.loss == "gspo" else config.loss
     trainer: Any = SimpleNamespace(
@@ -87,15 +87,14 @@ class _Anything(dict[str, list[float]]):
 @pytest.mark.parametrize("kind", ["grpo", "dr_grpo", "dapo", "bnpo", "gspo", "cispo"])
 @pytest.mark.parametrize("lost", [[], [1, 3]], ids=["whole", "rows left out"])
 def test_loss_and_gradient_are_trls(kind: Loss, changes: dict[str, float], lost: list[int]) -> None:
-    settings: dict[str, Any] = {"loss": kind, "clip_low": LOW, "clip_high": HIGH, **changes}
-    config, data = LossConfig(**settings), batch()
+    config, data = configured(kind, clip_low=LOW, clip_high=HIGH, **changes), batch()
     data["mask_RT"][lost] = False
     theirs = trl_loss(config, data)
     if kind in ("grpo", "gspo"):
         # TRL's mean over completions counts those that are left out, as losses of 0.
         theirs = theirs * ROWS / (ROWS - len(lost))
     (their_gradient,) = torch.autograd.grad(theirs, data["logprobs_RT"])
-    ours = policy_loss(config, share(data["mask_RT"]), **data).loss
+    ours = whole(config, data).loss
     (our_gradient,) = torch.autograd.grad(ours, data["logprobs_RT"])
     assert ours.item() == pytest.approx(theirs.item(), rel=1e-6)
     assert torch.allclose(our_gradient, their_gradient, rtol=1e-5, atol=1e-8)

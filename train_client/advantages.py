@@ -1,18 +1,17 @@
-"""How much better a completion is than its group: the critic that GRPO does without.
+"""Advantages: how much better a completion is than the others of its group.
+
+The group's mean is the baseline, in the place of PPO's critic. A completion that could not be
+scored is left out of it, which is not the same as a reward of zero.
 
 Shapes: P prompts (groups), G completions a group, K reward components.
-A completion that could not be scored is masked: it counts neither in the baseline nor in the loss,
-which is not the same as a reward of zero.
 """
 
 from __future__ import annotations
 
-from typing import Literal
-
 import torch
 from torch import Tensor
 
-Scale = Literal["group", "batch", "none"]
+from train_client.config import Scale
 
 
 def advantages(
@@ -20,9 +19,10 @@ def advantages(
 ) -> Tensor:
     """(r - group mean) / (std + eps), [P, G]; 0 where not scored.
 
-    `scale` says whose standard deviation divides: the group's (GRPO, arXiv 2402.03300 eq. 3), the
-    batch's, or none (Dr. GRPO, arXiv 2503.20783). Standard deviations are unbiased, as in verl and
-    TRL; a group with fewer than two scored completions has no baseline and gets zeros.
+    `scale` says whose standard deviation divides: the group's (GRPO, arXiv 2402.03300 section
+    4.1.2), the batch's, or none (Dr. GRPO, arXiv 2503.20783). Standard deviations are unbiased
+    (divided by n - 1), as in verl and TRL; `eps` is verl's. A group with fewer than two scored
+    completions has no baseline and gets zeros.
     """
     rewards = torch.where(scored_PG, rewards_PG, 0.0).double()
     count_P1 = scored_PG.sum(1, keepdim=True)
@@ -41,12 +41,13 @@ def advantages(
 def gdpo_advantages(
     components_KPG: Tensor, scored_PG: Tensor, weights_K: Tensor, eps: float = 1e-6
 ) -> Tensor:
-    """Each component normalised in its own group, then their weighted sum over the batch.
+    """Each component normalised in its group, and their weighted sum over the batch; [P, G].
 
-    GDPO (arXiv 2601.05242): with one sum, a component of large variance drowns the others. The
-    weights come after the normalisation, which would cancel them.
+    GDPO (arXiv 2601.05242): in a plain sum of the components, one of large variance drowns the
+    others. The weights come after the first normalisation, which would cancel them. 0 where not
+    scored.
     """
-    # Nothing scored, no components: the sum is then of nothing.
+    # If nothing was scored, K is 0 and the sum stays 0.
     total = torch.zeros(scored_PG.shape)
     for component_PG, weight in zip(components_KPG, weights_K.tolist(), strict=True):
         total = total + weight * advantages(component_PG, scored_PG, "group", eps)

@@ -18,6 +18,10 @@ from train_client.config_errors import sentences
 Decay = Annotated[float, Field(ge=0, lt=1)]
 """Of a running mean."""
 
+Loss = Literal["grpo", "dr_grpo", "dapo", "bnpo", "gspo", "cispo"]
+Kl = Literal["k1", "k2", "k3"]
+Scale = Literal["group", "batch", "none"]
+
 
 class ConfigError(ValueError):
     """The configuration cannot be used; the message names the key and what is allowed."""
@@ -127,9 +131,9 @@ class RolloutConfig(Section):
 
 
 class AlgorithmConfig(Section):
-    loss: Literal["grpo", "dr_grpo", "dapo", "bnpo", "gspo", "cispo"] = "grpo"
+    loss: Loss = "grpo"
     """dr_grpo is its paper's with `scale: none`; bnpo equals dapo, because a batch is always the
-    whole minibatch."""
+    whole minibatch. The formulas: train_client/losses.py."""
     clip_low: float = Field(default=0.2, ge=0)
     clip_high: float = Field(default=0.2, ge=0)
     """Larger than `clip_low` is DAPO's clip-higher. For cispo: the cap on the ratio is 1 + this.
@@ -138,9 +142,9 @@ class AlgorithmConfig(Section):
     """Bound on ratio x |advantage| for negative advantages (arXiv 1912.09729); null: off."""
     beta: float = Field(default=0.01, ge=0)
     """Weight of the KL term; 0 loads no reference."""
-    kl: Literal["k1", "k2", "k3"] = "k3"
+    kl: Kl = "k3"
     """Estimator of the KL term. As a loss, k1 is noise alone: its gradient is 0 in the mean."""
-    scale: Literal["group", "batch", "none"] = "group"
+    scale: Scale = "group"
     """What divides reward - group mean: the group's std, the batch's std, or nothing."""
     combine: Literal["sum", "gdpo"] = "sum"
     """gdpo: each component is normalised in its group, then the weighted sum over the batch
@@ -159,7 +163,7 @@ class AlgorithmConfig(Section):
     dynamic_sampling: int = Field(default=0, ge=0)
     """Extra rollouts a step to replace groups whose rewards are all equal; 0: keep such groups."""
     importance_cap: float | None = Field(default=None, gt=0)
-    """Truncated importance correction on the sampler's log-probs; null: off."""
+    """Each token's loss is weighed by pi_old / pi_sampler, by this at most; null: off."""
 
 
 class OptimizerConfig(Section):
@@ -282,8 +286,7 @@ class TrainConfig(Section):
                 "algorithm.scale does nothing with algorithm.combine=gdpo, which normalises each "
                 "component in its group and the sum over the batch; leave it out"
             )
-        updates = algorithm.updates_per_batch * self.optimizer.minibatches
-        if algorithm.old_logprobs == "sampler" and updates == 1:
+        if algorithm.old_logprobs == "sampler" and self.updates_per_step == 1:
             raise ValueError(
                 "algorithm.old_logprobs=sampler does nothing with a single update a batch, which "
                 "starts from its own log-probs; leave it out, or set optimizer.minibatches or "
@@ -314,6 +317,11 @@ class TrainConfig(Section):
         if self.policy.device.startswith("cpu"):
             raise ValueError("rollout.engine=vllm wants a GPU: set policy.device=cuda")
         return self
+
+    @property
+    def updates_per_step(self) -> int:
+        """Optimizer steps that one rollout batch is learned from in."""
+        return self.optimizer.minibatches * self.algorithm.updates_per_batch
 
     def save(self, path: Path) -> None:
         """Write the whole configuration, defaults included, as YAML."""

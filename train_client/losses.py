@@ -1,117 +1,151 @@
 """The policy-gradient losses of the GRPO family as one pure function of tensors.
 
-They differ in three choices: whether the ratio is per token or per sequence (gspo), how the ratio
-is bounded (cispo caps it and keeps the gradient of log pi; the others clip it), and what the sum
-over tokens is divided by (the reduction). Equal formulas to TRL's where both exist.
+All of them weigh the ratio of the policy to the one that sampled, pi / pi_old, by the advantage.
+They differ in whose ratio it is, how it is bounded, and how the tokens' losses are averaged:
 
-Shapes: R rows, T completion tokens. All masks are 1 on tokens that count.
+    grpo     token's       clipped   over a completion's tokens, then completions  arXiv 2402.03300
+    dr_grpo  token's       clipped   sum / (completions x max_tokens)              arXiv 2503.20783
+    dapo     token's       clipped   over the batch's tokens                       arXiv 2503.14476
+    bnpo     token's       clipped   as dapo, of what a device holds of a batch: here all of it
+    gspo     completion's  clipped   as grpo                                       arXiv 2507.18071
+    cispo    token's       capped    as dapo                                       arXiv 2506.13585
+
+The formulas are TRL's where both exist. Shapes: R completions, T completion tokens.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 from torch import Tensor
 
-Loss = Literal["grpo", "dr_grpo", "dapo", "bnpo", "gspo", "cispo"]
-Kl = Literal["k1", "k2", "k3"]
+from train_client.config import AlgorithmConfig, Kl, Loss
 
 
 @dataclass(frozen=True, kw_only=True)
-class LossConfig:
-    loss: Loss = "grpo"
-    clip_low: float = 0.2
-    clip_high: float = 0.2
-    dual_clip: float | None = None
-    beta: float = 0.0
-    kl: Kl = "k3"
-    importance_cap: float | None = None
+class Normalisers:
+    """What the losses of micro-batches are divided by, so that they add up to the whole batch's.
 
+    A batch is all that one optimizer step learns from, on all processes.
+    """
 
-@dataclass(frozen=True, kw_only=True)
-class Share:
-    """What a micro-batch must know of the whole batch so that their losses add up to its loss."""
-
-    rows: int
-    """Completions in the whole batch that count."""
+    completions: int
+    """Completions that count: with at least one token in the mask."""
     tokens: int
-    """Counting tokens in the whole batch."""
+    """Tokens that count."""
     most_tokens: int
-    """What all completions of the whole batch could hold, those that do not count included
-    (dr_grpo's constant)."""
+    """Completions, those that do not count included, times the longest they may be (dr_grpo)."""
 
 
 @dataclass(frozen=True)
 class LossValue:
+    """The loss of a micro-batch, and sums over its tokens for the metrics."""
+
     loss: Tensor
     """Scalar; its sum over the micro-batches of a batch is the batch's loss."""
-    kl_sum: float
-    clipped_sum: float
-    """Tokens whose ratio was bounded: outside the clip range on the side that matters."""
+    kl: float
+    """Of the KL estimates."""
+    clipped: float
+    """Tokens whose ratio is out of the clip range on the side that matters, or over cispo's cap."""
+    sampler_gap: float
+    """Of |log-prob - the sampler's|."""
 
 
 def policy_loss(
-    config: LossConfig,
-    share: Share,
+    config: AlgorithmConfig,
+    normalisers: Normalisers,
     *,
     logprobs_RT: Tensor,
     old_RT: Tensor,
     advantages_R: Tensor,
     mask_RT: Tensor,
+    sampler_RT: Tensor,
     reference_RT: Tensor | None = None,
-    sampler_RT: Tensor | None = None,
 ) -> LossValue:
-    """Clipped surrogate plus KL term of one micro-batch; see `Share` for how losses add up.
+    """The bounded policy-gradient loss of one micro-batch, plus `beta` times the KL term.
 
-    `old_RT` are the policy's log-probs when the batch was sampled (pass the detached new ones for a
-    single update). `sampler_RT`, with `importance_cap`, multiplies each token by
-    min(exp(old - sampler), cap): the engine that sampled may not be the model that learns.
+    Args:
+        config: which loss, its clip range, KL estimator and importance cap.
+        normalisers: the counts of the whole batch.
+        logprobs_RT: of the sampled tokens under the policy; gradients flow through them alone.
+        old_RT: under the policy as it was when it sampled. For a batch's first update these are
+            `logprobs_RT`, detached.
+        advantages_R: one a completion.
+        mask_RT: true on tokens that count. What stands elsewhere does not matter.
+        sampler_RT: as the engine reported them that sampled.
+        reference_RT: under the frozen reference; without them there is no KL term.
     """
     mask = mask_RT.float()
-    # Where nothing counts any log-prob may stand, and 0 * exp(of a large one) is no number.
+    # Masked log-probs may be anything, and 0 * exp(of a large one) is not a number.
     logprobs_RT = torch.where(mask_RT, logprobs_RT, 0.0)
-    advantage = advantages_R[:, None]
     ratio = _log_ratio(config.loss, logprobs_RT, old_RT, mask).exp()
-    above = ratio > 1 + config.clip_high
     if config.loss == "cispo":
-        clipped = above
-        capped = ratio.clamp(max=1 + config.clip_high).detach()
-        token_loss = -capped * advantage * logprobs_RT
+        token_loss, clipped = _capped(config, ratio, advantages_R[:, None], logprobs_RT)
     else:
-        below = ratio < 1 - config.clip_low
-        clipped = (below & (advantage < 0)) | (above & (advantage > 0))
-        bounded = ratio.clamp(1 - config.clip_low, 1 + config.clip_high)
-        token_loss = -torch.minimum(ratio * advantage, bounded * advantage)
-        if config.dual_clip is not None:
-            worst = -config.dual_clip * advantage
-            token_loss = torch.where(advantage < 0, torch.minimum(token_loss, worst), token_loss)
-    if config.importance_cap is not None and sampler_RT is not None:
-        gap_RT = torch.where(mask_RT, old_RT - sampler_RT, 0.0)
-        token_loss = token_loss * gap_RT.exp().clamp(max=config.importance_cap)
+        token_loss, clipped = _clipped(config, ratio, advantages_R[:, None])
+    if config.importance_cap is not None:
+        token_loss = token_loss * _importance(old_RT, sampler_RT, mask_RT, config.importance_cap)
     kl = torch.zeros_like(mask)
     if reference_RT is not None:
         kl = kl_estimate(config.kl, logprobs_RT, torch.where(mask_RT, reference_RT, 0.0))
         token_loss = token_loss + config.beta * kl
+    gap = (logprobs_RT.detach() - sampler_RT).abs()
     return LossValue(
-        reduce(config.loss, token_loss, mask, share),
+        _average(config.loss, token_loss.expand_as(mask) * mask, mask, normalisers),
         float((kl.detach() * mask).sum()),
         float((clipped * mask).sum()),
+        float((gap * mask).sum()),
     )
 
 
-def _log_ratio(loss: Loss, logprobs_RT: Tensor, old_RT: Tensor, mask: Tensor) -> Tensor:
-    difference = (logprobs_RT - old_RT) * mask
+def _log_ratio(loss: Loss, logprobs_RT: Tensor, old_RT: Tensor, mask_RT: Tensor) -> Tensor:
+    """log(pi / pi_old) of each token; for gspo its mean over a completion's tokens, [R, 1]."""
+    difference = (logprobs_RT - old_RT) * mask_RT
     if loss != "gspo":
         return difference
-    # GSPO (arXiv 2507.18071): the length-normalised ratio of the sequence. [R, 1]
-    return difference.sum(1, keepdim=True) / mask.sum(1, keepdim=True).clamp(min=1)
+    return difference.sum(1, keepdim=True) / mask_RT.sum(1, keepdim=True).clamp(min=1)
+
+
+def _clipped(config: AlgorithmConfig, ratio: Tensor, advantage_R1: Tensor) -> tuple[Tensor, Tensor]:
+    """PPO's clipped loss (arXiv 1707.06347 eq. 7), and where the clip takes the gradient away.
+
+    With `dual_clip` c, a negative advantage costs at most c |advantage| (arXiv 1912.09729).
+    """
+    below, above = ratio < 1 - config.clip_low, ratio > 1 + config.clip_high
+    clipped = (below & (advantage_R1 < 0)) | (above & (advantage_R1 > 0))
+    bounded = ratio.clamp(1 - config.clip_low, 1 + config.clip_high)
+    loss = -torch.minimum(ratio * advantage_R1, bounded * advantage_R1)
+    if config.dual_clip is not None:
+        most = -config.dual_clip * advantage_R1
+        loss = torch.where(advantage_R1 < 0, torch.minimum(loss, most), loss)
+    return loss, clipped
+
+
+def _capped(
+    config: AlgorithmConfig, ratio: Tensor, advantage_R1: Tensor, logprobs_RT: Tensor
+) -> tuple[Tensor, Tensor]:
+    """CISPO's loss, whose capped ratio is a constant weight of log pi, and where it is capped."""
+    cap = 1 + config.clip_high
+    return -ratio.clamp(max=cap).detach() * advantage_R1 * logprobs_RT, ratio > cap
+
+
+def _importance(old_RT: Tensor, sampler_RT: Tensor, mask_RT: Tensor, cap: float) -> Tensor:
+    """min(pi_old / pi_sampler, cap) of each token: truncated importance sampling.
+
+    It corrects for an engine that computes the policy otherwise than the trainer does (as TRL's
+    `token_truncate` and verl's token-level rollout correction). Never a part of the gradient.
+    """
+    return torch.where(mask_RT, old_RT - sampler_RT, 0.0).exp().clamp(max=cap)
 
 
 def kl_estimate(kind: Kl, logprobs: Tensor, reference: Tensor) -> Tensor:
-    """Per-token estimates of KL(policy || reference); names from joschu.net/blog/kl-approx.html."""
+    """Estimates of KL(policy || reference) in nats, one for each token that the policy sampled.
+
+    Names and formulas: joschu.net/blog/kl-approx.html. In the mean k1 and k3 are the KL. As a loss,
+    what counts is the mean of their gradients: k1's is 0, k2's is that of KL(policy || reference),
+    and k3's that of KL(reference || policy).
+    """
     delta = reference - logprobs
     if kind == "k1":
         return -delta
@@ -120,34 +154,11 @@ def kl_estimate(kind: Kl, logprobs: Tensor, reference: Tensor) -> Tensor:
     return delta.exp() - delta - 1
 
 
-def reduce(loss: Loss, token_loss_RT: Tensor, mask_RT: Tensor, share: Share) -> Tensor:
-    """Sum a micro-batch's token losses with the weights that its loss gives to a token."""
-    return _WEIGHTS[loss](token_loss_RT.expand_as(mask_RT) * mask_RT, mask_RT, share)
-
-
-def _mean_of_rows(losses_RT: Tensor, mask_RT: Tensor, share: Share) -> Tensor:
-    """Mean over each completion's tokens, then over completions."""
-    return (losses_RT.sum(1) / mask_RT.sum(1).clamp(min=1)).sum() / max(share.rows, 1)
-
-
-def _mean_of_tokens(losses_RT: Tensor, mask_RT: Tensor, share: Share) -> Tensor:
-    """Mean over all tokens of the batch: long completions weigh more.
-
-    DAPO's; bnpo is its mean over what a device holds of a batch, and here that is the whole.
-    """
-    return losses_RT.sum() / max(share.tokens, 1)
-
-
-def _constant(losses_RT: Tensor, mask_RT: Tensor, share: Share) -> Tensor:
-    """Divided by a constant, so that neither length nor what is left out matters (Dr. GRPO)."""
-    return losses_RT.sum() / share.most_tokens
-
-
-_WEIGHTS: dict[Loss, Callable[[Tensor, Tensor, Share], Tensor]] = {
-    "grpo": _mean_of_rows,
-    "gspo": _mean_of_rows,
-    "dapo": _mean_of_tokens,
-    "bnpo": _mean_of_tokens,
-    "cispo": _mean_of_tokens,
-    "dr_grpo": _constant,
-}
+def _average(loss: Loss, losses_RT: Tensor, mask_RT: Tensor, normalisers: Normalisers) -> Tensor:
+    """What a micro-batch's masked token losses add to the average that its loss takes."""
+    if loss in ("grpo", "gspo"):
+        of_completions_R = losses_RT.sum(1) / mask_RT.sum(1).clamp(min=1)
+        return of_completions_R.sum() / max(normalisers.completions, 1)
+    if loss == "dr_grpo":
+        return losses_RT.sum() / normalisers.most_tokens
+    return losses_RT.sum() / max(normalisers.tokens, 1)

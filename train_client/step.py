@@ -74,7 +74,7 @@ class Step:
             _tell_idle_weights(everyone)
         advantages_R = everyone.rewards.advantages(config.algorithm).flatten()
         experience = self._experience(scored, advantages_R.chunk(world())[rank()])
-        rates = self._rates(step)
+        rates = step_rates(config.optimizer, step - 1, config.run.steps, config.updates_per_step)
         with self._timer("update"):
             done = len(rates) * (step - 1)
             learned = self._learner.learn(experience, scored.passes, rates, done=done)
@@ -117,9 +117,11 @@ class Step:
                 experience.reference_RT = self._learner.reference_logprobs(
                     collected.groups, scored.passes
                 )
-        if self._learner.stale_old_logprobs and algorithm.old_logprobs == "sampler":
+        if self._config.updates_per_step == 1:
+            return experience
+        if algorithm.old_logprobs == "sampler":
             experience.old_RT = experience.sampler_RT
-        elif self._learner.stale_old_logprobs:
+        else:
             with self._timer("old_logprobs"):
                 experience.old_RT = self._learner.old_logprobs(experience, scored.passes)
         return experience
@@ -133,11 +135,6 @@ class Step:
         """
         algorithm = self._config.algorithm
         return algorithm.beta > 0 and not algorithm.dynamic_sampling and world() == 1
-
-    def _rates(self, step: int) -> list[float]:
-        config = self._config
-        updates = config.algorithm.updates_per_batch * config.optimizer.minibatches
-        return step_rates(config.optimizer, step - 1, config.run.steps, updates)
 
 
 def _refuse_nothing(collected: Collected) -> None:

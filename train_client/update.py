@@ -1,4 +1,7 @@
-"""From an experience to new weights: reference and old log-probs, then clipped updates.
+"""The second half of a step: from scored completions to new weights.
+
+A rollout batch is cut into minibatches, an optimizer step each, and these into passes that fit in
+memory, whose gradients add up.
 
 Shapes: R rows (P prompts x G completions), T completion tokens.
 """
@@ -18,7 +21,7 @@ from train_client.config import TrainConfig
 from train_client.data import Example
 from train_client.distributed import total, world
 from train_client.experience import Experience, Group, padded
-from train_client.losses import LossConfig, LossValue, Share, policy_loss
+from train_client.losses import LossValue, Normalisers, policy_loss
 from train_client.optimizer import MasterAdamW
 from train_client.passes import Pass, pass_logprobs
 from train_client.policy import Policy
@@ -45,21 +48,6 @@ class Learner:
         self._optimizer = optimizer
         self._forked = forked
         self._retention = retention
-        algorithm = config.algorithm
-        self._loss = LossConfig(
-            loss=algorithm.loss,
-            clip_low=algorithm.clip_low,
-            clip_high=algorithm.clip_high,
-            dual_clip=algorithm.dual_clip,
-            beta=algorithm.beta,
-            kl=algorithm.kl,
-            importance_cap=algorithm.importance_cap,
-        )
-
-    @property
-    def stale_old_logprobs(self) -> bool:
-        """Whether some update of a batch starts from weights that did not sample it."""
-        return self._config.algorithm.updates_per_batch * self._config.optimizer.minibatches > 1
 
     def reference_logprobs(
         self, groups: Sequence[Group], minibatches: Sequence[Sequence[Pass]]
@@ -71,9 +59,10 @@ class Learner:
             return self.logprobs(reference, every, tokens_RT.to(device), mask_RT.to(device))
 
     def old_logprobs(self, experience: Experience, minibatches: Sequence[Sequence[Pass]]) -> Tensor:
-        """Log-probs [R, T] under the weights that sampled, before several updates.
+        """Log-probs [R, T] under the weights that sampled; call it before any update.
 
-        Those of the first minibatch are left at 0: its first update finds them as it goes.
+        Those of the first minibatch are left at 0, and filled in by its first update, which
+        computes them anyway.
         """
         later = [work for passes in minibatches[1:] for work in passes]
         return self.logprobs(self._policy.model, later, experience.tokens_RT, experience.mask_RT)
@@ -107,9 +96,9 @@ class Learner:
     def logprobs(
         self, model: PreTrainedModel, passes: Sequence[Pass], tokens_RT: Tensor, mask_RT: Tensor
     ) -> Tensor:
-        """Log-probs [R, T] under `model`; 0 where the mask is."""
+        """Log-probs [R, T] under `model`; 0 where the mask is false."""
         found = torch.zeros(tokens_RT.shape, device=tokens_RT.device)
-        for rows, values in self._each(model, passes, tokens_RT, mask_RT):
+        for rows, values in self._micro_batches(model, passes, tokens_RT, mask_RT):
             found[rows, : values.shape[1]] = values
         return found * mask_RT
 
@@ -120,14 +109,14 @@ class Learner:
         rates: Sequence[float],
         done: int = 0,
     ) -> dict[str, float]:
-        """All updates of a batch; one learning rate for each. Returns the means over updates.
+        """All updates of a rollout batch, with one learning rate each; their metrics' means.
 
-        `done`: the updates of the run before these.
+        `done`: how many updates of the run came before.
         """
         totals: dict[str, float] = {}
         updates = list(minibatches) * self._config.algorithm.updates_per_batch
         for update, (passes, rate) in enumerate(zip(updates, rates, strict=True)):
-            with self._saving_memory():
+            with self._checkpointed():
                 found = self._minibatch(experience, passes, first=update == 0)
                 if self._retention is not None:
                     found["retention_kl"] = self._retention.backward(done + update)
@@ -136,72 +125,71 @@ class Learner:
                 totals[name] = totals.get(name, 0.0) + value / len(updates)
         return totals
 
-    def _saving_memory(self) -> AbstractContextManager[None]:
+    def _checkpointed(self) -> AbstractContextManager[None]:
         """For passes with their backward, as `optimizer.gradient_checkpointing` says."""
-        saves = self._config.optimizer.gradient_checkpointing
-        return recomputed(self._policy.model) if saves else nullcontext()
+        asked = self._config.optimizer.gradient_checkpointing
+        return recomputed(self._policy.model) if asked else nullcontext()
 
     def _minibatch(
         self, experience: Experience, passes: Sequence[Pass], *, first: bool
     ) -> dict[str, float]:
-        rows = torch.cat([work.rows for work in passes])
-        mask = experience.mask_RT[rows]
-        counting, tokens, every = total(
-            [float(mask.any(1).sum()), float(mask.sum()), float(len(rows))]
-        )
-        share = Share(
-            rows=int(counting),
-            tokens=int(tokens),
-            most_tokens=int(every) * self._config.rollout.max_tokens,
-        )
-        values: list[LossValue] = []
-        gap = 0.0
-        each = self._each(self._policy.model, passes, experience.tokens_RT, experience.mask_RT)
+        """Add up the gradient of one optimizer step. Its metrics, means over all processes.
+
+        `first`: the policy is still the one that sampled, so its log-probs are the old ones.
+        """
+        normalisers = self._normalisers(experience.mask_RT[torch.cat([p.rows for p in passes])])
         fresh = first and self._config.algorithm.old_logprobs == "recompute"
-        for part, logprobs in each:
+        sums = [0.0, 0.0, 0.0, 0.0]
+        for rows, logprobs in self._micro_batches(
+            self._policy.model, passes, experience.tokens_RT, experience.mask_RT
+        ):
             if fresh and experience.old_RT is not None:
-                experience.old_RT[part, : logprobs.shape[1]] = logprobs.detach()
-            value = self._value(experience, share, part, logprobs)
-            # Sharding averages the gradients of the processes, and this loss is a share of a sum.
+                experience.old_RT[rows, : logprobs.shape[1]] = logprobs.detach()
+            value = self._loss(experience, normalisers, rows, logprobs)
+            # Sharded gradients are averaged over the processes, and these losses are to be summed.
             (value.loss * world()).backward()
-            values.append(value)
-            sampler = experience.sampler_RT[part, : logprobs.shape[1]]
-            here = experience.mask_RT[part, : logprobs.shape[1]]
-            gap += float(((logprobs.detach() - sampler).abs() * here).sum())
-        sums = [
-            sum(float(value.loss.detach()) for value in values),
-            sum(value.kl_sum for value in values),
-            sum(value.clipped_sum for value in values),
-            gap,
-        ]
-        loss, *means = total(sums)
-        names = ("kl", "clipped", "sampler_gap")
-        means = [value / max(share.tokens, 1) for value in means]
-        return {"loss": loss, **dict(zip(names, means, strict=True))}
+            found = float(value.loss.detach()), value.kl, value.clipped, value.sampler_gap
+            sums = [so_far + more for so_far, more in zip(sums, found, strict=True)]
+        loss, kl, clipped, gap = total(sums)
+        tokens = max(normalisers.tokens, 1)
+        return {
+            "loss": loss,
+            "kl": kl / tokens,
+            "clipped": clipped / tokens,
+            "sampler_gap": gap / tokens,
+        }
 
-    def _value(
-        self, experience: Experience, share: Share, rows: Tensor, logprobs: Tensor
+    def _normalisers(self, mask_RT: Tensor) -> Normalisers:
+        """Of a minibatch of which this process has the rows of `mask_RT`."""
+        counts = [float(mask_RT.any(1).sum()), float(mask_RT.sum()), float(len(mask_RT))]
+        completions, tokens, every = map(int, total(counts))
+        return Normalisers(
+            completions=completions,
+            tokens=tokens,
+            most_tokens=every * self._config.rollout.max_tokens,
+        )
+
+    def _loss(
+        self, experience: Experience, normalisers: Normalisers, rows: Tensor, logprobs_RT: Tensor
     ) -> LossValue:
-        length = logprobs.shape[1]
-
-        def cut(whole: Tensor | None) -> Tensor | None:
-            return None if whole is None else whole[rows, :length]
-
-        old = cut(experience.old_RT)
+        """The loss of these rows, cut to the length of their log-probs."""
+        length = logprobs_RT.shape[1]
+        old_RT, reference_RT = experience.old_RT, experience.reference_RT
         return policy_loss(
-            self._loss,
-            share,
-            logprobs_RT=logprobs,
-            old_RT=logprobs.detach() if old is None else old,
+            self._config.algorithm,
+            normalisers,
+            logprobs_RT=logprobs_RT,
+            old_RT=logprobs_RT.detach() if old_RT is None else old_RT[rows, :length],
             advantages_R=experience.advantages_R[rows],
             mask_RT=experience.mask_RT[rows, :length],
-            reference_RT=cut(experience.reference_RT),
-            sampler_RT=cut(experience.sampler_RT),
+            sampler_RT=experience.sampler_RT[rows, :length],
+            reference_RT=None if reference_RT is None else reference_RT[rows, :length],
         )
 
-    def _each(
+    def _micro_batches(
         self, model: PreTrainedModel, passes: Sequence[Pass], tokens_RT: Tensor, mask_RT: Tensor
     ) -> Iterator[tuple[Tensor, Tensor]]:
+        """(rows, their log-probs) of all passes; see `pass_logprobs`."""
         lengths_R = mask_RT.sum(1)
         temperature = self._config.rollout.temperature
         for work in passes:

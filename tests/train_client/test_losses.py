@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 
-from train_client.losses import Loss, LossConfig, Share, kl_estimate, policy_loss
+from train_client.config import AlgorithmConfig, Kl, Loss
+from train_client.losses import LossValue, Normalisers, kl_estimate, policy_loss
 
 ROWS, TOKENS, LONGEST = 6, 9, 12
 ALL: list[Loss] = ["grpo", "dr_grpo", "dapo", "bnpo", "gspo", "cispo"]
@@ -29,61 +31,87 @@ def batch(seed: int = 0) -> dict[str, Tensor]:
     }
 
 
-def share(mask: Tensor) -> Share:
-    return Share(
-        rows=int(mask.any(1).sum()), tokens=int(mask.sum()), most_tokens=len(mask) * LONGEST
+def configured(loss: Loss = "grpo", beta: float = 0.0, **options: Any) -> AlgorithmConfig:
+    """Without a KL term unless asked for."""
+    return AlgorithmConfig(loss=loss, beta=beta, **options)
+
+
+def normalisers(mask: Tensor) -> Normalisers:
+    return Normalisers(
+        completions=int(mask.any(1).sum()),
+        tokens=int(mask.sum()),
+        most_tokens=len(mask) * LONGEST,
     )
 
 
-def by_hand(kind: Loss, config: LossConfig, data: dict[str, Tensor]) -> float:
+def whole(config: AlgorithmConfig, data: dict[str, Tensor]) -> LossValue:
+    """The loss of a batch that is a single micro-batch."""
+    return policy_loss(config, normalisers(data["mask_RT"]), **data)
+
+
+def by_hand(config: AlgorithmConfig, data: dict[str, Tensor]) -> float:
     """The definition, token by token."""
     rows = []
     for row in range(ROWS):
         places = [t for t in range(TOKENS) if data["mask_RT"][row, t]]
-        logp, old, ref = (
+        logp, old, ref, sampled = (
             [float(data[name][row, t].detach()) for t in places]
-            for name in ("logprobs_RT", "old_RT", "reference_RT")
+            for name in ("logprobs_RT", "old_RT", "reference_RT", "sampler_RT")
         )
         a = float(data["advantages_R"][row])
         mean = sum(n - o for n, o in zip(logp, old, strict=True)) / len(places)
         losses = []
-        for new, before, reference in zip(logp, old, ref, strict=True):
-            ratio = math.exp(mean if kind == "gspo" else new - before)
-            if kind == "cispo":
+        for new, before, reference, sampler in zip(logp, old, ref, sampled, strict=True):
+            ratio = math.exp(mean if config.loss == "gspo" else new - before)
+            if config.loss == "cispo":
                 value = -min(ratio, 1 + config.clip_high) * a * new
             else:
                 clipped = min(max(ratio, 1 - config.clip_low), 1 + config.clip_high)
                 value = -min(ratio * a, clipped * a)
                 if config.dual_clip is not None and a < 0:
                     value = min(value, -config.dual_clip * a)
-            kl = math.exp(reference - new) - (reference - new) - 1
+            if config.importance_cap is not None:
+                value *= min(math.exp(before - sampler), config.importance_cap)
+            kl = {
+                "k1": new - reference,
+                "k2": (new - reference) ** 2 / 2,
+                "k3": math.exp(reference - new) - (reference - new) - 1,
+            }[config.kl]
             losses.append(value + config.beta * kl)
         rows.append(losses)
-    if kind in ("grpo", "gspo"):
+    if config.loss in ("grpo", "gspo"):
         return sum(sum(losses) / len(losses) for losses in rows) / ROWS
     total = sum(map(sum, rows))
-    return total / (ROWS * LONGEST) if kind == "dr_grpo" else total / sum(map(len, rows))
+    return total / (ROWS * LONGEST) if config.loss == "dr_grpo" else total / sum(map(len, rows))
 
 
-@pytest.mark.parametrize("dual_clip", [None, 1.1])
+OPTIONS: dict[str, dict[str, Any]] = {
+    "k3": {},
+    "k2": {"kl": "k2"},
+    "k1": {"kl": "k1"},
+    "dual clip": {"dual_clip": 1.1},
+    "importance correction": {"importance_cap": 1.05},
+}
+
+
+@pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS.keys())
 @pytest.mark.parametrize("kind", ALL)
-def test_loss_is_its_definition(kind: Loss, dual_clip: float | None) -> None:
+def test_loss_is_its_definition(kind: Loss, options: dict[str, Any]) -> None:
+    config = configured(kind, beta=0.3, clip_low=0.1, clip_high=0.25, **options)
     data = batch()
-    config = LossConfig(loss=kind, clip_low=0.1, clip_high=0.25, beta=0.3, dual_clip=dual_clip)
-    value = policy_loss(config, share(data["mask_RT"]), **data).loss
-    assert value.item() == pytest.approx(by_hand(kind, config, data), rel=1e-5, abs=1e-6)
+    expected = by_hand(config, data)
+    assert whole(config, data).loss.item() == pytest.approx(expected, rel=1e-5, abs=1e-6)
 
 
 @pytest.mark.parametrize("kind", ALL)
 def test_micro_batches_add_up_to_the_batch(kind: Loss) -> None:
-    data = batch()
-    config = LossConfig(loss=kind, beta=0.1)
-    whole = policy_loss(config, share(data["mask_RT"]), **data).loss
-    (expected,) = torch.autograd.grad(whole, data["logprobs_RT"])
+    data, config = batch(), configured(kind, beta=0.1)
+    loss = whole(config, data).loss
+    (expected,) = torch.autograd.grad(loss, data["logprobs_RT"])
     parts = [{name: t[rows] for name, t in data.items()} for rows in ([0, 1], [2], [3, 4, 5])]
-    pieces = [policy_loss(config, share(data["mask_RT"]), **part).loss for part in parts]
+    pieces = [policy_loss(config, normalisers(data["mask_RT"]), **part).loss for part in parts]
     (found,) = torch.autograd.grad(sum(pieces, torch.zeros(())), data["logprobs_RT"])
-    assert torch.stack(pieces).sum().item() == pytest.approx(whole.item(), rel=1e-5)
+    assert torch.stack(pieces).sum().item() == pytest.approx(loss.item(), rel=1e-5)
     assert torch.allclose(found, expected, atol=1e-7)
 
 
@@ -91,7 +119,7 @@ def test_micro_batches_add_up_to_the_batch(kind: Loss) -> None:
 def test_masked_tokens_have_no_gradient(kind: Loss) -> None:
     data = batch()
     data["mask_RT"][3] = False
-    policy_loss(LossConfig(loss=kind, beta=0.1), share(data["mask_RT"]), **data).loss.backward()
+    whole(configured(kind, beta=0.1), data).loss.backward()
     gradient = data["logprobs_RT"].grad
     assert gradient is not None
     assert gradient[~data["mask_RT"]].abs().max() == 0
@@ -104,7 +132,7 @@ def test_a_row_left_out_leaves_a_mean_of_the_others_or_their_constant(kind: Loss
     for lost in ([], [3, 5]):
         data = batch()
         data["mask_RT"][lost] = False
-        policy_loss(LossConfig(loss=kind), share(data["mask_RT"]), **data).loss.backward()
+        whole(configured(kind), data).loss.backward()
         assert data["logprobs_RT"].grad is not None
         gradients.append(data["logprobs_RT"].grad[0])
     more = 1 if kind == "dr_grpo" else ROWS / (ROWS - 2)
@@ -114,7 +142,7 @@ def test_a_row_left_out_leaves_a_mean_of_the_others_or_their_constant(kind: Loss
 @pytest.mark.parametrize("kind", ALL)
 def test_what_stands_on_padding_does_not_matter(kind: Loss) -> None:
     """A pad token may be as unlikely as it likes; exp of that is infinite, and must not get in."""
-    config = LossConfig(loss=kind, beta=0.1, importance_cap=2)
+    config = configured(kind, beta=0.1, importance_cap=2)
     found = []
     for padding in (-1.0, -1000.0):
         data = batch()
@@ -122,62 +150,71 @@ def test_what_stands_on_padding_does_not_matter(kind: Loss) -> None:
             data["logprobs_RT"][~data["mask_RT"]] = padding
         for name in ("old_RT", "reference_RT", "sampler_RT"):
             data[name] = data[name] * data["mask_RT"]
-        value = policy_loss(config, share(data["mask_RT"]), **data)
+        value = whole(config, data)
         value.loss.backward()
         assert data["logprobs_RT"].grad is not None
-        found.append((value.loss.item(), value.kl_sum, data["logprobs_RT"].grad))
-    assert found[0][:2] == found[1][:2]
-    assert torch.equal(found[0][2], found[1][2])
+        found.append((value.loss.item(), value.kl, value.sampler_gap, data["logprobs_RT"].grad))
+    assert found[0][:3] == found[1][:3]
+    assert torch.equal(found[0][3], found[1][3])
 
 
 def test_cispo_counts_the_ratios_that_it_caps() -> None:
     data = batch()
     ratio = (data["logprobs_RT"] - data["old_RT"]).exp()
-    value = policy_loss(LossConfig(loss="cispo", clip_high=0.1), share(data["mask_RT"]), **data)
-    assert value.clipped_sum == ((ratio > 1.1) & data["mask_RT"]).sum()
+    value = whole(configured("cispo", clip_high=0.1), data)
+    assert value.clipped == ((ratio > 1.1) & data["mask_RT"]).sum()
 
 
 def test_first_update_is_the_plain_policy_gradient() -> None:
     data = batch()
     data["old_RT"] = data["logprobs_RT"].detach()
-    value = policy_loss(LossConfig(loss="grpo"), share(data["mask_RT"]), **data)
+    value = whole(configured("grpo"), data)
     value.loss.backward()
     mask = data["mask_RT"].float()
     expected = -data["advantages_R"][:, None] * mask / mask.sum(1, keepdim=True) / ROWS
     assert torch.allclose(data["logprobs_RT"].grad, expected, atol=1e-7)
-    assert value.clipped_sum == 0
+    assert value.clipped == 0
 
 
-def test_importance_weights_are_capped() -> None:
-    data = batch()
-    config = LossConfig(loss="dapo", importance_cap=1.05)
-    plain = {**data, "sampler_RT": data["old_RT"]}
-    weight = (data["old_RT"] - data["sampler_RT"]).exp().clamp(max=1.05)
-    ratio = (data["logprobs_RT"] - data["old_RT"]).exp()
-    a = data["advantages_R"][:, None]
-    each = -torch.minimum(ratio * a, ratio.clamp(0.8, 1.2) * a)
-    expected = (each * weight * data["mask_RT"]).sum() / data["mask_RT"].sum()
-    found = policy_loss(config, share(data["mask_RT"]), **data).loss
-    assert found.item() == pytest.approx(expected.item(), rel=1e-5)
-    assert found.item() != policy_loss(config, share(data["mask_RT"]), **plain).loss.item()
+POLICY, REFERENCE = torch.tensor([0.5, 0.3, 0.2]), torch.tensor([0.4, 0.4, 0.2])
+
+
+def kl(of: Tensor, to: Tensor) -> Tensor:
+    return (of * (of / to).log()).sum()
 
 
 @pytest.mark.parametrize(("kind", "unbiased"), [("k1", True), ("k3", True), ("k2", False)])
-def test_kl_estimates_on_a_known_pair(kind: str, unbiased: bool) -> None:
+def test_kl_estimates_on_a_known_pair(kind: Kl, unbiased: bool) -> None:
     """Averaged over the policy, k1 and k3 give the KL itself; k2 is close, and never negative."""
-    policy, reference = torch.tensor([0.5, 0.3, 0.2]), torch.tensor([0.4, 0.4, 0.2])
-    exact = float((policy * (policy / reference).log()).sum())
-    estimate = kl_estimate(kind, policy.log(), reference.log())  # type: ignore[arg-type]
-    mean = float((policy * estimate).sum())
-    assert mean == pytest.approx(exact, rel=1e-5 if unbiased else 0.1)
+    estimate = kl_estimate(kind, POLICY.log(), REFERENCE.log())
+    exact = float(kl(POLICY, REFERENCE))
+    assert float((POLICY * estimate).sum()) == pytest.approx(exact, rel=1e-5 if unbiased else 0.1)
     if kind != "k1":
         assert estimate.min() >= 0
+
+
+def test_kl_gradients_on_a_known_pair() -> None:
+    """Averaged over the policy: k1 has none, k2 and k3 have those of the KL's two directions."""
+    scores = POLICY.log().requires_grad_()
+    policy = scores.softmax(0)
+
+    def gradient(of: Tensor) -> Tensor:
+        return torch.autograd.grad(of, scores, retain_graph=True)[0]
+
+    k1, k2, k3 = (
+        gradient((POLICY * kl_estimate(kind, policy.log(), REFERENCE.log())).sum())
+        for kind in ("k1", "k2", "k3")
+    )
+    assert torch.allclose(k1, torch.zeros(3), atol=1e-6)
+    assert torch.allclose(k2, gradient(kl(policy, REFERENCE)), atol=1e-6)
+    assert torch.allclose(k3, gradient(kl(REFERENCE, policy)), atol=1e-6)
+    assert not torch.allclose(k2, k3, atol=1e-3)
 
 
 def test_kl_pulls_back_even_without_advantage() -> None:
     data = batch()
     data["advantages_R"] = torch.zeros(ROWS)
-    policy_loss(LossConfig(beta=0.5), share(data["mask_RT"]), **data).loss.backward()
+    whole(configured(beta=0.5), data).loss.backward()
     gradient = data["logprobs_RT"].grad
     assert gradient is not None
     above = (data["logprobs_RT"] > data["reference_RT"]) & data["mask_RT"]
