@@ -6,7 +6,7 @@ Nothing here changes the policy, so wherever it stops, the step can be done agai
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,21 +17,15 @@ from train_client.data import Example
 from train_client.distributed import gather, world
 from train_client.experience import Group, Rewards, gather_rewards
 from train_client.feed import PromptFeed
+from train_client.interrupt import POLL, Stop, Stopped
 from train_client.policy import Policy
 from train_client.reward_client import RewardClient
 from train_client.rollout import Ended, RolloutEngine
 from train_client.sampling import sampling_of
-from train_client.sending import Sending
+from train_client.submission import Submission
 from train_client.timing import Timer
 
 log = logging.getLogger(__name__)
-
-POLL = 0.2
-"""Seconds between two looks at whether a person wants the run to stop."""
-
-
-class Stopped(Exception):  # noqa: N818
-    """A person asked the run to stop while it sampled or waited for rewards."""
 
 
 @dataclass(frozen=True)
@@ -44,11 +38,11 @@ class Collected:
     """All groups sampled, those dropped for equal rewards included."""
     too_long: int
 
-    def everywhere(self, weights: dict[str, float] | None) -> Collected:
-        """The same of all processes together, without what only its own process needs."""
+    def of_all_processes(self, weights: dict[str, float] | None) -> Collected:
+        """What all processes collected, one after the other, without images and inputs."""
         if world() == 1:
             return self
-        parts = gather((_bare(self.groups), _bare(self.seen), self.too_long))
+        parts = gather((_without_images(self.groups), _without_images(self.seen), self.too_long))
         groups = [group for part, _, _ in parts for group in part]
         return Collected(
             groups,
@@ -59,21 +53,21 @@ class Collected:
         )
 
 
-def _bare(groups: Sequence[Group]) -> list[Group]:
-    """Without the pictures, which are large."""
+def _without_images(groups: Sequence[Group]) -> list[Group]:
+    """They are large, and no other process needs them."""
     return [Group(replace(g.example, pictures=()), g.completions) for g in groups]
 
 
 @dataclass(frozen=True)
 class Sampled:
-    sending: Sending
+    submission: Submission
     inputs: dict[str, Any] | None
     """The encoded prompts, if they are one batch."""
     too_long: int
 
     @property
     def groups(self) -> list[Group]:
-        return self.sending.groups
+        return self.submission.groups
 
 
 class Collector:
@@ -86,7 +80,7 @@ class Collector:
         rewards: RewardClient,
         *,
         forked: bool,
-        stop: Callable[[], bool],
+        stop: Stop,
     ) -> None:
         self._config = config
         self._policy = policy
@@ -107,35 +101,35 @@ class Collector:
         with timer("prompts"):
             batch = self._feed.take(rollout.prompts_per_step)
             parts = [part.to(self._policy.device) for part in batch.parts]
-        sending = Sending(batch.examples, size, self._policy, self._rewards, step, round_)
+        submission = Submission(batch.examples, size, self._policy, self._rewards, step, round_)
         with timer("rollout"):
             repeat = size if self._forked else 1
             first = 0
 
-            def told(ended: list[Ended]) -> None:
+            def on_ended(ended: list[Ended]) -> None:
                 if self._stop():
                     raise Stopped
-                sending.ended(ended, first)
+                submission.add_ended(ended, first)
 
             try:
                 for part in parts:
                     sampled = self._engine.generate(
-                        part, repeat, self._sampling, self.generator, told
+                        part, repeat, self._sampling, self.generator, on_ended
                     )
-                    sending.rest(sampled, first)
+                    submission.add_rest(sampled, first)
                     first += len(part.texts) * repeat
             except BaseException:
-                sending.cancel()
+                submission.cancel()
                 raise
-        return Sampled(sending, parts[0].inputs if len(parts) == 1 else None, batch.too_long)
+        return Sampled(submission, parts[0].inputs if len(parts) == 1 else None, batch.too_long)
 
-    def wait(self, sending: Sending) -> Rewards:
+    def wait(self, submission: Submission) -> Rewards:
         """Rewards of the groups. Raises RewardError, or Stopped if a person asks meanwhile."""
-        while not sending.scored(POLL):
+        while not submission.wait(POLL):
             if self._stop():
-                sending.cancel()
+                submission.cancel()
                 raise Stopped
-        return gather_rewards(sending.groups, self._config.algorithm.component_weights)
+        return gather_rewards(submission.groups, self._config.algorithm.component_weights)
 
     def refill(self, step: int, first: Collected, timer: Timer) -> Collected:
         """Replace groups whose rewards are all equal (DAPO's dynamic sampling).
@@ -151,7 +145,7 @@ class Collector:
         for round_ in range(1, self._config.algorithm.dynamic_sampling + 1):
             sampled = self.sample(step, round_, timer)
             with timer("reward_wait"):
-                rewards = self.wait(sampled.sending)
+                rewards = self.wait(sampled.submission)
             seen, too_long = seen + sampled.groups, too_long + sampled.too_long
             good += _informative(sampled.groups, rewards)
             if len(good) >= wanted:

@@ -8,7 +8,7 @@ from typing import Any
 
 from train_client.config import ConfigError
 from train_client.metrics import METRICS, read_metrics
-from train_client.report import points, smooth
+from train_client.plots import points, smooth
 
 PANELS = {
     "reward": "Reward",

@@ -17,10 +17,10 @@ from transformers import DynamicCache, PreTrainedModel
 
 from train_client.cache import handed
 from train_client.decode_cache import (
-    can_fix,
+    can_be_fixed,
     compacted,
     empty_mask,
-    fixed,
+    fixed_layers,
     rounded,
     windows,
 )
@@ -49,7 +49,7 @@ def decoder(
     model: PreTrainedModel, prefix: Prefix, group: int, limit: int, *, graphs: bool
 ) -> Decoder:
     """For `group` completions of each prompt of `prefix`, of at most `limit` tokens."""
-    if can_fix(model, prefix.cache):
+    if can_be_fixed(model, prefix.cache):
         return FixedDecoder(model, prefix, group, limit, graphs=graphs)
     return GrowingDecoder(model, prefix.repeated(group) if group > 1 else prefix, limit)
 
@@ -72,7 +72,7 @@ class FixedDecoder:
         device = model.device
         self._slot = torch.tensor([width], device=device)
         self._windows = windows(prefix.cache)
-        self._layers = fixed(prefix.cache, group, width, self._length, self._slot)
+        self._layers = fixed_layers(prefix.cache, group, width, self._length, self._slot)
         self._cache = DynamicCache()
         self._cache.layers = list(self._layers)
         prompt = prefix.mask_PS.repeat_interleave(group, dim=0)

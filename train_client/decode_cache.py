@@ -1,4 +1,4 @@
-"""A KV cache of fixed addresses for decoding: written in place, and masked by whoever uses it.
+"""A static key-value cache for decoding: tensors of fixed addresses, written in place.
 
 Attention reads the first `length` slots of `rows` rows; slots that hold nothing yet must be masked.
 No Python number changes from one token to the next, so a step can be recorded as a CUDA graph.
@@ -94,7 +94,7 @@ def _widened(room: Tensor, length: int) -> Tensor:
     return wider
 
 
-def can_fix(model: PreTrainedModel, cache: Cache) -> bool:
+def can_be_fixed(model: PreTrainedModel, cache: Cache) -> bool:
     """Whether the layers keep plain keys and values, under masks that are known here.
 
     Linear attention has none, chunked attention another mask, and flash attention takes none.
@@ -108,7 +108,9 @@ def can_fix(model: PreTrainedModel, cache: Cache) -> bool:
     )
 
 
-def fixed(cache: Cache, group: int, width: int, length: int, slot: Tensor) -> list[FixedLayer]:
+def fixed_layers(
+    cache: Cache, group: int, width: int, length: int, slot: Tensor
+) -> list[FixedLayer]:
     """The prefilled cache's layers, each prompt `group` times, with `length` slots a row."""
     return [FixedLayer(layer, group, width, length, slot) for layer in cache.layers]
 

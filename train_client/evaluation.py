@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import wait
 from dataclasses import dataclass
 
 import torch
 
 from app.schema import Result, Sample
-from train_client.collect import POLL, Stopped
 from train_client.data import Example
 from train_client.distributed import gather, rank, together, world
+from train_client.interrupt import POLL, Stop, Stopped
 from train_client.policy import Policy
 from train_client.prompts import TemplateSettings, prepared
 from train_client.reward_client import RewardClient, RewardError
@@ -21,10 +21,6 @@ from train_client.sampling import Sampling
 
 BATCH = 64
 """Prompts that are answered at once, where nobody says how many fit."""
-
-
-Stop = Callable[[], bool]
-"""Whether a person wants the work to stop."""
 
 
 def _never() -> bool:
@@ -55,7 +51,7 @@ def answer(
     `sampling.temperature` 0 answers greedily. Raises Stopped when `stop` says so.
     """
 
-    def told(_: list[Ended]) -> None:
+    def on_ended(_: list[Ended]) -> None:
         if stop():
             raise Stopped
 
@@ -65,7 +61,7 @@ def answer(
     for start in range(0, len(examples), batch):
         chunk = examples[start : start + batch]
         prompts = prepared(policy.processor, chunk, instruction, settings).to(policy.device)
-        rollout = engine.generate(prompts, 1, sampling, generator, told)
+        rollout = engine.generate(prompts, 1, sampling, generator, on_ended)
         finished = rollout.finished_R.tolist()
         for example, row, done in zip(chunk, rollout.rows(), finished, strict=True):
             answers.append(Answer(example, policy.decode(row), done))

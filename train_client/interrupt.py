@@ -1,16 +1,27 @@
-"""SIGTERM and Ctrl-C ask a run to stop at its next safe point; a second Ctrl-C stops it at once."""
+"""How a person stops a run: SIGTERM or Ctrl-C at its next safe point, a second Ctrl-C at once."""
 
 from __future__ import annotations
 
 import logging
 import signal
 import threading
+from collections.abc import Callable
 from types import FrameType, TracebackType
 from typing import Any, Self
 
 from train_client.distributed import is_main
 
 log = logging.getLogger(__name__)
+
+POLL = 0.2
+"""Seconds between two looks at whether a person wants the run to stop."""
+
+Stop = Callable[[], bool]
+"""Whether a person wants the work to stop."""
+
+
+class Stopped(Exception):  # noqa: N818
+    """A person asked the run to stop while it sampled or waited for rewards."""
 
 
 class Interrupt:

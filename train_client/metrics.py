@@ -15,6 +15,9 @@ from train_client.loggers import Logger, open_loggers
 METRICS = "metrics.jsonl"
 COMPLETIONS = "completions.jsonl"
 
+REWARD_TAIL = "reward/tail_time"
+"""Metric: seconds from a step's last token to its last reward. Not a component of the reward."""
+
 
 class MetricsWriter:
     """Appends; a resumed run first drops the lines after the step it continues from."""

@@ -11,16 +11,16 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from train_client.collect import Collected, Collector, Stopped, examples_of
+from train_client.collect import Collected, Collector, examples_of
 from train_client.config import ConfigError, TrainConfig
 from train_client.distributed import gathered, is_main, rank, together, world
 from train_client.experience import Experience, as_tensors
-from train_client.metrics import MetricsWriter
+from train_client.interrupt import Stopped
+from train_client.metrics import REWARD_TAIL, MetricsWriter
 from train_client.optimizer import step_rates
 from train_client.passes import Pass
 from train_client.policy import Policy
 from train_client.records import completion_rows, step_metrics
-from train_client.report import TAIL
 from train_client.reward_client import RewardClient, RewardError
 from train_client.sources import DataError
 from train_client.timing import Timer, peak_memory
@@ -68,7 +68,7 @@ class Step:
         config = self._config
         with together(RewardError, Stopped, DataError, ConfigError), gathered(self._policy.model):
             scored = self._scored(step)
-        everyone = scored.collected.everywhere(config.algorithm.component_weights)
+        everyone = scored.collected.of_all_processes(config.algorithm.component_weights)
         _refuse_nothing(everyone)
         if step == 1:
             _tell_idle_weights(everyone)
@@ -82,7 +82,7 @@ class Step:
         if every and step % every == 0:
             writer.completions(completion_rows(step, everyone, advantages_R))
         values = step_metrics(everyone, advantages_R, learned, rates[-1], self._timer.take())
-        return {**values, TAIL: scored.tail, **peak_memory(self._policy.device)}
+        return {**values, REWARD_TAIL: scored.tail, **peak_memory(self._policy.device)}
 
     def _scored(self, step: int) -> Scored:
         algorithm, timer = self._config.algorithm, self._timer
@@ -95,7 +95,7 @@ class Step:
             with timer("reference"):
                 reference_RT = self._learner.reference_logprobs(groups, passes)
         with timer("reward_wait"):
-            rewards = self._collector.wait(sampled.sending)
+            rewards = self._collector.wait(sampled.submission)
         tail = max(0.0, self._rewards.last_reply - sampled_at)
         collected = Collected(groups, rewards, inputs, groups, sampled.too_long)
         if algorithm.dynamic_sampling:

@@ -27,7 +27,7 @@ from train_client.checkpoint import (
     save_checkpoint,
     save_folder,
 )
-from train_client.collect import Collector, Stopped
+from train_client.collect import Collector
 from train_client.config import ConfigError, TrainConfig
 from train_client.data import Example
 from train_client.distributed import (
@@ -43,16 +43,16 @@ from train_client.distributed import (
 from train_client.engines import engine_of
 from train_client.feed import PromptFeed
 from train_client.fork import can_fork
-from train_client.interrupt import Interrupt
+from train_client.interrupt import Interrupt, Stopped
 from train_client.metrics import MetricsWriter, open_writer
 from train_client.optimizer import MasterAdamW
+from train_client.plots import write_plots
 from train_client.policy import Policy
 from train_client.progress import TrainingProgress
-from train_client.report import write_plots
 from train_client.retention import Retention
 from train_client.reward_client import RewardClient, RewardError
 from train_client.rollout import RolloutEngine
-from train_client.settings import write_settings
+from train_client.saved_config import save_config
 from train_client.sources import DataError
 from train_client.step import Step
 from train_client.timing import Timer
@@ -287,7 +287,7 @@ class Trainer:
             if self.config.run.resume:
                 log.warning("%s holds no checkpoint; the run starts from its beginning.", folder)
             if is_main():
-                write_settings(self.config, None)
+                save_config(self.config, None)
             return False
         state = load_state(found[-1])
         self._rewards.expect(state["version"])
@@ -296,7 +296,7 @@ class Trainer:
         self.step, self._evaluated = state["step"], state["evaluated"]
         self._best.value = state["best"]
         if is_main():
-            write_settings(self.config, self.step)
+            save_config(self.config, self.step)
         restore_process(
             state["processes"],
             self._feed,

@@ -13,10 +13,10 @@ import torch
 from transformers import AutoModelForImageTextToText
 
 from tests.train_client.service import Service
-from train_client.collect import Stopped
 from train_client.config import ConfigError, RewardConfig, TrainConfig, parse_config
 from train_client.data import NO_JUDGEMENT, Example
 from train_client.evaluation import Answer, answer, evaluate, score_answers
+from train_client.interrupt import Stopped
 from train_client.metrics import read_metrics
 from train_client.policy import Policy
 from train_client.reward_client import RewardClient

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from train_client.metrics import read_metrics
+from train_client.metrics import REWARD_TAIL, read_metrics
 
 PICTURES = {
     "reward": ("Reward", ("reward",)),
@@ -18,9 +18,6 @@ PICTURES = {
     "length": ("Completion length (tokens)", ("length/mean", "length/max")),
 }
 
-TAIL = "reward/tail_time"
-"""Seconds, and so no component of the reward for all its name."""
-
 
 def write_plots(folder: Path) -> list[Path]:
     """Write `folder/plots/*.png`; returns the files. Nothing to draw, nothing written."""
@@ -31,7 +28,7 @@ def write_plots(folder: Path) -> list[Path]:
     plots.mkdir(exist_ok=True)
     names = {name for line in lines for name in line}
     components = tuple(
-        sorted(name for name in names if name.startswith("reward/") and name != TAIL)
+        sorted(name for name in names if name.startswith("reward/") and name != REWARD_TAIL)
     )
     pictures = {**PICTURES, "components": ("Components of the reward", components)}
     return [

@@ -1,7 +1,7 @@
-"""Completions on their way to the service while others are still being sampled.
+"""Groups of completions sent to the service while others are still being sampled.
 
-A group is sent once all of its completions have ended: the service reports on groups too, and what
-it is to report on must come in one request.
+A group is sent once all of its completions have ended, in one request, because the service reports
+on groups too.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from train_client.reward_client import RewardClient
 from train_client.rollout import Ended, Rollout
 
 
-class Sending:
-    """The groups of one batch; rows of a group stand together, `size` each."""
+class Submission:
+    """The groups of one rollout batch, `size` completions each, and their rewards as they come."""
 
     def __init__(
         self,
@@ -39,18 +39,18 @@ class Sending:
         self._pending: list[tuple[list[Completion], Future[list[Result]]]] = []
         self._sent: set[int] = set()
 
-    def ended(self, rows: Sequence[Ended], first: int = 0) -> None:
-        """Take in completions that have ended, and send the groups that are whole by now.
+    def add_ended(self, rows: Sequence[Ended], first: int = 0) -> None:
+        """Add completions that have ended, and send the groups that are whole by now.
 
-        `first`: the row of the batch that the rollout calls its row 0.
+        `first`: the row of the batch that is row 0 of the rollout.
         """
         for row in rows:
             text = self._policy.decode(row.tokens)
             self._rows[first + row.row] = Completion(row.tokens, row.logprobs, True, text)
-        self._send_whole()
+        self._send_whole_groups()
 
-    def rest(self, rollout: Rollout, first: int = 0) -> None:
-        """Take in what has not been told of, the completions cut at the limit included."""
+    def add_rest(self, rollout: Rollout, first: int = 0) -> None:
+        """Add what was not added yet, the completions cut at the token limit included."""
         logprobs, finished = rollout.logprobs_RT.tolist(), rollout.finished_R.tolist()
         for place, tokens in enumerate(rollout.rows()):
             if self._rows[first + place] is None:
@@ -60,15 +60,18 @@ class Sending:
                     finished[place],
                     self._policy.decode(tokens),
                 )
-        self._send_whole()
+        self._send_whole_groups()
 
     @property
     def groups(self) -> list[Group]:
-        """All groups, once `rest` has been called."""
+        """All groups, once all completions have been added."""
         return [self._group(place) for place in range(len(self._examples))]
 
-    def scored(self, seconds: float) -> bool:
-        """Wait that long at most. Raises RewardError when a request has failed for good."""
+    def wait(self, seconds: float) -> bool:
+        """Wait so long for the rewards; whether all are there.
+
+        Raises RewardError when a request has failed for good.
+        """
         deadline = time.monotonic() + seconds
         while self._pending:
             completions, future = self._pending[0]
@@ -85,7 +88,7 @@ class Sending:
         return True
 
     def cancel(self) -> None:
-        """Nobody waits for the rewards any more."""
+        """Give up the requests that are still open."""
         for _, future in self._pending:
             future.cancel()
 
@@ -93,7 +96,7 @@ class Sending:
         rows = self._rows[place * self._size : (place + 1) * self._size]
         return Group(self._examples[place], [row for row in rows if row is not None])
 
-    def _send_whole(self) -> None:
+    def _send_whole_groups(self) -> None:
         samples, completions = [], []
         for place in range(len(self._examples)):
             group = self._group(place)

@@ -1,4 +1,4 @@
-"""The settings of a run in its folder: those of its beginning, and others from a step on."""
+"""The configurations in a run's folder: that of its beginning, and those of later resumes."""
 
 from __future__ import annotations
 
@@ -17,10 +17,11 @@ FIRST = "config.yaml"
 _LATER = "config-from-step-"
 
 
-def write_settings(config: TrainConfig, resumed: int | None) -> None:
-    """Write them for a run that begins, or that goes on from step `resumed` with other ones.
+def save_config(config: TrainConfig, resumed: int | None) -> None:
+    """Write the configuration of a run that begins, or that goes on from step `resumed`.
 
-    Warns of changed settings that decide what is computed.
+    A resumed run gets another file, and only if something changed. Warns of changes that decide
+    what is computed.
     """
     folder = config.run.output
     if resumed is None:
