@@ -136,7 +136,7 @@ def main(
         raise typer.BadParameter(f"{trainer} is none of {', '.join(TRAINERS)}")
     instruction = instruction_of(url, profile)
     try:
-        examples = load_examples(DataConfig(train=source)).examples
+        examples = load_examples(DataConfig(train=source))
     except DataError as error:
         sys.exit(str(error))
     (output / "images").mkdir(parents=True, exist_ok=True)

@@ -13,7 +13,7 @@ import random
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 from PIL import Image, ImageOps
 
@@ -92,19 +92,13 @@ class AnsweredExample:
     text: str
 
 
-class Loaded(NamedTuple):
-    examples: list[Example]
-    problems: list[str]
-    """One sentence for each row left out, with its file and row."""
-
-
-def load_examples(config: DataConfig, source: str | None = None) -> Loaded:
+def load_examples(config: DataConfig, source: str | None = None) -> list[Example]:
     """Read `source` (default: `data.train`) and check every row, images included.
 
     Raises DataError naming file and row of the first bad rows, unless `data.bad_rows` is `drop`;
-    then they are logged, counted and returned as `problems`.
+    then they are left out, and a warning names and counts them.
     """
-    return Loaded(*_load(config, source or config.train, _example))
+    return _load(config, source or config.train, _example)
 
 
 def load_both(config: DataConfig, *, seed: int) -> tuple[list[Example], list[Example]]:
@@ -113,10 +107,10 @@ def load_both(config: DataConfig, *, seed: int) -> tuple[list[Example], list[Exa
     `data.hold_out` of the training rows are chosen by the seed, whatever else changes in a run.
     Raises DataError as `load_examples`, and when nothing would be left to train on.
     """
-    examples = load_examples(config).examples
+    examples = load_examples(config)
     if config.test:
         test = config.model_copy(update={"split": config.test_split})
-        return examples, load_examples(test, config.test).examples
+        return examples, load_examples(test, config.test)
     if config.hold_out >= len(examples):
         raise DataError(
             f"data.hold_out={config.hold_out} leaves nothing of {len(examples)} rows to train on."
@@ -130,12 +124,10 @@ def load_both(config: DataConfig, *, seed: int) -> tuple[list[Example], list[Exa
 
 def load_replies(config: DataConfig, source: str) -> list[AnsweredExample]:
     """General rows (prompt, images, response) for `retention.data`; errors as `load_examples`."""
-    return _load(config, source, _reply)[0]
+    return _load(config, source, _answered)
 
 
-def _load(
-    config: DataConfig, source: str, read: Callable[[Row, int], T]
-) -> tuple[list[T], list[str]]:
+def _load(config: DataConfig, source: str, read: Callable[[Row, int], T]) -> list[T]:
     found: list[T] = []
     problems: list[str] = []
     for row in read_rows(config, source):
@@ -149,7 +141,7 @@ def _load(
         _report(problems, len(found), config.bad_rows == "drop")
     if not found:
         raise DataError(f"{source} holds no usable row.")
-    return found, problems
+    return found
 
 
 def _report(problems: list[str], good: int, drop: bool) -> None:
@@ -163,17 +155,17 @@ def _report(problems: list[str], good: int, drop: bool) -> None:
 
 def _example(row: Row, max_pixels: int) -> Example:
     labels = Labels(**{name: _tag(row.values, column) for name, column in COLUMNS.items()})
-    return _labelled(row, labels, max_pixels)
+    return _example_of(row, labels, max_pixels)
 
 
-def _reply(row: Row, max_pixels: int) -> AnsweredExample:
+def _answered(row: Row, max_pixels: int) -> AnsweredExample:
     text = row.values.get("response")
     if not isinstance(text, str) or not text:
         raise DataError("`response` is missing or empty.")
-    return AnsweredExample(_labelled(row, NO_JUDGEMENT, max_pixels), text)
+    return AnsweredExample(_example_of(row, NO_JUDGEMENT, max_pixels), text)
 
 
-def _labelled(row: Row, labels: Labels, max_pixels: int) -> Example:
+def _example_of(row: Row, labels: Labels, max_pixels: int) -> Example:
     prompt = row.values.get("prompt")
     if not isinstance(prompt, str) or not prompt.strip():
         raise DataError("`prompt` is missing or empty.")

@@ -51,9 +51,7 @@ def jsonl(folder: Path, *rows: Any) -> DataConfig:
 
 
 def test_jsonl_with_an_image_folder(folder: Path) -> None:
-    examples, problems = load_examples(jsonl(folder, row(), "\n", row(images=[], id="mine")))
-    assert problems == []
-    first, second = examples
+    first, second = load_examples(jsonl(folder, row(), "\n", row(images=[], id="mine")))
     assert (first.id, first.instruction) == ("train-1", "What is this?")
     assert first.labels.model_dump() == {"visual": "safe", "text": "safe", "combined": "unsafe"}
     assert first.images[0].size == (6, 4)
@@ -69,7 +67,7 @@ def test_pictures_stay_where_they_stand_in_the_text(folder: Path) -> None:
         row(prompt="What is this?"),
         row(prompt="Write <image> in XML.", images=[]),
     ]
-    examples = load_examples(jsonl(folder, *rows)).examples
+    examples = load_examples(jsonl(folder, *rows))
     assert [(e.instruction, e.texts) for e in examples] == [
         ("What is this?", ("", "What is this?")),
         ("Is safer than ?\nSay why.", ("Is ", " safer than ", "?\nSay why.")),
@@ -90,15 +88,15 @@ def test_large_images_are_shrunk_and_all_stand_upright(folder: Path) -> None:
     (folder / "images/a.jpg").write_bytes(jpeg((400, 200), orientation=6))
     (folder / "images/b.png").write_bytes(png())
     config = jsonl(folder, row(images=["images/a.jpg"]), row(images=["images/b.png"]))
-    assert [e.images[0].size for e in load_examples(config).examples] == [(200, 400), (6, 4)]
+    assert [e.images[0].size for e in load_examples(config)] == [(200, 400), (6, 4)]
     config.max_pixels = 5000
-    assert [e.images[0].size for e in load_examples(config).examples] == [(50, 100), (6, 4)]
+    assert [e.images[0].size for e in load_examples(config)] == [(50, 100), (6, 4)]
 
 
 def test_images_may_live_elsewhere(folder: Path) -> None:
     config = jsonl(folder, row(images=["a.png"]))
     config.images = folder / "images"
-    assert len(load_examples(config).examples[0].images) == 1
+    assert len(load_examples(config)[0].images) == 1
 
 
 def test_general_rows_have_a_response_and_need_no_tags(folder: Path) -> None:
@@ -137,9 +135,7 @@ def test_bad_rows_can_be_dropped_and_are_counted(
 ) -> None:
     config = jsonl(folder, *BAD.values(), row())
     config.bad_rows = "drop"
-    examples, problems = load_examples(config)
-    assert len(examples) == 1
-    assert len(problems) == len(BAD)
+    assert len(load_examples(config)) == 1
     assert f"{len(BAD)} of {len(BAD) + 1} rows cannot be used" in caplog.text
 
 
@@ -159,7 +155,7 @@ def test_separators_inside_a_prompt_end_no_line(folder: Path) -> None:
     """JSON may hold them as they are, and Windows begins a file with a mark of its own."""
     text = json.dumps(row(prompt="one\u2028two\x85three"), ensure_ascii=False)
     config = jsonl(folder, f"\ufeff{text}\n", row())
-    assert [e.instruction for e in load_examples(config).examples] == [
+    assert [e.instruction for e in load_examples(config)] == [
         "one\u2028two\x85three",
         "What is this?",
     ]
@@ -176,7 +172,7 @@ def embedded(color: str) -> dict[str, Any]:
 
 def test_parquet_with_embedded_images(tmp_path: Path) -> None:
     parquet(tmp_path / "x.parquet", [embedded("red"), embedded("blue")])
-    examples, _ = load_examples(DataConfig(train=str(tmp_path / "x.parquet")))
+    examples = load_examples(DataConfig(train=str(tmp_path / "x.parquet")))
     assert [e.images[0].getpixel((0, 0)) for e in examples] == [(255, 0, 0), (0, 0, 255)]
 
 
@@ -186,7 +182,7 @@ def test_a_folder_of_parquet_files_is_read_by_split(tmp_path: Path) -> None:
     parquet(tmp_path / "data/test-00000-of-00001.parquet", [embedded("blue")])
     for split, count in (("train", 2), ("test", 1)):
         config = DataConfig(train=str(tmp_path), split=split)
-        assert len(load_examples(config).examples) == count
+        assert len(load_examples(config)) == count
     with pytest.raises(DataError, match="no parquet file of split dev"):
         load_examples(DataConfig(train=str(tmp_path), split="dev"))
 
@@ -227,7 +223,7 @@ def test_a_hub_name_is_downloaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setattr("huggingface_hub.snapshot_download", snapshot)
     config = DataConfig(train="owner/safetag", limit=2)
-    assert len(load_examples(config).examples) == 2
+    assert len(load_examples(config)) == 2
     assert asked == [("owner/safetag", "dataset")]
 
 
