@@ -27,7 +27,7 @@ from transformers import AutoProcessor
 
 from benchmarks.trainer_gpu import gpu_parts
 from benchmarks.trainer_shapes import SHAPES, examples, write_policy
-from train_client.prompts import prepared
+from train_client.prompts import encode_prompts
 
 WARM_UP = 1
 OURS = "ours"
@@ -105,7 +105,7 @@ def compare(name: str, folder: Path, device: str, steps: int) -> None:
     run = in_turns if device == "cpu" else one_after_the_other
     steps_of, phases = run(name, folder, device, every)
     processor = AutoProcessor.from_pretrained(folder / "policy")
-    prompt = prepared(processor, examples(SHAPES[name])[:1]).inputs["input_ids"].shape[1]
+    prompt = encode_prompts(processor, examples(SHAPES[name])[:1]).inputs["input_ids"].shape[1]
     print(f"\n{name}: prompts of {prompt} tokens, image included")
     mine, *peers = (found[WARM_UP:] for found in steps_of.values())
     for peer, theirs in zip(PEERS[device], peers, strict=True):

@@ -14,7 +14,7 @@ from benchmarks.trainer_shapes import Shape, examples
 from train_client.config import PolicyConfig
 from train_client.passes import Pass, pass_logprobs
 from train_client.policy import Policy, load_policy, to_device
-from train_client.prompts import prepared
+from train_client.prompts import encode_prompts
 from train_client.recompute import recomputed
 from train_client.rollout import LocalEngine
 from train_client.sampling import Sampling
@@ -61,7 +61,7 @@ def _matmul_ceiling() -> float:
 
 def _decoding(policy: Policy, shape: Shape, ceiling: float) -> None:
     chosen = examples(shape)[: shape.prompts]
-    prompts = prepared(policy.processor, chosen).to(policy.device)
+    prompts = encode_prompts(policy.processor, chosen).to(policy.device)
     print(f"prompts of {prompts.inputs['input_ids'].shape[1]} tokens")
     sampling = Sampling(max_tokens=shape.completion)
     weights = sum(p.numel() * p.element_size() for p in policy.model.parameters())
@@ -97,7 +97,7 @@ def _passes(policy: Policy, shape: Shape, ceiling: float) -> None:
     }
     for name, (forked, saving) in ways.items():
         repeated = one if forked else one * group
-        inputs = to_device(prepared(policy.processor, repeated).inputs, policy.device)
+        inputs = to_device(encode_prompts(policy.processor, repeated).inputs, policy.device)
         work = Pass(rows, Pass.ready(inputs), group, group, forked)
         torch.cuda.reset_peak_memory_stats()
 

@@ -1,4 +1,4 @@
-"""Key-value caches: handing them to a model, and copies that share their tensors."""
+"""Key-value caches: passing them to a model, and copies that share their tensors."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from transformers import PreTrainedModel
 from transformers.cache_utils import Cache
 
 
-def handed(model: PreTrainedModel, cache: Cache) -> dict[str, Cache]:
-    """The argument by which `model` takes a cache, which it fills in place."""
-    return {_argument(type(model).forward): cache}
+def cache_argument(model: PreTrainedModel, cache: Cache) -> dict[str, Cache]:
+    """The keyword argument by which `model` takes a cache, which it fills in place."""
+    return {_name(type(model).forward): cache}
 
 
 @remembered
-def _argument(forward: Callable[..., object]) -> str:
+def _name(forward: Callable[..., object]) -> str:
     # transformers 5.24 renamed it, and drops the old name in 5.40.
     return "cache" if "cache" in inspect.signature(forward).parameters else "past_key_values"
 

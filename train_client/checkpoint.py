@@ -26,7 +26,7 @@ from transformers import AutoModelForImageTextToText, PreTrainedModel
 
 from train_client.adapter import adapter_file, has_adapter
 from train_client.config import ConfigError, RunConfig
-from train_client.distributed import is_main, like, own_seed, rank, wait_for_all, world
+from train_client.distributed import is_main, own_seed, rank, sharded_like, wait_for_all, world_size
 from train_client.feed import PromptFeed
 from train_client.policy import Policy
 
@@ -72,7 +72,7 @@ def restore_process(
 
     Of another number, from the next prompts, with a sampler of this seed and step.
     """
-    if len(saved) == world():
+    if len(saved) == world_size():
         mine = saved[rank()]
         feed.cursor = mine["cursor"]
         sampler.set_state(mine["sampler"])
@@ -82,10 +82,10 @@ def restore_process(
         "The run was on %d processes and goes on with %d: it continues with the next prompts, but "
         "its samples are not those that it would have drawn.",
         len(saved),
-        world(),
+        world_size(),
     )
     used = max(process["cursor"] for process in saved) * len(saved)
-    feed.cursor = math.ceil(used / world())
+    feed.cursor = math.ceil(used / world_size())
     sampler.manual_seed(own_seed(seed) + 7_919 * step)
 
 
@@ -220,7 +220,7 @@ def load_weights(model: PreTrainedModel, checkpoint: Path) -> None:
 def _put(model: PreTrainedModel, weights: dict[str, Tensor]) -> None:
     present = model.state_dict()
     for name, tensor in weights.items():
-        present[name].copy_(like(tensor, present[name]))
+        present[name].copy_(sharded_like(tensor, present[name]))
 
 
 def _flush(path: Path) -> None:

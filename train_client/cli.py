@@ -33,7 +33,7 @@ def train(
     from train_client.checkpoint import SaveError
     from train_client.config import ConfigError
     from train_client.config_file import load_config
-    from train_client.distributed import is_main, joined, world
+    from train_client.distributed import is_main, joined, world_size
     from train_client.progress import show_evaluations
     from train_client.reward_client import RewardError
     from train_client.run import run_training
@@ -44,7 +44,7 @@ def train(
     try:
         run = load_config(config, overrides or [])
         with joined(run.policy.device, run.reward.deadline):
-            command = "safegrpo train" if world() == 1 else "torchrun … -m app train"
+            command = "safegrpo train" if world_size() == 1 else "torchrun … -m app train"
             outcome, speaks = run_training(run), is_main()
     except (ConfigError, DataError, RewardError) as error:
         raise _refused(error) from error

@@ -14,7 +14,7 @@ import torch
 
 from train_client.config import TrainConfig
 from train_client.data import Example
-from train_client.distributed import gather, world
+from train_client.distributed import all_gather, world_size
 from train_client.experience import Group, Rewards, gather_rewards
 from train_client.feed import PromptFeed
 from train_client.interrupt import POLL, Stop, Stopped
@@ -40,9 +40,10 @@ class Collected:
 
     def of_all_processes(self, weights: dict[str, float] | None) -> Collected:
         """What all processes collected, one after the other, without images and inputs."""
-        if world() == 1:
+        if world_size() == 1:
             return self
-        parts = gather((_without_images(self.groups), _without_images(self.seen), self.too_long))
+        mine = (_without_images(self.groups), _without_images(self.seen), self.too_long)
+        parts = all_gather(mine)
         groups = [group for part, _, _ in parts for group in part]
         return Collected(
             groups,

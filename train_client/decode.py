@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from transformers import DynamicCache, PreTrainedModel
 
-from train_client.cache import handed
+from train_client.cache import cache_argument
 from train_client.decode_cache import (
     can_be_fixed,
     compacted,
@@ -102,7 +102,7 @@ class FixedDecoder:
             input_ids=self._tokens,
             attention_mask=self._masks(),
             position_ids=positions,
-            **handed(self._model, self._cache),
+            **cache_argument(self._model, self._cache),
             use_cache=True,
         ).logits
         return logits[:, -1]
@@ -174,7 +174,7 @@ class GrowingDecoder:
             input_ids=token_R[:, None],
             attention_mask=self._mask[:, : self._used],
             position_ids=self._positions[..., place : place + 1],
-            **handed(self._model, self._cache),
+            **cache_argument(self._model, self._cache),
             use_cache=True,
         ).logits
         return logits[:, -1]

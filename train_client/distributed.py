@@ -1,9 +1,9 @@
 """Several processes with a device each as one trainer: started by torchrun, sharded by FSDP2.
 
 Every process samples and scores its own groups; a group is never split over processes. Weights,
-gradients and optimizer state are sharded over all of them (`shard`), gathered while completions are
-sampled (`gathered`), and made whole for a checkpoint (`whole`, `like`), which any number of
-processes can therefore load. Started without torchrun, all of this does nothing.
+gradients and optimizer state are sharded over all of them (`shard`), the weights unsharded while
+completions are sampled (`unsharded`). A checkpoint holds full tensors (`full_tensor`), which any
+number of processes can load (`sharded_like`). Started without torchrun, all of this does nothing.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ LONGEST_WRITE = timedelta(hours=1)
 
 @contextmanager
 def joined(device: str, deadline: float) -> Iterator[None]:
-    """With the other processes if torchrun started this one; a GPU is the local rank's.
+    """A context that joins the other processes, if torchrun started this one; each has its own GPU.
 
-    `device`: policy.device. `deadline`: reward.deadline, for which one process may wait, in
-    seconds, and the others for it. Raises ConfigError where processes would have to share a GPU.
+    `device`: policy.device. `deadline`: reward.deadline, the seconds that one process may wait for
+    the service and all others for it. Raises ConfigError where processes would share a GPU.
     """
     if int(os.environ.get("WORLD_SIZE", "1")) < 2:
         yield
@@ -62,7 +62,7 @@ def _take_gpu() -> None:
     torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
 
 
-def world() -> int:
+def world_size() -> int:
     """How many processes train together."""
     return dist.get_world_size() if dist.is_initialized() else 1
 
@@ -77,22 +77,22 @@ def is_main() -> bool:
 
 
 def wait_for_all() -> None:
-    if world() > 1:
+    if world_size() > 1:
         dist.barrier()
 
 
-def gather(value: T) -> list[T]:
-    """Every process's value, on every process, in the order of their ranks; small objects only."""
-    if world() == 1:
+def all_gather(value: T) -> list[T]:
+    """Every process's value, on every process, in the order of ranks; small objects only."""
+    if world_size() == 1:
         return [value]
-    found: list[T | None] = [None] * world()
+    found: list[T | None] = [None] * world_size()
     dist.all_gather_object(found, value)
     return found  # type: ignore[return-value]
 
 
-def total(values: Sequence[float]) -> list[float]:
+def all_reduce_sum(values: Sequence[float]) -> list[float]:
     """Sums over all processes, in one all-reduce."""
-    if world() == 1:
+    if world_size() == 1:
         return list(values)
     sums = torch.tensor(values, dtype=torch.float64)
     dist.all_reduce(sums)
@@ -100,17 +100,17 @@ def total(values: Sequence[float]) -> list[float]:
 
 
 @contextmanager
-def together(*kinds: type[Exception]) -> Iterator[None]:
-    """If the block raises one of `kinds` on some process, it does so on all of them.
+def raised_everywhere(*kinds: type[Exception]) -> Iterator[None]:
+    """If the block raises one of `kinds` on one process, it raises on all of them.
 
-    Otherwise the others would wait for it at their next collective operation, for ever.
+    Otherwise the others would wait for that one at the next collective operation, for ever.
     """
     problem: Exception | None = None
     try:
         yield
     except kinds as error:
         problem = error
-    told = gather(None if problem is None else (type(problem), str(problem)))
+    told = all_gather(None if problem is None else (type(problem), str(problem)))
     if problem is not None:
         raise problem
     for place, other in enumerate(told):
@@ -119,20 +119,20 @@ def together(*kinds: type[Exception]) -> Iterator[None]:
             raise kind(f"{text} (process {place})")
 
 
-def share_of(config: TrainConfig) -> TrainConfig:
-    """The part of every batch that one of the processes does, as a configuration of its own.
+def process_share(config: TrainConfig) -> TrainConfig:
+    """The configuration of one process: of every batch it does its share of the prompts.
 
     Raises ConfigError when the batch cannot be shared out evenly, whole groups each.
     """
-    prompts, rest = divmod(config.rollout.prompts_per_step, world())
+    prompts, rest = divmod(config.rollout.prompts_per_step, world_size())
     if rest:
         raise ConfigError(
             f"rollout.prompts_per_step={config.rollout.prompts_per_step} cannot be shared out to "
-            f"{world()} processes; make it a multiple of that."
+            f"{world_size()} processes; make it a multiple of that."
         )
     tree = config.model_dump()
     tree["rollout"]["prompts_per_step"] = prompts
-    return parse_config(tree, source=f"The share of one of {world()} processes")
+    return parse_config(tree, source=f"The share of one of {world_size()} processes")
 
 
 def own_seed(seed: int) -> int:
@@ -146,9 +146,9 @@ def shard(model: PreTrainedModel) -> None:
     The blocks are those that the model itself declares must not be split. Gradients are averaged
     over the processes, in float32.
     """
-    if world() == 1:
+    if world_size() == 1:
         return
-    mesh = init_device_mesh(model.device.type, (world(),))
+    mesh = init_device_mesh(model.device.type, (world_size(),))
     precise = MixedPrecisionPolicy(reduce_dtype=torch.float32)
     blocks = set(model._no_split_modules or ())
     for module in [m for m in model.modules() if type(m).__name__ in blocks]:
@@ -157,11 +157,11 @@ def shard(model: PreTrainedModel) -> None:
 
 
 @contextmanager
-def gathered(model: torch.nn.Module) -> Iterator[None]:
-    """Keep all weights whole on every process, so that forward passes need no other process.
+def unsharded(model: torch.nn.Module) -> Iterator[None]:
+    """A context in which every process has all weights, so that no forward pass gathers them.
 
-    Without it each sampled token would gather the weights once, and processes whose completions
-    differ in length would wait for each other for ever.
+    Otherwise each sampled token would gather them once, and processes whose completions differ in
+    length would wait for each other for ever.
     """
     sharded = [module for module in model.modules() if isinstance(module, FSDPModule)]
     for module in sharded:
@@ -175,16 +175,17 @@ def gathered(model: torch.nn.Module) -> Iterator[None]:
             module.reshard()
 
 
-def whole(tensor: Tensor) -> Tensor:
-    """A tensor as it is, a sharded one put together: on the main process's CPU, empty elsewhere."""
+def full_tensor(tensor: Tensor) -> Tensor:
+    """A sharded tensor put together, on the main process's CPU and empty elsewhere; any other as
+    it is."""
     if not isinstance(tensor, DTensor):
         return tensor
     full: Tensor = tensor.full_tensor().detach()
     return full.cpu() if is_main() else full.new_empty(0)
 
 
-def like(tensor: Tensor, template: Tensor) -> Tensor:
-    """A whole tensor, which every process has, sharded as `template` is (or as it is)."""
+def sharded_like(tensor: Tensor, template: Tensor) -> Tensor:
+    """A full tensor, which every process has, sharded as `template` is, if that is sharded."""
     if not isinstance(template, DTensor):
         return tensor
     placed = tensor.to(template.device)

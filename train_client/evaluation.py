@@ -10,10 +10,10 @@ import torch
 
 from app.schema import Result, Sample
 from train_client.data import Example
-from train_client.distributed import gather, rank, together, world
+from train_client.distributed import all_gather, raised_everywhere, rank, world_size
 from train_client.interrupt import POLL, Stop, Stopped
 from train_client.policy import Policy
-from train_client.prompts import TemplateSettings, prepared
+from train_client.prompts import TemplateKwargs, encode_prompts
 from train_client.reward_client import RewardClient, RewardError
 from train_client.rollout import Ended, local_engine
 from train_client.safety import reward_means, safety_table
@@ -40,15 +40,16 @@ def answer(
     sampling: Sampling,
     *,
     instruction: str = "",
-    settings: TemplateSettings = None,
+    template_kwargs: TemplateKwargs = None,
     batch: int = BATCH,
     seed: int = 0,
     stop: Stop = _never,
 ) -> list[Answer]:
     """One completion for each example, `batch` prompts at a time.
 
-    Draws from a generator of its own, so evaluating never changes how training goes on.
-    `sampling.temperature` 0 answers greedily. Raises Stopped when `stop` says so.
+    `instruction` is appended to every prompt, `template_kwargs` go to the chat template, and with
+    `sampling.temperature` 0 the answers are greedy. Draws from a generator of its own, so that
+    evaluating never changes how training goes on. Raises Stopped when `stop` says so.
     """
 
     def on_ended(_: list[Ended]) -> None:
@@ -60,8 +61,8 @@ def answer(
     answers = []
     for start in range(0, len(examples), batch):
         chunk = examples[start : start + batch]
-        prompts = prepared(policy.processor, chunk, instruction, settings).to(policy.device)
-        rollout = engine.generate(prompts, 1, sampling, generator, on_ended)
+        prompts = encode_prompts(policy.processor, chunk, instruction, template_kwargs)
+        rollout = engine.generate(prompts.to(policy.device), 1, sampling, generator, on_ended)
         finished = rollout.finished_R.tolist()
         for example, row, done in zip(chunk, rollout.rows(), finished, strict=True):
             answers.append(Answer(example, policy.decode(row), done))
@@ -97,7 +98,7 @@ def evaluate(
     sampling: Sampling,
     *,
     instruction: str = "",
-    settings: TemplateSettings = None,
+    template_kwargs: TemplateKwargs = None,
     batch: int = BATCH,
     stop: Stop = _never,
 ) -> dict[str, float]:
@@ -105,19 +106,19 @@ def evaluate(
 
     Processes that train together answer a share each.
     """
-    mine = examples[rank() :: world()]
-    with together(RewardError, Stopped):
+    mine = examples[rank() :: world_size()]
+    with raised_everywhere(RewardError, Stopped):
         answers = answer(
             policy,
             mine,
             sampling,
             instruction=instruction,
-            settings=settings,
+            template_kwargs=template_kwargs,
             batch=batch,
             stop=stop,
         )
         scored = score_answers(rewards, answers, stop)
-    parts = gather((scored, [a.example.labels for a in answers]))
+    parts = all_gather((scored, [a.example.labels for a in answers]))
     results = [result for found, _ in parts for result in found]
     labels = [truth for _, truths in parts for truth in truths]
     return {**reward_means(results), **safety_table(results, labels)}

@@ -17,7 +17,7 @@ import torch
 
 from train_client.config import DataConfig
 from train_client.data import Example
-from train_client.prompts import Prompts, prepared
+from train_client.prompts import Prompts, encode_prompts
 from train_client.screening import screened
 from train_client.sources import DataError
 
@@ -28,9 +28,9 @@ log = logging.getLogger(__name__)
 class PromptBatch:
     examples: list[Example]
     parts: list[Prompts]
-    """Their prompts, in as many batches as are to be sampled one after the other."""
+    """Their prompts, encoded: a part for each pass of sampling."""
     cursor: int
-    """Examples used up once this batch has been taken."""
+    """Examples used up, over all epochs, once this batch has been taken."""
     too_long: int
     """Examples that were passed over because of their length."""
 
@@ -45,14 +45,14 @@ class PromptFeed:
         instruction: str,
         seed: int,
         repeat: int = 1,
-        part: int = 0,
+        prompts_per_pass: int = 0,
         share: tuple[int, int] = (0, 1),
     ) -> None:
         """`repeat`: rows of each prompt, for models whose prompts must be duplicated.
 
-        `part`: prompts of a batch that are encoded together; 0: all of them.
+        `prompts_per_pass`: prompts of a batch that are encoded, and sampled, together; 0: all.
 
-        `share` (r, n): of n feeds over the same examples, this one gives every n-th, from the r-th.
+        `share` (r, n): of n feeds over the same examples this is the r-th, which gives every n-th.
         """
         if not examples:
             raise DataError("There are no training examples.")
@@ -64,11 +64,11 @@ class PromptFeed:
         self._instruction = instruction
         self._seed = seed
         self._repeat = repeat
-        self._part = part
+        self._prompts_per_pass = prompts_per_pass
         self._share = share
         self._order: tuple[int, list[int]] = (-1, [])
-        self._told = False
-        """Whether a person knows that prompts are left out."""
+        self._warned = False
+        """Whether it has been logged that prompts are left out."""
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="prompts")
         self._ahead: tuple[int, int, Future[PromptBatch]] | None = None
 
@@ -90,14 +90,14 @@ class PromptFeed:
         Done in the thread, so that the first passes run while those of later ones are encoded.
         """
         repeated = [example for example in examples for _ in range(repeat)]
-        return self._thread.submit(lambda: self._prepared(repeated).inputs)
+        return self._thread.submit(lambda: self._encode(repeated).inputs)
 
     def close(self) -> None:
         self._thread.shutdown(cancel_futures=True)
 
-    def _prepared(self, examples: Sequence[Example]) -> Prompts:
-        settings = self._config.chat_template_kwargs
-        return prepared(self._processor, examples, self._instruction, settings)
+    def _encode(self, examples: Sequence[Example]) -> Prompts:
+        template_kwargs = self._config.chat_template_kwargs
+        return encode_prompts(self._processor, examples, self._instruction, template_kwargs)
 
     def _fetch(self, cursor: int, count: int) -> PromptBatch:
         chosen: list[Example] = []
@@ -106,11 +106,11 @@ class PromptFeed:
             wanted = count - len(chosen)
             fresh = [self._at(cursor + offset) for offset in range(wanted)]
             cursor += wanted
-            found = screened(self._prepared, fresh, self._config)
+            found = screened(self._encode, fresh, self._config)
             for problem in found.refused:
                 log.warning("%s It is left out (data.bad_rows=drop).", problem)
-            if found.too_long and not self._told:
-                self._told = True
+            if found.too_long and not self._warned:
+                self._warned = True
                 log.warning(
                     "%s It is left out, as all such prompts will be; prompts/too_long counts them.",
                     found.too_long[0],
@@ -120,13 +120,13 @@ class PromptFeed:
             passed_over += len(found.problems)
             if not chosen and passed_over >= len(self._examples):
                 raise DataError(f"No training prompt can be used. {found.problems[0]}")
-        size = self._part or count
+        size = self._prompts_per_pass or count
         if found.prompts is not None and not passed_over and self._repeat == 1 and size >= count:
             parts = [found.prompts]
         else:
             rows = [e for e in chosen for _ in range(self._repeat)]
             steps = range(0, len(rows), size * self._repeat)
-            parts = [self._prepared(rows[at : at + steps.step]) for at in steps]
+            parts = [self._encode(rows[at : at + steps.step]) for at in steps]
         return PromptBatch(chosen, parts, cursor, too_long)
 
     def _at(self, place: int) -> Example:

@@ -21,12 +21,13 @@ from torch import Tensor
 from transformers import DynamicCache, PreTrainedModel
 from transformers.cache_utils import Cache, LinearAttentionCacheLayerMixin
 
-from train_client.cache import copy_cache, handed
+from train_client.cache import cache_argument, copy_cache
 from train_client.config import ConfigError
 from train_client.logprobs import chosen_logprobs, model_logprobs
 
 Inputs = Mapping[str, Any]
-"""What a processor returns, handed to the model unread but for `input_ids` and `attention_mask`."""
+"""What a processor returns; passed on to the model as it is. Only `input_ids` and `attention_mask`
+are read here."""
 
 
 @dataclass(frozen=True)
@@ -122,7 +123,11 @@ def prefill(model: PreTrainedModel, inputs: Inputs) -> Prefix:
     positions = prompt_positions(model, inputs)
     cache = DynamicCache(config=model.config)
     output = model(
-        **inputs, **handed(model, cache), position_ids=positions, use_cache=True, logits_to_keep=1
+        **inputs,
+        **cache_argument(model, cache),
+        position_ids=positions,
+        use_cache=True,
+        logits_to_keep=1,
     )
     axes = positions.shape[0] if positions.ndim == 3 else None
     start_P = (positions.amax(0) if axes else positions).amax(-1) + 1

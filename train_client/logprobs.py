@@ -15,7 +15,7 @@ from torch.utils.checkpoint import checkpoint
 from transformers import PreTrainedModel
 from transformers.cache_utils import Cache
 
-from train_client.cache import copy_cache, handed
+from train_client.cache import cache_argument, copy_cache
 from train_client.forward import replaced_forward
 
 log = logging.getLogger(__name__)
@@ -71,7 +71,7 @@ def model_logprobs(
     """
 
     def output() -> Tensor:
-        grown = {} if cache is None else handed(model, copy_cache(cache))
+        grown = {} if cache is None else cache_argument(model, copy_cache(cache))
         logits: Tensor = model(**inputs, **grown).logits
         return logits
 

@@ -19,7 +19,7 @@ from torch.distributed.tensor import DTensor
 from transformers import PreTrainedModel
 
 from train_client.config import OptimizerConfig
-from train_client.distributed import like, whole
+from train_client.distributed import full_tensor, sharded_like
 
 log = logging.getLogger(__name__)
 
@@ -73,11 +73,11 @@ class MasterAdamW:
         """Whole tensors, however the weights are sharded; all processes must call this."""
         adam = self._adam.state_dict()
         moments = {
-            place: {name: whole(value) for name, value in values.items()}
+            place: {name: full_tensor(value) for name, value in values.items()}
             for place, values in adam["state"].items()
         }
         masters = [
-            None if master is weight else whole(master.detach())
+            None if master is weight else full_tensor(master.detach())
             for weight, master in zip(self._weights, self._masters, strict=True)
         ]
         return {"adam": {**adam, "state": moments}, "masters": masters}
@@ -87,7 +87,7 @@ class MasterAdamW:
         owners = [master for group in self._adam.param_groups for master in group["params"]]
         moments = {
             place: {
-                name: like(value, owners[place]) if value.ndim else value
+                name: sharded_like(value, owners[place]) if value.ndim else value
                 for name, value in values.items()
             }
             for place, values in state["adam"]["state"].items()
@@ -98,7 +98,7 @@ class MasterAdamW:
                 self._weights, self._masters, state["masters"], strict=True
             ):
                 # Weights that were saved in float32 were their own masters.
-                master.copy_(weight if saved is None else like(saved, master))
+                master.copy_(weight if saved is None else sharded_like(saved, master))
 
 
 def _move_gradient(master: Tensor, weight: Tensor) -> None:

@@ -14,13 +14,13 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from train_client.distributed import world
+from train_client.distributed import world_size
 from train_client.duplicate import duplicated_logprobs
 from train_client.fork import PrefixGradient, completion_logprobs, prefill
 from train_client.policy import to_device
 
-PART_COST = 256
-"""What another part costs, in tokens: splitting off short completions must save more padding."""
+MICRO_BATCH_COST = 256
+"""What another micro-batch costs, in tokens: it must save more padding than this."""
 
 
 @dataclass(frozen=True)
@@ -30,10 +30,10 @@ class Pass:
     rows: Tensor
     """Rows of the batch that these groups are, a group's rows together."""
     encoded: Future[dict[str, Any]]
-    """A row a prompt; for a model that cannot be forked, one a completion of a part."""
+    """A row a prompt; for a model that cannot be forked, a row a completion of a micro-batch."""
     group: int
-    part: int
-    """Completions of each group that go through the model at once, on average."""
+    per_group: int
+    """Completions of each group that a micro-batch holds, on average."""
     forked: bool
 
     @staticmethod
@@ -43,58 +43,61 @@ class Pass:
         done.set_result(inputs)
         return done
 
-    def parts(self, lengths_R: Tensor) -> Iterator[tuple[Tensor, int]]:
+    def micro_batches(self, lengths_R: Tensor) -> Iterator[tuple[Tensor, int]]:
         """Places in `rows` that go through the model together, and their longest completion.
 
-        Completions of one length go together, because what is padded is computed for nothing. A
-        model that cannot be forked takes them as its encoded prompts stand.
+        Completions of like length go together, because padding is computed for nothing. For a
+        model that cannot be forked they stand in the order of its encoded prompts.
         """
         lengths = lengths_R[self.rows].clamp(min=1)
         places_PG = torch.arange(len(self.rows), device=self.rows.device).view(-1, self.group)
         if not self.forked:
-            for start in range(0, self.group, self.part):
-                places = places_PG[:, start : start + self.part].flatten()
+            for start in range(0, self.group, self.per_group):
+                places = places_PG[:, start : start + self.per_group].flatten()
                 yield places, int(lengths[places].max())
             return
         ordered, order = lengths.sort(stable=True)
         ends = ordered.tolist()
         start = 0
-        for size in part_sizes(ends, len(places_PG) * self.part):
+        for size in micro_batch_sizes(ends, len(places_PG) * self.per_group):
             yield order[start : start + size], ends[start + size - 1]
             start += size
 
 
-def part_sizes(lengths: Sequence[int], most: int) -> list[int]:
-    """How many of the completions, shortest first, each part holds: at most `most`, least work."""
+def micro_batch_sizes(lengths: Sequence[int], most: int) -> list[int]:
+    """How many completions each micro-batch holds: at most `most`, and as little work as can be.
 
-    def evenly(parts: int) -> list[int]:
-        return [len(lengths) * (i + 1) // parts - len(lengths) * i // parts for i in range(parts)]
+    `lengths`: of all completions, in tokens, the shortest first.
+    """
+
+    def evenly(count: int) -> list[int]:
+        return [len(lengths) * (i + 1) // count - len(lengths) * i // count for i in range(count)]
 
     def work(sizes: list[int]) -> int:
         total = end = 0
         for size in sizes:
             end += size
-            total += size * lengths[end - 1] + PART_COST
+            total += size * lengths[end - 1] + MICRO_BATCH_COST
         return total
 
     fewest = -(-len(lengths) // most)
-    # Every part gathers sharded weights, so processes must have as many as each other.
-    more = 4 if world() == 1 else 1
+    # Every micro-batch gathers sharded weights, so all processes must have equally many.
+    more = 4 if world_size() == 1 else 1
     choices = range(fewest, min(fewest + more, len(lengths) + 1))
-    return min((evenly(parts) for parts in choices), key=work)
+    return min((evenly(count) for count in choices), key=work)
 
 
 def pass_logprobs(
     model: PreTrainedModel, work: Pass, tokens_RT: Tensor, lengths_R: Tensor, temperature: float
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """(rows of the batch, log-probs [rows, T']) for each part; T' is the part's longest completion.
+    """(rows of the batch, their log-probs [rows, T']) for each micro-batch, T' its longest one.
 
-    Call backward on what is made of one part before taking the next. Gradients reach the shared
-    prompt when the iterator is run to its end.
+    Call backward on the loss of one before taking the next. Gradients reach the shared prompt when
+    the iterator has run to its end.
     """
     inputs = to_device(work.encoded.result(), model.device)
     shared = PrefixGradient(prefill(model, inputs)) if work.forked else None
-    for places, length in work.parts(lengths_R):
+    for places, length in work.micro_batches(lengths_R):
         rows = work.rows[places]
         tokens = tokens_RT[rows, :length]
         if shared is None:

@@ -18,7 +18,7 @@ from transformers import AutoModelForImageTextToText, AutoProcessor, PreTrainedM
 
 from train_client.adapter import add_adapter, has_adapter, merged, switched_off
 from train_client.config import ConfigError, PolicyConfig
-from train_client.distributed import is_main, whole
+from train_client.distributed import full_tensor, is_main
 
 
 @dataclass
@@ -99,7 +99,7 @@ class Policy:
 def _whole_state(model: PreTrainedModel) -> dict[str, Tensor]:
     """The state dict with sharded tensors put together; tied ones stay one tensor."""
     parts = model.state_dict(keep_vars=True)
-    made = {id(part): whole(part).detach() for part in parts.values()}
+    made = {id(part): full_tensor(part).detach() for part in parts.values()}
     return {name: made[id(part)] for name, part in parts.items()}
 
 

@@ -12,13 +12,13 @@ from PIL import Image
 from train_client.data import Example
 from train_client.policy import to_device
 
-TemplateSettings = Mapping[str, Any] | None
-"""What a chat template is told besides the messages, such as {"enable_thinking": False}."""
+TemplateKwargs = Mapping[str, Any] | None
+"""Arguments of the chat template besides the messages, such as {"enable_thinking": False}."""
 
 
 @dataclass(frozen=True)
 class Prompts:
-    """Some prompts as they are and encoded; an engine reads the one or the other."""
+    """Some prompts, as text and images (which vLLM reads) and encoded (which the policy reads)."""
 
     texts: list[str]
     """With the chat template and its image placeholders."""
@@ -31,7 +31,7 @@ class Prompts:
 
 
 def prompt_text(
-    processor: Any, example: Example, instruction: str, settings: TemplateSettings = None
+    processor: Any, example: Example, instruction: str, template_kwargs: TemplateKwargs = None
 ) -> str:
     """The prompt as text with its image placeholders, by the processor's chat template.
 
@@ -45,36 +45,38 @@ def prompt_text(
         return "".join(f"{part}{token}\n" for part in before) + text
     content: list[dict[str, str]] = []
     for part in before:
-        content += [*_said(part), {"type": "image"}]
-    content += _said(text)
-    settings = settings or {}
+        content += [*_text_part(part), {"type": "image"}]
+    content += _text_part(text)
+    template_kwargs = template_kwargs or {}
     rendered: str = processor.apply_chat_template(
         [{"role": "user", "content": content}],
         tokenize=False,
         add_generation_prompt=True,
-        **settings,
+        **template_kwargs,
     )
-    return _thought(rendered) if settings.get("enable_thinking") is False else rendered
+    return (
+        _thinking_closed(rendered) if template_kwargs.get("enable_thinking") is False else rendered
+    )
 
 
-def _thought(prompt: str) -> str:
-    """The prompt with its thinking over, for templates that open it and know no switch."""
+def _thinking_closed(prompt: str) -> str:
+    """The prompt with its thinking closed again, where a template without a switch opened it."""
     opened = prompt.rstrip()
     return f"{opened}\n\n</think>\n\n" if opened.endswith("<think>") else prompt
 
 
-def _said(text: str) -> list[dict[str, str]]:
+def _text_part(text: str) -> list[dict[str, str]]:
     return [{"type": "text", "text": text}] if text else []
 
 
-def prepared(
+def encode_prompts(
     processor: Any,
     examples: Sequence[Example],
     instruction: str = "",
-    settings: TemplateSettings = None,
+    template_kwargs: TemplateKwargs = None,
 ) -> Prompts:
     """The prompts of the examples, encoded as the processor encodes them."""
-    texts = [prompt_text(processor, example, instruction, settings) for example in examples]
+    texts = [prompt_text(processor, example, instruction, template_kwargs) for example in examples]
     images = [list(example.images) for example in examples]
     arguments: dict[str, Any] = {"images": images} if any(images) else {}
     encoded = processor(

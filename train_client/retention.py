@@ -1,9 +1,10 @@
-"""Keep what the policy knows besides: on general examples it must not move from the reference.
+"""Retention: a loss on general examples that keeps the policy close to its reference there.
 
-GRPO's KL term holds a policy where it is rewarded and nowhere else; what it does with other prompts
-drifts with every update. Mixing such prompts into the updates is the usual remedy (PPO-ptx,
-arXiv 2203.02155); here no reply of theirs is taught: the loss is KL(reference || policy) over the
-whole vocabulary, so the policy is asked only to stay as it was.
+GRPO's KL term holds a policy on the prompts that are rewarded and nowhere else; what it does with
+other prompts drifts with every update. Mixing such prompts into the updates is the usual remedy
+(PPO-ptx, arXiv 2203.02155). Here their replies are not taught: the loss is KL(reference || policy)
+over the whole vocabulary, so all that is asked of the policy is to stay as it was (as in Learning
+without Forgetting, arXiv 1606.09282).
 
 Shapes: B examples, T tokens of the longest reply, V vocabulary.
 """
@@ -20,7 +21,7 @@ from transformers import PreTrainedModel
 
 from train_client.config import ConfigError, RetentionConfig
 from train_client.data import AnsweredExample
-from train_client.distributed import rank, total, world
+from train_client.distributed import all_reduce_sum, rank, world_size
 from train_client.policy import Policy, to_device
 from train_client.prompts import prompt_text
 
@@ -45,31 +46,33 @@ class Retention:
         self._seed = seed
 
     def backward(self, update: int) -> float:
-        """Add the gradient of weight x KL to what is there; returns the KL in nats a token, the
-        mean of all processes.
+        """Add the gradient of weight x KL to the model's. Returns the KL in nats per token, the
+        mean over all processes.
 
-        `update` is the number of the update in its run: it alone decides what is drawn, so a
-        resumed run draws the same.
+        `update`: the number of the update in its run, which with the seed decides what is drawn, so
+        that a resumed run draws the same.
         """
         drawn = self._draw(update)
         size = self._config.examples_per_pass or len(drawn)
         passes = [self._encoded(drawn[at : at + size]) for at in range(0, len(drawn), size)]
-        # Sharding averages the processes' gradients: that of these is the mean over all tokens.
-        tokens = total([sum(float(mask_BT.sum()) for _, mask_BT in passes)])[0] / world()
+        mine = sum(float(mask_BT.sum()) for _, mask_BT in passes)
+        # Sharded gradients are averaged over the processes; that of these is then the mean over
+        # all tokens.
+        tokens = all_reduce_sum([mine])[0] / world_size()
         found = 0.0
         for inputs, mask_BT in passes:
             kl = self._kl_sum(inputs, mask_BT) / tokens
             (self._config.weight * kl).backward()
             found += float(kl.detach())
-        return total([found])[0] / world()
+        return all_reduce_sum([found])[0] / world_size()
 
     def _encoded(self, replies: Sequence[AnsweredExample]) -> tuple[dict[str, Any], Tensor]:
-        processor, settings = self._policy.processor, self._config.chat_template_kwargs
-        prompts = [prompt_text(processor, reply.example, "", settings) for reply in replies]
+        processor, template_kwargs = self._policy.processor, self._config.chat_template_kwargs
+        prompts = [prompt_text(processor, reply.example, "", template_kwargs) for reply in replies]
         return encode_replies(processor, prompts, replies)
 
     def _kl_sum(self, inputs: dict[str, Any], mask_BT: Tensor) -> Tensor:
-        """KL(reference || policy), summed up over the tokens of the replies."""
+        """KL(reference || policy), summed over the tokens of the replies."""
         device, length = self._policy.device, mask_BT.shape[1]
         inputs, mask_BT = to_device(inputs, device), mask_BT.to(device)
         with torch.no_grad(), self._policy.reference_model() as reference:
@@ -81,15 +84,17 @@ class Retention:
     def _draw(self, update: int) -> list[AnsweredExample]:
         """This process's share of the update's examples."""
         chance = random.Random(f"retention/{self._seed}/{update}")
-        return chance.choices(self._replies, k=self._config.examples * world())[rank() :: world()]
+        of_all = chance.choices(self._replies, k=self._config.examples * world_size())
+        return of_all[rank() :: world_size()]
 
 
 def encode_replies(
     processor: Any, prompts: Sequence[str], replies: Sequence[AnsweredExample]
 ) -> tuple[dict[str, Any], Tensor]:
-    """The processor's output for prompt + reply + end of sequence, and a mask [B, T].
+    """The processor's output for prompt + reply + end of sequence, and the replies' mask [B, T].
 
-    All end at the right edge: of the last T tokens of row b, those with mask 1 are the reply's.
+    Rows are padded on the left, so all end at the right edge, and the mask is of their last T
+    tokens: 1 on the reply and its end.
     """
     end = processor.tokenizer.eos_token
     texts = [reply.text + end for reply in replies]
@@ -111,6 +116,6 @@ def encode_replies(
 
 
 def _logprobs(model: PreTrainedModel, inputs: dict[str, Any], last: int) -> Tensor:
-    """Log-probs [B, last, V] with which `model` expects the last tokens."""
+    """Log-probs [B, last, V] of every word at the places of the last `last` tokens."""
     logits: Tensor = model(**inputs, logits_to_keep=last + 1).logits
     return logits[:, -last - 1 : -1].float().log_softmax(-1)

@@ -16,7 +16,7 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from train_client.decode import decoder
-from train_client.distributed import world
+from train_client.distributed import world_size
 from train_client.fork import prefill
 from train_client.policy import Policy
 from train_client.prompts import Prompts
@@ -128,7 +128,7 @@ def local_engine(policy: Policy) -> LocalEngine:
 
     Sharded weights come to another address each time they are gathered, so no graph is kept.
     """
-    return LocalEngine(policy.model, policy.eos_ids, policy.pad_id, graphs=world() == 1)
+    return LocalEngine(policy.model, policy.eos_ids, policy.pad_id, graphs=world_size() == 1)
 
 
 class _Record:

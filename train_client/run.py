@@ -11,10 +11,10 @@ import torch
 from train_client.checkpoint import claim_run_folder
 from train_client.config import ConfigError, TrainConfig
 from train_client.data import AnsweredExample, Example, load_both, load_replies
-from train_client.distributed import shard, share_of, world
+from train_client.distributed import process_share, shard, world_size
 from train_client.evaluation import BATCH, evaluate
 from train_client.policy import Policy, load_policy
-from train_client.prompts import prepared
+from train_client.prompts import encode_prompts
 from train_client.retention import Retention
 from train_client.reward_client import RewardClient
 from train_client.sampling import Sampling
@@ -45,8 +45,10 @@ def run_training(config: TrainConfig) -> Outcome:
         for model in filter(None, (policy.model, policy.reference)):
             shard(model)
         sampling = Sampling(max_tokens=config.rollout.max_tokens, temperature=0)
-        settings = config.data.chat_template_kwargs
-        encode = partial(prepared, policy.processor, instruction=instruction, settings=settings)
+        told = config.data.chat_template_kwargs
+        encode = partial(
+            encode_prompts, policy.processor, instruction=instruction, template_kwargs=told
+        )
         held_out = screened_rows("held-out rows", encode, held_out, config.data)
         general = _usable(general, policy, config)
         batch = rows_at_once(config)
@@ -58,7 +60,7 @@ def run_training(config: TrainConfig) -> Outcome:
                 held_out,
                 sampling,
                 instruction=instruction,
-                settings=settings,
+                template_kwargs=told,
                 batch=batch,
                 stop=trainer.asked_to_stop,
             )
@@ -81,8 +83,8 @@ def _usable(
     replies: Sequence[AnsweredExample], policy: Policy, config: TrainConfig
 ) -> list[AnsweredExample]:
     """The general rows whose prompts can be used."""
-    settings = config.retention.chat_template_kwargs
-    encode = partial(prepared, policy.processor, instruction="", settings=settings)
+    told = config.retention.chat_template_kwargs
+    encode = partial(encode_prompts, policy.processor, instruction="", template_kwargs=told)
     examples = [reply.example for reply in replies]
     kept = screened_rows("rows of retention.data", encode, examples, config.data)
     usable = set(map(id, kept))
@@ -91,7 +93,7 @@ def _usable(
 
 def rows_at_once(config: TrainConfig) -> int:
     """Held-out rows that are answered at once: no more than a rollout samples at once."""
-    rollout = share_of(config).rollout
+    rollout = process_share(config).rollout
     if rollout.prompts_per_pass:
         return rollout.prompts_per_pass * rollout.group_size
     return min(rollout.prompts_per_step * rollout.group_size, BATCH)
@@ -103,7 +105,7 @@ def _refuse_mixed(key: str, examples: Sequence[Example]) -> None:
     A process whose passes hold no image would never come to where the others wait for it.
     """
     without = sum(not example.pictures for example in examples)
-    if world() > 1 and 0 < without < len(examples):
+    if world_size() > 1 and 0 < without < len(examples):
         raise ConfigError(
             f"{without} of {len(examples)} rows of {key} have no image. Several processes need "
             "images in all rows or in none; leave those rows out, or train with one process."

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from train_client.collect import Collected, Collector, examples_of
 from train_client.config import ConfigError, TrainConfig
-from train_client.distributed import gathered, is_main, rank, together, world
+from train_client.distributed import is_main, raised_everywhere, rank, unsharded, world_size
 from train_client.experience import Experience, as_tensors
 from train_client.interrupt import Stopped
 from train_client.metrics import REWARD_TAIL, MetricsWriter
@@ -66,14 +66,17 @@ class Step:
         """Step `step` (from 1); its metrics. RewardError and Stopped come before any learning,
         and so do DataError and ConfigError, when prompts or rewards are not what they must be."""
         config = self._config
-        with together(RewardError, Stopped, DataError, ConfigError), gathered(self._policy.model):
+        with (
+            raised_everywhere(RewardError, Stopped, DataError, ConfigError),
+            unsharded(self._policy.model),
+        ):
             scored = self._scored(step)
         everyone = scored.collected.of_all_processes(config.algorithm.component_weights)
         _refuse_nothing(everyone)
         if step == 1:
             _tell_idle_weights(everyone)
         advantages_R = everyone.rewards.advantages(config.algorithm).flatten()
-        experience = self._experience(scored, advantages_R.chunk(world())[rank()])
+        experience = self._experience(scored, advantages_R.chunk(world_size())[rank()])
         rates = step_rates(config.optimizer, step - 1, config.run.steps, config.updates_per_step)
         with self._timer("update"):
             done = len(rates) * (step - 1)
@@ -134,7 +137,7 @@ class Step:
         in this pass for one whose rewards never came.
         """
         algorithm = self._config.algorithm
-        return algorithm.beta > 0 and not algorithm.dynamic_sampling and world() == 1
+        return algorithm.beta > 0 and not algorithm.dynamic_sampling and world_size() == 1
 
 
 def _refuse_nothing(collected: Collected) -> None:

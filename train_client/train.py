@@ -31,14 +31,14 @@ from train_client.collect import Collector
 from train_client.config import ConfigError, TrainConfig
 from train_client.data import Example
 from train_client.distributed import (
-    gather,
-    gathered,
+    all_gather,
     is_main,
     own_seed,
+    process_share,
     rank,
-    share_of,
+    unsharded,
     wait_for_all,
-    world,
+    world_size,
 )
 from train_client.engines import engine_of
 from train_client.feed import PromptFeed
@@ -134,10 +134,10 @@ class Trainer:
             instruction=instruction,
             seed=config.run.seed,
             repeat=1 if forked else config.rollout.group_size,
-            part=config.rollout.prompts_per_pass,
-            share=(rank(), world()),
+            prompts_per_pass=config.rollout.prompts_per_pass,
+            share=(rank(), world_size()),
         )
-        mine = share_of(config)
+        mine = process_share(config)
         self._collector = Collector(
             mine,
             policy,
@@ -201,7 +201,7 @@ class Trainer:
         reason = self._attempt(lambda: self._evaluation_if_due(writer))
         state, saved = self._state(), -1
         while self.step < self.config.run.steps and not reason:
-            if any(gather(self._interrupt.asked)):
+            if any(all_gather(self._interrupt.asked)):
                 reason = STOPPED
                 break
             reason = self._attempt(lambda: self._next_step(writer, progress))
@@ -249,7 +249,7 @@ class Trainer:
     def _evaluation(self, writer: MetricsWriter) -> None:
         if self._evaluate is None:
             return
-        with self._timer("evaluation"), gathered(self.policy.model):
+        with self._timer("evaluation"), unsharded(self.policy.model):
             found = self._evaluate(self.step)
         # Taken here, so that an evaluation never counts as a part of the next step.
         times = {f"time/{phase}": spent for phase, spent in self._timer.take().items()}
@@ -267,7 +267,7 @@ class Trainer:
         }
 
     def _save(self, state: dict[str, Any]) -> int:
-        processes = gather(state["process"])
+        processes = all_gather(state["process"])
         save_checkpoint(
             self._output / "checkpoints",
             state["step"],

@@ -19,7 +19,7 @@ from transformers import PreTrainedModel
 
 from train_client.config import TrainConfig
 from train_client.data import Example
-from train_client.distributed import total, world
+from train_client.distributed import all_reduce_sum, world_size
 from train_client.experience import Experience, Group, padded
 from train_client.losses import LossValue, Normalisers, policy_loss
 from train_client.optimizer import MasterAdamW
@@ -74,18 +74,18 @@ class Learner:
         options, group = self._config.optimizer, self._config.rollout.group_size
         per_minibatch = len(examples) // options.minibatches
         per_pass = options.prompts_per_pass or per_minibatch
-        part = options.completions_per_pass or group
-        repeat = 1 if self._forked else part
+        per_group = options.completions_per_pass or group
+        repeat = 1 if self._forked else per_group
         rows = torch.arange(len(examples) * group, device=self._policy.device)
 
         def made(first: int) -> Pass:
-            whole = per_pass == len(examples) and (self._forked or part == group)
+            whole = per_pass == len(examples) and (self._forked or per_group == group)
             if whole and inputs is not None:
                 encoded = Pass.ready(inputs)
             else:
                 encoded = encode(examples[first : first + per_pass], repeat)
             mine = rows[first * group : (first + per_pass) * group]
-            return Pass(mine, encoded, group, part, self._forked)
+            return Pass(mine, encoded, group, per_group, self._forked)
 
         return [
             [made(first) for first in range(start, start + per_minibatch, per_pass)]
@@ -147,10 +147,10 @@ class Learner:
                 experience.old_RT[rows, : logprobs.shape[1]] = logprobs.detach()
             value = self._loss(experience, normalisers, rows, logprobs)
             # Sharded gradients are averaged over the processes, and these losses are to be summed.
-            (value.loss * world()).backward()
+            (value.loss * world_size()).backward()
             found = float(value.loss.detach()), value.kl, value.clipped, value.sampler_gap
             sums = [so_far + more for so_far, more in zip(sums, found, strict=True)]
-        loss, kl, clipped, gap = total(sums)
+        loss, kl, clipped, gap = all_reduce_sum(sums)
         tokens = max(normalisers.tokens, 1)
         return {
             "loss": loss,
@@ -162,7 +162,7 @@ class Learner:
     def _normalisers(self, mask_RT: Tensor) -> Normalisers:
         """Of a minibatch of which this process has the rows of `mask_RT`."""
         counts = [float(mask_RT.any(1).sum()), float(mask_RT.sum()), float(len(mask_RT))]
-        completions, tokens, every = map(int, total(counts))
+        completions, tokens, every = map(int, all_reduce_sum(counts))
         return Normalisers(
             completions=completions,
             tokens=tokens,

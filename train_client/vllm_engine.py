@@ -22,7 +22,7 @@ from transformers import PreTrainedModel
 
 from train_client.adapter import merged
 from train_client.config import ConfigError, TrainConfig
-from train_client.distributed import own_seed, world
+from train_client.distributed import own_seed, world_size
 from train_client.policy import Policy
 from train_client.prompts import Prompts
 from train_client.rollout import Listener, Rollout
@@ -49,7 +49,7 @@ class VllmEngine:
             # At the temperature, as the policy's are; raw ones are those of temperature 1.
             logprobs_mode="processed_logprobs",
             # Under torchrun each process has an engine of its own, which is not to start others.
-            distributed_executor_backend="external_launcher" if world() > 1 else "uni",
+            distributed_executor_backend="external_launcher" if world_size() > 1 else "uni",
         )
         self._llm.sleep(level=SLEEP)
 

@@ -18,7 +18,7 @@ from tests.train_client.service import Service
 from train_client import distributed
 from train_client.config import ConfigError, TrainConfig
 from train_client.config_file import load_config
-from train_client.distributed import joined, together
+from train_client.distributed import joined, raised_everywhere
 from train_client.metrics import read_metrics
 from train_client.policy import Policy
 
@@ -124,13 +124,16 @@ def test_two_processes_are_one_and_load_each_others_checkpoints(
 def test_completions_out_of_the_loss_make_no_process_wait(
     tmp_path: Path, service: Service, config: Path
 ) -> None:
-    """Lost or cut, in parts of their own, on one process and not on the other."""
+    """Lost or cut, in micro-batches of their own, on one process and not on the other.
+
+    The loss is a mean over completions, so these too are counted over both.
+    """
     pay = service.reward
     service.reward = lambda text: None if text[0] in "abcdefgh" else pay(text)
 
     def run(name: str) -> list[str]:
         masked = ("algorithm.mask_truncated=true", "optimizer.completions_per_pass=1")
-        return [f"run.output={tmp_path}/{name}", *masked]
+        return [f"run.output={tmp_path}/{name}", "algorithm.loss=grpo", *masked]
 
     ranks.train(load_config(config, run("alone")))
     two_processes(" ".join([str(config), *run("two")]))
@@ -175,21 +178,21 @@ def test_an_adapter_too_is_trained_by_two_processes_as_by_one(tmp_path: Path, co
 def test_a_batch_that_cannot_be_shared_out_is_a_sentence(
     config: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def share_of(config: TrainConfig, processes: int) -> TrainConfig:
-        monkeypatch.setattr(distributed, "world", lambda: processes)
-        return distributed.share_of(config)
+    def process_share(config: TrainConfig, processes: int) -> TrainConfig:
+        monkeypatch.setattr(distributed, "world_size", lambda: processes)
+        return distributed.process_share(config)
 
     whole = load_config(config)
-    assert share_of(whole, 2).rollout.prompts_per_step == 2
+    assert process_share(whole, 2).rollout.prompts_per_step == 2
     with pytest.raises(ConfigError, match="cannot be shared out to 3 processes"):
-        share_of(whole, 3)
+        process_share(whole, 3)
     with pytest.raises(ConfigError, match=r"share of one of 4.*\n.*minibatches"):
-        share_of(whole, 4)
+        process_share(whole, 4)
 
 
 def test_alone_a_problem_is_raised_as_it_is() -> None:
     problem = ValueError("away")
-    with pytest.raises(ValueError, match="away") as caught, together(ValueError):
+    with pytest.raises(ValueError, match="away") as caught, raised_everywhere(ValueError):
         raise problem
     assert caught.value is problem
 

@@ -20,9 +20,9 @@ from train_client.sources import DataError
 
 @contextmanager
 def feed(policy: Policy, examples: list[Example], **changes: Any) -> Iterator[PromptFeed]:
-    options = {"instruction": "", "seed": 3, "repeat": changes.pop("repeat", 1)}
-    options["part"] = changes.pop("part", 0)
-    made = PromptFeed(examples, policy.processor, DataConfig(**changes), **options)
+    own = {key: changes.pop(key) for key in ("repeat", "prompts_per_pass") if key in changes}
+    config = DataConfig(**changes)
+    made = PromptFeed(examples, policy.processor, config, instruction="", seed=3, **own)
     try:
         yield made
     finally:
@@ -120,7 +120,7 @@ def test_prompts_come_in_parts_that_can_be_sampled_at_once(
 ) -> None:
     with feed(policy, examples, repeat=repeat) as prompts:
         (whole,) = prompts.take(5).parts
-    with feed(policy, examples, repeat=repeat, part=2) as prompts:
+    with feed(policy, examples, repeat=repeat, prompts_per_pass=2) as prompts:
         parts = prompts.take(5).parts
     assert [len(part.inputs["input_ids"]) for part in parts] == [2 * repeat, 2 * repeat, repeat]
     assert [text for part in parts for text in part.texts] == whole.texts

@@ -12,7 +12,7 @@ import train_client.logprobs as logprobs_module
 import train_client.passes as passes_module
 from tests.train_client.test_fork import completions, gradients
 from train_client.logprobs import chosen_logprobs, model_logprobs
-from train_client.passes import Pass, part_sizes, pass_logprobs
+from train_client.passes import Pass, micro_batch_sizes, pass_logprobs
 
 PROMPTS, GROUP = 2, 4
 
@@ -48,7 +48,7 @@ def test_parts_by_length_equal_the_whole_and_the_duplicates(
     plain = Pass(rows, Pass.ready(repeated(inputs, GROUP)), GROUP, GROUP, forked=False)
     expected, expected_grad = run(model, plain, tokens, mask)
 
-    monkeypatch.setattr(passes_module, "PART_COST", 0)
+    monkeypatch.setattr(passes_module, "MICRO_BATCH_COST", 0)
     found, grad = run(model, Pass(rows, Pass.ready(inputs), GROUP, part, forked=True), tokens, mask)
     cut, cut_grad = run(
         model,
@@ -66,14 +66,14 @@ def test_parts_by_length_equal_the_whole_and_the_duplicates(
 def test_parts_hold_every_completion_and_at_most_what_fits() -> None:
     lengths = sorted([3, 90, 4, 4, 80, 5, 2, 4] * 8)
     for most in (7, 16, 64):
-        sizes = part_sizes(lengths, most)
+        sizes = micro_batch_sizes(lengths, most)
         assert sum(sizes) == len(lengths)
         assert max(sizes) <= most
 
 
 def test_a_batch_is_split_where_it_saves_more_padding_than_it_costs() -> None:
-    assert part_sizes([5] * 48 + [2000] * 16, 64) == [16] * 4
-    assert part_sizes([50] * 64, 64) == [64]
+    assert micro_batch_sizes([5] * 48 + [2000] * 16, 64) == [16] * 4
+    assert micro_batch_sizes([50] * 64, 64) == [64]
 
 
 def test_the_head_in_chunks_equals_the_head_at_once(

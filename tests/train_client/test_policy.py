@@ -10,7 +10,7 @@ import torch
 from train_client.config import ConfigError, PolicyConfig
 from train_client.data import Example
 from train_client.policy import Policy, load_policy
-from train_client.prompts import prepared
+from train_client.prompts import encode_prompts
 
 
 def test_a_saved_policy_is_loaded_with_a_frozen_reference(tmp_path: Path, policy: Policy) -> None:
@@ -38,7 +38,7 @@ def test_a_tokenizer_without_a_padding_token_pads_with_the_end(
     policy.save(tmp_path)
     loaded = load_policy(PolicyConfig(path=str(tmp_path), device="cpu"), reference=False)
     assert loaded.pad_id == 2
-    inputs = prepared(loaded.processor, examples[:2]).inputs
+    inputs = encode_prompts(loaded.processor, examples[:2]).inputs
     assert inputs["input_ids"][0, 0] == 2
     assert inputs["attention_mask"][0, 0] == 0
 

@@ -45,7 +45,7 @@ def ready(config: TrainConfig, tmp_path: Path, service: Service, policy: Policy)
 def test_several_processes_want_images_in_all_rows_or_in_none(
     config: TrainConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(train_client.run, "world", lambda: 2)
+    monkeypatch.setattr(train_client.run, "world_size", lambda: 2)
     with pytest.raises(ConfigError, match=r"1 of 2 rows of data\.train have no image"):
         run_training(config)
 

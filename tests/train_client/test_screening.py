@@ -11,7 +11,7 @@ from PIL import Image
 from train_client.config import DataConfig
 from train_client.data import Example
 from train_client.policy import Policy
-from train_client.prompts import prepared
+from train_client.prompts import encode_prompts
 from train_client.screening import screened, screened_rows
 from train_client.sources import DataError
 
@@ -28,7 +28,7 @@ def rows(examples: list[Example]) -> list[Example]:
 def test_what_is_refused_and_what_is_too_long_is_left_out_and_named(
     policy: Policy, rows: list[Example]
 ) -> None:
-    found = screened(partial(prepared, policy.processor), rows, DROP)
+    found = screened(partial(encode_prompts, policy.processor), rows, DROP)
     assert [example.id for example in found.examples] == ["p0", "p3"]
     assert found.prompts is None
     (refused,) = found.refused
@@ -37,7 +37,7 @@ def test_what_is_refused_and_what_is_too_long_is_left_out_and_named(
 
 
 def test_good_prompts_come_encoded(policy: Policy, rows: list[Example]) -> None:
-    encode = partial(prepared, policy.processor)
+    encode = partial(encode_prompts, policy.processor)
     found = screened(encode, [rows[0], rows[3]], DROP)
     assert found.prompts is not None
     assert found.prompts.texts == encode([rows[0], rows[3]]).texts
@@ -46,7 +46,7 @@ def test_good_prompts_come_encoded(policy: Policy, rows: list[Example]) -> None:
 def test_rows_are_screened_with_one_word_about_the_others(
     policy: Policy, rows: list[Example], caplog: pytest.LogCaptureFixture
 ) -> None:
-    encode = partial(prepared, policy.processor)
+    encode = partial(encode_prompts, policy.processor)
     kept = screened_rows("held-out rows", encode, rows, DROP)
     assert [example.id for example in kept] == ["p0", "p3"]
     (told,) = caplog.records

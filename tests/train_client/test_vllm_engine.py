@@ -19,7 +19,7 @@ from train_client.data import Example
 from train_client.fork import completion_logprobs, prefill
 from train_client.metrics import read_metrics
 from train_client.policy import Policy
-from train_client.prompts import Prompts, prepared
+from train_client.prompts import Prompts, encode_prompts
 from train_client.sampling import Sampling
 from train_client.vllm_engine import VllmEngine, current_weights
 
@@ -93,7 +93,7 @@ def test_completions_stand_in_groups_with_their_logprobs_and_ends(
 ) -> None:
     """Left-padded prompts with 0, 1 and 2 images; tokens scored again by the policy itself."""
     policy.model.generation_config.eos_token_id = list(range(2, 8))
-    prompts = prepared(policy.processor, examples[:3])
+    prompts = encode_prompts(policy.processor, examples[:3])
     sampling = Sampling(max_tokens=9, temperature=0.8)
     found = VllmEngine(configured(), policy).generate(prompts, 4, sampling, None)
     ((asked, params),) = vllm.made[0].asked
@@ -140,7 +140,7 @@ def test_a_prompt_that_vllm_reads_differently_stops_the_run(
     policy: Policy,
     examples: list[Example],
 ) -> None:
-    good = prepared(policy.processor, examples[:2])
+    good = encode_prompts(policy.processor, examples[:2])
     other = Prompts([good.texts[0], f"{good.texts[1]} more"], good.images, good.inputs)
     engine = VllmEngine(configured(), policy)
     with pytest.raises(ConfigError, match=r"vLLM makes \d+ tokens .* rollout\.engine=local"):
@@ -165,7 +165,9 @@ def test_a_completion_that_vllm_breaks_off_is_no_completion(
     monkeypatch.setattr(vllm, "_answered", aborted)
     engine = VllmEngine(configured(), policy)
     with pytest.raises(RuntimeError, match=r"broke off a completion.*abort"):
-        engine.generate(prepared(policy.processor, examples[:1]), 2, Sampling(max_tokens=2), None)
+        engine.generate(
+            encode_prompts(policy.processor, examples[:1]), 2, Sampling(max_tokens=2), None
+        )
 
 
 def test_without_vllm_the_sentence_says_what_to_install(

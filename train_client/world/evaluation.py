@@ -79,7 +79,7 @@ def general_skill(policy: Policy, questions: Sequence[AnsweredExample]) -> float
     """Share of `questions` that are answered right, greedily and without thinking."""
     examples = [question.example for question in questions]
     greedy = Sampling(max_tokens=NAME_TOKENS, temperature=0)
-    answers = answer(policy, examples, greedy, settings=NO_THINKING, batch=128)
+    answers = answer(policy, examples, greedy, template_kwargs=NO_THINKING, batch=128)
     return skill_accuracy(answers, questions)
 
 

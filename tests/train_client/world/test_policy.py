@@ -11,7 +11,7 @@ from transformers import AutoModelForImageTextToText, AutoProcessor, Qwen3VLForC
 from train_client.data import Example
 from train_client.evaluation import answer
 from train_client.policy import Policy
-from train_client.prompts import prepared
+from train_client.prompts import encode_prompts
 from train_client.sampling import Sampling
 from train_client.world.cases import Case
 from train_client.world.language import demonstration, toss_verdicts
@@ -41,7 +41,9 @@ def test_processor_output_survives_the_round_trip(
 ) -> None:
     untrained.processor.save_pretrained(tmp_path)
     loaded = AutoProcessor.from_pretrained(tmp_path)
-    first, second = (prepared(p, [_example(rules)]).inputs for p in (untrained.processor, loaded))
+    first, second = (
+        encode_prompts(p, [_example(rules)]).inputs for p in (untrained.processor, loaded)
+    )
     assert first.keys() == second.keys()
     assert "mm_token_type_ids" in first
     for name, value in first.items():
@@ -52,7 +54,7 @@ def test_processor_output_survives_the_round_trip(
 def test_the_image_fills_as_many_tokens_as_the_model_makes_of_it(
     untrained: Policy, rules: Rules
 ) -> None:
-    inputs = prepared(untrained.processor, [_example(rules)]).inputs
+    inputs = encode_prompts(untrained.processor, [_example(rules)]).inputs
     holes = (inputs["input_ids"] == untrained.model.config.image_token_id).sum()
     merge = untrained.model.config.vision_config.spatial_merge_size
     assert holes == inputs["image_grid_thw"].prod() // merge**2
@@ -62,7 +64,9 @@ def test_the_image_fills_as_many_tokens_as_the_model_makes_of_it(
 def test_another_picture_changes_what_the_model_expects(untrained: Policy, rules: Rules) -> None:
     with torch.no_grad():
         knife, sofa = (
-            untrained.model(**prepared(untrained.processor, [_example(rules, thing)]).inputs).logits
+            untrained.model(
+                **encode_prompts(untrained.processor, [_example(rules, thing)]).inputs
+            ).logits
             for thing in ("knife", "sofa")
         )
     assert (knife[:, -1] - sofa[:, -1]).abs().max() > 1e-3
