@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 import torch
-import typer
 from typer.testing import CliRunner
 
 import train_client.cli
 import train_client.run
 from app.cli import build
+from tests.train_client.commands import invoke
 from tests.train_client.service import Service
 from train_client.cli import train
 from train_client.config import TrainConfig
@@ -26,13 +26,6 @@ from train_client.train import STOPPED, Outcome
 ROW = (
     '{"prompt":"what is it","images":[],"image_tag":"safe","text_tag":"safe","combine_tag":"safe"}'
 )
-
-
-@pytest.fixture
-def cli() -> typer.Typer:
-    made = typer.Typer()
-    made.command()(train)
-    return made
 
 
 @pytest.fixture
@@ -51,10 +44,8 @@ def config(tmp_path: Path, service: Service, policy: Policy) -> Path:
     return path
 
 
-def test_a_run_from_files_to_the_saved_policy(
-    cli: typer.Typer, config: Path, service: Service
-) -> None:
-    result = CliRunner().invoke(cli, [str(config), "run.steps=3"])
+def test_a_run_from_files_to_the_saved_policy(config: Path, service: Service) -> None:
+    result = invoke(train, str(config), "run.steps=3")
     assert result.exit_code == 0, result.output
     assert "Done: 3 steps." in result.output
     folder = config.parent / "run"
@@ -68,32 +59,32 @@ def test_a_run_from_files_to_the_saved_policy(
     assert len(scored) == 3 * 4
 
 
-def test_an_absent_service_is_a_sentence(cli: typer.Typer, config: Path, service: Service) -> None:
+def test_an_absent_service_is_a_sentence(config: Path, service: Service) -> None:
     service.faults = [(503, {})] * 100
-    result = CliRunner().invoke(cli, [str(config)])
+    result = invoke(train, str(config))
     assert result.exit_code == 2
     assert "did not answer within reward.deadline=0.5 s" in result.output
 
 
-def test_a_wrong_key_is_a_sentence(cli: typer.Typer, config: Path) -> None:
-    result = CliRunner().invoke(cli, [str(config), "rollout.tempature=1"])
+def test_a_wrong_key_is_a_sentence(config: Path) -> None:
+    result = invoke(train, str(config), "rollout.tempature=1")
     assert result.exit_code == 2
     assert "did you mean temperature" in result.output
 
 
-def test_an_error_with_brackets_is_shown_as_it_is(cli: typer.Typer, config: Path) -> None:
-    result = CliRunner().invoke(cli, [str(config), "algorithm.loss='[ppo]'"])
+def test_an_error_with_brackets_is_shown_as_it_is(config: Path) -> None:
+    result = invoke(train, str(config), "algorithm.loss='[ppo]'")
     assert "(given: '[ppo]')" in result.output
 
 
 @pytest.mark.parametrize(("reason", "code"), [(STOPPED, 0), ("The service is away.", 3)])
 def test_a_stopped_run_says_how_to_resume(
-    cli: typer.Typer, config: Path, monkeypatch: pytest.MonkeyPatch, reason: str, code: int
+    config: Path, monkeypatch: pytest.MonkeyPatch, reason: str, code: int
 ) -> None:
     outcome = Outcome(1, False, reason, None)
     monkeypatch.setattr(train_client.run, "run_training", lambda config: outcome)
     given = ["run.loggers=[trackio, wandb]", "run.steps=9", "run.resume=false"]
-    result = CliRunner().invoke(cli, [str(config), *given])
+    result = invoke(train, str(config), *given)
     assert result.exit_code == code
     assert reason in result.output
     again = f"safegrpo train {config} 'run.loggers=[trackio, wandb]' run.steps=9 run.resume=true"
@@ -101,13 +92,13 @@ def test_a_stopped_run_says_how_to_resume(
 
 
 def test_too_little_memory_says_which_settings_take_less(
-    cli: typer.Typer, config: Path, monkeypatch: pytest.MonkeyPatch
+    config: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fails(config: TrainConfig) -> Outcome:
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
 
     monkeypatch.setattr(train_client.run, "run_training", fails)
-    result = CliRunner().invoke(cli, [str(config)])
+    result = invoke(train, str(config))
     assert result.exit_code == 3
     assert "Tried to allocate 2.00 GiB" in result.output
     settings = load_config(config, [])

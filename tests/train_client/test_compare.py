@@ -5,19 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-import typer
 from PIL import Image
-from typer.testing import CliRunner
 
+from tests.train_client.commands import invoke
 from train_client.cli import plot
 from train_client.metrics import MetricsWriter
-
-
-@pytest.fixture
-def cli() -> typer.Typer:
-    made = typer.Typer()
-    made.command()(plot)
-    return made
 
 
 def run(folder: Path, *rewards: float) -> str:
@@ -29,30 +21,28 @@ def run(folder: Path, *rewards: float) -> str:
     return str(folder)
 
 
-def test_runs_of_one_name_are_drawn_together(tmp_path: Path, cli: typer.Typer) -> None:
+def test_runs_of_one_name_are_drawn_together(tmp_path: Path) -> None:
     one, other = run(tmp_path / "a" / "demo", 0.2, 0.4), run(tmp_path / "b" / "demo", 0.3, 0.9)
     picture = tmp_path / "pictures" / "both.png"
-    result = CliRunner().invoke(cli, [one, other, "--output", str(picture)])
+    result = invoke(plot, one, other, "--output", str(picture))
     assert result.exit_code == 0, result.output
     with Image.open(picture) as drawn:
         assert len(set(drawn.convert("RGB").resize((300, 100)).getdata())) > 10
-    twice = CliRunner().invoke(cli, [one, one, "--output", str(picture)])
+    twice = invoke(plot, one, one, "--output", str(picture))
     assert twice.exit_code == 2
     assert "given twice" in twice.output
 
 
-def test_a_folder_without_a_run_is_a_sentence(tmp_path: Path, cli: typer.Typer) -> None:
-    result = CliRunner().invoke(cli, [str(tmp_path)])
+def test_a_folder_without_a_run_is_a_sentence(tmp_path: Path) -> None:
+    result = invoke(plot, str(tmp_path))
     assert result.exit_code == 2
     assert "holds no run" in result.output
 
 
 @pytest.mark.parametrize("name", ["both.doc", "file/both.png"])
-def test_a_picture_that_cannot_be_written_is_a_sentence(
-    tmp_path: Path, cli: typer.Typer, name: str
-) -> None:
+def test_a_picture_that_cannot_be_written_is_a_sentence(tmp_path: Path, name: str) -> None:
     (tmp_path / "file").touch()
     given = [run(tmp_path / "a", 0.2), "--output", f"{tmp_path}/{name}"]
-    result = CliRunner().invoke(cli, given)
+    result = invoke(plot, *given)
     assert result.exit_code == 2
     assert "cannot be written" in result.output

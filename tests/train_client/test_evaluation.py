@@ -12,8 +12,9 @@ import pytest
 import torch
 from transformers import AutoModelForImageTextToText
 
+from tests.train_client import runs
 from tests.train_client.service import Service
-from train_client.config import ConfigError, RewardConfig, TrainConfig, parse_config
+from train_client.config import ConfigError, RewardConfig, TrainConfig
 from train_client.data import NO_JUDGEMENT, Example
 from train_client.evaluation import Answer, answer, evaluate, score_answers
 from train_client.interrupt import Stopped
@@ -26,23 +27,17 @@ from train_client.train import Evaluate, Outcome, Trainer
 GREEDY = Sampling(max_tokens=6, temperature=0)
 
 
-def settings(output: Path, url: str, *, resume: bool = False) -> TrainConfig:
-    return parse_config(
-        {
-            "run": {
-                "output": str(output),
-                "steps": 4,
-                "evaluate_every": 2,
-                "resume": resume,
-                "loggers": [],
-                "plots": False,
-                "progress": False,
-            },
-            "rollout": {"prompts_per_step": 2, "group_size": 2, "max_tokens": 4},
-            "algorithm": {"beta": 0},
-            "reward": {"url": url, "deadline": 0.5},
-        }
+def settings(output: Path, url: str) -> TrainConfig:
+    """Of a run of four steps, evaluated every second."""
+    config: TrainConfig = runs.settings(
+        output,
+        url,
+        run={"steps": 4, "evaluate_every": 2},
+        rollout={"prompts_per_step": 2, "group_size": 2, "max_tokens": 4},
+        algorithm={"beta": 0},
+        reward={"deadline": 0.5},
     )
+    return config
 
 
 def train(
@@ -61,7 +56,7 @@ def test_held_out_prompts_are_made_as_those_of_the_training(
     policy.processor.chat_template = "{{ mood }} {{ messages[0]['content'][0]['text'] }}"
     with RewardClient(RewardConfig(url=service.url)) as rewards:
         found = [
-            evaluate(policy, rewards, examples[:1], GREEDY, settings={"mood": mood})
+            evaluate(policy, rewards, examples[:1], GREEDY, template_kwargs={"mood": mood})
             for mood in ("calm", "wild", "calm")
         ]
     texts = [body["samples"][0]["completion"] for body in service.requests]

@@ -5,10 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-import typer
 from PIL import Image
-from typer.testing import CliRunner
 
+from tests.train_client.commands import invoke
 from tests.train_client.service import Service
 from train_client.cli import generate
 from train_client.policy import Policy
@@ -22,17 +21,8 @@ def command(tmp_path: Path, policy: Policy) -> list[str]:
     return [f"{tmp_path}/model", *given, "--dtype", "float32"]
 
 
-@pytest.fixture
-def cli() -> typer.Typer:
-    made = typer.Typer()
-    made.command()(generate)
-    return made
-
-
-def test_with_labels_the_reward_is_shown(
-    cli: typer.Typer, command: list[str], service: Service
-) -> None:
-    result = CliRunner().invoke(cli, [*command, "--url", service.url, "--labels", "safe,safe,safe"])
+def test_with_labels_the_reward_is_shown(command: list[str], service: Service) -> None:
+    result = invoke(generate, *command, "--url", service.url, "--labels", "safe,safe,safe")
     assert result.exit_code == 0, result.output
     sent = service.requests[0]["samples"][0]
     assert sent["prompt"] == "tell me"
@@ -41,10 +31,8 @@ def test_with_labels_the_reward_is_shown(
     assert f"reward {service.reward(sent['completion'])}" in result.output
 
 
-def test_without_labels_no_reward_is_made_up(
-    cli: typer.Typer, command: list[str], service: Service
-) -> None:
-    result = CliRunner().invoke(cli, [*command, "--url", service.url])
+def test_without_labels_no_reward_is_made_up(command: list[str], service: Service) -> None:
+    result = invoke(generate, *command, "--url", service.url)
     assert result.exit_code == 0, result.output
     assert "combined safe" in result.output
     assert "reward" not in result.output
@@ -62,20 +50,19 @@ def test_without_labels_no_reward_is_made_up(
     ],
 )
 def test_what_cannot_be_done_is_a_sentence(
-    cli: typer.Typer,
     command: list[str],
     more: list[str],
     sentence: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("train_client.generate.DEADLINE", 0.2)
-    result = CliRunner().invoke(cli, [*command, *more])
+    result = invoke(generate, *command, *more)
     assert result.exit_code == 2
     assert sentence in " ".join(result.output.split())
 
 
-def test_without_a_service_the_completion_is_shown(cli: typer.Typer, command: list[str]) -> None:
-    result = CliRunner().invoke(cli, [*command, "--url", ""])
+def test_without_a_service_the_completion_is_shown(command: list[str]) -> None:
+    result = invoke(generate, *command, "--url", "")
     assert result.exit_code == 0, result.output
     assert result.output.strip()
     assert "stance" not in result.output

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from train_client.config import OptimizerConfig
-from train_client.optimizer import MasterAdamW, learning_rate
+from train_client.optimizer import MasterAdamW, learning_rate, step_rates
 
 
 class Model(torch.nn.Module):
@@ -71,10 +71,16 @@ def test_gains_do_not_decay() -> None:
     assert model.gain.eq(1).all()
 
 
-def test_the_norm_is_reported_before_clipping() -> None:
+def test_gradients_are_clipped_together_and_their_norm_is_reported_before() -> None:
+    """An eps of 1 makes Adam's first step g / (|g| + 1): the clipped gradient shows in it."""
     model = Model(torch.float32)
     push(model)
-    assert optimizer(model, max_grad_norm=0.1).step(1e-3) == pytest.approx(20**0.5)
+    norm = optimizer(model, max_grad_norm=0.1, eps=1.0).step(1.0)
+    assert norm == pytest.approx(20**0.5)
+    clipped = 0.1 / norm
+    expected = clipped / (clipped + 1)
+    assert model.weight.detach().numpy() == pytest.approx(0.5 - expected, rel=1e-4)
+    assert model.gain.detach().numpy() == pytest.approx(1 - expected, rel=1e-4)
 
 
 def test_a_gradient_that_is_not_finite_changes_nothing(caplog: pytest.LogCaptureFixture) -> None:
@@ -117,6 +123,12 @@ def test_a_run_may_go_on_in_another_precision() -> None:
     push(rounded)
     after.step(1e-6)
     assert rounded.weight[0, 0].item() == pytest.approx(trained.weight[0, 0].item(), abs=1e-3)
+
+
+def test_a_step_goes_on_in_the_schedule_where_the_one_before_ended() -> None:
+    config = OptimizerConfig(warmup_steps=3, schedule="cosine")
+    found = [rate for step in range(4) for rate in step_rates(config, step, 4, updates=2)]
+    assert found == [learning_rate(config, update, 8) for update in range(8)]
 
 
 def test_schedules() -> None:

@@ -16,9 +16,7 @@ LABELS = Labels(visual="safe", text="safe", combined="safe")
 
 
 def sample(length: int) -> Sample:
-    return Sample(
-        completion="x" * length, labels=Labels(visual="safe", text="safe", combined="safe")
-    )
+    return Sample(completion="x" * length, labels=LABELS)
 
 
 def client(service: Service, **settings: object) -> CoalescingClient:
