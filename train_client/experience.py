@@ -1,4 +1,4 @@
-"""What one step learned about the world: groups of scored completions, and them as tensors.
+"""What a step learns from: groups of scored completions, their rewards, and all of it as tensors.
 
 Shapes: P prompts (groups), G completions a group, R = P*G rows, T completion tokens, K components.
 """
@@ -23,14 +23,23 @@ class Completion:
     logprobs: list[float]
     """The sampler's, one for each token."""
     finished: bool
+    """False where it was cut at the token limit."""
     text: str
     result: Result | None = None
+    """The service's; None until it has answered."""
 
 
 @dataclass
 class Group:
     example: Example
     completions: list[Completion]
+
+    @property
+    def results(self) -> list[Result]:
+        """The service's, one for each completion; all must have been answered."""
+        found = [c.result for c in self.completions if c.result is not None]
+        assert len(found) == len(self.completions)
+        return found
 
     def samples(self, place: str) -> list[Sample]:
         """What the service is asked; `place` makes ids unique when a prompt comes twice."""
@@ -88,50 +97,47 @@ class Rewards:
 
 
 def gather_rewards(groups: Sequence[Group], weights: dict[str, float] | None) -> Rewards:
-    """The groups' results as tensors; `weights` re-weights the components (missing ones count 0):
-    the reward is then their weighted sum.
+    """The groups' results as tensors. With `weights`, the reward is the sum of the components so
+    weighted (0 for one that is not named), and without them the service's.
 
     Raises ConfigError when a weight names a component that the service does not give.
     """
-    results = [[c.result for c in group.completions] for group in groups]
-    flat = [r for row in results for r in row if r is not None and r.reward is not None]
-    names = sorted(flat[0].components) if flat else []
+    results = [group.results for group in groups]
+    scored = torch.tensor([[r.reward is not None for r in row] for row in results])
+    first = next((r for row in results for r in row if r.reward is not None), None)
+    names = [] if first is None else sorted(first.components)
     unknown = set(weights or {}) - set(names)
-    if flat and unknown:
+    if first is not None and unknown:
         raise ConfigError(
             f"algorithm.component_weights names {', '.join(sorted(unknown))}; the service gives "
             f"{', '.join(names)}."
         )
-    scored = torch.tensor(
-        [[r is not None and r.reward is not None for r in row] for row in results]
-    )
     components = torch.tensor(
-        [[[_component(r, name) for r in row] for row in results] for name in names]
+        [[[r.components.get(name) or 0.0 for r in row] for row in results] for name in names]
     ).reshape(len(names), *scored.shape)
     if weights is None:
-        rewards = torch.tensor([[(r.reward or 0.0) if r else 0.0 for r in row] for row in results])
+        rewards = torch.tensor([[r.reward or 0.0 for r in row] for row in results])
     else:
         factors_K = torch.tensor([weights.get(name, 0.0) for name in names])
         rewards = (components * factors_K[:, None, None]).sum(0)
     return Rewards(rewards, scored, components, names, weights)
 
 
-def _component(result: Result | None, name: str) -> float:
-    return 0.0 if result is None else result.components.get(name) or 0.0
-
-
 @dataclass
 class Experience:
-    """The tensors that the update reads, all [R, …] with the rows of a group together."""
+    """The tensors that the update reads, all [R, …]; the rows of a group stand together."""
 
     tokens_RT: Tensor
     mask_RT: Tensor
-    """1 on tokens that count in the loss."""
+    """True on tokens that count in the loss."""
     sampler_RT: Tensor
+    """Log-probs as the sampler reported them."""
     advantages_R: Tensor
     old_RT: Tensor | None = None
-    """None: the policy has not changed since it sampled, so its own log-probs are the old ones."""
+    """Log-probs under the policy as it sampled. None: it has not changed since, so that those which
+    the update computes are the old ones."""
     reference_RT: Tensor | None = None
+    """Log-probs under the reference; None without a KL term."""
 
     def to(self, device: torch.device) -> Experience:
         for name, value in vars(self).items():
@@ -141,7 +147,7 @@ class Experience:
 
 
 def padded(groups: Sequence[Group], pad: int) -> tuple[Tensor, Tensor]:
-    """The completions' tokens [R, T], padded to one length, and a mask of those that are theirs."""
+    """The completions' tokens [R, T], padded on the right, and the mask of what is no padding."""
     rows = [completion.tokens for group in groups for completion in group.completions]
     length = max(map(len, rows))
     return (
@@ -157,7 +163,7 @@ def as_tensors(
     pad: int,
     advantages_R: Tensor,
 ) -> Experience:
-    """Pad the completions to one length; unscored (and, if asked, cut) ones do not count."""
+    """Unscored completions do not count in the loss, nor cut ones with `mask_truncated`."""
     tokens_RT, mask_RT = padded(groups, pad)
     rows = [completion for group in groups for completion in group.completions]
     scored = rewards.scored_PG.flatten().tolist()

@@ -20,17 +20,13 @@ def step_metrics(
     seconds: dict[str, float],
 ) -> dict[str, float]:
     """Means over everything sampled in the step, dropped groups included."""
-    pairs = [
-        (completion, group.example.labels)
-        for group in collected.seen
-        for completion in group.completions
-    ]
-    results = [completion.result for completion, _ in pairs if completion.result is not None]
-    labels = [truth for completion, truth in pairs if completion.result is not None]
-    lengths = [len(completion.tokens) for completion, _ in pairs]
+    completions = [completion for group in collected.seen for completion in group.completions]
+    results = [result for group in collected.seen for result in group.results]
+    labels = [group.example.labels for group in collected.seen for _ in group.completions]
+    lengths = [len(completion.tokens) for completion in completions]
     total = sum(seconds.values())
     rewards = gather_rewards(collected.seen, collected.rewards.weights)
-    surprise = -sum(sum(completion.logprobs) for completion, _ in pairs)
+    surprise = -sum(sum(completion.logprobs) for completion in completions)
     return {
         **reward_means(results),
         **rewards.spread(),
@@ -38,13 +34,13 @@ def step_metrics(
         **learned,
         "lr": lr,
         "unscored": float(sum(result.reward is None for result in results)),
-        # In nats per token, estimated by the log-probs of the tokens that were sampled.
+        # In nats per token: the mean of -log-prob of the sampled tokens estimates it.
         "entropy": surprise / max(sum(lengths), 1),
         "groups/equal_rewards": float((~rewards.informative_P).float().mean()),
         "advantage/abs": float(advantages_R.abs().mean()),
         "length/mean": sum(lengths) / len(lengths),
         "length/max": float(max(lengths)),
-        "length/cut": sum(not completion.finished for completion, _ in pairs) / len(pairs),
+        "length/cut": sum(not completion.finished for completion in completions) / len(completions),
         "prompts/too_long": float(collected.too_long),
         "sampled_tokens": float(sum(lengths)),
         "scored_completions": float(len(results)),
@@ -60,9 +56,7 @@ def completion_rows(
     """A row for each completion that was learned from, with its advantage."""
     advantages = iter(advantages_R.tolist())
     for group in collected.groups:
-        for completion in group.completions:
-            result = completion.result
-            assert result is not None
+        for completion, result in zip(group.completions, group.results, strict=True):
             yield {
                 "step": step,
                 "prompt": group.example.id,

@@ -14,12 +14,11 @@ that could not be scored are asked for again, and if that does not help the call
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 from typing import Any
 
 from app.rows import read_labels
 from app.schema import Sample
-from train_client.integrations.rewards import Rewards, numbers, settled
+from train_client.integrations.rewards import numbers, rewards_of, settled
 
 REWARD_NAME = "safegrpo"
 REWARD_TYPE = "batch"
@@ -45,11 +44,5 @@ def main(
         )
         for row in reward_inputs
     ]
-    rewards = _rewards(tuple(sorted(settings.items())))
-    results = rewards.certain(samples, fallback).result()
+    results = rewards_of(settings).certain(samples, fallback).result()
     return [{"overall": settled(result, fallback), **numbers(result)} for result in results]
-
-
-@lru_cache(maxsize=8)
-def _rewards(settings: tuple[tuple[str, Any], ...]) -> Rewards:
-    return Rewards(**dict(settings))

@@ -20,12 +20,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 from typing import Any
 
 from app.rows import read_labels, row_labels
 from app.schema import Result, Sample
-from train_client.integrations.rewards import Rewards, numbers, settled
+from train_client.integrations.rewards import Rewards, numbers, rewards_of, settled
 
 _TRAINERS_OWN = ("reward_router_address", "reward_model_tokenizer")
 
@@ -93,12 +92,7 @@ def _sample(completion: str, ground_truth: Any, extra_info: Mapping[str, Any] | 
 
 def _rewards(settings: Mapping[str, Any]) -> Rewards:
     ours = {name: value for name, value in settings.items() if name not in _TRAINERS_OWN}
-    return _made(tuple(sorted(ours.items())))
-
-
-@lru_cache(maxsize=8)
-def _made(settings: tuple[tuple[str, Any], ...]) -> Rewards:
-    return Rewards(**dict(settings))
+    return rewards_of(ours)
 
 
 def _score(result: Result, fallback: float | None) -> dict[str, float]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
+from functools import lru_cache
 from typing import Any
 
 from app.schema import Result, Sample
@@ -63,6 +64,16 @@ class Rewards:
             if key not in _clients:
                 _clients[key] = CoalescingClient(self.config, self.run)
             return _clients[key]
+
+
+def rewards_of(settings: Mapping[str, Any]) -> Rewards:
+    """For trainers that pass the settings with every call: they are read once."""
+    return _made(tuple(sorted(settings.items())))
+
+
+@lru_cache(maxsize=8)
+def _made(settings: tuple[tuple[str, Any], ...]) -> Rewards:
+    return Rewards(**dict(settings))
 
 
 def numbers(result: Result) -> dict[str, float]:

@@ -5,13 +5,15 @@ from collections.abc import Iterator
 import pytest
 
 from tests.train_client.service import Service
+from train_client.integrations import rewards
 
 TAGS = {"image_tag": "safe", "text_tag": "safe", "combine_tag": "unsafe"}
 
 
 @pytest.fixture
 def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
-    """Reached without settings: its address is in the environment."""
+    """Reached without settings: its address is in the environment, which is read anew."""
+    rewards._made.cache_clear()
     service = Service(lambda text: float(len(text)))
     service.start()
     monkeypatch.setenv("SAFEGRPO_REWARD_URL", service.url)

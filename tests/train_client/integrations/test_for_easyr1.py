@@ -7,14 +7,8 @@ import pytest
 from app.rows import LabelError
 from tests.train_client.integrations.conftest import TAGS
 from tests.train_client.service import Service
-from train_client.integrations import for_easyr1
 from train_client.integrations.for_easyr1 import REWARD_TYPE, main
 from train_client.reward_client import RewardUnavailable
-
-
-@pytest.fixture(autouse=True)
-def _forget(service: Service) -> None:
-    for_easyr1._rewards.cache_clear()
 
 
 def row(response: str, ground_truth: str = json.dumps(TAGS)) -> dict[str, object]:

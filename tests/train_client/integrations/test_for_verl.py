@@ -9,18 +9,12 @@ import pytest
 from app.rows import LabelError
 from tests.train_client.integrations.conftest import TAGS
 from tests.train_client.service import Service
-from train_client.integrations import for_verl
 from train_client.integrations.for_verl import (
     compute_score,
     compute_score_batch,
     compute_score_blocking,
 )
 from train_client.reward_client import RewardUnavailable
-
-
-@pytest.fixture(autouse=True)
-def _forget(service: Service) -> None:
-    for_verl._made.cache_clear()
 
 
 def test_samples_asked_one_by_one_travel_together(service: Service) -> None:
