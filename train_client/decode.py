@@ -1,8 +1,8 @@
-"""One decoding step for all rows that are still at work, again and again.
+"""Decoding: a token more for every row of a batch, whose finished rows leave on the way.
 
-`FixedDecoder` keeps everything at fixed addresses and, on a GPU, replays a step as a CUDA graph:
-one launch instead of thousands, and nothing that makes the host wait. `GrowingDecoder` is for
-models with other caches (linear attention), or attention that takes no explicit mask.
+`FixedDecoder` has a static cache, everything at fixed addresses, and on a GPU replays a step as a
+CUDA graph: one launch instead of thousands, and nothing that makes the host wait. `GrowingDecoder`
+is for models with other caches (linear attention), or attention that takes no explicit mask.
 
 Shapes: R rows, V vocabulary.
 """
@@ -18,17 +18,17 @@ from transformers import DynamicCache, PreTrainedModel
 from train_client.cache import cache_argument
 from train_client.decode_cache import (
     can_be_fixed,
-    compacted,
     empty_mask,
     fixed_layers,
-    rounded,
+    length_bucket,
+    row_bucket,
     windows,
 )
 from train_client.fork import Prefix, can_fork
 from train_client.graphs import Graphs
 
 CPU_RATIO, GPU_RATIO = 0.75, 0.5
-"""How much smaller the next smaller batch is, when enough rows have ended."""
+"""Of a bucket of rows to the next larger one."""
 
 
 class Decoder(Protocol):
@@ -36,8 +36,8 @@ class Decoder(Protocol):
         """Append a token to each row; logits [R, V] of the next. Valid until the next step."""
         ...
 
-    def fitting(self, alive: int) -> int:
-        """How many rows to go on with when `alive` are unfinished."""
+    def bucket(self, unfinished: int) -> int:
+        """How many rows to go on with, one of a few sizes."""
         ...
 
     def keep(self, rows_N: Tensor) -> None:
@@ -55,7 +55,7 @@ def decoder(
 
 
 class FixedDecoder:
-    """Fixed cache, explicit mask and positions; few sizes of batch and cache, so few graphs."""
+    """Static cache, explicit mask and positions; few sizes of batch and cache, so few graphs."""
 
     def __init__(
         self, model: PreTrainedModel, prefix: Prefix, group: int, limit: int, *, graphs: bool
@@ -77,7 +77,7 @@ class FixedDecoder:
         self._cache.layers = list(self._layers)
         prompt = prefix.mask_PS.repeat_interleave(group, dim=0)
         # Of the type that attention computes in, which need not be that of the weights.
-        self._open = empty_mask(prompt, self._length, self._layers[0].dtype)
+        self._mask = empty_mask(prompt, self._length, self._layers[0].dtype)
         start = prefix.start_P.repeat_interleave(group)[:, None]
         self._positions = start.clone()
         self._axes = prefix.axes
@@ -94,56 +94,56 @@ class FixedDecoder:
         return logits
 
     def _forward(self) -> Tensor:
-        """A function of tensors at fixed addresses alone; doing it twice is doing it once."""
-        self._open.index_fill_(-1, self._slot, 0.0)
+        """Reads and writes tensors at fixed addresses alone, and is idempotent."""
+        self._mask.index_fill_(-1, self._slot, 0.0)
         axes = self._axes
         positions = self._positions if axes is None else self._positions.expand(axes, -1, -1)
         logits: Tensor = self._model(
             input_ids=self._tokens,
-            attention_mask=self._masks(),
+            attention_mask=self._attention_mask(),
             position_ids=positions,
             **cache_argument(self._model, self._cache),
             use_cache=True,
         ).logits
         return logits[:, -1]
 
-    def _masks(self) -> Tensor | dict[str, Tensor]:
-        """One mask, or for a model whose layers differ, one for each kind."""
+    def _attention_mask(self) -> Tensor | dict[str, Tensor]:
+        """The mask, or for a model whose layers attend differently, one for each kind of layer."""
         if set(self._windows) == {"full_attention"}:
-            return self._open
-        made = {"full_attention": self._open}
+            return self._mask
+        made = {"full_attention": self._mask}
         if (window := self._windows["sliding_attention"]) is not None:
             columns = torch.arange(self._length, device=self._slot.device)
-            closed = torch.finfo(self._open.dtype).min
-            made["sliding_attention"] = self._open.masked_fill(
+            closed = torch.finfo(self._mask.dtype).min
+            made["sliding_attention"] = self._mask.masked_fill(
                 columns <= self._slot - window, closed
             )
         return made
 
-    def fitting(self, alive: int) -> int:
-        return compacted(alive, self._all, self._ratio)
+    def bucket(self, unfinished: int) -> int:
+        return row_bucket(unfinished, self._all, self._ratio)
 
     def keep(self, rows_N: Tensor) -> None:
         for layer in self._layers:
             layer.keep(rows_N)
-        # Moved to the front of where they are: graphs know these tensors by their address.
-        self._open = _moved(self._open, rows_N)
+        # To the front of the same tensors: graphs know them by their addresses.
+        self._mask = _moved(self._mask, rows_N)
         self._positions = _moved(self._positions, rows_N)
         self._tokens = self._tokens[: len(rows_N)]
         self._rows = len(rows_N)
 
     def _rounded(self, length: int) -> int:
-        return min(rounded(length, self._grain), -(-self._most // 8) * 8)
+        return min(length_bucket(length, self._grain), -(-self._most // 8) * 8)
 
     def _lengthen(self) -> None:
-        """More slots, elsewhere: what was recorded for the old addresses is worthless."""
+        """More slots, at new addresses, for which all graphs must be recorded again."""
         self._graphs.clear()
         longer = self._rounded(self._used + 1)
         for layer in self._layers:
             layer.lengthen(longer)
-        closed = torch.finfo(self._open.dtype).min
+        closed = torch.finfo(self._mask.dtype).min
         more = longer - self._length
-        self._open = torch.nn.functional.pad(self._open, (0, more), value=closed)
+        self._mask = torch.nn.functional.pad(self._mask, (0, more), value=closed)
         self._length = longer
 
 
@@ -179,8 +179,10 @@ class GrowingDecoder:
         ).logits
         return logits[:, -1]
 
-    def fitting(self, alive: int) -> int:
-        return compacted(alive, self._all, CPU_RATIO) if self._compactable else len(self._mask)
+    def bucket(self, unfinished: int) -> int:
+        if not self._compactable:
+            return len(self._mask)
+        return row_bucket(unfinished, self._all, CPU_RATIO)
 
     def keep(self, rows_N: Tensor) -> None:
         self._cache.batch_select_indices(rows_N)

@@ -126,26 +126,24 @@ def windows(cache: Cache) -> dict[str, int | None]:
     return found
 
 
-def rounded(length: int, step: int) -> int:
-    """`length` or somewhat more: few lengths occur, and at most a quarter is for nothing."""
+def length_bucket(length: int, step: int) -> int:
+    """Slots for `length` tokens: one of a few lengths, at most a quarter or `step` too long."""
     while step * 8 <= length:
         step *= 2
     return -(-length // step) * step
 
 
-def compacted(alive: int, rows: int, ratio: float) -> int:
-    """Rows to go on with when `alive` of `rows` are unfinished; few sizes occur.
-
-    The sizes are `rows` times powers of `ratio`, and the same from wherever one starts.
-    """
+def row_bucket(unfinished: int, rows: int, ratio: float) -> int:
+    """Rows to go on with when so many of `rows` are unfinished: `rows` times a power of `ratio`."""
     size = rows
-    while size > 1 and int(size * ratio) >= alive and int(size * ratio) > 0:
+    while size > 1 and int(size * ratio) >= unfinished and int(size * ratio) > 0:
         size = int(size * ratio)
     return size
 
 
 def empty_mask(mask_RS: Tensor, length: int, dtype: torch.dtype) -> Tensor:
-    """[R, 1, 1, L]: what is added to attention scores; only the prompt's own tokens are open."""
+    """[R, 1, 1, L], to be added to attention scores: 0 at the prompt's tokens, the least number of
+    `dtype` at padding and at slots that are still empty."""
     closed = torch.finfo(dtype).min
     made = torch.full((len(mask_RS), 1, 1, length), closed, dtype=dtype, device=mask_RS.device)
     made[:, 0, 0, : mask_RS.shape[1]].masked_fill_(mask_RS.bool(), 0.0)

@@ -1,4 +1,4 @@
-"""Another forward for a module, for a while; hooks and whatever wraps the module stay around it."""
+"""Replace a module's forward for a while; its hooks, and FSDP around it, stay as they are."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import nn
 
 @contextmanager
 def replaced_forward(module: nn.Module) -> Iterator[Callable[..., Any]]:
-    """Gives the forward that the module has, which may be replaced until the end."""
+    """A context that gives the module's forward; what is set in its place is undone at the end."""
     before = module.__dict__.get("forward")
     try:
         yield module.forward

@@ -1,4 +1,4 @@
-"""CUDA graphs of one function, one a key, made when a key comes back; or the function itself."""
+"""CUDA graphs of a function, one a key: recorded at the second run of a key, then replayed."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ log = logging.getLogger(__name__)
 
 
 class Graphs:
-    """The function must read and write tensors at fixed addresses alone and be repeatable.
+    """The function must be idempotent, and read and write tensors at fixed addresses alone.
 
-    The first run of a key is an ordinary one, which also warms up what a recording may not
-    initialise. All graphs share their memory, so a result lasts until the next run.
+    The first run of a key is an ordinary one, because a recording may not initialise anything. All
+    graphs share their memory, so a result lasts until the next run. Not `enabled`, or where
+    recording fails, every run is an ordinary one.
     """
 
     def __init__(self, *, enabled: bool) -> None:
@@ -35,7 +36,7 @@ class Graphs:
         return result
 
     def _record(self, key: Hashable, function: Callable[[], Tensor]) -> bool:
-        """Whether it could be recorded; if not, nothing is from now on."""
+        """Whether it could be recorded; if not, nothing is recorded any more."""
         graph = torch.cuda.CUDAGraph()
         random = torch.cuda.default_generators[torch.cuda.current_device()]
         before = random.clone_state()

@@ -66,6 +66,7 @@ class MasterAdamW:
         return float(norm)
 
     def _copied(self) -> list[tuple[Tensor, Tensor]]:
+        """(weight, its master) where they are two tensors."""
         pairs = zip(self._weights, self._masters, strict=True)
         return [(weight, master) for weight, master in pairs if master is not weight]
 

@@ -266,4 +266,5 @@ class RewardClient:
 
 
 async def _made(config: RewardConfig, run: str) -> AsyncRewardClient:
+    """On the event loop that will use it."""
     return AsyncRewardClient(config, run)

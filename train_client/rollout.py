@@ -1,6 +1,6 @@
-"""Sampling the groups of completions, on the forked cache, all prompts of a step in one batch.
+"""Rollouts: sampling a group of completions for each prompt, on the forked cache.
 
-`RolloutEngine` is the seam: anything that turns prompts into sampled tokens and their log-probs.
+`RolloutEngine` is what an engine must be: it turns prompts into sampled tokens and their log-probs.
 
 Shapes: P prompts, G completions a prompt, R = P*G rows, T completion tokens (right-padded).
 """
@@ -22,15 +22,15 @@ from train_client.policy import Policy
 from train_client.prompts import Prompts
 from train_client.sampling import Sampling, sample
 
-TELL_EVERY = 8
-"""Tokens between two looks at which completions have ended, for those who want to be told."""
+REPORT_EVERY = 8
+"""Tokens between two reports of completions that have ended."""
 
 
 @dataclass(frozen=True)
 class Rollout:
     tokens_RT: Tensor
     mask_RT: Tensor
-    """1 on sampled tokens, the end-of-sequence token included."""
+    """True on sampled tokens, the end-of-sequence token included."""
     logprobs_RT: Tensor
     """The sampler's log-probs at the sampling temperature, before top-p and top-k; 0 on padding."""
     finished_R: Tensor
@@ -44,7 +44,7 @@ class Rollout:
 
 @dataclass(frozen=True)
 class Ended:
-    """A completion that has ended, while others may still be at work."""
+    """A completion that has ended, while others may still be sampled."""
 
     row: int
     tokens: list[int]
@@ -65,7 +65,7 @@ class RolloutEngine(Protocol):
     ) -> Rollout:
         """Sample `group` completions for each prompt; rows of a prompt stand together.
 
-        `listener` may be told of completions as they end; it need not be told of any.
+        `listener` may be called with completions as they end, each once; it need not be called.
         """
         ...
 
@@ -76,7 +76,7 @@ class LocalEngine:
     def __init__(
         self, model: PreTrainedModel, eos_ids: tuple[int, ...], pad_id: int, *, graphs: bool = True
     ) -> None:
-        """`graphs`: record decoding steps as CUDA graphs; not for weights that move."""
+        """`graphs`: record decoding steps as CUDA graphs, for weights that keep their addresses."""
         self._model = model
         self._pad = pad_id
         self._eos = torch.tensor(eos_ids, device=model.device)
@@ -105,16 +105,16 @@ class LocalEngine:
         record = _Record(len(logits), limit, self._pad, logits.device)
         for step in range(limit):
             token, logprob = sample(logits, sampling, generator)
-            record.put(step, token, logprob, torch.isin(token, self._eos))
+            record.add(step, token, logprob, torch.isin(token, self._eos))
             if step + 1 == limit:
                 break
             if step % self._check_every == 0:
-                alive = record.alive()
-                if not alive:
+                unfinished = record.unfinished()
+                if not unfinished:
                     break
-                if listener is not None and step % TELL_EVERY == 0:
+                if listener is not None and step % REPORT_EVERY == 0:
                     listener(record.ended())
-                rows = work.fitting(alive)
+                rows = work.bucket(unfinished)
                 if rows < len(token):
                     keep = record.compact(rows)
                     work.keep(keep)
@@ -132,18 +132,18 @@ def local_engine(policy: Policy) -> LocalEngine:
 
 
 class _Record:
-    """What has been sampled, and which rows are still in the batch."""
+    """What has been sampled, and which rows are still in the decoder's batch."""
 
     def __init__(self, rows: int, limit: int, pad: int, device: torch.device) -> None:
         self._tokens_RT = torch.full((rows, limit), pad, device=device)
         self._logprobs_RT = torch.zeros(rows, limit, device=device)
         self._lengths_R = torch.full((rows,), limit, device=device)
         self._ended_R = torch.zeros(rows, dtype=torch.bool, device=device)
-        self._told_R = self._ended_R.clone()
+        self._reported_R = self._ended_R.clone()
         self._rows = torch.arange(rows, device=device)
         self._pad = pad
 
-    def put(self, step: int, token: Tensor, logprob: Tensor, ends: Tensor) -> None:
+    def add(self, step: int, token: Tensor, logprob: Tensor, ends: Tensor) -> None:
         self._tokens_RT[self._rows, step] = token
         self._logprobs_RT[self._rows, step] = logprob
         before = self._ended_R[self._rows]
@@ -151,20 +151,20 @@ class _Record:
         self._lengths_R[self._rows] = torch.where(ends & ~before, step + 1, lengths)
         self._ended_R[self._rows] = before | ends
 
-    def alive(self) -> int:
-        """Rows that are still at work; waits for the device."""
+    def unfinished(self) -> int:
+        """Rows that have not ended; waits for the device."""
         return int((~self._ended_R).sum())
 
     def compact(self, rows: int) -> Tensor:
-        """Go on with `rows` rows, the unfinished ones and others to fill up; their places."""
+        """Keep so many rows: the unfinished ones, and others to fill up. Returns their places."""
         keep = self._ended_R[self._rows].int().argsort(stable=True)[:rows]
         self._rows = self._rows[keep]
         return keep
 
     def ended(self) -> list[Ended]:
-        """What has ended since it was last asked; waits for the device."""
-        fresh = (self._ended_R & ~self._told_R).nonzero().squeeze(1)
-        self._told_R |= self._ended_R
+        """What has ended since the last call; waits for the device."""
+        fresh = (self._ended_R & ~self._reported_R).nonzero().squeeze(1)
+        self._reported_R |= self._ended_R
         tokens, logprobs = self._tokens_RT[fresh].tolist(), self._logprobs_RT[fresh].tolist()
         lengths = self._lengths_R[fresh].tolist()
         return [

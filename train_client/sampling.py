@@ -62,10 +62,11 @@ def sample(
 
 
 def _drawn(mass_RV: Tensor, generator: torch.Generator | None) -> Tensor:
-    """One index of each row, with a chance in proportion to its mass; never one without mass.
+    """One index of each row [R], with a probability in proportion to its mass; never one of mass 0.
 
-    Where a uniform number falls in the running sum: one random number a row, where the noise of
-    the usual argmax takes one a token of the vocabulary; and unlike multinomial it asks no host.
+    By the inverse of the cumulative distribution, which takes one random number a row (the Gumbel
+    trick takes one for each word of the vocabulary) and does not make the host wait (as
+    torch.multinomial does).
     """
     sums_RV = mass_RV.cumsum(-1)
     total_R1 = sums_RV[:, -1:]

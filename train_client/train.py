@@ -1,4 +1,4 @@
-"""A run: one step after another, evaluations and checkpoints between them, and its going on.
+"""The training loop: steps, with evaluations and checkpoints between them; and how a run resumes.
 
 A step either happens entirely or not at all: when rewards cannot be had or a person stops the run
 while it samples or waits, the state at the start of the step is what is saved, so a resumed run is

@@ -105,7 +105,7 @@ def test_sampling_a_token_never_waits_for_the_gpu(qwen3: Any, cuts: dict[str, fl
         # The first step warms up and the second records, which both may wait.
         with waiting_forbidden() if step > 2 else nullcontext():
             token, logprob = sample(logits, sampling, None)
-            record.put(step, token, logprob, torch.isin(token, ends))
+            record.add(step, token, logprob, torch.isin(token, ends))
             logits = work.step(token)
 
 

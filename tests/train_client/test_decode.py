@@ -13,7 +13,7 @@ from torch.fx.experimental.proxy_tensor import make_fx
 
 from tests.train_client.architectures import built
 from train_client.decode import Decoder, FixedDecoder, GrowingDecoder, decoder
-from train_client.decode_cache import compacted, rounded
+from train_client.decode_cache import length_bucket, row_bucket
 from train_client.fork import prefill
 from train_client.rollout import _Record
 from train_client.sampling import Sampling, sample
@@ -117,14 +117,14 @@ def test_a_token_is_sampled_without_a_look_at_any_value(architecture: Any) -> No
     cuts = Sampling(max_tokens=LIMIT), Sampling(max_tokens=LIMIT, top_k=20, top_p=0.9, min_p=0.02)
     for step, sampling in enumerate(cuts):
         token, logprob = sample(logits, sampling, None)
-        record.put(step, token, logprob, token == 2)
+        record.add(step, token, logprob, token == 2)
         logits = work.step(token)
     assert logits.device.type == "meta"
 
 
 def test_few_sizes_of_cache_and_batch_occur() -> None:
-    lengths = {rounded(n, 16) for n in range(1, 5001)}
+    lengths = {length_bucket(n, 16) for n in range(1, 5001)}
     assert len(lengths) < 45
-    assert all(n <= rounded(n, 16) <= max(n * 1.25 + 1, n + 15) for n in range(1, 5001))
-    assert [compacted(alive, 64, 0.5) for alive in (64, 33, 32, 17, 5, 1)] == [64, 64, 32, 32, 8, 1]
-    assert all(alive <= compacted(alive, 100, 0.75) for alive in range(1, 101))
+    assert all(n <= length_bucket(n, 16) <= max(n * 1.25 + 1, n + 15) for n in range(1, 5001))
+    assert [row_bucket(n, 64, 0.5) for n in (64, 33, 32, 17, 5, 1)] == [64, 64, 32, 32, 8, 1]
+    assert all(n <= row_bucket(n, 100, 0.75) for n in range(1, 101))

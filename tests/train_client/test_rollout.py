@@ -87,7 +87,7 @@ def test_compaction_changes_no_token(qwen3: Any, monkeypatch: pytest.MonkeyPatch
     inputs = make([6, 9, 4, 5], [1, 0, 1, 2])
     sampling, eos = Sampling(max_tokens=20, temperature=0), tuple(range(3, 30))
     compacted = engine(model, eos).generate(encoded(inputs), 1, sampling, None)
-    monkeypatch.setattr(FixedDecoder, "fitting", lambda self, alive: self._rows)
+    monkeypatch.setattr(FixedDecoder, "bucket", lambda self, unfinished: self._rows)
     whole = engine(model, eos).generate(encoded(inputs), 1, sampling, None)
     assert compacted.rows() == whole.rows()
     assert torch.allclose(compacted.logprobs_RT, whole.logprobs_RT, atol=1e-5)
