@@ -97,16 +97,17 @@ def ours(shape: Shape, folder: Path, device: str, steps: int) -> None:
     gauge = Gauge(device)
     # A large model's activations fit for a prompt and its group at a time.
     passes = {"prompts_per_pass": 1} if shape.layers > 8 else {}
-    run = {"steps": steps, "evaluate_every": 1, "save_every": 0}
+    quiet = {"loggers": [], "plots": False, "progress": False}
     output = folder / "ours"
     with RewardService(folder / "service.log") as service:
         config = parse_config(
             {
                 "run": {
                     "output": str(output),
-                    "loggers": [],
-                    **dict.fromkeys(("plots", "progress"), False),
-                    **run,
+                    "steps": steps,
+                    "evaluate_every": 1,
+                    "save_every": 0,
+                    **quiet,
                 },
                 "policy": {"path": str(folder / "policy"), "device": device, "dtype": shape.dtype},
                 "rollout": {

@@ -244,8 +244,8 @@ class TrainConfig(Section):
                 "optimizer.prompts_per_pass must divide the prompts of a minibatch "
                 f"(rollout.prompts_per_step / optimizer.minibatches = {prompts})"
             )
-        part = self.optimizer.completions_per_pass
-        if part and self.rollout.group_size % part:
+        per_group = self.optimizer.completions_per_pass
+        if per_group and self.rollout.group_size % per_group:
             raise ValueError(
                 "optimizer.completions_per_pass must divide "
                 f"rollout.group_size = {self.rollout.group_size}"

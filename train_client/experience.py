@@ -88,12 +88,10 @@ class Rewards:
     def advantages(self, config: AlgorithmConfig) -> Tensor:
         """[P, G] by the configured normalisation."""
         if config.combine == "gdpo":
-            weights_K = torch.tensor([self._weight(name) for name in self.names])
+            given = dict.fromkeys(self.names, 1.0) if self.weights is None else self.weights
+            weights_K = torch.tensor([given.get(name, 0.0) for name in self.names])
             return gdpo_advantages(self.components_KPG, self.scored_PG, weights_K)
         return advantages(self.rewards_PG, self.scored_PG, config.scale)
-
-    def _weight(self, name: str) -> float:
-        return 1.0 if self.weights is None else self.weights.get(name, 0.0)
 
 
 def gather_rewards(groups: Sequence[Group], weights: dict[str, float] | None) -> Rewards:
