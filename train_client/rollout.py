@@ -102,7 +102,7 @@ class LocalEngine:
         logits = prefix.logits_PV.repeat_interleave(group, dim=0)
         work = decoder(self._model, prefix, group, limit, graphs=self._graphs)
         del prefix
-        record = _Record(len(logits), limit, self._pad, logits.device)
+        record = RolloutRecord(len(logits), limit, self._pad, logits.device)
         for step in range(limit):
             token, logprob = sample(logits, sampling, generator)
             record.add(step, token, logprob, torch.isin(token, self._eos))
@@ -131,7 +131,7 @@ def local_engine(policy: Policy) -> LocalEngine:
     return LocalEngine(policy.model, policy.eos_ids, policy.pad_id, graphs=world_size() == 1)
 
 
-class _Record:
+class RolloutRecord:
     """What has been sampled, and which rows are still in the decoder's batch."""
 
     def __init__(self, rows: int, limit: int, pad: int, device: torch.device) -> None:

@@ -26,7 +26,7 @@ from train_client.metrics import read_metrics
 from train_client.passes import Pass, pass_logprobs
 from train_client.policy import Policy, to_device
 from train_client.prompts import Prompts
-from train_client.rollout import LocalEngine, _Record
+from train_client.rollout import LocalEngine, RolloutRecord
 from train_client.sampling import Sampling, sample
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="wants a GPU")
@@ -97,7 +97,7 @@ def test_sampling_a_token_never_waits_for_the_gpu(qwen3: Any, cuts: dict[str, fl
     model.to(GPU)
     prefix = prefill(model, to_device(make([9, 3], [1, 0]), GPU))
     work = decoder(model, prefix, GROUP, LIMIT, graphs=True)
-    record = _Record(2 * GROUP, LIMIT, 0, GPU)
+    record = RolloutRecord(2 * GROUP, LIMIT, 0, GPU)
     ends = torch.tensor([2], device=GPU)
     logits = prefix.logits_PV.repeat_interleave(GROUP, dim=0)
     sampling = Sampling(max_tokens=LIMIT, **cuts)  # type: ignore[arg-type]

@@ -15,7 +15,7 @@ from tests.train_client.architectures import built
 from train_client.decode import Decoder, FixedDecoder, GrowingDecoder, decoder
 from train_client.decode_cache import length_bucket, row_bucket
 from train_client.fork import prefill
-from train_client.rollout import _Record
+from train_client.rollout import RolloutRecord
 from train_client.sampling import Sampling, sample
 
 GROUP, LIMIT = 3, 40
@@ -105,7 +105,7 @@ def test_a_token_is_sampled_without_a_look_at_any_value(architecture: Any) -> No
     moved = {name: getattr(prefix, name).to("meta") for name in ("logits_PV", "mask_PS", "start_P")}
     prefix = replace(prefix, **moved)
     work = decoder(model.to("meta"), prefix, GROUP, LIMIT, graphs=True)
-    record = _Record(2 * GROUP, LIMIT, 0, torch.device("meta"))
+    record = RolloutRecord(2 * GROUP, LIMIT, 0, torch.device("meta"))
     logits = prefix.logits_PV.repeat_interleave(GROUP, dim=0)
     cuts = Sampling(max_tokens=LIMIT), Sampling(max_tokens=LIMIT, top_k=20, top_p=0.9, min_p=0.02)
     for step, sampling in enumerate(cuts):
