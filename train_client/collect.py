@@ -31,12 +31,15 @@ log = logging.getLogger(__name__)
 @dataclass(frozen=True)
 class Collected:
     groups: list[Group]
+    """Those to learn from."""
     rewards: Rewards
+    """Theirs."""
     inputs: dict[str, Any] | None
     """The encoded prompts, if they are exactly those of `groups`."""
     seen: list[Group]
     """All groups sampled, those dropped for equal rewards included."""
     too_long: int
+    """Prompts passed over because of their length."""
 
     def of_all_processes(self, weights: dict[str, float] | None) -> Collected:
         """What all processes collected, one after the other, without images and inputs."""
@@ -61,6 +64,8 @@ def _without_images(groups: Sequence[Group]) -> list[Group]:
 
 @dataclass(frozen=True)
 class Sampled:
+    """A rollout batch whose rewards may still be on their way."""
+
     submission: Submission
     inputs: dict[str, Any] | None
     """The encoded prompts, if they are one batch."""
@@ -133,34 +138,34 @@ class Collector:
         return gather_rewards(submission.groups, self._config.algorithm.component_weights)
 
     def refill(self, step: int, first: Collected, timer: Timer) -> Collected:
-        """Replace groups whose rewards are all equal (DAPO's dynamic sampling).
+        """Replace groups whose rewards are all equal (DAPO's dynamic sampling, arXiv 2503.14476).
 
-        Samples up to `dynamic_sampling` more batches; if that is not enough, equal groups fill up
+        Samples up to `dynamic_sampling` more batches. If that is not enough, equal groups fill up
         the batch, so that its size never changes.
         """
         wanted = len(first.groups)
         seen, too_long = list(first.seen), first.too_long
-        good = _informative(first.groups, first.rewards)
-        if len(good) == wanted:
+        good, equal = _by_information(first.groups, first.rewards)
+        if not equal:
             return first
         for round_ in range(1, self._config.algorithm.dynamic_sampling + 1):
             sampled = self.sample(step, round_, timer)
             with timer("reward_wait"):
                 rewards = self.wait(sampled.submission)
             seen, too_long = seen + sampled.groups, too_long + sampled.too_long
-            good += _informative(sampled.groups, rewards)
+            good += _by_information(sampled.groups, rewards)[0]
             if len(good) >= wanted:
                 break
-        chosen = good[:wanted]
-        kept = {id(group) for group in chosen}
-        chosen += [group for group in seen if id(group) not in kept][: wanted - len(chosen)]
+        chosen = (good + equal)[:wanted]
         weights = self._config.algorithm.component_weights
         return Collected(chosen, gather_rewards(chosen, weights), None, seen, too_long)
 
 
-def _informative(groups: Sequence[Group], rewards: Rewards) -> list[Group]:
+def _by_information(groups: Sequence[Group], rewards: Rewards) -> tuple[list[Group], list[Group]]:
+    """The groups with different rewards, and those whose rewards are all equal."""
     flags = rewards.informative_P.tolist()
-    return [group for group, useful in zip(groups, flags, strict=True) if useful]
+    good = [group for group, differs in zip(groups, flags, strict=True) if differs]
+    return good, [group for group, differs in zip(groups, flags, strict=True) if not differs]
 
 
 def examples_of(groups: Sequence[Group]) -> list[Example]:

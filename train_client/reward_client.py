@@ -117,24 +117,24 @@ class AsyncRewardClient:
     ) -> Reply:
         backoff = Backoff()
         headers = {"Content-Type": "application/json"} if body else {}
-        problem: httpx.Response | str = ""
+        outcome: httpx.Response | str = ""  # a response to read, or what went wrong
         while True:
             try:
                 async with asyncio.timeout(deadline - time.monotonic()), self._slots:
-                    problem, wait = await self._once(method, path, body, headers)
+                    outcome, wait = await self._once(method, path, body, headers)
             except TimeoutError:
-                before = f"; before that: {problem}" if problem else ""
-                problem, wait = f"no answer{before}", 0.0
-            if isinstance(problem, httpx.Response):
-                return _parsed(problem, kind)
+                before = f"; before that: {outcome}" if outcome else ""
+                outcome, wait = f"no answer{before}", 0.0
+            if isinstance(outcome, httpx.Response):
+                return _parsed(outcome, kind)
             wait = backoff.next(wait)
             if time.monotonic() + wait > deadline:
                 raise RewardUnavailable(
                     f"The reward service at {self._config.url} did not answer within "
-                    f"reward.deadline={self._config.deadline:g} s (last problem: {problem})."
+                    f"reward.deadline={self._config.deadline:g} s (last problem: {outcome})."
                 )
             if backoff.tries == 1:
-                log.warning("Waiting for the reward service at %s: %s", self._config.url, problem)
+                log.warning("Waiting for the reward service at %s: %s", self._config.url, outcome)
             await asyncio.sleep(wait)
 
     async def _once(

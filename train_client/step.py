@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Scored:
-    """The first half of a step, which changes nothing: completions with their rewards."""
+    """What the first half of a step makes, which leaves the policy as it is."""
 
     collected: Collected
     passes: list[list[Pass]]
@@ -42,7 +42,7 @@ class Scored:
 
 
 class Step:
-    """Holds no state between two steps but what its parts hold."""
+    """Makes one step after the other; it has no state of its own."""
 
     def __init__(
         self,
@@ -63,8 +63,11 @@ class Step:
         self._timer = timer
 
     def run(self, step: int, writer: MetricsWriter) -> dict[str, float]:
-        """Step `step` (from 1); its metrics. RewardError and Stopped come before any learning,
-        and so do DataError and ConfigError, when prompts or rewards are not what they must be."""
+        """Make step number `step`, from 1, and return its metrics.
+
+        RewardError, Stopped, DataError and ConfigError (prompts or rewards that cannot be used) are
+        raised before anything is learned.
+        """
         config = self._config
         with (
             raised_everywhere(RewardError, Stopped, DataError, ConfigError),
@@ -74,7 +77,7 @@ class Step:
         everyone = scored.collected.of_all_processes(config.algorithm.component_weights)
         _refuse_nothing(everyone)
         if step == 1:
-            _tell_idle_weights(everyone)
+            _warn_of_idle_weights(everyone)
         advantages_R = everyone.rewards.advantages(config.algorithm).flatten()
         experience = self._experience(scored, advantages_R.chunk(world_size())[rank()])
         rates = step_rates(config.optimizer, step - 1, config.run.steps, config.updates_per_step)
@@ -141,7 +144,7 @@ class Step:
 
 
 def _refuse_nothing(collected: Collected) -> None:
-    """One lost sample is left out; a service that loses all of them is as good as away."""
+    """Raise RewardError where no completion was scored: such a service is as good as away."""
     if not collected.rewards.scored_PG.any():
         raise RewardError(
             f"The reward service answered, but could score none of the "
@@ -149,8 +152,8 @@ def _refuse_nothing(collected: Collected) -> None:
         )
 
 
-def _tell_idle_weights(collected: Collected) -> None:
-    """A weight on what stays 0 looks like a choice and is none."""
+def _warn_of_idle_weights(collected: Collected) -> None:
+    """A weight on a component that stays 0 changes nothing, which its user cannot have meant."""
     if collected.rewards.idle and is_main():
         log.warning(
             "algorithm.component_weights weighs %s, which was 0 in every completion of the first "
