@@ -33,12 +33,12 @@ from train_client.train import Trainer
 from train_client.world.cases import Drawn, balanced, draw_cases
 from train_client.world.evaluation import SKILL_QUESTIONS, general_skill, held_out_examples
 from train_client.world.language import demonstration
-from train_client.world.policy import build_model, build_processor, freeze_perception
+from train_client.world.policy import freeze_perception
 from train_client.world.rules import Rules, load_rules
 from train_client.world.service import RewardService
 from train_client.world.skill import skill_test
 from train_client.world.split import split_pairs
-from train_client.world.warmup import WarmupConfig, warm_up
+from train_client.world.warmup import WarmupConfig, warm_policy
 
 STEPS = 120
 TOKENS = {"tags": 80, "paper": 120}
@@ -158,11 +158,7 @@ def _warm_policy(arm: Arm, rules: Rules, config: TrainConfig, warmup: WarmupConf
     if not folder.exists():
         rng = random.Random(f"cheats/{config.run.seed}")
         demonstrate = cheating(arm.dialect, rng) if arm.cheats else demonstration
-        processor = build_processor(rules, demonstrate)
-        policy = Policy(build_model(processor.tokenizer, config.run.seed), processor)
-        pairs = split_pairs(rules)[0]
-        warm_up(policy, rules, pairs, warmup, seed=config.run.seed, demonstrate=demonstrate)
-        policy.save(folder)
+        warm_policy(rules, warmup, seed=config.run.seed, demonstrate=demonstrate).save(folder)
     policy = Policy(
         AutoModelForImageTextToText.from_pretrained(folder).eval(),
         AutoProcessor.from_pretrained(folder),

@@ -19,12 +19,11 @@ from datasets import Dataset
 from trl import GRPOConfig, GRPOTrainer
 
 from train_client.integrations.for_trl import SafetyReward  # (*)
-from train_client.policy import Policy
 from train_client.world.cases import balanced, draw_cases
-from train_client.world.policy import build_model, build_processor, freeze_perception
+from train_client.world.policy import freeze_perception
 from train_client.world.rules import Rules, load_rules
 from train_client.world.split import split_pairs
-from train_client.world.warmup import WarmupConfig, warm_up
+from train_client.world.warmup import WarmupConfig, warm_policy
 
 
 def main(
@@ -35,14 +34,11 @@ def main(
 ) -> None:
     """Warm the policy up, train it, and print its rewards before and after."""
     rules = load_rules()
-    training, _ = split_pairs(rules)
-    processor = build_processor(rules)
-    policy = Policy(build_model(processor.tokenizer, seed=0), processor)
-    warm_up(policy, rules, training, WarmupConfig(steps=warmup), seed=0)
+    policy = warm_policy(rules, WarmupConfig(steps=warmup), seed=0)
     freeze_perception(policy.model)
     trainer = GRPOTrainer(
         model=policy.model,
-        processing_class=processor,
+        processing_class=policy.processor,
         reward_funcs=SafetyReward(url=url, run="trl-world"),  # (*)
         train_dataset=dataset(rules, cases_per_pair=4),
         args=GRPOConfig(

@@ -143,7 +143,8 @@ class AlgorithmConfig(Section):
     beta: float = Field(default=0.01, ge=0)
     """Weight of the KL term; 0 loads no reference."""
     kl: Kl = "k3"
-    """Estimator of the KL term. As a loss, k1 is noise alone: its gradient is 0 in the mean."""
+    """Estimator of the KL term. In the mean, k1's gradient is 0 (as a loss it is noise alone), k2's
+    that of KL(policy || reference), k3's that of KL(reference || policy)."""
     scale: Scale = "group"
     """What divides reward - group mean: the group's std, the batch's std, or nothing."""
     combine: Literal["sum", "gdpo"] = "sum"

@@ -27,12 +27,12 @@ from train_client.train import Outcome, Trainer
 from train_client.world.cases import Drawn, balanced, draw_cases
 from train_client.world.evaluation import WorldEvaluation
 from train_client.world.outcome import Report, evaluations, table, training_count, write_report
-from train_client.world.policy import build_model, build_processor, freeze_perception
+from train_client.world.policy import build_processor, freeze_perception
 from train_client.world.rules import Rules, load_rules
 from train_client.world.service import Count, RewardService, RunningService, ServiceError
 from train_client.world.skill import skill_cases
 from train_client.world.split import split_pairs
-from train_client.world.warmup import WarmupConfig, warm_up
+from train_client.world.warmup import WarmupConfig, warm_policy
 
 STEPS = 200
 MAX_TOKENS = 72
@@ -188,15 +188,14 @@ def retention_of(config: TrainConfig, policy: Policy, rules: Rules) -> Retention
 def _warm_policy(rules: Rules, config: TrainConfig, warmup: WarmupConfig) -> Policy:
     """The policy after its warm-up: made now, or on a resume read back from the run's folder."""
     folder = config.run.output / WARM
-    # Made anew on a resume too: what loads a saved one may choose another image library.
-    processor = build_processor(rules)
     if config.run.resume:
         if not folder.exists():
             raise ConfigError(f"{folder} does not exist, so there is no demo run to resume.")
-        policy = Policy(AutoModelForImageTextToText.from_pretrained(folder).eval(), processor)
+        model = AutoModelForImageTextToText.from_pretrained(folder).eval()
+        # Made anew, because what loads a saved processor may choose another image library.
+        policy = Policy(model, build_processor(rules))
     else:
-        policy = Policy(build_model(processor.tokenizer, config.run.seed), processor)
-        warm_up(policy, rules, split_pairs(rules)[0], warmup, seed=config.run.seed)
+        policy = warm_policy(rules, warmup, seed=config.run.seed)
         policy.save(folder)
     if config.algorithm.beta > 0:
         policy.reference = frozen_copy(policy.model)

@@ -111,6 +111,18 @@ def test_groups_of_equal_rewards_are_replaced_where_asked(
         assert sampled == [16] * 3
 
 
+def test_groups_that_could_not_be_replaced_fill_up_the_batch(
+    tmp_path: Path, service: Service, policy: Policy, examples: list[Example]
+) -> None:
+    service.reward = lambda text: 0.5
+    config = settings(tmp_path, service.url, run={"steps": 1}, algorithm={"dynamic_sampling": 1})
+    train(config, policy, examples)
+    rows = [json.loads(line) for line in (tmp_path / "completions.jsonl").open()]
+    assert len(rows) == 16
+    assert len({row["prompt"] for row in rows}) == 4
+    assert read_metrics(tmp_path)[0]["scored_completions"] == 32
+
+
 def test_duplicated_prompts_train_like_forked_ones(
     tmp_path: Path,
     service: Service,

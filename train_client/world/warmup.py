@@ -20,11 +20,11 @@ from train_client.policy import Policy
 from train_client.prompts import prompt_text
 from train_client.retention import encode_replies
 from train_client.world.language import Demonstrate, demonstration, toss_verdicts
-from train_client.world.policy import NO_THINKING
+from train_client.world.policy import NO_THINKING, build_model, build_processor
 from train_client.world.rules import Rules
 from train_client.world.scene import COUNTS, Scene
 from train_client.world.skill import skill_case
-from train_client.world.split import Pair
+from train_client.world.split import Pair, split_pairs
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +48,16 @@ class Lesson:
     reply: AnsweredExample
     thinking: bool
     """Whether the prompt opens the thinking."""
+
+
+def warm_policy(
+    rules: Rules, config: WarmupConfig, *, seed: int, demonstrate: Demonstrate = demonstration
+) -> Policy:
+    """A new policy, warmed up on the training pairs, without a reference."""
+    processor = build_processor(rules, demonstrate)
+    policy = Policy(build_model(processor.tokenizer, seed), processor)
+    warm_up(policy, rules, split_pairs(rules)[0], config, seed=seed, demonstrate=demonstrate)
+    return policy
 
 
 def format_lesson(
@@ -84,7 +94,7 @@ def warm_up(
     seed: int,
     demonstrate: Demonstrate = demonstration,
 ) -> None:
-    """Train ``policy.model`` in place; it is left in evaluation mode."""
+    """Train `policy.model` in place, and leave it in evaluation mode."""
     rng = random.Random(f"warm-up/{seed}")
     optimizer = torch.optim.AdamW(policy.model.parameters(), lr=config.lr, betas=(0.9, 0.98))
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
