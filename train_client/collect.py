@@ -145,7 +145,7 @@ class Collector:
         """
         wanted = len(first.groups)
         seen, too_long = list(first.seen), first.too_long
-        good, equal = _by_information(first.groups, first.rewards)
+        good, equal = self._by_information(first.groups, first.rewards)
         if not equal:
             return first
         for round_ in range(1, self._config.algorithm.dynamic_sampling + 1):
@@ -153,19 +153,22 @@ class Collector:
             with timer("reward_wait"):
                 rewards = self.wait(sampled.submission)
             seen, too_long = seen + sampled.groups, too_long + sampled.too_long
-            good += _by_information(sampled.groups, rewards)[0]
+            good += self._by_information(sampled.groups, rewards)[0]
             if len(good) >= wanted:
                 break
         chosen = (good + equal)[:wanted]
         weights = self._config.algorithm.component_weights
         return Collected(chosen, gather_rewards(chosen, weights), None, seen, too_long)
 
-
-def _by_information(groups: Sequence[Group], rewards: Rewards) -> tuple[list[Group], list[Group]]:
-    """The groups with different rewards, and those whose rewards are all equal."""
-    flags = rewards.informative_P.tolist()
-    good = [group for group, differs in zip(groups, flags, strict=True) if differs]
-    return good, [group for group, differs in zip(groups, flags, strict=True) if not differs]
+    def _by_information(
+        self, groups: Sequence[Group], rewards: Rewards
+    ) -> tuple[list[Group], list[Group]]:
+        """The groups whose rewards differ, and those whose rewards are all equal."""
+        found: tuple[list[Group], list[Group]] = ([], [])
+        differ = rewards.informative(self._config.algorithm).tolist()
+        for group, differs in zip(groups, differ, strict=True):
+            found[0 if differs else 1].append(group)
+        return found
 
 
 def examples_of(groups: Sequence[Group]) -> list[Example]:

@@ -162,7 +162,8 @@ class AlgorithmConfig(Section):
     mask_truncated: bool = False
     """Leave completions that hit max_tokens out of the loss (they stay in the baseline)."""
     dynamic_sampling: int = Field(default=0, ge=0)
-    """Extra rollouts a step to replace groups whose rewards are all equal; 0: keep such groups."""
+    """Extra rollouts a step to replace groups whose rewards (for gdpo: whose components) are all
+    equal; 0: keep such groups."""
     importance_cap: float | None = Field(default=None, gt=0)
     """Each token's loss is weighed by pi_old / pi_sampler, by this at most; null: off."""
 

@@ -66,9 +66,16 @@ class Rewards:
     weights: dict[str, float] | None = None
     """Of the components by name, missing ones 0; None: all 1."""
 
-    @property
-    def informative_P(self) -> Tensor:
-        return informative_groups(self.rewards_PG, self.scored_PG)
+    def informative(self, config: AlgorithmConfig) -> Tensor:
+        """[P] bool: groups that something can be learned from, because their rewards differ.
+
+        gdpo normalises each component, so there one that differs and has a weight is enough.
+        """
+        differ_P = informative_groups(self.rewards_PG, self.scored_PG)
+        if config.combine == "gdpo":
+            for component_PG in self.components_KPG[self._weights_K != 0]:
+                differ_P = differ_P | informative_groups(component_PG, self.scored_PG)
+        return differ_P
 
     @property
     def idle(self) -> list[str]:
@@ -88,10 +95,13 @@ class Rewards:
     def advantages(self, config: AlgorithmConfig) -> Tensor:
         """[P, G] by the configured normalisation."""
         if config.combine == "gdpo":
-            given = dict.fromkeys(self.names, 1.0) if self.weights is None else self.weights
-            weights_K = torch.tensor([given.get(name, 0.0) for name in self.names])
-            return gdpo_advantages(self.components_KPG, self.scored_PG, weights_K)
+            return gdpo_advantages(self.components_KPG, self.scored_PG, self._weights_K)
         return advantages(self.rewards_PG, self.scored_PG, config.scale)
+
+    @property
+    def _weights_K(self) -> Tensor:
+        given = dict.fromkeys(self.names, 1.0) if self.weights is None else self.weights
+        return torch.tensor([given.get(name, 0.0) for name in self.names])
 
 
 def gather_rewards(groups: Sequence[Group], weights: dict[str, float] | None) -> Rewards:

@@ -7,6 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
+from train_client.advantages import informative_groups
 from train_client.collect import Collected
 from train_client.experience import gather_rewards
 from train_client.safety import reward_means, safety_table
@@ -26,6 +27,7 @@ def step_metrics(
     lengths = [len(completion.tokens) for completion in completions]
     total = sum(seconds.values())
     rewards = gather_rewards(collected.seen, collected.rewards.weights)
+    equal_P = ~informative_groups(rewards.rewards_PG, rewards.scored_PG)
     surprise = -sum(sum(completion.logprobs) for completion in completions)
     return {
         **reward_means(results),
@@ -36,7 +38,7 @@ def step_metrics(
         "unscored": float(sum(result.reward is None for result in results)),
         # In nats per token: the mean of -log-prob of the sampled tokens estimates it.
         "entropy": surprise / max(sum(lengths), 1),
-        "groups/equal_rewards": float((~rewards.informative_P).float().mean()),
+        "groups/equal_rewards": float(equal_P.float().mean()),
         "advantage/abs": float(advantages_R.abs().mean()),
         "length/mean": sum(lengths) / len(lengths),
         "length/max": float(max(lengths)),

@@ -13,13 +13,13 @@ from train_client.experience import Completion, Group, as_tensors, gather_reward
 SAFE = Labels(visual="safe", text="safe", combined="safe")
 
 
-def result(tag: float | None) -> Result:
+def result(tag: float | None, behavior: float = 0.5) -> Result:
     lost = tag is None
     return Result(
         id=None,
         status="service_error" if lost else "ok",
-        reward=None if tag is None else tag + 0.5,
-        components={} if lost else {"behavior": 0.5, "tag": tag},
+        reward=None if tag is None else tag + behavior,
+        components={} if lost else {"behavior": behavior, "tag": tag},
         raw={},
         verdicts=None,
         stance=None,
@@ -56,6 +56,18 @@ def test_a_weight_of_what_is_always_0_is_told_apart() -> None:
     assert gather_rewards(groups, None).idle == []
     assert gather_rewards([group(1.0, 0.0)], {"tag": 2.0}).idle == []
     assert gather_rewards([group(None)], {"tag": 2.0}).idle == []
+
+
+def test_gdpo_learns_from_groups_whose_components_differ_though_their_sums_do_not() -> None:
+    same, balanced = group(0.5, 0.5), group(0.5, 0.5)
+    balanced.completions[1].result = result(0.25, behavior=1.0)
+    rewards = gather_rewards([same, balanced], {"tag": 1.0, "behavior": 0.5})
+    for combine, informative in (("sum", [False, False]), ("gdpo", [False, True])):
+        config = AlgorithmConfig.model_validate({"combine": combine})
+        assert rewards.informative(config).tolist() == informative
+        assert (rewards.advantages(config).abs().amax(1) > 0.1).tolist() == informative
+    unweighted = gather_rewards([same, balanced], {"tag": 0.0, "behavior": 0.0})
+    assert not unweighted.informative(AlgorithmConfig(combine="gdpo")).any()
 
 
 @pytest.mark.parametrize("combine", ["sum", "gdpo"])
