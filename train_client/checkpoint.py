@@ -171,7 +171,7 @@ def save_folder(
 
 @contextmanager
 def _or_nothing(final: Path, draft: Path) -> Iterator[None]:
-    """What could not be written whole leaves no part behind, and is said in a sentence."""
+    """Raise SaveError, and leave no part behind, where something cannot be written."""
     try:
         yield
     except (OSError, SafetensorError) as error:

@@ -42,6 +42,7 @@ class RunConfig(Section):
     save_every: int = Field(default=50, ge=0)
     """Steps between checkpoints; 0: only when interrupted and at the end."""
     keep_last: int = Field(default=2, ge=1)
+    """Checkpoints that are kept; older ones are deleted."""
     evaluate_every: int = Field(default=0, ge=0)
     """Steps between evaluations; 0: before and after only."""
     keep_best: str = ""
@@ -155,6 +156,7 @@ class AlgorithmConfig(Section):
     (those of a perfect completion are format 0, tag 0.5, behavior 0.5): 1 leaves one as it is, and
     one that is not named counts 0. null: the service's reward as it is."""
     updates_per_batch: int = Field(default=1, ge=1)
+    """Epochs over a rollout batch, as in PPO, of `optimizer.minibatches` updates each."""
     old_logprobs: Literal["recompute", "sampler"] = "recompute"
     """Where the ratio starts when a batch is cut into several updates: a pass of the policy before
     the first of them, or the log-probs it was sampled with. The second saves that pass; the two

@@ -32,11 +32,11 @@ are read here."""
 
 @dataclass(frozen=True)
 class Prefix:
-    """A prompt that has been run: what the completion needs of it."""
+    """Prompts after their prefill: all that their completions need of them."""
 
     cache: Cache
     logits_PV: Tensor
-    """Scores of the first completion token."""
+    """Logits of the first completion token."""
     mask_PS: Tensor
     """1 for prompt tokens, 0 for left padding."""
     start_P: Tensor
@@ -45,13 +45,13 @@ class Prefix:
     """Position axes of the model's rotary embedding (3 for M-RoPE), None for ordinary positions."""
 
     def repeated(self, group: int) -> Prefix:
-        """Each prompt `group` times in a row; this prefix stays as it is."""
+        """A new prefix with each prompt `group` times, one after the other."""
         cache = copy_cache(self.cache)
         cache.batch_repeat_interleave(group)
         return self._with(cache, lambda of: of.repeat_interleave(group, dim=0))
 
     def selected(self, prompts_R: Tensor) -> Prefix:
-        """A row for each prompt named, in that order; this prefix stays as it is."""
+        """A new prefix with a row for each place in `prompts_R`, which may name a prompt often."""
         cache = copy_cache(self.cache)
         for layer in _filled(cache):
             layer.keys = layer.keys.index_select(0, prompts_R)
@@ -169,11 +169,11 @@ def completion_logprobs(
 
 
 class PrefixGradient:
-    """Lets any number of backward passes share one prefill, and its graph, exactly.
+    """Lets any number of backward passes share one prefill and its autograd graph, exactly.
 
-    `leaf` is the prefix cut from its graph. Losses on completions that use it leave their gradients
-    at the cut; `backward` then carries their sum through the prompt in one pass. Memory is bounded
-    by the prompts and one micro-batch of completions.
+    `leaf` is the prefix detached from that graph. Losses of completions on it leave their gradients
+    at its tensors, and `backward` carries the sums through the prompts in one pass. So no more is
+    held than the graph of the prompts and that of one micro-batch of completions.
     """
 
     def __init__(self, prefix: Prefix) -> None:

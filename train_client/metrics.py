@@ -69,7 +69,7 @@ class NoWriter(MetricsWriter):
 
 
 def open_writer(config: TrainConfig, after: int | None) -> MetricsWriter:
-    """What this process writes; `after`: the step that a resumed run continues from."""
+    """The writer of this process; only the main one writes. `after`: the step resumed from."""
     if not is_main():
         return NoWriter()
     return MetricsWriter(config.run.output, open_loggers(config, after), after=after)

@@ -81,7 +81,7 @@ class Outcome:
 
 
 def _forks(policy: Policy) -> bool:
-    """Whether a group's completions can share one prefilled prompt; says so if they cannot."""
+    """Whether a group's completions can share one prefilled prompt; logs a warning if not."""
     forked = can_fork(policy.model)
     if not forked:
         log.warning(
@@ -217,9 +217,9 @@ class Trainer:
         return reason
 
     def _attempt(self, work: Callable[[], None]) -> str:
-        """Do the work; why it could not be done, or nothing.
+        """Do the work. Returns why it could not be done, as a sentence; empty if it was.
 
-        Raises DataError and ConfigError only where there is no step yet that would be lost.
+        DataError and ConfigError are raised as long as there is no step that would be lost.
         """
         try:
             work()

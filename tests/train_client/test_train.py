@@ -78,11 +78,20 @@ def test_memory_settings_change_nothing_but_memory(
 def test_the_samplers_logprobs_stand_in_for_a_recomputed_pass(
     tmp_path: Path, service: Service, policy: Policy, twin: Policy, examples: list[Example]
 ) -> None:
-    changes = {"run": {"steps": 1}, "optimizer": {"minibatches": 2, "lr": 0.001}}
-    train(settings(tmp_path / "recomputed", service.url, **changes), policy, examples)
-    sampled = {**changes, "algorithm": {"old_logprobs": "sampler"}}
-    train(settings(tmp_path / "sampled", service.url, **sampled), twin, examples)
-    one, other = read_metrics(tmp_path / "recomputed")[0], read_metrics(tmp_path / "sampled")[0]
+    """In every update of two epochs of two minibatches, of which the first finds its own."""
+
+    def config(old_logprobs: str) -> Any:
+        return settings(
+            tmp_path / old_logprobs,
+            service.url,
+            run={"steps": 1},
+            optimizer={"minibatches": 2, "lr": 0.001},
+            algorithm={"updates_per_batch": 2, "old_logprobs": old_logprobs},
+        )
+
+    train(config("recompute"), policy, examples)
+    train(config("sampler"), twin, examples)
+    one, other = read_metrics(tmp_path / "recompute")[0], read_metrics(tmp_path / "sampler")[0]
     assert "time/old_logprobs" in one
     assert "time/old_logprobs" not in other
     for name in EXACT:
