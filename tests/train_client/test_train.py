@@ -27,13 +27,17 @@ from train_client.rollout import Ended, LocalEngine, Rollout
 def test_rewards_rise(
     tmp_path: Path, service: Service, policy: Policy, examples: list[Example]
 ) -> None:
-    config = settings(tmp_path, service.url, run={"steps": 40, "save_every": 0})
-    outcome = train(config, policy, examples)
-    rewards = [line["reward"] for line in read_metrics(tmp_path)]
+    """And before anything is learned, sampler, policy and reference agree, at a temperature too."""
+    run, rollout = {"steps": 40, "save_every": 0}, {"temperature": 0.8}
+    outcome = train(settings(tmp_path, service.url, run=run, rollout=rollout), policy, examples)
+    lines = read_metrics(tmp_path)
+    rewards = [line["reward"] for line in lines]
     assert outcome.finished
     assert sum(rewards[-5:]) / 5 > 1.5 * rewards[0]
-    assert max(line["sampler_gap"] for line in read_metrics(tmp_path)) < 1e-5
-    assert all(0 <= line["reward/tail_time"] < line["time/step"] for line in read_metrics(tmp_path))
+    assert max(line["sampler_gap"] for line in lines) < 1e-5
+    assert lines[0]["kl"] == pytest.approx(0, abs=1e-6)
+    assert lines[-1]["kl"] > 1e-3
+    assert all(0 <= line["reward/tail_time"] < line["time/step"] for line in lines)
 
 
 def test_a_lost_sample_is_left_out_of_the_loss(
