@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import pytest
-import torch
 
 from app.schema import Labels, Result
 from train_client.config import AlgorithmConfig, ConfigError
 from train_client.data import Example
-from train_client.experience import Completion, Group, as_tensors, gather_rewards
+from train_client.experience import Completion, Experience, Group, as_tensors, gather_rewards
 
 SAFE = Labels(visual="safe", text="safe", combined="safe")
 
@@ -81,12 +80,16 @@ def test_a_batch_that_lost_every_sample_teaches_nothing(combine: str) -> None:
 
 
 def test_unscored_and_cut_completions_do_not_count() -> None:
+    """A cut one still counts in the baseline: without it the first had nothing to compare with."""
     groups = [group(1.0, None, 0.0, finished=False)]
-    rewards, advantages_R = gather_rewards(groups, None), torch.tensor([0.7, 0.0, -0.7])
-    found = as_tensors(groups, rewards, AlgorithmConfig(), 9, advantages_R)
+    rewards = gather_rewards(groups, None)
+
+    def tensors(config: AlgorithmConfig) -> Experience:
+        return as_tensors(groups, rewards, config, 9, rewards.advantages(config).flatten())
+
+    found = tensors(AlgorithmConfig())
     assert found.tokens_RT.tolist() == [[5, 9, 9], [5, 5, 9], [5, 5, 5]]
     assert found.mask_RT.sum(1).tolist() == [1, 0, 3]
-    config = AlgorithmConfig(mask_truncated=True)
-    masked = as_tensors(groups, rewards, config, 9, advantages_R)
+    masked = tensors(AlgorithmConfig(mask_truncated=True))
     assert masked.mask_RT.sum(1).tolist() == [1, 0, 0]
-    assert torch.equal(masked.advantages_R, found.advantages_R)
+    assert masked.advantages_R.tolist() == pytest.approx([0.5**0.5, 0, -(0.5**0.5)], abs=1e-4)
