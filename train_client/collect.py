@@ -14,7 +14,7 @@ import torch
 
 from train_client.config import TrainConfig
 from train_client.data import Example
-from train_client.distributed import all_gather, world_size
+from train_client.distributed import all_gather, own_seed, world_size
 from train_client.experience import Group, Rewards, gather_rewards
 from train_client.feed import PromptFeed
 from train_client.interrupt import POLL, Stop, Stopped
@@ -95,7 +95,7 @@ class Collector:
         self._rewards = rewards
         self._forked = forked
         self._stop = stop
-        self.generator = torch.Generator(policy.device).manual_seed(config.run.seed)
+        self.generator = torch.Generator(policy.device).manual_seed(own_seed(config.run.seed))
         self._sampling = sampling_of(config.rollout)
 
     def sample(self, step: int, round_: int, timer: Timer) -> Sampled:

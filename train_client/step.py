@@ -24,7 +24,7 @@ from train_client.records import completion_rows, step_metrics
 from train_client.reward_client import RewardClient, RewardError
 from train_client.sources import DataError
 from train_client.timing import Timer, peak_memory
-from train_client.update import Encode, Learner
+from train_client.update import Learner
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +50,6 @@ class Step:
         policy: Policy,
         collector: Collector,
         learner: Learner,
-        encode: Encode,
         rewards: RewardClient,
         timer: Timer,
     ) -> None:
@@ -58,7 +57,6 @@ class Step:
         self._policy = policy
         self._collector = collector
         self._learner = learner
-        self._encode = encode
         self._rewards = rewards
         self._timer = timer
 
@@ -96,7 +94,7 @@ class Step:
         sampled = self._collector.sample(step, 0, timer)
         sampled_at = time.monotonic()
         groups, inputs = sampled.groups, sampled.inputs
-        passes = self._learner.passes(examples_of(groups), inputs, self._encode)
+        passes = self._learner.passes(examples_of(groups), inputs)
         if self._reference_is_early:
             with timer("reference"):
                 reference_RT = self._learner.reference_logprobs(groups, passes)
@@ -107,8 +105,7 @@ class Step:
         if algorithm.dynamic_sampling:
             collected = self._collector.refill(step, collected, timer)
             if collected.inputs is None:
-                chosen = examples_of(collected.groups)
-                passes = self._learner.passes(chosen, None, self._encode)
+                passes = self._learner.passes(examples_of(collected.groups), None)
         return Scored(collected, passes, reference_RT, tail)
 
     def _experience(self, scored: Scored, advantages_R: Tensor) -> Experience:

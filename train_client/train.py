@@ -33,7 +33,6 @@ from train_client.data import Example
 from train_client.distributed import (
     all_gather,
     is_main,
-    own_seed,
     process_share,
     rank,
     unsharded,
@@ -147,17 +146,10 @@ class Trainer:
             forked=forked,
             stop=self.asked_to_stop,
         )
-        self._collector.generator.manual_seed(own_seed(config.run.seed))
         self._optimizer = MasterAdamW(policy.model, config.optimizer)
-        self._work = Step(
-            config,
-            policy,
-            self._collector,
-            Learner(mine, policy, self._optimizer, forked, retention),
-            self._feed.encode,
-            rewards,
-            self._timer,
-        )
+        encode = self._feed.encode
+        learner = Learner(mine, policy, self._optimizer, encode, forked=forked, retention=retention)
+        self._work = Step(config, policy, self._collector, learner, rewards, self._timer)
 
     def asked_to_stop(self) -> bool:
         """Whether a person wants the run to stop; a long evaluation should ask now and then."""

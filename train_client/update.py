@@ -40,12 +40,15 @@ class Learner:
         config: TrainConfig,
         policy: Policy,
         optimizer: MasterAdamW,
+        encode: Encode,
+        *,
         forked: bool,
         retention: Retention | None = None,
     ) -> None:
         self._config = config
         self._policy = policy
         self._optimizer = optimizer
+        self._encode = encode
         self._forked = forked
         self._retention = retention
 
@@ -68,7 +71,7 @@ class Learner:
         return self.logprobs(self._policy.model, later, experience.tokens_RT, experience.mask_RT)
 
     def passes(
-        self, examples: Sequence[Example], inputs: dict[str, Any] | None, encode: Encode
+        self, examples: Sequence[Example], inputs: dict[str, Any] | None
     ) -> list[list[Pass]]:
         """The passes of each minibatch; `inputs`, the rollout's, are used again where they fit."""
         options, group = self._config.optimizer, self._config.rollout.group_size
@@ -83,7 +86,7 @@ class Learner:
             if whole and inputs is not None:
                 encoded = Pass.ready(inputs)
             else:
-                encoded = encode(examples[first : first + per_pass], repeat)
+                encoded = self._encode(examples[first : first + per_pass], repeat)
             mine = rows[first * group : (first + per_pass) * group]
             return Pass(mine, encoded, group, per_group, self._forked)
 
