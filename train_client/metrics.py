@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,16 +21,21 @@ REWARD_TAIL = "reward/tail_time"
 
 
 class MetricsWriter:
-    """Appends; a resumed run first drops the lines after the step it continues from."""
+    """Appends; a resumed run first drops the lines after the step it continues from.
+
+    Without a folder it writes nothing, for the processes beside the main one.
+    """
 
     def __init__(
-        self, folder: Path, loggers: Sequence[Logger] = (), *, after: int | None = None
+        self, folder: Path | None, loggers: Sequence[Logger] = (), *, after: int | None = None
     ) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name in (METRICS, COMPLETIONS):
-            _truncate(folder / name, after)
-        self._metrics = (folder / METRICS).open("a", encoding="utf-8")
-        self._completions = (folder / COMPLETIONS).open("a", encoding="utf-8")
+        files = [Path(os.devnull)] * 2
+        if folder is not None:
+            folder.mkdir(parents=True, exist_ok=True)
+            files = [folder / METRICS, folder / COMPLETIONS]
+            for file in files:
+                _truncate(file, after)
+        self._metrics, self._completions = (file.open("a", encoding="utf-8") for file in files)
         self._loggers = loggers
 
     def write(self, step: int, values: Mapping[str, float]) -> None:
@@ -52,26 +58,10 @@ class MetricsWriter:
             logger.close()
 
 
-class NoWriter(MetricsWriter):
-    """For the processes beside the main one: what a run writes, it writes once."""
-
-    def __init__(self) -> None:
-        pass
-
-    def write(self, step: int, values: Mapping[str, float]) -> None:
-        pass
-
-    def completions(self, rows: Iterable[Mapping[str, Any]]) -> None:
-        pass
-
-    def close(self) -> None:
-        pass
-
-
 def open_writer(config: TrainConfig, after: int | None) -> MetricsWriter:
     """The writer of this process; only the main one writes. `after`: the step resumed from."""
     if not is_main():
-        return NoWriter()
+        return MetricsWriter(None)
     return MetricsWriter(config.run.output, open_loggers(config, after), after=after)
 
 
