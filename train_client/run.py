@@ -39,18 +39,14 @@ def run_training(config: TrainConfig) -> Outcome:
     with RewardClient(config.reward, run=config.run.output.name) as rewards:
         profile = rewards.profile()
         instruction = profile.instruction if config.data.append_instruction else ""
-        # An adapter starts from random numbers, which the seed decides.
-        torch.manual_seed(config.run.seed)
-        policy = load_policy(config.policy, reference=config.algorithm.beta > 0 or bool(general))
-        for model in filter(None, (policy.model, policy.reference)):
-            shard(model)
+        policy = _sharded_policy(config, reference=config.algorithm.beta > 0 or bool(general))
         sampling = Sampling(max_tokens=config.rollout.max_tokens, temperature=0)
         told = config.data.chat_template_kwargs
         encode = partial(
             encode_prompts, policy.processor, instruction=instruction, template_kwargs=told
         )
         held_out = screened_rows("held-out rows", encode, held_out, config.data)
-        general = _usable(general, policy, config)
+        retention = _retention(config, policy, general)
         batch = rows_at_once(config)
 
         def held_out_evaluation(step: int) -> Mapping[str, float]:
@@ -72,23 +68,33 @@ def run_training(config: TrainConfig) -> Outcome:
             rewards,
             instruction=instruction,
             evaluate=held_out_evaluation if held_out else None,
-            retention=Retention(config.retention, policy, general, seed=config.run.seed)
-            if general
-            else None,
+            retention=retention,
         )
         return trainer.run()
 
 
-def _usable(
-    replies: Sequence[AnsweredExample], policy: Policy, config: TrainConfig
-) -> list[AnsweredExample]:
-    """The general rows whose prompts can be used."""
+def _sharded_policy(config: TrainConfig, *, reference: bool) -> Policy:
+    # An adapter starts from random numbers, which the seed decides.
+    torch.manual_seed(config.run.seed)
+    policy = load_policy(config.policy, reference=reference)
+    for model in filter(None, (policy.model, policy.reference)):
+        shard(model)
+    return policy
+
+
+def _retention(
+    config: TrainConfig, policy: Policy, replies: Sequence[AnsweredExample]
+) -> Retention | None:
+    """On the general rows whose prompts can be used, if there are general rows."""
+    if not replies:
+        return None
     told = config.retention.chat_template_kwargs
     encode = partial(encode_prompts, policy.processor, instruction="", template_kwargs=told)
     examples = [reply.example for reply in replies]
     kept = screened_rows("rows of retention.data", encode, examples, config.data)
     usable = set(map(id, kept))
-    return [reply for reply in replies if id(reply.example) in usable]
+    replies = [reply for reply in replies if id(reply.example) in usable]
+    return Retention(config.retention, policy, replies, seed=config.run.seed)
 
 
 def rows_at_once(config: TrainConfig) -> int:
