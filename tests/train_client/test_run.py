@@ -10,7 +10,8 @@ from PIL import Image
 
 import train_client.run
 from tests.train_client.service import Service
-from train_client.config import ConfigError, TrainConfig, parse_config
+from train_client.config import ConfigError, RolloutConfig, TrainConfig, parse_config
+from train_client.metrics import read_metrics
 from train_client.policy import Policy
 from train_client.run import rows_at_once, run_training
 from train_client.sources import DataError
@@ -73,12 +74,26 @@ def test_held_out_rows_are_screened_before_anything_is_trained(
         run_training(ready)
 
 
-def test_general_rows_are_screened_too(ready: TrainConfig, tmp_path: Path) -> None:
-    general = tmp_path / "general.jsonl"
-    general.write_text(json.dumps({"prompt": "what is it", "images": [], "response": "a cat"}))
-    ready.retention.data, ready.data.max_prompt_tokens = str(general), 2
+@pytest.fixture
+def general(ready: TrainConfig, tmp_path: Path) -> TrainConfig:
+    """The same with a general row."""
+    path = tmp_path / "general.jsonl"
+    path.write_text(json.dumps({"prompt": "what is it", "images": [], "response": "a cat"}))
+    ready.retention.data = str(path)
+    return ready
+
+
+def test_a_run_is_held_on_its_general_rows(general: TrainConfig) -> None:
+    general.run = general.run.model_copy(update={"steps": 1, "loggers": [], "plots": False})
+    general.rollout = RolloutConfig(prompts_per_step=2, group_size=2, max_tokens=4)
+    assert run_training(general).finished
+    assert read_metrics(general.run.output)[-1]["retention_kl"] == pytest.approx(0, abs=1e-5)
+
+
+def test_general_rows_are_screened_too(general: TrainConfig) -> None:
+    general.data.max_prompt_tokens = 2
     with pytest.raises(DataError, match=r"None of the 1 rows of retention\.data can be used"):
-        run_training(ready)
+        run_training(general)
 
 
 @pytest.mark.parametrize(
