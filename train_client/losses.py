@@ -1,16 +1,18 @@
 """The policy-gradient losses of the GRPO family as one pure function of tensors.
 
 All of them weigh the ratio of the policy to the one that sampled, pi / pi_old, by the advantage.
-They differ in whose ratio it is, how it is bounded, and how the tokens' losses are averaged:
+They differ in what the ratio is of, how it is bounded, and how the tokens' losses are averaged:
 
-    grpo     token's       clipped   over a completion's tokens, then completions  arXiv 2402.03300
-    dr_grpo  token's       clipped   sum / (completions x max_tokens)              arXiv 2503.20783
-    dapo     token's       clipped   over the batch's tokens                       arXiv 2503.14476
-    bnpo     token's       clipped   as dapo, of what a device holds of a batch: here all of it
-    gspo     completion's  clipped   as grpo                                       arXiv 2507.18071
-    cispo    token's       capped    as dapo                                       arXiv 2506.13585
+    loss     ratio of      bound    average                                         source
+    grpo     a token       clipped  over each completion's tokens, then completions arXiv 2402.03300
+    dr_grpo  a token       clipped  sum / (completions x max_tokens)                arXiv 2503.20783
+    dapo     a token       clipped  over the batch's tokens                         arXiv 2503.14476
+    bnpo     a token       clipped  over the tokens of a device's batch: here dapo's          TRL
+    gspo     a completion  clipped  as grpo                                         arXiv 2507.18071
+    cispo    a token       capped   as dapo                                         arXiv 2506.13585
 
-The formulas are TRL's where both exist. Shapes: R completions, T completion tokens.
+contracts/test_trl_losses.py compares them with TRL's own code.
+Shapes: R completions, T completion tokens.
 """
 
 from __future__ import annotations
@@ -40,16 +42,16 @@ class Normalisers:
 
 @dataclass(frozen=True)
 class LossValue:
-    """The loss of a micro-batch, and sums over its tokens for the metrics."""
+    """The loss of a micro-batch, and for the metrics sums over its tokens."""
 
     loss: Tensor
     """Scalar; its sum over the micro-batches of a batch is the batch's loss."""
     kl: float
-    """Of the KL estimates."""
+    """Sum of the KL estimates."""
     clipped: float
     """Tokens whose ratio is out of the clip range on the side that matters, or over cispo's cap."""
     sampler_gap: float
-    """Of |log-prob - the sampler's|."""
+    """Sum of |log-prob - the sampler's log-prob|."""
 
 
 def policy_loss(
