@@ -1,4 +1,4 @@
-"""From examples to model inputs: the user's text, the format instruction, the images."""
+"""From examples to model inputs: the user's text, the format instruction, images, and replies."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from typing import Any
 
 import torch
 from PIL import Image
+from torch import Tensor
 
-from train_client.data import Example
+from train_client.data import AnsweredExample, Example
 from train_client.policy import to_device
 
 TemplateKwargs = Mapping[str, Any] | None
@@ -75,17 +76,42 @@ def encode_prompts(
     instruction: str = "",
     template_kwargs: TemplateKwargs = None,
 ) -> Prompts:
-    """The prompts of the examples, encoded as the processor encodes them."""
+    """The prompts of the examples; `instruction` is appended to the user's text."""
     texts = [prompt_text(processor, example, instruction, template_kwargs) for example in examples]
     images = [list(example.images) for example in examples]
-    arguments: dict[str, Any] = {"images": images} if any(images) else {}
-    encoded = processor(
-        text=texts, padding=True, padding_side="left", return_tensors="pt", **arguments
+    return Prompts(texts, images, _encoded(processor, texts, images))
+
+
+def encode_replies(
+    processor: Any, prompts: Sequence[str], replies: Sequence[AnsweredExample]
+) -> tuple[dict[str, Any], Tensor]:
+    """The processor's output for prompt + reply + end of sequence, and the replies' mask [B, T].
+
+    Rows are padded on the left, so all end at the right edge, and the mask is of their last T
+    tokens: 1 on the reply and its end.
+    """
+    ends = [reply.text + processor.tokenizer.eos_token for reply in replies]
+    texts = [prompt + end for prompt, end in zip(prompts, ends, strict=True)]
+    inputs = _encoded(processor, texts, [list(reply.example.images) for reply in replies])
+    lengths_B = torch.tensor(
+        [len(processor.tokenizer(text, add_special_tokens=False).input_ids) for text in ends]
     )
-    return Prompts(texts, images, dict(encoded))
+    longest = int(lengths_B.max())
+    mask_BT = torch.arange(longest, 0, -1) <= lengths_B.unsqueeze(1)
+    return inputs, mask_BT.float()
+
+
+def _encoded(
+    processor: Any, texts: Sequence[str], images: Sequence[Sequence[Image.Image]]
+) -> dict[str, Any]:
+    """The processor's output for a batch of texts with their images, padded on the left."""
+    given = {"images": images} if any(images) else {}
+    return dict(
+        processor(text=texts, padding=True, padding_side="left", return_tensors="pt", **given)
+    )
 
 
 def prompt_lengths(inputs: dict[str, Any]) -> list[int]:
     """Tokens of each prompt, padding left out."""
-    mask: torch.Tensor = inputs["attention_mask"]
+    mask: Tensor = inputs["attention_mask"]
     return [int(n) for n in mask.sum(1)]

@@ -23,7 +23,7 @@ from train_client.config import ConfigError, RetentionConfig
 from train_client.data import AnsweredExample
 from train_client.distributed import all_reduce_sum, rank, world_size
 from train_client.policy import Policy, to_device
-from train_client.prompts import prompt_text
+from train_client.prompts import encode_replies, prompt_text
 
 
 class Retention:
@@ -86,33 +86,6 @@ class Retention:
         chance = random.Random(f"retention/{self._seed}/{update}")
         of_all = chance.choices(self._replies, k=self._config.examples * world_size())
         return of_all[rank() :: world_size()]
-
-
-def encode_replies(
-    processor: Any, prompts: Sequence[str], replies: Sequence[AnsweredExample]
-) -> tuple[dict[str, Any], Tensor]:
-    """The processor's output for prompt + reply + end of sequence, and the replies' mask [B, T].
-
-    Rows are padded on the left, so all end at the right edge, and the mask is of their last T
-    tokens: 1 on the reply and its end.
-    """
-    end = processor.tokenizer.eos_token
-    texts = [reply.text + end for reply in replies]
-    images = [list(reply.example.images) for reply in replies]
-    arguments: dict[str, Any] = {"images": images} if any(images) else {}
-    inputs = processor(
-        text=[prompt + text for prompt, text in zip(prompts, texts, strict=True)],
-        padding=True,
-        padding_side="left",
-        return_tensors="pt",
-        **arguments,
-    )
-    lengths_B = torch.tensor(
-        [len(processor.tokenizer(text, add_special_tokens=False).input_ids) for text in texts]
-    )
-    longest = int(lengths_B.max())
-    mask_BT = torch.arange(longest, 0, -1) <= lengths_B.unsqueeze(1)
-    return dict(inputs), mask_BT.float()
 
 
 def _logprobs(model: PreTrainedModel, inputs: dict[str, Any], last: int) -> Tensor:

@@ -13,8 +13,8 @@ from torch import Tensor
 from train_client.config import ConfigError, RetentionConfig
 from train_client.data import AnsweredExample, Example
 from train_client.policy import Policy
-from train_client.prompts import prompt_text
-from train_client.retention import Retention, encode_replies
+from train_client.prompts import encode_replies, prompt_text
+from train_client.retention import Retention
 
 TEXTS = ("a cat", "two", "no idea at all", "a cat sat", "one", "so", "well")
 

@@ -17,8 +17,7 @@ from torch import Tensor
 from train_client.data import AnsweredExample, Example
 from train_client.logprobs import chosen_logprobs
 from train_client.policy import Policy
-from train_client.prompts import prompt_text
-from train_client.retention import encode_replies
+from train_client.prompts import encode_replies, prompt_text
 from train_client.world.language import Demonstrate, demonstration, toss_verdicts
 from train_client.world.policy import NO_THINKING, build_model, build_processor
 from train_client.world.rules import Rules
