@@ -45,8 +45,7 @@ class Submission:
         `first`: the row of the batch that is row 0 of the rollout.
         """
         for row in rows:
-            text = self._policy.decode(row.tokens)
-            self._rows[first + row.row] = Completion(row.tokens, row.logprobs, True, text)
+            self._add(first + row.row, row.tokens, row.logprobs, finished=True)
         self._send_whole_groups()
 
     def add_rest(self, rollout: Rollout, first: int = 0) -> None:
@@ -54,12 +53,8 @@ class Submission:
         logprobs, finished = rollout.logprobs_RT.tolist(), rollout.finished_R.tolist()
         for place, tokens in enumerate(rollout.rows()):
             if self._rows[first + place] is None:
-                self._rows[first + place] = Completion(
-                    tokens,
-                    logprobs[place][: len(tokens)],
-                    finished[place],
-                    self._policy.decode(tokens),
-                )
+                own = logprobs[place][: len(tokens)]
+                self._add(first + place, tokens, own, finished=finished[place])
         self._send_whole_groups()
 
     @property
@@ -91,6 +86,10 @@ class Submission:
         """Give up the requests that are still open."""
         for _, future in self._pending:
             future.cancel()
+
+    def _add(self, row: int, tokens: list[int], logprobs: list[float], *, finished: bool) -> None:
+        text = self._policy.decode(tokens)
+        self._rows[row] = Completion(tokens, logprobs, finished, text)
 
     def _group(self, place: int) -> Group:
         rows = self._rows[place * self._size : (place + 1) * self._size]
