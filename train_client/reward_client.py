@@ -55,7 +55,7 @@ class AsyncRewardClient:
         """The reward's identity: the first that was seen, or the one a resumed run had."""
         headers = {}
         if config.api_key_env:
-            key = os.environ.get(config.api_key_env)
+            key = os.environ.get(config.api_key_env, "").strip()  # a secret may end with "\n"
             if not key:
                 raise ConfigError(
                     f"reward.api_key_env names {config.api_key_env}, which is not set."

@@ -134,7 +134,7 @@ def _content_hash(question: Question) -> bytes:
 def _authorization(settings: JudgeSettings) -> dict[str, str]:
     if settings.api_key_variable is None:
         return {}
-    key = os.environ.get(settings.api_key_variable)
+    key = os.environ.get(settings.api_key_variable, "").strip()  # a secret may end with "\n"
     if not key:
         raise JudgeError(f"the judge's key is not set: export {settings.api_key_variable}")
     return {"Authorization": f"Bearer {key}"}

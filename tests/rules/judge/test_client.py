@@ -177,7 +177,7 @@ def test_the_key_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.delenv("MY_KEY", raising=False)
     with pytest.raises(JudgeError, match="export MY_KEY"):
         judge("http://127.0.0.1:9/v1", api_key_variable="MY_KEY")
-    monkeypatch.setenv("MY_KEY", "k-1")
+    monkeypatch.setenv("MY_KEY", "k-1\n")
     with serving(lambda body: REFUSAL) as endpoint:
         ask(judge(endpoint.url, api_key_variable="MY_KEY"), "a")
     assert endpoint.requests[0][1]["Authorization"] == "Bearer k-1"
