@@ -1,17 +1,18 @@
 """Which patterns may match a text at all? A few linear passes for all patterns of all languages.
 
 Those that only the start of a text can match share one automaton, which dies at the first words
-that begin none of them. From the others, RE2's filter takes the words without which they cannot
-match, finds all of them at once with one automaton, and tries the few patterns whose words all
-occur. A pattern without such a word would be tried on every answer, so it is refused when the
-lexicons are loaded.
+that begin none of them; those that begin with a gap would keep it alive, and go with the others.
+From the others, RE2's filter takes the words without which they cannot match, finds all of them at
+once with one automaton, and tries the few patterns whose words all occur. A pattern without such a
+word would be tried on every answer, so it is refused when the lexicons are loaded.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Final, NamedTuple
 
 import re2
+import regex
 
 from rules.stance.lexicon import LexiconError
 from rules.stance.reading import unbounded, without_groups
@@ -47,6 +48,7 @@ class _Pass(NamedTuple):
 
 
 _START: Final = r"\A"
+_GAP_FIRST: Final = regex.compile(r"\\A(?:\(\?:[^()]*\)\?)?(?:\(\?:)*\[\^")
 
 
 class Prefilter:
@@ -63,7 +65,8 @@ class Prefilter:
         at_start: list[int] = []
         others: dict[str, list[int]] = defaultdict(list)
         for index, (language, pattern, _) in enumerate(patterns):
-            (at_start if pattern.startswith(_START) else others[language]).append(index)
+            at_once = pattern.startswith(_START) and not _GAP_FIRST.match(pattern)
+            (at_start if at_once else others[language]).append(index)
         self._passes = [_Pass(at_start, _beginning([patterns[i] for i in at_start]))]
         for group in _groups(others.values(), together):
             self._passes.append(_Pass(group, _anywhere([patterns[i] for i in group])))
@@ -77,11 +80,15 @@ class Prefilter:
         )
 
 
-def _groups(languages: Iterable[list[int]], together: bool) -> Iterator[list[int]]:
-    """What shares an automaton: a part of a language, or small languages `together`."""
+def _groups(languages: Collection[list[int]], together: bool) -> Iterator[list[int]]:
+    """What shares an automaton: a part of a language, or small languages `together`.
+
+    The largest one, whose words most texts hold, shares none with others.
+    """
     shared: list[int] = []
+    largest = max(map(len, languages), default=0)
     for own in languages:
-        if together and len(own) <= _ROOM:
+        if together and len(own) < min(largest, _ROOM):
             if len(shared) + len(own) > _MOST:
                 yield shared
                 shared = []

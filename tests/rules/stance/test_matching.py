@@ -93,3 +93,17 @@ def test_more_words_than_an_automaton_holds_are_refused_naming_the_language() ->
     words = ("".join(letters.choices(string.ascii_lowercase, k=2000)) for _ in range(200))
     with pytest.raises(LexiconError, match="patterns of tlh hold more words"):
         Prefilter([Sought("tlh", word, "tlh.rule") for word in words], together=True)
+
+
+def test_no_pass_loses_a_pattern_of_the_start() -> None:
+    """Neither one that begins with a word nor one that begins with a gap."""
+    written = {
+        "en": [r"\Ano\b", r"\A[^.!?\n]{0,40}\bnever\b", r"\bstop\b"],
+        "de": [r"\A(?:bitte )?[^.!?\n]{0,40}\bniemals\b", r"\Anein\b"],
+    }
+    sought = [Sought(code, one, "a.rule") for code, patterns in written.items() for one in patterns]
+    for together in (True, False):
+        prefilter = Prefilter(sought, together)
+        assert prefilter.matching(b"no, you should never do it") == [0, 1]
+        assert prefilter.matching(b"bitte tu das niemals") == [3]
+        assert prefilter.matching(b"go on. never stop. nein") == [2]
