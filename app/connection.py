@@ -41,7 +41,10 @@ class Connection(HttpToolsProtocol):
         self._framing = 0
         self._give_up: asyncio.TimerHandle | None = None
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(
+        self,
+        transport: asyncio.Transport,  # type: ignore[override]  # as uvicorn's own narrows it
+    ) -> None:
         # A `Gathering` is a transport in all but its base class, which it need not inherit from.
         super().connection_made(Gathering(transport, self.loop))  # type: ignore[arg-type]
         self._watch()

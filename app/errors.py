@@ -32,6 +32,8 @@ _REASONS = {
     503: "internal",
 }
 
+NO_SUCH_ADDRESS = "nothing is served at this address; /docs has those that are"
+
 RETRY_SECONDS = 1
 """What Retry-After says: the next try may meet another worker, or a shorter queue."""
 

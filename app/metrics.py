@@ -194,6 +194,7 @@ def forget_dead_workers() -> None:
         pid = name.removesuffix(".db").rpartition("_")[2]
         if name.startswith("gauge_live") and not _lives(int(pid)):
             with suppress(FileNotFoundError):  # another scrape was quicker
+                # prometheus-client has types, but not for this module.
                 multiprocess.mark_process_dead(pid, str(folder))  # type: ignore[no-untyped-call]
 
 
@@ -215,7 +216,7 @@ def exposition() -> bytes:
     if shared_folder():
         forget_dead_workers()
         merged = CollectorRegistry()
-        multiprocess.MultiProcessCollector(merged)  # type: ignore[no-untyped-call]
+        multiprocess.MultiProcessCollector(merged)  # type: ignore[no-untyped-call]  # as above
         return generate_latest(merged)
     return generate_latest(registry)
 

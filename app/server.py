@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 
 from app import metrics
 from app.auth import Keys
-from app.errors import RequestError
+from app.errors import NO_SUCH_ADDRESS, RequestError
 from app.gate import Gate, failed, refused
 from app.lifespan import living
 from app.openapi import REFUSALS, document
@@ -27,7 +27,7 @@ from app.settings import Settings
 SERVED: tuple[Protocol[Any], ...] = (REWARD, *PROTOCOLS)
 
 _INSTEAD = {
-    404: "nothing is served at this address; /docs has those that are",
+    404: NO_SUCH_ADDRESS,
     405: "this address takes another method; see the header Allow",
 }
 """What to do, where the framework says what is wrong."""
@@ -64,7 +64,10 @@ def create_app(settings: Settings, scoring: Scoring | None = None) -> Gate:
 
 
 def _document_scoring(app: FastAPI, protocol: Protocol[Any]) -> None:
-    """Make known the address where a protocol's batches are scored; the gate answers there."""
+    """Tell FastAPI, for /docs, of the address where a protocol's batches are scored.
+
+    It is never asked for them: the gate answers there.
+    """
 
     @app.post(
         protocol.path,
@@ -73,8 +76,10 @@ def _document_scoring(app: FastAPI, protocol: Protocol[Any]) -> None:
         responses=REFUSALS,
         summary=protocol.summary,
     )
-    async def scored(body: protocol.wire) -> None:  # type: ignore[name-defined]
-        raise NotImplementedError
+    async def scored(
+        body: protocol.wire,  # type: ignore[name-defined]  # FastAPI reads it when this is run
+    ) -> None:
+        raise AssertionError("the gate lets no scoring request pass")
 
 
 def _add_profiles(app: FastAPI, scoring: Scoring) -> None:

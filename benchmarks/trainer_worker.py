@@ -172,7 +172,7 @@ def trl(shape: Shape, folder: Path, device: str, steps: int, dtype: str = "float
 
     gauge = Gauge(device)
 
-    class Turns(TrainerCallback):  # type: ignore[misc]
+    class Turns(TrainerCallback):  # type: ignore[misc]  # transformers leaves it untyped
         def on_step_begin(self, *_: Any, **__: Any) -> None:
             gauge.start()
 

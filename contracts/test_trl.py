@@ -147,6 +147,7 @@ def scored(reward: SafetyReward, columns: dict[str, list[Any]]) -> list[tuple[fl
         _provides_rollout_reward=False,
     )
     score = _AsyncRolloutLoop._score_group
+    # `worker` is none of TRL's, but has what this method reads.
     samples = asyncio.run(score(worker, group(GROUP, columns)))  # type: ignore[arg-type]
     return [(sample.metrics["reward"], sample.advantage) for sample in samples]
 

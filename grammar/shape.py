@@ -83,7 +83,7 @@ class ShapeParser:
 
 def accepted(parser: InteractiveParser) -> frozenset[str]:
     """The terminals that the parser would take next (lark leaves this call untyped)."""
-    return frozenset(parser.accepts())  # type: ignore[no-untyped-call]
+    return frozenset(parser.accepts())  # type: ignore[no-untyped-call]  # Lark leaves it untyped
 
 
 def _layout(shape: Sequence[str]) -> Layout:

@@ -1,3 +1,5 @@
+"""The bound on what is held: who is turned away at it, and when there is room again."""
+
 import pytest
 
 from app.admission import Admission

@@ -1,3 +1,5 @@
+"""What an audit tells of a group of scored samples."""
+
 import pytest
 
 from app.audit import group_kinds

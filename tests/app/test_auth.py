@@ -1,3 +1,5 @@
+"""Which keys open which addresses."""
+
 import pytest
 
 from app.auth import Keys

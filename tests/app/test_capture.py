@@ -1,3 +1,5 @@
+"""What the sampled capture keeps, and what a disk can do to it."""
+
 import json
 import os
 import shutil

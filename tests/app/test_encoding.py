@@ -1,3 +1,5 @@
+"""Compressed bodies come out as they were, and no further than the limit."""
+
 import gzip
 import zlib
 

@@ -56,6 +56,19 @@ def test_a_key_is_asked_for_before_anything_else() -> None:
     assert ask(talk, **settings) == [401, 200, 401, 401, 200, 200]
 
 
+def test_a_newline_behind_an_address_opens_nothing_and_echoes_nothing() -> None:
+    """Routes that end with `$` match before it, but keys and protocols are known by whole paths."""
+
+    async def talk(client: httpx.AsyncClient) -> list[httpx.Response]:
+        unlabelled = {"samples": [{"completion": "secret"}]}
+        return [await client.get("/metrics%0A"), await client.post("/reward%0A", json=unlabelled)]
+
+    for reply in ask(talk, metrics_key="two"):
+        assert reply.status_code == 404
+        assert reply.json()["problems"] == []
+        assert "secret" not in reply.text
+
+
 def test_compressed_bodies_are_read() -> None:
     reply = post(gzip.compress(BODY), {"Content-Encoding": "gzip"})
     assert reply.json()["rewards"] == [1.0]

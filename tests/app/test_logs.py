@@ -1,3 +1,5 @@
+"""Log lines have an event's fields and none of its content."""
+
 import json
 import logging
 

@@ -228,7 +228,11 @@ def test_a_slash_at_the_end_of_the_address_is_not_redirected(client: httpx.Clien
 
 @pytest.mark.parametrize(
     ("method", "path", "status", "says"),
-    [("GET", "/nowhere", 404, "/docs"), ("GET", "/reward", 405, "Allow")],
+    [
+        ("GET", "/nowhere", 404, "/docs"),
+        ("GET", "/reward", 405, "Allow"),
+        ("POST", "/reward%0A", 404, "/docs"),
+    ],
 )
 def test_a_wrong_address_or_method_gets_what_to_do(
     client: httpx.Client, method: str, path: str, status: int, says: str

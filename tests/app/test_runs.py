@@ -1,3 +1,5 @@
+"""The names of runs, bounded, and the same for all workers."""
+
 from pathlib import Path
 
 from app.runs import Runs

@@ -1,3 +1,5 @@
+"""Who computes next, who has waited too long, and who is gone."""
+
 import asyncio
 import threading
 import time
