@@ -29,6 +29,8 @@ MOST_VALUES = 2**20
 """Values that a body may hold: several times what the most samples of a request need by default."""
 _TOKEN = re.compile(rb'(?s)"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[,\[{]')
 """A text (whole or cut off), or a mark that begins a value; marks inside texts begin none."""
+_FEW_BRACKETS = 2**13
+"""Up to so many are looked for one by one."""
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -102,16 +104,27 @@ def _check_values(body: bytes) -> None:
 
     Parsing holds the process up, and an empty object takes thirty times the memory of its text.
     """
-    marks = (b",", b"[", b"{")
-    if len(body) <= MOST_VALUES or sum(map(body.count, marks)) <= MOST_VALUES:
+    if len(body) <= MOST_VALUES:
         return
-    outside = (1 for token in _TOKEN.finditer(body) if token[0] in marks)
+    if body.count(b",") + _brackets(body, b"[") + _brackets(body, b"{") <= MOST_VALUES:
+        return
+    outside = (1 for token in _TOKEN.finditer(body) if token[0] in (b",", b"[", b"{"))
     if sum(islice(outside, MOST_VALUES + 1)) > MOST_VALUES:
         raise RequestError(
             413,
             f"the body holds more than {MOST_VALUES} values; send smaller batches",
             reason="body_size",
         )
+
+
+def _brackets(body: bytes, bracket: bytes) -> int:
+    """How many there are. Texts hold few: to search for the next one takes a fraction of `count`,
+    which looks at every byte; where there are many it goes on from there."""
+    found, at = 0, body.find(bracket)
+    while at >= 0 and found < _FEW_BRACKETS:
+        found += 1
+        at = body.find(bracket, at + 1)
+    return found + body.count(bracket, at) if at >= 0 else found
 
 
 def _loaded(body: bytes) -> Any:

@@ -68,6 +68,18 @@ def test_a_host_of_tiny_values_is_refused_before_it_is_parsed(value: str) -> Non
     assert refused(body.encode()).status == (413 if value != '"\\' else 400)
 
 
+@pytest.mark.parametrize("brackets", [0, 100, 100_000])
+def test_no_value_too_many_is_taken_however_many_of_them_are_bracketed(brackets: int) -> None:
+    # What is counted: the two brackets of the body, those of the items, and a comma between items.
+    most = ["{}"] * brackets + ["0"] * (MOST_VALUES - 1 - 2 * brackets)
+    for items, fits in ((most, True), ([*most, "0"], False)):
+        body = f'{{"value": [{",".join(items)}]}}'.encode()
+        if fits:
+            assert len(parse_body(Holder, body).value) == len(items)
+        else:
+            assert refused(body).status == 413
+
+
 def test_what_parts_values_may_stand_in_a_text_as_often_as_it_likes() -> None:
     text = ',{["\\' * MOST_VALUES
     assert parse_body(Holder, json.dumps({"value": text}).encode()).value == text
