@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping
 from app.errors import RequestError
 
 OPEN_PATHS = frozenset({"/healthz", "/readyz", "/docs", "/openapi.json"})
+DOCUMENTATION_FILES = "/docs/files"
+"""Below it, what the page `/docs` loads."""
 METRICS_PATH = "/metrics"
 
 
@@ -31,7 +33,7 @@ class Keys:
             RequestError: 401, a key is wanted and the request has none of those accepted.
         """
         accepted = self._metrics if path == METRICS_PATH else self._api
-        if not accepted or path in OPEN_PATHS:
+        if not accepted or path in OPEN_PATHS or path.startswith(f"{DOCUMENTATION_FILES}/"):
             return
         given = [_digest(key) for key in _keys(headers)]
         # Every key is compared, each in constant time: the time tells nothing about any of them.

@@ -1,4 +1,4 @@
-"""What /docs says beyond what FastAPI can see: refusals, profiles, keys."""
+"""What /docs says beyond what FastAPI can see: sections, refusals, profiles, keys."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -6,6 +6,15 @@ from typing import Any
 from fastapi import FastAPI
 
 from app.schema import ErrorReply
+
+REWARDS, TRAINERS, PROFILES, OPERATION = "rewards", "trainers", "profiles", "operation"
+SECTIONS = [
+    {"name": REWARDS, "description": "The service's own protocol"},
+    {"name": TRAINERS, "description": "The same rewards, as trainers ask for them"},
+    {"name": PROFILES, "description": "What is rewarded, and the instruction for the policy"},
+    {"name": OPERATION, "description": "Probes and statistics"},
+]
+"""Sections of the page, in its order, as FastAPI's `openapi_tags`."""
 
 _REFUSALS = {
     400: "the body is no JSON",

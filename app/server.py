@@ -7,15 +7,16 @@ from importlib.metadata import version
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
+from fastapi_offline import FastAPIOffline
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.exceptions import HTTPException
 
 from app import metrics
-from app.auth import Keys
+from app.auth import DOCUMENTATION_FILES, Keys
 from app.errors import NO_SUCH_ADDRESS, RequestError
 from app.gate import Gate, failed, refused
 from app.lifespan import living
-from app.openapi import REFUSALS, document
+from app.openapi import OPERATION, PROFILES, REFUSALS, REWARDS, SECTIONS, TRAINERS, document
 from app.protocol import REWARD, Protocol
 from app.protocols import PROTOCOLS, nemo_gym
 from app.reply import VERSION_HEADER, json_response
@@ -43,20 +44,22 @@ def create_app(settings: Settings, scoring: Scoring | None = None) -> Gate:
         async with living(service):
             yield
 
-    app = FastAPI(
+    app = FastAPIOffline(  # training clusters often reach no content delivery network
+        static_url=DOCUMENTATION_FILES,
         title="SafeGRPO reward service",
         version=version("safegrpo"),
         summary="Verifies step-guided safety thinking and pays rewards for it.",
+        openapi_tags=SECTIONS,
         lifespan=lifespan,
         redoc_url=None,
         responses={"4XX": {"model": ErrorReply, "description": "what is wrong with the request"}},
     )
     _add_error_handlers(app)
-    _add_operations(app, service)
-    _add_profiles(app, scoring)
-    nemo_gym.add_routes(app, service)
     for protocol in SERVED:
         _document_scoring(app, protocol)
+    nemo_gym.add_routes(app, service)
+    _add_profiles(app, scoring)
+    _add_operations(app, service)
     document(app, list(scoring.scorers))
     key = settings.metrics_key
     keys = Keys(settings.accepted_keys, key.get_secret_value() if key else None)
@@ -75,6 +78,7 @@ def _document_scoring(app: FastAPI, protocol: Protocol[Any]) -> None:
         response_model=protocol.response_model,
         responses=REFUSALS,
         summary=protocol.summary,
+        tags=[REWARDS if protocol is REWARD else TRAINERS],
     )
     async def scored(
         body: protocol.wire,  # type: ignore[name-defined]  # FastAPI reads it when this is run
@@ -83,7 +87,12 @@ def _document_scoring(app: FastAPI, protocol: Protocol[Any]) -> None:
 
 
 def _add_profiles(app: FastAPI, scoring: Scoring) -> None:
-    @app.get("/profiles", response_model=list[ProfileSummary], summary="The profiles served")
+    @app.get(
+        "/profiles",
+        response_model=list[ProfileSummary],
+        summary="The profiles served",
+        tags=[PROFILES],
+    )
     async def profiles() -> Response:
         return json_response(
             [
@@ -101,6 +110,7 @@ def _add_profiles(app: FastAPI, scoring: Scoring) -> None:
         "/profiles/{name}",
         response_model=ProfileReply,
         summary="A profile in full, with the instruction text for the policy",
+        tags=[PROFILES],
     )
     async def profile(name: str) -> Response:
         scorer = scoring.scorers.get(name)
@@ -117,11 +127,16 @@ def _add_profiles(app: FastAPI, scoring: Scoring) -> None:
 
 
 def _add_operations(app: FastAPI, service: Service) -> None:
-    @app.get("/healthz", summary="Is the process alive?")
+    @app.get("/healthz", summary="Is the process alive?", tags=[OPERATION])
     async def healthz() -> dict[str, str]:
         return {"status": "alive"}
 
-    @app.get("/readyz", responses={503: {"model": ErrorReply}}, summary="Does it take traffic?")
+    @app.get(
+        "/readyz",
+        responses={503: {"model": ErrorReply}},
+        summary="Does it take traffic?",
+        tags=[OPERATION],
+    )
     async def readyz() -> dict[str, str]:
         if not service.ready:
             raise RequestError(503, "the service is draining", reason="draining")
@@ -132,6 +147,7 @@ def _add_operations(app: FastAPI, service: Service) -> None:
         responses={200: {"content": {"text/plain": {}}}},
         response_class=Response,
         summary="Reward statistics for Prometheus",
+        tags=[OPERATION],
     )
     async def metrics_page() -> Response:
         metrics.publish(service.admission, service.in_flight)

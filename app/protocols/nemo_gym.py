@@ -18,7 +18,7 @@ from pydantic_core import to_json
 
 from app.body import parse_body
 from app.encoding import unpack
-from app.openapi import REFUSALS
+from app.openapi import REFUSALS, TRAINERS
 from app.protocol import Protocol, Scored
 from app.protocols.nemo_gym_metrics import AggregateMetrics, AggregateMetricsRequest, aggregate
 from app.protocols.translation import numbers, wrong_field
@@ -127,11 +127,15 @@ NEMO_GYM = Protocol(
 def add_routes(app: FastAPI, service: Service) -> None:
     """What NeMo Gym asks of a resources server besides `/verify`."""
 
-    @app.post("/seed_session", summary="NeMo Gym: begin a rollout")
+    @app.post("/seed_session", summary="NeMo Gym: begin a rollout", tags=[TRAINERS])
     async def seed_session() -> dict[str, str]:
         return {}
 
-    @app.get("/reverify_mode", summary="NeMo Gym: can stored rollouts be scored again?")
+    @app.get(
+        "/reverify_mode",
+        summary="NeMo Gym: can stored rollouts be scored again?",
+        tags=[TRAINERS],
+    )
     async def reverify_mode() -> str:
         return "stateless"
 
@@ -147,6 +151,7 @@ def add_routes(app: FastAPI, service: Service) -> None:
             }
         },
         summary="NeMo Gym: statistics of scored rollouts",
+        tags=[TRAINERS],
     )
     async def aggregate_metrics(request: Request) -> AggregateMetrics:
         with service.admission.ticket() as ticket:

@@ -40,7 +40,9 @@ def test_anything_else_is_401(headers: dict[bytes, bytes]) -> None:
         assert refused.value.headers["WWW-Authenticate"] == "Bearer"
 
 
-@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/docs", "/openapi.json"])
+@pytest.mark.parametrize(
+    "path", ["/healthz", "/readyz", "/docs", "/docs/files/swagger-ui.css", "/openapi.json"]
+)
 def test_probes_and_documentation_are_open(path: str) -> None:
     Keys(["one"], "statistics").check(path, {})
 

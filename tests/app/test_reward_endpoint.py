@@ -1,6 +1,7 @@
 """`POST /reward` and its companions, over HTTP against a real server process."""
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
@@ -258,7 +259,16 @@ def test_openapi_documents_the_request_and_the_reply(client: httpx.Client) -> No
     schemas = set(document["components"]["schemas"])
     assert {"RewardRequest", "Sample", "Labels", "RewardReply", "ErrorReply"} <= schemas
     assert "HTTPValidationError" not in schemas  # no reply looks like that
-    assert client.get("/docs").status_code == 200
+
+
+def test_the_documentation_loads_nothing_from_elsewhere(client: httpx.Client) -> None:
+    page = client.get("/docs")
+    assert page.status_code == 200
+    loaded = re.findall(r'(?:src|href)="([^"]+)"', page.text)
+    assert len(loaded) == 3  # script, style, icon
+    for address in loaded:
+        assert address.startswith("/")
+        assert client.get(address).status_code == 200
 
 
 def test_metrics_count_what_was_scored(client: httpx.Client) -> None:
