@@ -1,9 +1,10 @@
 """Load the lexicons: YAML files of named rules, each with a stance, patterns, and examples.
 
 A rule is written once for people and machines: `{name}` in a pattern stands for the file's fragment
-of that name. Patterns are read by two engines (RE2 in front, `regex` to confirm), so they keep to
-the syntax both know: no look-around, no back reference; what a rule must not match stands in its
-`unless`. A file that breaks a rule of this language is refused, naming file, rule and pattern.
+of that name, and a pattern may be laid out over lines. Patterns are read by two engines (RE2 in
+front, `regex` to confirm), so they keep to the syntax both know: no look-around, no back reference;
+what a rule must not match stands in its `unless`. A file that breaks a rule of this language is
+refused, naming file, rule and pattern.
 """
 
 import string
@@ -13,7 +14,7 @@ from typing import Annotated, Final, Literal
 
 import re2
 import regex
-from pydantic import Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints
 
 from rules.stance.folding import fold_pattern
 from rules.stance.reading import exactly, without_groups
@@ -22,6 +23,20 @@ from rules.yaml_model import YamlModel, parse_yaml
 Effect = Literal["refusal", "rebuttal", "compliance", "advice", "unclear", "mention", "description"]
 Scope = Literal["start", "statement", "opening", "anywhere"]
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
+
+
+def _one_line(pattern: str) -> str:
+    """The pattern without the line breaks and the indentation that lay it out."""
+    if "\n" not in pattern:
+        return pattern
+    lines = pattern.splitlines()
+    if any(line != line.rstrip() for line in lines):
+        raise ValueError("a line ends with a space, which would be lost; break the line elsewhere")
+    return "".join(map(str.lstrip, lines))
+
+
+Written = Annotated[str, AfterValidator(_one_line)]
+"""A pattern, which may be laid out over lines."""
 
 
 class LexiconError(ValueError):
@@ -49,9 +64,9 @@ class Rule(YamlModel):
     stance: Effect
     scope: Scope = "anywhere"
     why: str = ""
-    patterns: tuple[str, ...] = Field(min_length=1)
-    unless: tuple[str, ...] = ()
-    unless_before: tuple[str, ...] = ()
+    patterns: tuple[Written, ...] = Field(min_length=1)
+    unless: tuple[Written, ...] = ()
+    unless_before: tuple[Written, ...] = ()
     examples: tuple[str, ...] = Field(min_length=1)
     counterexamples: tuple[str, ...] = ()
 
@@ -61,7 +76,7 @@ class Lexicon(YamlModel):
 
     language: str
     name: str
-    fragments: dict[Name, str] = Field(default_factory=dict)
+    fragments: dict[Name, Written] = Field(default_factory=dict)
     rules: tuple[Rule, ...] = Field(min_length=1)
 
 
