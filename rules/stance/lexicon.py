@@ -26,9 +26,11 @@ Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
 
 
 def _one_line(pattern: str) -> str:
-    """The pattern without the line breaks and the indentation that lay it out."""
+    """The pattern of a YAML block, without the breaks and the indentation that lay it out."""
     if "\n" not in pattern:
         return pattern
+    if not pattern.endswith("\n"):
+        raise ValueError("it holds a line break; write \\\\n, or lay the pattern out as a block: |")
     lines = pattern.splitlines()
     if any(line != line.rstrip() for line in lines):
         raise ValueError("a line ends with a space, which would be lost; break the line elsewhere")

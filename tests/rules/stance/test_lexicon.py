@@ -39,7 +39,7 @@ def test_a_fragment_may_use_those_above_it() -> None:
 
 def test_a_pattern_may_be_laid_out_over_lines() -> None:
     laid_out = "(?:\n  i|\n  we\n) cannot\n(?: really)? {help}\n"
-    rule = parse_lexicon(text({"patterns": [laid_out], "unless": ["a\nb"]}), "xx.yaml").rules[0]
+    rule = parse_lexicon(text({"patterns": [laid_out], "unless": ["a\nb\n"]}), "xx.yaml").rules[0]
     assert rule.patterns == ("(?:i|we) cannot(?: really)? (?:help|assist)",)
     assert rule.unless == ("ab",)
 
@@ -59,7 +59,8 @@ def test_patterns_are_folded() -> None:
         (text({"colour": "red"}), "xx.yaml: rules.0: there is no key 'colour'"),
         (text({"stance": "maybe"}), "xx.yaml: rules.0.stance"),
         (text({"patterns": ["{unknown}"]}), "rule cannot: pattern '{unknown}' uses the fragment"),
-        (text({"patterns": ["i \ncannot"]}), "rules.0.patterns.0: .*a line ends with a space"),
+        (text({"patterns": ["i \ncannot\n"]}), "rules.0.patterns.0: .*a line ends with a space"),
+        (text({"patterns": ["[^a\n]"]}), "rules.0.patterns.0: .*it holds a line break"),
         (text({"patterns": ["i (cannot"]}), "rule cannot: pattern .* does not compile"),
         (text({"patterns": ["I cannot"]}), "rule cannot: pattern 'I cannot' has a capital letter"),
         (text({"patterns": ["i(?= cannot)"]}), "rule cannot: .* not a linear-time pattern"),
