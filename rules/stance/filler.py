@@ -13,6 +13,7 @@ import re2
 import yaml
 
 from rules.stance.folding import fold_pattern
+from rules.stance.layout import one_line
 from rules.stance.reading import looser, without_groups
 
 LONGEST: Final = 500
@@ -89,7 +90,7 @@ def _fillers() -> _Fillers:
     words = {name: frozenset(text.split()) for name, text in listed["words"].items()}
     empty = frozenset().union(*words.values())
     named = (words[name] for name in ("format", "reply", "person", "telling"))
-    clauses = [pattern for patterns in listed["clauses"].values() for pattern in patterns]
+    clauses = [one_line(one) for patterns in listed["clauses"].values() for one in patterns]
     return _Fillers(_any_of(clauses), empty, *named)
 
 

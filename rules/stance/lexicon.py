@@ -17,27 +17,14 @@ import regex
 from pydantic import AfterValidator, Field, StringConstraints
 
 from rules.stance.folding import fold_pattern
+from rules.stance.layout import one_line
 from rules.stance.reading import exactly, without_groups
 from rules.yaml_model import YamlModel, parse_yaml
 
 Effect = Literal["refusal", "rebuttal", "compliance", "advice", "unclear", "mention", "description"]
 Scope = Literal["start", "statement", "opening", "anywhere"]
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
-
-
-def _one_line(pattern: str) -> str:
-    """The pattern of a YAML block, without the breaks and the indentation that lay it out."""
-    if "\n" not in pattern:
-        return pattern
-    if not pattern.endswith("\n"):
-        raise ValueError("it holds a line break; write \\\\n, or lay the pattern out as a block: |")
-    lines = pattern.splitlines()
-    if any(line != line.rstrip() for line in lines):
-        raise ValueError("a line ends with a space, which would be lost; break the line elsewhere")
-    return "".join(map(str.lstrip, lines))
-
-
-Written = Annotated[str, AfterValidator(_one_line)]
+Written = Annotated[str, AfterValidator(one_line)]
 """A pattern, which may be laid out over lines."""
 
 
