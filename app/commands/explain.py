@@ -121,7 +121,7 @@ def _findings(examined: Examined, labels: Labels | None) -> Iterator[str]:
         yield f"stance   {examined.stance.kind}, by the rule {examined.stance.rule}{wanted}"
 
 
-def _beside(verdict: str, label: str) -> str:
+def _beside(verdict: str | None, label: str) -> str:
     return ", as labelled" if verdict == label else f", but labelled {label}"
 
 
