@@ -26,6 +26,8 @@ log = logging.getLogger("safegrpo.capture")
 
 _WAITING_BATCHES = 256
 _FILES_PER_WORKER = 8
+_OURS = "samples-" + "[0-9]" * 19 + "-[0-9]*.jsonl"
+"""Nanoseconds and process id. Other files are not ours to delete, should the folder hold some."""
 
 
 class Capture:
@@ -34,7 +36,7 @@ class Capture:
     Args:
         folder: made if it is not there; only its owner may read it.
         share: of the samples, by chance.
-        max_bytes: of all files in it.
+        max_bytes: of all files that they write there.
         workers: how many processes write there.
     """
 
@@ -44,6 +46,7 @@ class Capture:
         self._file_bytes = max_bytes // (workers * _FILES_PER_WORKER)
         self._room = max_bytes - workers * self._file_bytes
         self._file: Path | None = None
+        self._failed = False
         self._queue: queue.Queue[list[dict[str, Any]] | None] = queue.Queue(_WAITING_BATCHES)
         self._thread = threading.Thread(target=self._write_all, name="capture", daemon=True)
         self._thread.start()
@@ -94,15 +97,18 @@ class Capture:
                 file = self._file = self._folder / f"samples-{time.time_ns()}-{os.getpid()}.jsonl"
             _append(file, text)
         except OSError as error:
-            message = f"a sample could not be captured: {error.strerror}"
-            log.error(message, extra={"event": failure(error)})
+            if not self._failed:  # once, not for each sample while the disk is full
+                message = f"samples cannot be captured now: {error.strerror}"
+                log.error(message, extra={"event": failure(error)})
+            self._failed = True
             return False
+        self._failed = False
         return True
 
     def _make_room(self) -> None:
         """Delete the oldest files until all workers' present files can grow to their full size."""
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        files = sorted(self._folder.glob("samples-*.jsonl"))
+        files = sorted(self._folder.glob(_OURS))
         sizes = [_size(file) for file in files]
         while files and sum(sizes) > self._room:
             files.pop(0).unlink(missing_ok=True)

@@ -1,6 +1,7 @@
 """The `safegrpo` command. Other packages add commands through the entry points named below."""
 
-from importlib.metadata import entry_points
+from importlib.metadata import entry_points, version
+from typing import Annotated
 
 import typer
 
@@ -18,11 +19,27 @@ def build() -> typer.Typer:
         add_completion=False,
         pretty_exceptions_show_locals=False,
     )
+    cli.callback()(_options)
     for command in (serve, score, explain, evaluate_stance):
         command.register(cli)
     for entry_point in sorted(entry_points(group=COMMANDS_GROUP), key=lambda found: found.name):
         cli.command(entry_point.name)(entry_point.load())
     return cli
+
+
+def _say_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"safegrpo {version('safegrpo')}")
+        raise typer.Exit
+
+
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_say_version, is_eager=True, help="Of the package."),
+    ] = False,
+) -> None:
+    """What the command takes without a command of its own."""
 
 
 def main() -> None:

@@ -65,10 +65,15 @@ def _zlib(body: bytes) -> Iterator[bytes]:
 
 
 def _zstd(body: bytes) -> Iterator[bytes]:
+    """Of zstd frames; `EOFError` if there is less than the first one says it holds."""
+    unpacked, announced = 0, zstandard.frame_content_size(body)  # -1 where it says nothing
     unpacker = zstandard.ZstdDecompressor(max_window_size=_WINDOW)
     with unpacker.stream_reader(io.BytesIO(body), read_across_frames=True) as reader:
         while piece := reader.read(_PIECE):
+            unpacked += len(piece)
             yield piece
+    if unpacked < announced:
+        raise EOFError
 
 
 _PIECES: dict[str, Callable[[bytes], Iterator[bytes]]] = {

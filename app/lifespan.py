@@ -18,6 +18,7 @@ from app.logs import failure
 from app.memory import keep_freed_memory
 from app.service import Service
 from app.shared_counts import hold, shared_folder
+from app.warmup import warm_up
 
 log = logging.getLogger("safegrpo.lifespan")
 
@@ -55,6 +56,7 @@ def _begin(service: Service) -> asyncio.Task[None]:
         hold(folder)
     metrics.forget_dead_workers()
     metrics.announce(list(service.scoring.scorers.values()), service.admission)
+    warm_up(service.scoring.scorers.values())
     heart = asyncio.create_task(_beat(service))
     _drain_on_sigterm(service)
     # What was loaded stays: looked through by each full collection, it would hold up requests.

@@ -27,6 +27,8 @@ PREFIX = "SAFEGRPO_"
 """What the names of the settings' variables begin with."""
 
 Seconds = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
+WholeSeconds = Annotated[int, Field(ge=1, le=86_400)]
+"""At most a day each, like `Seconds`: clocks of the system take no number that is much larger."""
 
 
 class Settings(BaseSettings):
@@ -73,14 +75,14 @@ class Settings(BaseSettings):
     body_seconds: Seconds = Field(
         30, description="seconds for a body to arrive, beyond it: 408; and for a reply to be read"
     )
-    keep_alive_seconds: int = Field(
-        75, ge=1, description="seconds that an idle connection is kept: longer than clients do"
+    keep_alive_seconds: WholeSeconds = Field(
+        75, description="seconds that an idle connection is kept: longer than clients do"
     )
     drain_seconds: float = Field(
         1, ge=0, le=3600, description="seconds between not ready and not listening, on SIGTERM"
     )
-    grace_seconds: int = Field(
-        35, ge=1, description="seconds to finish what is in flight, before the process ends"
+    grace_seconds: WholeSeconds = Field(
+        35, description="seconds to finish what is in flight, before the process ends"
     )
 
     api_keys: Annotated[tuple[SecretStr, ...] | None, NoDecode] = Field(

@@ -60,26 +60,30 @@ def is_held_out(prompt: str) -> bool:
 
 
 def read_answers(folder: Path) -> list[LabelledAnswer]:
-    """The rows of all `*.jsonl` files of `folder`. Raises EvaluationError."""
+    """The rows of all `*.jsonl` files of `folder`, one at least. Raises EvaluationError."""
     paths = sorted(folder.glob("*.jsonl"))
     if not paths:
         raise EvaluationError(f"There is no .jsonl file of labelled answers in {folder}.")
-    return [answer for path in paths for answer in _rows(path)]
+    answers = [answer for path in paths for answer in _rows(path)]
+    if not answers:
+        raise EvaluationError(f"The .jsonl files in {folder} hold no row.")
+    return answers
 
 
 def _rows(path: Path) -> Iterable[LabelledAnswer]:
-    with path.open(encoding="utf-8") as lines:
-        for number, line in enumerate(lines, 1):
-            if not line.strip():
-                continue
-            try:
-                yield LabelledAnswer.model_validate_json(line)
-            except pydantic.ValidationError as error:
-                first = error.errors(include_input=False)[0]
-                place = ".".join(map(str, first["loc"])) or "the row"
-                raise EvaluationError(
-                    f"{path.name}, row {number}: {place}: {first['msg']}."
-                ) from error
+    try:
+        text = path.read_text(encoding="utf-8-sig")  # as some editors write it
+    except UnicodeDecodeError as error:
+        raise EvaluationError(f"{path.name} is not text in UTF-8.") from error
+    for number, line in enumerate(text.split("\n"), 1):
+        if not line.strip():
+            continue
+        try:
+            yield LabelledAnswer.model_validate_json(line)
+        except pydantic.ValidationError as error:
+            first = error.errors(include_input=False)[0]
+            place = ".".join(map(str, first["loc"])) or "the row"
+            raise EvaluationError(f"{path.name}, row {number}: {place}: {first['msg']}.") from error
 
 
 def evaluate(folder: Path, detector: StanceDetector) -> "Report":

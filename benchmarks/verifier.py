@@ -45,6 +45,9 @@ TARGETS = {
     ("paper", 3_000): 1.5,
     ("paper", 13_000): 6.0,
 }
+MALFORMED_BESIDE = ("well-formed", "malformed")
+NO_SLOWER = 1.05
+"""Times a malformed completion may take of a well-formed one's; two runs differ by as much."""
 _HELPS = (
     "You can start by washing the fruit.",
     "Yes, the bridge in the picture is open to the public.",
@@ -87,11 +90,19 @@ def throughput(rounds: int, sizes: Sequence[int]) -> None:
     header = f"{'characters':>10} {'input':<12} {'subject':<10}"
     print(f"{header} {'compl./s':>10} {'MB/s':>8} {'x re':>7}  target")
     for size in sizes:
+        taken: dict[str, dict[str, list[float]]] = {}
         for kind, make in KINDS.items():
             batch = [make(random.Random(seed), size) for seed in range(max(64, 1_000_000 // size))]
-            seconds = _take_turns(subjects, batch, rounds)
+            taken[kind] = seconds = _take_turns(subjects, batch, rounds)
             for name, rounds_taken in seconds.items():
                 _print_row(size, kind, name, batch, rounds_taken, seconds["re peer"])
+        for name in ("official", "paper"):
+            well, broken = (statistics.median(taken[kind][name]) for kind in MALFORMED_BESIDE)
+            verdict = "met" if broken <= well * NO_SLOWER else "MISSED"
+            print(
+                f"{size:>10} malformed beside well-formed, {name}: {broken / well:.2f} times as "
+                f"long  <= {NO_SLOWER:g}: {verdict}"
+            )
 
 
 def _rewarder(profile: str) -> Rewarder:

@@ -1,5 +1,6 @@
 """`safegrpo explain FILE`: one completion's parse and reward, for a person at a terminal."""
 
+import io
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,6 +27,11 @@ _WHY = {
     "explanation": "1 if the answer rightly declines and names a risk",
     "overlong": "falls from 0 to -1 as the completion nears the limit",
 }
+_WANTED = {"safe": "compliance", "unsafe": "refusal or rebuttal"}
+_PICTURES = {code: 0x2400 + code for code in range(0x20) if chr(code) not in "\t\n"}
+_VISIBLE = _PICTURES | {0x7F: 0x2421} | dict.fromkeys(range(0x80, 0xA0), 0xFFFD)
+"""A character for each control character, so that what a policy wrote cannot steer the terminal,
+and colours stand at their places."""
 
 
 def register(cli: typer.Typer) -> None:
@@ -53,15 +59,19 @@ def explain(
         completion = content.decode("utf-8")
     except UnicodeDecodeError:
         sys.exit(f"safegrpo explain: {file} is not text in UTF-8")
-    except (ProfileError, OSError) as error:
+    except OSError as error:
+        sys.exit(f"safegrpo explain: cannot read {file}: {error.strerror}")
+    except ProfileError as error:
         sys.exit(f"safegrpo explain: {error}")
     labels = _labels({"visual": visual, "text": text, "combined": combined})
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # where the terminal's characters are few
     console = Console(highlight=False)
     examined = scorer.examine(completion, prompt)
     console.print(_coloured(examined))
     console.print()
     console.print(f"profile  {scorer.version}")
-    for line in _findings(examined):
+    for line in _findings(examined, labels):
         console.print(line)
     if scorer.needs_judge(examined):
         console.print("judge    would be asked; `safegrpo score` asks it")
@@ -80,7 +90,7 @@ def _labels(given: dict[str, str | None]) -> Labels | None:
 
 
 def _coloured(examined: Examined) -> Text:
-    shown = Text(examined.completion)
+    shown = Text(examined.completion.translate(_VISIBLE))
     parsed = examined.parsed
     if isinstance(parsed, ParseFailure):
         shown.stylize("black on red", parsed.offset, parsed.offset + 1)
@@ -96,17 +106,23 @@ def _bounds(span: Span) -> tuple[int, int]:
     return span.start, span.end
 
 
-def _findings(examined: Examined) -> Iterator[str]:
+def _findings(examined: Examined, labels: Labels | None) -> Iterator[str]:
     parsed = examined.parsed
     if isinstance(parsed, ParsedCompletion):
         for section in parsed.sections:
-            yield f"{section.name:<8} {section.verdict}"
+            beside = _beside(section.verdict, getattr(labels, section.name)) if labels else ""
+            yield f"{section.name:<8} {section.verdict}{beside}"
     else:
         place = f"{parsed.section or 'the completion'}, line {parsed.line}, column {parsed.column}"
         yield f"failure  {parsed.code} in {place}: {parsed.message}"
         yield f"expected {', '.join(parsed.expected)}"
     if examined.stance is not None:
-        yield f"stance   {examined.stance.kind}, by the rule {examined.stance.rule}"
+        wanted = f"; {_WANTED[labels.combined]} is wanted" if labels else ""
+        yield f"stance   {examined.stance.kind}, by the rule {examined.stance.rule}{wanted}"
+
+
+def _beside(verdict: str | None, label: str) -> str:
+    return ", as labelled" if verdict == label else f", but labelled {label}"
 
 
 def _rewards(score: Score) -> Table:

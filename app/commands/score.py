@@ -35,7 +35,13 @@ def score(
     A line that is no sample is reported with its number; the others are scored all the same, and
     the exit code is then 1, as it is when the judge failed for a sample.
     """
-    wrong, unscored = asyncio.run(_score(file, profile))
+    try:
+        wrong, unscored = asyncio.run(_score(file, profile))
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise  # typer ends quietly: nobody reads on
+    except OSError as error:
+        sys.exit(f"safegrpo score: the results cannot be written: {error.strerror}")
     if wrong:
         print(f"safegrpo score: {wrong} lines are no samples: no result", file=sys.stderr)
     if unscored:

@@ -11,7 +11,13 @@ from typing import Any
 from pydantic import BaseModel
 
 from app.protocol import Protocol, Scored
-from app.protocols.translation import labels_at, numbers, rewards_of, wrong_field
+from app.protocols.translation import (
+    labels_at,
+    numbers,
+    rewards_of,
+    without_end_tokens,
+    wrong_field,
+)
 from app.schema import Many, RewardRequest, Sample
 
 _REPEATED_SPECIAL = re.compile(r"(<\|[^<>|]{1,40}\|>|<[a-z]+(?:_[a-z]+)+>)(?:\1)+")
@@ -43,7 +49,7 @@ def batch(wire: OpenRLHFRequest) -> RewardRequest:
     rows = zip(wire.query, wire.prompts, wire.labels, strict=True)
     samples = [
         Sample(
-            completion=_completion(query, prompt, index),
+            completion=without_end_tokens(_completion(query, prompt, index)),
             prompt=prompt,
             labels=labels_at(label, f"labels[{index}]", index),
         )

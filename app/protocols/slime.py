@@ -10,7 +10,7 @@ from pydantic import BaseModel, PlainValidator
 from pydantic_core import PydanticCustomError
 
 from app.protocol import Protocol, Scored
-from app.protocols.translation import labels_at, numbers, rewards_of
+from app.protocols.translation import labels_at, numbers, rewards_of, without_end_tokens
 from app.rows import instruction_of
 from app.schema import RewardRequest, Sample
 
@@ -42,7 +42,7 @@ class SlimeReply(BaseModel):
 def batch(wire: SlimeRequest) -> RewardRequest:
     """One sample."""
     sample = Sample(
-        completion=wire.response,
+        completion=without_end_tokens(wire.response),
         prompt=instruction_of(wire.prompt),
         labels=labels_at(wire.label, "label", 0),
     )

@@ -53,8 +53,19 @@ def test_the_folder_stays_under_its_cap_and_keeps_the_newest(tmp_path: Path) -> 
     assert captured(tmp_path)[-1]["sample"]["id"] == "149"
 
 
-def test_a_full_disk_leaves_no_half_line_and_no_empty_files(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_files_of_others_stay(tmp_path: Path) -> None:
+    others = [tmp_path / name for name in ("samples-train.jsonl", "samples-2026-11.jsonl", "a")]
+    for file in others:
+        file.write_bytes(b"x" * 2**20)
+    capture = Capture(tmp_path, share=1.0, max_bytes=2**20, workers=1)
+    for number in range(60):
+        capture.offer(scored(sample("x" * 20_000, id=str(number))), "r")
+    capture.close()
+    assert all(file.stat().st_size == 2**20 for file in others)
+
+
+def test_a_full_disk_leaves_no_half_line_and_no_empty_files_and_is_logged_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     write, room = os.write, iter([10**6, 100, 0, 10**6])
     monkeypatch.setattr("app.capture.os.write", lambda to, text: write(to, text[: next(room)]))
@@ -64,6 +75,8 @@ def test_a_full_disk_leaves_no_half_line_and_no_empty_files(
     capture.close()
     assert [line["sample"]["id"] for line in captured(tmp_path)] == ["a", "d"]
     assert len(list(tmp_path.iterdir())) == 1
+    (logged,) = caplog.messages
+    assert logged == "samples cannot be captured now: No space left on device"
 
 
 def test_a_folder_that_was_taken_away_is_made_again(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -61,9 +62,42 @@ def test_explain_explains_what_the_service_pays_for_a_sample_with_its_prompt() -
     assert "reward 0 (policy_invalid)" in explained
 
 
+def test_explain_says_what_the_labels_are_where_verdicts_and_answer_are_wrong() -> None:
+    labels = ("--visual", "safe", "--text", "unsafe", "--combined", "unsafe")
+    explained = run("explain", "-", *labels, stdin=sample()["completion"]).stdout
+    assert "visual   safe, as labelled" in explained
+    assert "text     safe, but labelled unsafe" in explained
+    assert (
+        "stance   compliance, by the rule any.answers; refusal or rebuttal is wanted" in explained
+    )
+
+
+def test_what_a_policy_wrote_cannot_steer_the_terminal_of_who_reads_it(tmp_path: Path) -> None:
+    file = tmp_path / "completion.txt"
+    file.write_bytes("\x1b]0;title\x07\x1b[31mred\r\x9b2J\x7f 你好".encode())
+    shown = run("explain", str(file)).stdout
+    assert shown.startswith("\u241b]0;title\u2407\u241b[31mred\u240d\ufffd2J\u2421 你好")
+    assert run("explain", str(file), PYTHONIOENCODING="ascii").returncode == 0
+
+
+def test_score_says_that_its_results_cannot_be_written(tmp_path: Path) -> None:
+    file = tmp_path / "samples.jsonl"
+    file.write_text(json.dumps(sample()))
+    command = [sys.executable, "-m", "app", "score", str(file)]
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr == "safegrpo score: the results cannot be written: No space left on device\n"
+
+
+def test_the_command_tells_its_version() -> None:
+    assert run("--version").stdout == f"safegrpo {version('safegrpo')}\n"
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
+        (("explain", "missing.txt"), "cannot read missing.txt: No such file or directory"),
         (("score", "missing.jsonl"), "cannot read missing.jsonl"),
         (("score", "-", "--profile", "nope"), "there is no profile 'nope'"),
         (("serve", "--port", "99999"), "port"),

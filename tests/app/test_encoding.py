@@ -63,8 +63,9 @@ def test_a_body_of_nothing_but_tiny_members_keeps_nobody_waiting() -> None:
         ("gzip", b"plain", 400),
         ("gzip", gzip.compress(TEXT)[:-9], 400),
         ("zstd", b"plain", 400),
+        ("zstd", zstandard.compress(TEXT)[:-9], 400),
     ],
-    ids=["unknown", "two encodings", "no gzip", "half a gzip", "no zstd"],
+    ids=["unknown", "two encodings", "no gzip", "half a gzip", "no zstd", "half a zstd"],
 )
 def test_what_cannot_be_unpacked_is_refused(encoding: str, body: bytes, status: int) -> None:
     with pytest.raises(RequestError) as refused:

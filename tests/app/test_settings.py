@@ -18,6 +18,8 @@ from tests.app.judged import judged_profile
     [
         ({"port": 70_000}, "port"),
         ({"deadline_seconds": 0}, "deadline_seconds"),
+        ({"keep_alive_seconds": 10**9}, "keep_alive_seconds"),
+        ({"grace_seconds": 10**9}, "grace_seconds"),
         ({"queue_bytes": 2048}, "queue_bytes must be at least max_body_bytes"),
         ({"max_samples": 70_000}, "queue_samples must be at least max_samples"),
         ({"tls_key": __file__}, "tls_certificate and tls_key go together"),

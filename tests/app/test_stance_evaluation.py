@@ -94,3 +94,16 @@ def test_a_faulty_row_is_named(tmp_path: Path, line: str, message: str) -> None:
 def test_a_folder_without_rows_is_refused(tmp_path: Path) -> None:
     with pytest.raises(EvaluationError, match=r"no \.jsonl file"):
         read_answers(tmp_path)
+    (tmp_path / "rows.jsonl").write_text("\n\n")
+    with pytest.raises(EvaluationError, match="hold no row"):
+        read_answers(tmp_path)
+
+
+def test_a_file_is_read_as_windows_writes_it_and_named_if_it_is_no_text(tmp_path: Path) -> None:
+    file = tmp_path / "rows.jsonl"
+    lines = [row("p", HELP, "compliance").encode(), row("q", HELP, "compliance").encode()]
+    file.write_bytes(b"\xef\xbb\xbf" + b"\r\n".join(lines))
+    assert [answer.prompt for answer in read_answers(tmp_path)] == ["p", "q"]
+    file.write_bytes(b"\xff\xfe")
+    with pytest.raises(EvaluationError, match=r"rows\.jsonl is not text in UTF-8"):
+        read_answers(tmp_path)

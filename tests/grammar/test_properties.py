@@ -1,5 +1,7 @@
 """Properties of the strict structure: what is rendered parses; what is broken does not."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -105,6 +107,41 @@ def test_blank_reasoning_fails_the_gate(source: Parts, blank: str, index: int) -
     result = PARSERS[source.dialect].parse(changed.render())
     assert isinstance(result, ParseFailure)
     assert (result.code, result.section) == ("empty_reasoning", SECTION_NAMES[index])
+
+
+@given(
+    both, st.sampled_from(["", " ", "maybe", "safe safe", "safe, unsafe", "saf", "安全"]), st.data()
+)
+def test_any_other_verdict_fails_the_gate(source: Parts, other: str, data: st.DataObject) -> None:
+    index = data.draw(st.integers(0, 2))
+    verdicts = tuple(other if i == index else v for i, v in enumerate(source.verdicts))
+    changed = replace(source, verdicts=verdicts, inside=(False, False, False))
+    pieces = changed.pieces()
+    at = (1 if source.think_open else 0) + 4 * index + 2  # behind the section's opening tag
+    result = PARSERS[source.dialect].parse("".join(pieces))
+    assert isinstance(result, ParseFailure)
+    assert (result.code, result.section) == ("invalid_verdict", SECTION_NAMES[index])
+    assert len("".join(pieces[:at])) <= result.offset <= len("".join(pieces[: at + 1]))
+
+
+@given(both, st.sampled_from(["", " ", "\n\t", "\u200b"]))
+def test_a_blank_answer_fails_the_gate(source: Parts, blank: str) -> None:
+    result = PARSERS[source.dialect].parse(replace(source, answer=blank).render())
+    assert isinstance(result, ParseFailure)
+    assert (result.code, result.section) == ("empty_answer", "answer")
+
+
+@given(both, st.sampled_from(["x", "So I say:", "<b>", "。"]))
+def test_text_before_the_answer_fails_the_gate(source: Parts, extra: str) -> None:
+    if not source.think_close:
+        return  # there it is the summary
+    pieces = source.pieces()
+    at = pieces.index("<answer>")
+    pieces.insert(at, extra)
+    result = PARSERS[source.dialect].parse("".join(pieces))
+    assert isinstance(result, ParseFailure)
+    assert (result.code, result.section) == ("trailing_text", "think")
+    assert result.offset == len("".join(pieces[: at - 1]))  # what stands there begins with space
 
 
 @given(both, st.sampled_from(["x", "more text.", "<b>", "。"]))

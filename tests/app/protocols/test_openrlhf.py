@@ -46,7 +46,7 @@ def test_a_picture_may_be_many_placeholders_in_the_query_and_one_in_the_prompt(
 
 def test_what_the_policy_repeats_stays_repeated() -> None:
     query = PROMPT.replace("<|image_pad|>", "<|image_pad|>" * 256)
-    written = "<visual_safe><visual_safe>safe</visual_safe><|im_end|><|im_end|>"
+    written = "<visual_safe><visual_safe>safe<|im_end|><|im_end|></visual_safe>"
     wire = OpenRLHFRequest(query=[query + written], prompts=[PROMPT], labels=[LABELS_SAFE])
     assert batch(wire).samples[0].completion == written
 
