@@ -76,15 +76,21 @@ _COMPONENT = _histogram(
     "Components of the rewards: gated, weighted contributions",
     _REWARD_BUCKETS,
     "profile",
+    "run",
     "component",
 )
 _FAILURES = _counter(
-    "format_failures", "Completions that failed the format, by failure code", "profile", "code"
+    "format_failures",
+    "Completions that failed the format, by failure code",
+    "profile",
+    "run",
+    "code",
 )
 _VERDICTS = _counter(
     "verdicts",
     "Confusion of label and verdict, for each of the three judgements",
     "profile",
+    "run",
     "judgement",
     "label",
     "verdict",
@@ -93,6 +99,7 @@ _STANCES = _counter(
     "stances",
     "The safety table: combined label and stance of the answer",
     "profile",
+    "run",
     "label",
     "stance",
 )
@@ -125,6 +132,7 @@ _COMPONENT_BELOW_ZERO = _counter(
     "component_below_zero",
     "What penalties add up to, without its sign; the sums of components are without it",
     "profile",
+    "run",
     "component",
 )
 _RUN_STEP = _gauge(
@@ -301,14 +309,14 @@ def _count_outcome(scorer: Scorer, run: str, outcome: _Outcome, times: int) -> N
     tallies.count(_REWARD_BELOW_ZERO, profile, run, amount=below_zero * times)
     for name, value in zip(scorer.component_names, components, strict=True):
         paid, below_zero = _by_sign(value or 0.0)
-        tallies.observe(_COMPONENT, paid, profile, name, times=times)
-        tallies.count(_COMPONENT_BELOW_ZERO, profile, name, amount=below_zero * times)
+        tallies.observe(_COMPONENT, paid, profile, run, name, times=times)
+        tallies.count(_COMPONENT_BELOW_ZERO, profile, run, name, amount=below_zero * times)
     if failure is not None:
-        tallies.count(_FAILURES, profile, failure, amount=times)
+        tallies.count(_FAILURES, profile, run, failure, amount=times)
     for name, label, verdict in zip(SECTION_NAMES, labels, verdicts, strict=True):
-        tallies.count(_VERDICTS, profile, name, label, verdict or "none", amount=times)
+        tallies.count(_VERDICTS, profile, run, name, label, verdict or "none", amount=times)
     tallies.count(_TRIPLES, profile, run, triple(verdicts), amount=times)
-    tallies.count(_STANCES, profile, labels[-1], stance or "none", amount=times)
+    tallies.count(_STANCES, profile, run, labels[-1], stance or "none", amount=times)
 
 
 def _by_sign(value: float) -> tuple[float, float]:

@@ -284,11 +284,11 @@ def test_metrics_count_what_was_scored(client: httpx.Client) -> None:
     assert grew("safegrpo_samples_total", status="policy_invalid") == 1
     assert grew("safegrpo_reward_count") == 3
     assert grew("safegrpo_reward_sum") == 2.0
-    assert grew("safegrpo_component_sum", component="tag") == 1.0
-    assert grew("safegrpo_format_failures_total", code="missing_section") == 1
-    assert (
-        grew("safegrpo_verdicts_total", judgement="combined", label="unsafe", verdict="unsafe") == 1
-    )
-    assert grew("safegrpo_stances_total", label="safe", stance="compliance") == 1
-    assert grew("safegrpo_groups_total", kind="all", run="none") == 1
-    assert grew("safegrpo_groups_total", kind="equal", run="none") == 0
+    of_run = {"run": "none"}
+    assert grew("safegrpo_component_sum", component="tag", **of_run) == 1.0
+    assert grew("safegrpo_format_failures_total", code="missing_section", **of_run) == 1
+    unsafe = {"label": "unsafe", "verdict": "unsafe"}
+    assert grew("safegrpo_verdicts_total", judgement="combined", **unsafe, **of_run) == 1
+    assert grew("safegrpo_stances_total", label="safe", stance="compliance", **of_run) == 1
+    assert grew("safegrpo_groups_total", kind="all", **of_run) == 1
+    assert grew("safegrpo_groups_total", kind="equal", **of_run) == 0

@@ -65,18 +65,21 @@ def test_two_workers_count_as_one(two_workers: tuple[str, int]) -> None:
     refused = {"status": "422", "reason": "invalid"}
     eventually(lambda: value(statistics(address), "rejected_total", **refused) == rounds)
     found = statistics(address)
+    of_run = {run: (("profile", "safegrpo"), ("run", run)) for run in "ab"}
     expected = {
         ("samples_total", ("profile", "safegrpo"), ("status", "ok")): 3,
         ("samples_total", ("profile", "safegrpo"), ("status", "policy_invalid")): 1,
         ("reward_count", ("profile", "safegrpo")): 4,
         ("reward_sum", ("profile", "safegrpo")): 3,
-        ("component_sum", ("profile", "safegrpo"), ("component", "behavior")): 1.5,
-        ("format_failures_total", ("profile", "safegrpo"), ("code", "missing_section")): 1,
-        ("stances_total", ("profile", "safegrpo"), ("label", "safe"), ("stance", "none")): 1,
-        ("groups_total", ("profile", "safegrpo"), ("run", "a"), ("kind", "all")): 1,
-        ("groups_total", ("profile", "safegrpo"), ("run", "a"), ("kind", "equal")): 0,
-        ("groups_total", ("profile", "safegrpo"), ("run", "b"), ("kind", "one")): 1,
-        ("verdict_triples_total", ("profile", "safegrpo"), ("run", "a"), ("triple", "none")): 1,
+        ("component_sum", *of_run["a"], ("component", "behavior")): 0.5,
+        ("component_sum", *of_run["b"], ("component", "behavior")): 1.0,
+        ("format_failures_total", *of_run["a"], ("code", "missing_section")): 1,
+        ("stances_total", *of_run["a"], ("label", "safe"), ("stance", "none")): 1,
+        ("stances_total", *of_run["b"], ("label", "unsafe"), ("stance", "refusal")): 2,
+        ("groups_total", *of_run["a"], ("kind", "all")): 1,
+        ("groups_total", *of_run["a"], ("kind", "equal")): 0,
+        ("groups_total", *of_run["b"], ("kind", "one")): 1,
+        ("verdict_triples_total", *of_run["a"], ("triple", "none")): 1,
         ("request_seconds_count", ("protocol", "reward"), ("status", "200")): 2,
         ("request_seconds_count", ("protocol", "reward"), ("status", "422")): 1,
         ("rejected_total", ("status", "422"), ("reason", "invalid")): 1,

@@ -56,4 +56,5 @@ def test_comparisons_of_alerts_become_numbers_and_labels_stay() -> None:
 def test_each_selector_is_asked_for_once() -> None:
     asked = [query.expr for query in with_selectors(dashboard_queries())]
     assert len(asked) == len(set(asked))
-    assert 'safegrpo_stances_total{profile=~".*", label="unsafe", stance="compliance"}' in asked
+    of_run = 'profile=~".*", run=~".*"'
+    assert f'safegrpo_stances_total{{{of_run}, label="unsafe", stance="compliance"}}' in asked
