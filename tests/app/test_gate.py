@@ -31,6 +31,15 @@ def test_a_request_id_is_given_back_or_made() -> None:
     assert made[0] != made[1]
 
 
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [(b"7" * 128, True), (b"7" * 129, False), (b"7<", False), (b"<7", False), (b"7\n", False)],
+)
+def test_a_request_id_is_short_and_plain(given: bytes, kept: bool) -> None:
+    exchange = Exchange({"type": "http", "headers": [(b"x-request-id", given)]})
+    assert (exchange.id == given) == kept
+
+
 @pytest.mark.parametrize("samples", [1, 50])
 def test_a_reply_says_how_long_each_step_took(samples: int) -> None:
     reply = post({"samples": [sample()] * samples})
