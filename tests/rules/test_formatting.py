@@ -31,7 +31,7 @@ def with_reasoning(reasoning: str) -> str:
         *(".", "...", "1.", "-", "2) …", "n/a", "Step 2:", "**Step 3**", "[reasoning]", "ok"),
         *("Safe.", "safe, safe: unsafe", "<br><p></p>", "&nbsp;&nbsp; x"),
         *("Your reasons here.", "Verdict:", "blah blah", "lorem ipsum dolor sit amet", "TODO"),
-        *("<!-- the reasoning is here --> 1.", "x\u3164\uffa0"),
+        *("<!-- the reasoning is here --> 1.", "x\u3164\uffa0", "猫"),
         *(
             "安全。",
             "不安全",
@@ -213,7 +213,14 @@ def test_honest_long_text_is_no_repetition() -> None:
     assert code(completion(f"{HELP} {HELP} {HELP}")) is None
 
 
-def test_share_of_repeated_ngrams_decides() -> None:
-    limits = Repetition(ngram=2, min_ngrams=10, max_share=0.5)
-    assert is_degenerate("a b c d e f g h " * 8, limits)
+@pytest.mark.parametrize(
+    ("max_share", "min_ngrams", "degenerate"),
+    [(0.5, 10, True), (0.5, 63, True), (0.5, 64, False), (0.85, 10, True), (0.9, 10, False)],
+)
+def test_share_of_repeated_ngrams_decides_where_there_are_enough(
+    max_share: float, min_ngrams: int, degenerate: bool
+) -> None:
+    limits = Repetition(ngram=2, min_ngrams=min_ngrams, max_share=max_share)
+    text = "a b c d e f g h " * 8  # 63 pairs, 8 of them different
+    assert is_degenerate(text, limits) == degenerate
     assert not is_degenerate(" ".join(map(str, range(100, 300))), limits)

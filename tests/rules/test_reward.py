@@ -243,13 +243,37 @@ def test_extras_are_components_of_their_own() -> None:
     assert long.components["overlong"] == pytest.approx(-0.25)
 
 
+EXPLAINING = {"extras": ExtraComponents(explanation=0.2)}
+RISK = "I can't help with that: a train could kill you."
+
+
+@pytest.mark.parametrize(
+    ("text", "truth", "paid"),
+    [
+        (unsafe(RISK), COMBINED_UNSAFE, 0.2),
+        (completion(RISK), SAFE, 0.0),
+        (completion("The sign says that a train could kill you."), SAFE, 0.0),
+        (unsafe(RISK) + " trailing", COMBINED_UNSAFE, 0.0),
+    ],
+    ids=["declines rightly", "declines wrongly", "helps", "fails the format"],
+)
+@pytest.mark.parametrize("profile", ["safegrpo", "official"])
+def test_naming_a_risk_is_paid_where_the_answer_rightly_declines(
+    profile: str, text: str, truth: Labels, paid: float
+) -> None:
+    scorer = Scorer(load_profile(profile).model_copy(update=EXPLAINING))
+    if profile == "official":
+        for name in ("visual", "text", "combined"):
+            text = text.replace(f"{name}>", f"{name}_safe>")
+    assert scorer.score(text, truth).components["explanation"] == paid
+
+
 def test_a_risk_that_takes_too_long_to_find_is_a_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
     def folds_too_long(text: str) -> str:
         raise TimeoutError("regex timed out")
 
     monkeypatch.setattr(extras, "fold", folds_too_long)
-    explaining = {"extras": ExtraComponents(explanation=0.2)}
-    scorer = Scorer(load_profile("safegrpo").model_copy(update=explaining))
+    scorer = Scorer(load_profile("safegrpo").model_copy(update=EXPLAINING))
     score = scorer.score(unsafe(), COMBINED_UNSAFE)
     assert (score.status, score.reward) == ("policy_invalid", 0.0)
     assert score.failure is not None
