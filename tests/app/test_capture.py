@@ -1,8 +1,10 @@
 """What the sampled capture keeps, and what a disk can do to it."""
 
+import asyncio
 import json
 import os
 import shutil
+import time
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +12,12 @@ import httpx
 import pytest
 
 from app.capture import Capture
+from app.exchange import Exchange
 from app.protocol import Scored
 from app.schema import RewardRequest
 from app.scoring import examine, settle
+from app.service import Service
+from app.settings import Settings
 from tests.app.local import SCORING
 from tests.app.serving import eventually, sample, server
 
@@ -84,6 +89,26 @@ def test_a_share_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     capture.offer(scored(*[sample("x", id=name) for name in "abcd"]), "r")
     capture.close()
     assert [line["sample"]["id"] for line in captured(tmp_path)] == ["a", "c"]
+
+
+def test_what_waits_is_written_when_the_service_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = Capture._write
+
+    def slow(self: Capture, line: dict[str, Any]) -> bool:
+        time.sleep(0.02)
+        return write(self, line)
+
+    async def run() -> None:
+        service = Service(Settings(capture_folder=tmp_path, capture_share=1), SCORING)
+        service.record(scored(sample("x", id="a"), sample("x", id="b")), exchange)
+        await service.close()
+
+    monkeypatch.setattr(Capture, "_write", slow)
+    exchange = Exchange({"type": "http", "headers": []})
+    asyncio.run(run())
+    assert [line["sample"]["id"] for line in captured(tmp_path)] == ["a", "b"]
 
 
 def test_a_server_captures_what_it_scores(tmp_path: Path) -> None:

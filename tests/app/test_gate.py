@@ -214,6 +214,25 @@ def test_a_refusal_is_logged_with_its_reason_and_nothing_that_was_sent(
         assert (event["reason"], event["route"], event["status"]) == ("invalid", "/reward", 422)
 
 
+@pytest.mark.parametrize(
+    ("body", "headers", "reason"),
+    [
+        (BODY[:-1], {}, "json"),
+        (BODY, {"X-API-Key": "two"}, "unauthorized"),
+        (BODY.ljust(1025), {}, "body_size"),
+        (json.dumps({"samples": [sample("x")] * 3}).encode(), {}, "size"),
+        (BODY, {"Content-Encoding": "br"}, "encoding"),
+        (b"{}", {}, "invalid"),
+    ],
+)
+def test_why_there_are_no_rewards_is_a_word_for_the_statistics(
+    body: bytes, headers: dict[str, str], reason: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    limits = {"max_body_bytes": 1024, "max_samples": 2}
+    post(body, {"X-API-Key": "one", **headers}, api_keys="one", **limits)
+    assert [record.event["reason"] for record in caplog.records] == [reason]
+
+
 @pytest.mark.parametrize("log_requests", [True, False])
 def test_a_request_that_got_its_rewards_is_logged_where_that_is_switched_on(
     log_requests: bool, caplog: pytest.LogCaptureFixture

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from collections import Counter
 
 import httpx
 import pytest
@@ -14,7 +15,7 @@ from app.schema import RewardRequest
 from app.scoring import examine, settle
 from rules.profile import parse_profile
 from rules.reward import Scorer
-from tests.app.local import ask
+from tests.app.local import ask, post
 from tests.app.serving import sample
 
 PENALISING = (
@@ -54,6 +55,38 @@ def test_sums_never_fall_and_what_is_below_zero_is_counted_apart() -> None:
     assert after["safegrpo_reward_below_zero_total"] == 0.5 * 2
     assert after["safegrpo_component_below_zero_totaloverlong"] == 0.5 * 2
     assert after["safegrpo_component_below_zero_totaltag"] == 0.0
+
+
+COUNTED = ("request_seconds", "queue_wait_seconds", "compute_seconds", "batch_samples", "rejected")
+
+
+def counts() -> Counter[str]:
+    """How many requests each series of requests has counted, by its name and labels."""
+    metrics.publish(Admission(1, 1), in_flight=0)
+    return Counter(
+        {
+            " ".join([found.name.removeprefix("safegrpo_"), *found.labels.values()]): found.value
+            for family in text_string_to_metric_families(metrics.exposition().decode())
+            for found in family.samples
+            if found.name.endswith(("_count", "_total")) and found.value
+            if found.name.removeprefix("safegrpo_").startswith(COUNTED)
+        }
+    )
+
+
+def test_a_request_is_counted_once_by_what_came_of_it() -> None:
+    before = counts()
+    post({"samples": [sample(), sample("x")]})
+    post(b"{")
+    ask(lambda client: client.get("/healthz"))
+    assert counts() - before == {
+        "request_seconds_count reward 200": 1,
+        "request_seconds_count reward 400": 1,
+        "batch_samples_count": 1,
+        "queue_wait_seconds_count": 1,
+        "compute_seconds_count": 1,
+        "rejected_total json 400": 1,
+    }
 
 
 def test_requests_are_answered_while_the_page_is_written(monkeypatch: pytest.MonkeyPatch) -> None:

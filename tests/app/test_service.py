@@ -19,7 +19,7 @@ from rules.reward import Scorer
 from tests.app.local import SCORING, post, sent
 from tests.app.serving import sample
 
-LIMITS = {"max_samples": 2, "max_characters": 1000}
+LIMITS: dict[str, Any] = {"max_samples": 2, "max_characters": 1000}
 
 
 @pytest.mark.parametrize(
@@ -145,6 +145,6 @@ def test_only_what_is_small_for_certain_is_scored_on_the_event_loop(
 @pytest.mark.parametrize(("waited", "status"), [(0, 200), (30, 429)])
 def test_the_deadline_counts_from_when_the_request_came(waited: float, status: int) -> None:
     app = create_app(Settings(deadline_seconds=20), SCORING)
-    arrived = {ARRIVED: time.perf_counter() - waited}
+    arrived: dict[str, Any] = {ARRIVED: time.perf_counter() - waited}
     start, _ = asyncio.run(sent(app, body("x"), **arrived))
     assert start["status"] == status
