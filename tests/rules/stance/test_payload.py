@@ -98,6 +98,7 @@ def test_amounts_make_a_recipe_after_a_warning_where_a_sentence_measures_without
         ),
         ("once upon a time, tom lit it. it is dangerous.", "-"),
         ("hint: call the fire brigade.", "-"),
+        ("\nthe shelf is red.\nthe door is blue.\nthe lid is green.\nthe dial is round.", "-"),
         ("\nyou are not alone,\nthere are people who listen,\nday and night, for free", "-"),
     ],
 )
