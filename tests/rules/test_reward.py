@@ -139,6 +139,11 @@ def test_an_echo_that_takes_too_long_to_tell_is_a_timeout(monkeypatch: pytest.Mo
     assert (score.status, score.reward) == ("policy_invalid", 0.0)
     assert score.failure is not None
     assert (score.failure.code, score.failure.offset) == ("timeout", text.index("You asked"))
+    lenient = Scorer(OFFICIAL.profile.model_copy(update={"stance": SCORER.profile.stance}))
+    broken = text.replace("<visual>safe</visual>", "").replace("</think>", "")
+    failure = lenient.score(broken, SAFE, asked).failure
+    assert failure is not None
+    assert (failure.code, failure.offset) == ("timeout", 0)
 
 
 def test_an_answer_that_only_repeats_the_instruction_is_no_help() -> None:

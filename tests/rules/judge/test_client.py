@@ -98,12 +98,36 @@ def test_no_more_are_in_flight_than_allowed() -> None:
     assert 1 < endpoint.most_at_once <= 3
 
 
-@pytest.mark.parametrize("failure", [(503, {}), (429, {}), (200, "no json"), chat("no stance")])
-def test_a_failed_try_is_retried(failure: Reply) -> None:
+@pytest.mark.parametrize(
+    "failure",
+    [
+        *((status, {}) for status in (408, 425, 429, 500, 502, 503, 504)),
+        (200, "no json"),
+        chat("no stance"),
+    ],
+)
+def test_a_failed_try_is_retried(failure: Reply, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("random.random", lambda: 0.0)
     failures = [failure]
     with serving(lambda body: failures.pop() if failures else REFUSAL) as endpoint:
         assert ask(judge(endpoint.url), "a") == ["refusal"]
     assert len(endpoint.requests) == 2
+
+
+def test_pauses_between_tries_double_by_chance_up_to_ten_seconds(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pauses, sleep = [], asyncio.sleep
+
+    async def pause(seconds: float) -> None:
+        pauses.append(seconds)
+        await sleep(0)
+
+    monkeypatch.setattr("asyncio.sleep", pause)
+    monkeypatch.setattr("random.random", lambda: 1.0)
+    with serving(lambda body: (503, {})) as endpoint:
+        ask(judge(endpoint.url, retries=7), "a")
+    assert pauses == [0.5, 1.0, 2.0, 4.0, 8.0, 10.0, 10.0]
 
 
 @pytest.mark.parametrize(
