@@ -63,11 +63,14 @@ def test_a_full_disk_leaves_no_half_line_and_no_empty_files(
 ) -> None:
     write, room = os.write, iter([10**6, 100, 0, 10**6])
     monkeypatch.setattr("app.capture.os.write", lambda to, text: write(to, text[: next(room)]))
+    counted: list[tuple[str, int]] = []
+    monkeypatch.setattr("app.capture.metrics.captured", lambda *count: counted.append(count))
     capture = Capture(tmp_path, share=1.0, max_bytes=2**20, workers=1)
     for name in "abcd":
         capture.offer(scored(sample("x", id=name)), "r")
     capture.close()
     assert [line["sample"]["id"] for line in captured(tmp_path)] == ["a", "d"]
+    assert counted == [("written", 1), ("dropped", 1), ("dropped", 1), ("written", 1)]
     assert len(list(tmp_path.iterdir())) == 1
 
 

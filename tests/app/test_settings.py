@@ -22,6 +22,7 @@ from tests.app.judged import judged_profile
         ({"max_samples": 70_000}, "queue_samples must be at least max_samples"),
         ({"tls_key": __file__}, "tls_certificate and tls_key go together"),
         ({"tls_key": __file__, "tls_certificate": __file__}, "is not what it should be"),
+        ({"tls_client_ca": __file__}, "tls_client_ca needs tls_certificate"),
         ({"api_keys_file": "/nowhere"}, "api_keys_file"),
         ({"api_keys": ""}, "api_keys"),
         ({"api_keys": ["one", ""]}, "api_keys"),
