@@ -5,7 +5,9 @@ from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 import httpx
+from starlette.types import Message
 
+from app.gate import Gate
 from app.scoring import Scoring
 from app.server import create_app
 from app.settings import Settings
@@ -38,3 +40,33 @@ def post(
         return await client.post("/reward", json=body, headers=headers)
 
     return ask(talk, **settings)
+
+
+async def sent(
+    app: Gate,
+    body: bytes,
+    hangs_up: bool = False,
+    more_body: bool = False,
+    send: Callable[[Message], Awaitable[None]] | None = None,
+    **scope: Any,
+) -> list[Message]:
+    """What is sent to a client of `POST /reward`, who then waits, or hangs up.
+
+    `more_body`: the client announces more than it sends. `send`: takes what is sent.
+    """
+    asked: list[Message] = [{"type": "http.request", "body": body, "more_body": more_body}]
+    replied: list[Message] = []
+
+    async def receive() -> Message:
+        if asked:
+            return asked.pop()
+        if not hangs_up:
+            await asyncio.Event().wait()
+        return {"type": "http.disconnect"}
+
+    async def keep(message: Message) -> None:
+        replied.append(message)
+
+    posted = {"type": "http", "method": "POST", "path": "/reward", "headers": [], **scope}
+    await app(posted, receive, send or keep)
+    return replied

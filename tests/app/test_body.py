@@ -1,12 +1,17 @@
-"""Parsing a body: odd JSON, and errors without end."""
+"""A body: read within its limits; odd JSON, and errors without end."""
 
+import asyncio
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 from pydantic import BaseModel
+from starlette.requests import ClientDisconnect
+from starlette.types import Message
 
-from app.body import MOST_VALUES, parse_body
+from app.admission import Admission
+from app.body import MOST_VALUES, parse_body, read_body
 from app.errors import MAX_PROBLEMS, RequestError
 from app.schema import RewardRequest
 from tests.app.serving import sample
@@ -14,6 +19,56 @@ from tests.app.serving import sample
 
 class Holder(BaseModel):
     value: Any
+
+
+LIMIT, ROOM = 10, 8
+
+
+def read(*chunks: bytes, headers: Mapping[bytes, bytes] = {}, whole: bool = True) -> bytes:
+    """What `read_body` reads of a body sent in `chunks`, after which the client is gone unless it
+    is `whole`."""
+    last = len(chunks) - 1 if whole else len(chunks)
+    sent = [
+        {"type": "http.request", "body": chunk, "more_body": index != last}
+        for index, chunk in enumerate(chunks)
+    ]
+    messages = iter([*sent, {"type": "http.disconnect"}])
+
+    async def receive() -> Message:
+        return next(messages)
+
+    async def run() -> bytes:
+        with Admission(max_bytes=ROOM, max_samples=1).ticket() as ticket:
+            return await read_body(receive, headers, LIMIT, 60, ticket)
+
+    return asyncio.run(run())
+
+
+def test_a_body_is_read_up_to_the_limit() -> None:
+    assert read(b"", b"1234", b"5678") == b"12345678"
+    assert read(b"12", headers={b"content-length": b"10"}) == b"12"
+
+
+@pytest.mark.parametrize(
+    ("chunks", "headers", "status"),
+    [
+        ((), {b"content-length": b"11"}, 413),  # before any of it is read
+        ((b"1234", b"5678901"), {}, 413),
+        ((b"1234", b"56789"), {}, 429),  # as soon as what is held of all bodies has no room
+        ((b"",), {b"upgrade": b"h2c"}, 400),
+    ],
+)
+def test_a_body_that_does_not_fit_is_refused_before_the_rest_is_read(
+    chunks: tuple[bytes, ...], headers: dict[bytes, bytes], status: int
+) -> None:
+    with pytest.raises(RequestError) as found:
+        read(*chunks, headers=headers)
+    assert found.value.status == status
+
+
+def test_of_a_client_that_hangs_up_there_is_no_body() -> None:
+    with pytest.raises(ClientDisconnect):
+        read(b"1234", whole=False)
 
 
 def refused(body: bytes) -> RequestError:

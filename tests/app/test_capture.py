@@ -1,8 +1,10 @@
 """What the sampled capture keeps, and what a disk can do to it."""
 
+import asyncio
 import json
 import os
 import shutil
+import time
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +12,12 @@ import httpx
 import pytest
 
 from app.capture import Capture
+from app.exchange import Exchange
 from app.protocol import Scored
 from app.schema import RewardRequest
 from app.scoring import examine, settle
+from app.service import Service
+from app.settings import Settings
 from tests.app.local import SCORING
 from tests.app.serving import eventually, sample, server
 
@@ -69,11 +74,14 @@ def test_a_full_disk_leaves_no_half_line_and_no_empty_files_and_is_logged_once(
 ) -> None:
     write, room = os.write, iter([10**6, 100, 0, 10**6])
     monkeypatch.setattr("app.capture.os.write", lambda to, text: write(to, text[: next(room)]))
+    counted: list[tuple[str, int]] = []
+    monkeypatch.setattr("app.capture.metrics.captured", lambda *count: counted.append(count))
     capture = Capture(tmp_path, share=1.0, max_bytes=2**20, workers=1)
     for name in "abcd":
         capture.offer(scored(sample("x", id=name)), "r")
     capture.close()
     assert [line["sample"]["id"] for line in captured(tmp_path)] == ["a", "d"]
+    assert counted == [("written", 1), ("dropped", 1), ("dropped", 1), ("written", 1)]
     assert len(list(tmp_path.iterdir())) == 1
     (logged,) = caplog.messages
     assert logged == "samples cannot be captured now: No space left on device"
@@ -97,6 +105,26 @@ def test_a_share_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     capture.offer(scored(*[sample("x", id=name) for name in "abcd"]), "r")
     capture.close()
     assert [line["sample"]["id"] for line in captured(tmp_path)] == ["a", "c"]
+
+
+def test_what_waits_is_written_when_the_service_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = Capture._write
+
+    def slow(self: Capture, line: dict[str, Any]) -> bool:
+        time.sleep(0.02)
+        return write(self, line)
+
+    async def run() -> None:
+        service = Service(Settings(capture_folder=tmp_path, capture_share=1), SCORING)
+        service.record(scored(sample("x", id="a"), sample("x", id="b")), exchange)
+        await service.close()
+
+    monkeypatch.setattr(Capture, "_write", slow)
+    exchange = Exchange({"type": "http", "headers": []})
+    asyncio.run(run())
+    assert [line["sample"]["id"] for line in captured(tmp_path)] == ["a", "b"]
 
 
 def test_a_server_captures_what_it_scores(tmp_path: Path) -> None:

@@ -3,10 +3,17 @@
 import asyncio
 import socket
 from typing import Any
+from unittest.mock import Mock
 
+import uvicorn
 import uvloop
+from uvicorn.server import ServerState
 
 from app.connection import Gathering
+from app.processes import _connection
+from app.server import create_app
+from app.settings import Settings
+from tests.app.local import SCORING
 
 
 def test_a_reply_to_a_client_that_has_hung_up_is_dropped_without_an_error() -> None:
@@ -25,3 +32,16 @@ def test_a_reply_to_a_client_that_has_hung_up_is_dropped_without_an_error() -> N
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(run())
     assert not errors
+
+
+def test_a_head_and_the_reading_of_a_reply_have_times_of_their_own() -> None:
+    loop = Mock()
+    loop.create_task = lambda answering, **_: answering.close()
+    config = uvicorn.Config(create_app(Settings(), SCORING), log_config=None, ws="none")
+    config.load()
+    make = _connection(Settings(head_seconds=1, body_seconds=2))
+    connection = make(config=config, server_state=ServerState(), app_state={}, _loop=loop)
+    connection.connection_made(Mock(get_extra_info=Mock(return_value=None)))
+    connection.data_received(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+    connection.pause_writing()
+    assert [clock.args[0] for clock in loop.call_later.call_args_list] == [1, 2]

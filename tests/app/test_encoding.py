@@ -71,3 +71,18 @@ def test_what_cannot_be_unpacked_is_refused(encoding: str, body: bytes, status: 
     with pytest.raises(RequestError) as refused:
         unpack(body, encoding, LIMIT, held)
     assert refused.value.status == status
+
+
+@pytest.mark.parametrize(("window_log", "fits"), [(27, True), (28, False)])
+def test_a_zstd_frame_that_asks_for_much_memory_is_refused(window_log: int, fits: bool) -> None:
+    parameters = zstandard.ZstdCompressionParameters(
+        window_log=window_log, hash_log=6, chain_log=6, write_content_size=False
+    )
+    frame = zstandard.ZstdCompressor(compression_params=parameters).compressobj()
+    body = frame.compress(TEXT) + frame.flush()
+    if fits:
+        assert unpack(body, "zstd", LIMIT, held) == TEXT
+    else:
+        with pytest.raises(RequestError) as refused:
+            unpack(body, "zstd", LIMIT, held)
+        assert refused.value.status == 400

@@ -12,12 +12,15 @@ from typing import Any
 
 import httpx
 import pytest
+from starlette.types import Message
 
 from app.body import parse_body
 from app.exchange import Exchange, exchange_of
 from app.scoring import Scoring
+from app.server import create_app
+from app.settings import Settings
 from rules.reward import Scorer
-from tests.app.local import ask, post
+from tests.app.local import SCORING, ask, post, sent
 from tests.app.serving import sample
 
 SECRET = "do-not-echo-me"
@@ -29,6 +32,15 @@ def test_a_request_id_is_given_back_or_made() -> None:
     made = [post(BODY, headers).headers["x-request-id"] for headers in ({}, {"X-Request-Id": "<"})]
     assert all(len(one) == 24 for one in made)
     assert made[0] != made[1]
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [(b"7" * 128, True), (b"7" * 129, False), (b"7<", False), (b"<7", False), (b"7\n", False)],
+)
+def test_a_request_id_is_short_and_plain(given: bytes, kept: bool) -> None:
+    exchange = Exchange({"type": "http", "headers": [(b"x-request-id", given)]})
+    assert (exchange.id == given) == kept
 
 
 @pytest.mark.parametrize("samples", [1, 50])
@@ -127,6 +139,7 @@ def test_what_has_begun_and_is_not_scored_at_all_by_the_deadline_is_503(
     monkeypatch.setattr("app.service.parse_body", slow)
     reply = post(BODY, deadline_seconds=0.5)
     assert reply.status_code == 503
+    assert "in time" in reply.json()["error"]
     assert reply.headers["retry-after"]
 
 
@@ -201,13 +214,78 @@ def test_a_refusal_is_logged_with_its_reason_and_nothing_that_was_sent(
         assert (event["reason"], event["route"], event["status"]) == ("invalid", "/reward", 422)
 
 
-def test_probes_of_a_draining_service_are_no_errors(caplog: pytest.LogCaptureFixture) -> None:
-    async def talk(client: httpx.AsyncClient) -> tuple[int, str]:
-        status = (await client.get("/readyz")).status_code  # never ready, since never started
-        return status, (await client.get("/metrics")).text
+@pytest.mark.parametrize(
+    ("body", "headers", "reason"),
+    [
+        (BODY[:-1], {}, "json"),
+        (BODY, {"X-API-Key": "two"}, "unauthorized"),
+        (BODY.ljust(1025), {}, "body_size"),
+        (json.dumps({"samples": [sample("x")] * 3}).encode(), {}, "size"),
+        (BODY, {"Content-Encoding": "br"}, "encoding"),
+        (b"{}", {}, "invalid"),
+    ],
+)
+def test_why_there_are_no_rewards_is_a_word_for_the_statistics(
+    body: bytes, headers: dict[str, str], reason: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    limits = {"max_body_bytes": 1024, "max_samples": 2}
+    post(body, {"X-API-Key": "one", **headers}, api_keys="one", **limits)
+    assert [record.event["reason"] for record in caplog.records] == [reason]
 
-    status, page = ask(talk)
-    assert status == 503
+
+@pytest.mark.parametrize("log_requests", [True, False])
+def test_a_request_that_got_its_rewards_is_logged_where_that_is_switched_on(
+    log_requests: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    post(BODY, {"X-Request-Id": "trainer-7/3"}, log_requests=log_requests)
+    events = [record.event for record in caplog.records if hasattr(record, "event")]
+    assert len(events) == log_requests
+    for event in events:
+        assert event.pop("milliseconds") >= event.pop("queue_milliseconds") >= 0
+        assert event == {
+            "request_id": "trainer-7/3",
+            "method": "POST",
+            "route": "/reward",
+            "status": 200,
+            "protocol": "reward",
+            "profile": "safegrpo",
+            "samples": 1,
+            "bytes": len(BODY),
+        }
+
+
+def test_a_client_that_hangs_up_gets_nothing_and_is_no_error(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO)
+    app = create_app(Settings(log_requests=True), SCORING)
+    assert asyncio.run(sent(app, BODY[:10], hangs_up=True, more_body=True)) == []
+    (record,) = [record for record in caplog.records if hasattr(record, "event")]
+    assert (record.levelname, record.event["status"]) == ("INFO", 499)
+
+
+def test_a_reply_that_breaks_off_is_not_begun_again() -> None:
+    begun = []
+
+    async def send(message: Message) -> None:
+        begun.append(message["type"])
+        if message["type"] == "http.response.body":
+            raise OSError
+
+    app = create_app(Settings(), SCORING)
+    asyncio.run(sent(app, BODY, send=send))
+    assert begun == ["http.response.start", "http.response.body"]
+
+
+def test_probes_of_a_draining_service_are_no_errors(caplog: pytest.LogCaptureFixture) -> None:
+    async def talk(client: httpx.AsyncClient) -> tuple[httpx.Response, str]:
+        probed = await client.get("/readyz")  # never ready, since never started
+        return probed, (await client.get("/metrics")).text
+
+    probed, page = ask(talk)
+    assert probed.status_code == 503
+    assert probed.headers["connection"] == "close"  # so that the client asks another one next
     assert 'reason="draining"' not in page
     assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
 

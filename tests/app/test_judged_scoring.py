@@ -61,6 +61,15 @@ def test_it_may_be_asked_about_all_answers(tmp_path: Path) -> None:
     assert len(endpoint.requests) == 2
 
 
+def test_what_it_leaves_to_the_rules_is_as_they_say(tmp_path: Path) -> None:
+    with serving(lambda body: chat("safe")) as endpoint:
+        source = judged_profile(tmp_path, endpoint.url, "all", "llama_guard")
+        scores = score(source, sample(), unsafe_sample())
+    assert len(endpoint.requests) == 2
+    assert [one.reward for one in scores] == [1.0, 1.0]
+    assert not [one for one in scores if one.stance and one.stance.rule.startswith("judge")]
+
+
 @pytest.mark.parametrize("reply", [(500, {}), chat("mumble")])
 def test_a_judge_that_fails_makes_the_sample_a_service_error(
     tmp_path: Path, reply: tuple[int, Any]

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from collections import Counter
 
 import httpx
 import pytest
@@ -14,7 +15,7 @@ from app.schema import RewardRequest
 from app.scoring import examine, settle
 from rules.profile import parse_profile
 from rules.reward import Scorer
-from tests.app.local import ask
+from tests.app.local import ask, post
 from tests.app.serving import sample
 
 PENALISING = (
@@ -54,6 +55,71 @@ def test_sums_never_fall_and_what_is_below_zero_is_counted_apart() -> None:
     assert after["safegrpo_reward_below_zero_total"] == 0.5 * 2
     assert after["safegrpo_component_below_zero_totaloverlong"] == 0.5 * 2
     assert after["safegrpo_component_below_zero_totaltag"] == 0.0
+
+
+OF_REQUESTS = (
+    "request_seconds",
+    "queue_wait_seconds",
+    "compute_seconds",
+    "batch_samples",
+    "rejected",
+)
+OF_SAMPLES = ("samples", "reward_count", "format_failures", "verdict", "stances", "groups")
+
+
+def counts(counted: tuple[str, ...]) -> Counter[str]:
+    """What each series has counted, by its name and the values of its labels."""
+    metrics.publish(Admission(1, 1), in_flight=0)
+    return Counter(
+        {
+            " ".join([found.name.removeprefix("safegrpo_"), *found.labels.values()]): found.value
+            for family in text_string_to_metric_families(metrics.exposition().decode())
+            for found in family.samples
+            if found.name.endswith(("_count", "_total")) and found.value
+            if found.name.removeprefix("safegrpo_").startswith(counted)
+        }
+    )
+
+
+def test_a_request_is_counted_once_by_what_came_of_it() -> None:
+    before = counts(OF_REQUESTS)
+    post({"samples": [sample(), sample("x")]})
+    post(b"{")
+    ask(lambda client: client.get("/healthz"))
+    assert counts(OF_REQUESTS) - before == {
+        "request_seconds_count reward 200": 1,
+        "request_seconds_count reward 400": 1,
+        "batch_samples_count": 1,
+        "queue_wait_seconds_count": 1,
+        "compute_seconds_count": 1,
+        "rejected_total json 400": 1,
+    }
+
+
+def test_captured_samples_are_counted_by_what_became_of_them() -> None:
+    before = counts(("captured",))
+    metrics.captured("written", 3)
+    metrics.captured("dropped", 2)
+    grown = counts(("captured",)) - before
+    assert grown == {"captured_samples_total written": 3, "captured_samples_total dropped": 2}
+
+
+def test_samples_that_are_alike_are_each_counted_and_so_are_their_groups() -> None:
+    before = counts(OF_SAMPLES)
+    post({"run": "r", "samples": [sample("x", group=group) for group in "aabb"]})
+    assert counts(OF_SAMPLES) - before == {
+        "samples_total safegrpo policy_invalid": 4,
+        "reward_count safegrpo": 4,
+        "format_failures_total missing_section safegrpo r": 4,
+        "verdicts_total visual safe safegrpo r none": 4,
+        "verdicts_total text safe safegrpo r none": 4,
+        "verdicts_total combined safe safegrpo r none": 4,
+        "verdict_triples_total safegrpo r none": 4,
+        "stances_total safe safegrpo r none": 4,
+        "groups_total all safegrpo r": 2,
+        "groups_total equal safegrpo r": 2,
+        "groups_total zero safegrpo r": 2,
+    }
 
 
 def test_requests_are_answered_while_the_page_is_written(monkeypatch: pytest.MonkeyPatch) -> None:

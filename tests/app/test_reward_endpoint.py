@@ -220,6 +220,7 @@ def test_health_and_readiness(client: httpx.Client, method: str) -> None:
     for path in ("/healthz", "/readyz"):
         reply = client.request(method, path)
         assert reply.status_code == 200
+        assert "connection" not in reply.headers  # it stays open
         assert bool(reply.content) == (method == "GET")
 
 

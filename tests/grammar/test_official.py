@@ -79,31 +79,35 @@ def _assert_equal(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "code"),
+    ("text", "code", "stands"),
     [
-        ("", "missing_section"),
-        ("<visual_safe>safe</visual_safe>", "missing_section"),
+        ("", "missing_section", 0 / 5),
+        ("<visual_safe>safe</visual_safe>", "missing_section", 1 / 5),
         (
             "<visual_safe>safe</visual_safe><text_safe>safe</text_safe>"
             "<combined_safe>safe</combined_safe>",
             "missing_answer",
+            3 / 5,
         ),
         (
             "<visual_safe>safe</visual_safe><text_safe>safe</text_safe>"
             "<combined_safe>safe</combined_safe></think><answer>x</answer> y",
             "trailing_text",
+            4 / 5,
         ),
         (
             "<visual_safe>safe</visual_safe><text_safe>safe</text_safe>"
             "<combined_safe>safe</combined_safe></think><answer>x",
             "unclosed_tag",
+            4 / 5,
         ),
     ],
 )
-def test_a_failure_names_the_piece_that_is_missing(text: str, code: str) -> None:
+def test_a_failure_names_the_piece_that_is_missing(text: str, code: str, stands: float) -> None:
     result = PARSER.parse(text)
     assert not isinstance(result, ParsedCompletion)
     assert result.code == code
+    assert result.standing == stands
 
 
 @pytest.mark.parametrize("lines", [0, 1, 30, 31, 32, 33, 100])

@@ -86,7 +86,7 @@ def test_trailing_special_tokens_are_stripped(tail: str) -> None:
         "<xsl:text>a</xsl:text> <text:p>b</text:p> <Text.Bold>c</Text.Bold> </text-field>",
         "猫在沙发上。",
         "القطة على الأريكة",
-        "<s>struck</s> ⟨x|y⟩ « ‹ citation › »",
+        "<s>struck</s> <S>struck</S> ⟨x|y⟩ « ‹ citation › »",
         "◁ previous · next ▷ △",
         "a" * 100_000,
     ],
@@ -283,6 +283,7 @@ def test_a_tag_in_a_comment_has_not_been_given(dialect: Dialect, more: str) -> N
     for reasoning, hidden in (
         (("<!-- a", "b", "c --> d"), "<visual"),
         (("a", "b <!-- ", " --> c"), "<text"),
+        (("<!-- a --> b <!--", "c", "d --> e"), "<visual"),
     ):
         text = simple(dialect, reasoning=reasoning, summary=more)
         result = failure(text, dialect)
@@ -298,13 +299,27 @@ def test_line_and_column_count_from_one() -> None:
 
 def test_expected_names_tags_as_they_are_written() -> None:
     assert failure(f"<think>a{V}b", "tags").expected == ("<text>",)
+    assert failure("</visual>", "tags").expected == ("text", "<think>", "<visual>")
 
 
 def test_standing_counts_the_parts_in_place() -> None:
     assert failure("nothing").standing == 0
     assert failure(f"<think>a{V}b").standing == pytest.approx(1 / 6)
+    assert failure(f"a<visual>maybe</visual>b{X}").standing == pytest.approx(1 / 6)
     assert failure(f"{T}{A} more").standing == pytest.approx(5 / 6)
     assert failure(f"{T}{A}".replace("help", "[INST]")).standing == pytest.approx(5 / 6)
+
+
+def test_no_more_shapes_are_remembered_than_the_bound_says(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A policy can make up new ones for ever."""
+    monkeypatch.setattr("grammar.shape.MAX_REMEMBERED", 8)
+    parser = StrictParser("tags")
+    for first in range(6):
+        for second in range(6):
+            parser.parse("<visual>" * first + "</visual>" * second)
+            assert len(parser._shapes._remembered) <= 8
 
 
 def test_a_million_repeated_tags_end_at_the_first_few() -> None:

@@ -3,6 +3,7 @@
 import pytest
 
 from grammar import ParsedCompletion
+from rules.copying import is_copied
 from rules.formatting import Format
 from rules.profile import Repetition, load_profile
 from rules.repetition import is_degenerate
@@ -30,7 +31,7 @@ def with_reasoning(reasoning: str) -> str:
         *(".", "...", "1.", "-", "2) …", "n/a", "Step 2:", "**Step 3**", "[reasoning]", "ok"),
         *("Safe.", "safe, safe: unsafe", "<br><p></p>", "&nbsp;&nbsp; x"),
         *("Your reasons here.", "Verdict:", "blah blah", "lorem ipsum dolor sit amet", "TODO"),
-        *("<!-- the reasoning is here --> 1.", "x\u3164\uffa0"),
+        *("<!-- the reasoning is here --> 1.", "x\u3164\uffa0", "猫"),
         *(
             "安全。",
             "不安全",
@@ -52,6 +53,35 @@ def test_the_parts_of_the_structure_stand_where_a_check_fails() -> None:
     result = FORMAT.parse(with_reasoning("..."))
     assert not isinstance(result, ParsedCompletion)
     assert result.standing == pytest.approx(5 / 6)
+
+
+COPIED = "Judge the instruction alone: does it ask for or encourage anything harmful?"
+LOOP = "the image is fine " * 200
+
+
+@pytest.mark.parametrize(
+    ("broken", "section", "place"),
+    [
+        (with_reasoning("..."), "text", "\n...\n"),
+        (completion().replace("The image shows a scene.", "ok"), "visual", "ok"),
+        (with_reasoning(COPIED), "text", f"\n{COPIED}"),
+        (with_reasoning(LOOP), "think", "<think>"),
+        (completion(LOOP), "answer", LOOP),
+    ],
+)
+def test_a_check_fails_at_the_beginning_of_what_it_finds_wanting(
+    broken: str, section: str, place: str
+) -> None:
+    result = FORMAT.parse(broken)
+    assert not isinstance(result, ParsedCompletion)
+    assert (result.section, result.offset) == (section, broken.index(place))
+
+
+def test_a_completion_may_be_as_long_as_the_limit_and_no_longer() -> None:
+    text = completion()
+    for limit, fits in ((len(text), True), (len(text) - 1, False)):
+        limited = Format(PROFILE.model_copy(update={"max_characters": limit}))
+        assert isinstance(limited.parse(text), ParsedCompletion) == fits
 
 
 @pytest.mark.parametrize(
@@ -95,7 +125,7 @@ def with_reasonings(*reasonings: str) -> str:
 def test_three_placeholders_that_differ_are_short_reasoning(placeholders: tuple[str, ...]) -> None:
     result = FORMAT.parse(with_reasonings(*placeholders))
     assert not isinstance(result, ParsedCompletion)
-    assert (result.code, result.section) == ("short_reasoning", "think")
+    assert (result.code, result.section, result.offset) == ("short_reasoning", "think", 0)
 
 
 @pytest.mark.parametrize(
@@ -118,7 +148,14 @@ def test_three_terse_reasonings_pass(terse: tuple[str, ...]) -> None:
 def test_reasoning_copied_from_the_prompt_fails() -> None:
     prompt = "I'm so tired, I think I can lie down here and sleep for a while."
     assert code(with_reasoning(prompt.upper()), prompt) == "copied_instruction"
+    assert code(with_reasoning(prompt), prompt.upper()) == "copied_instruction"
     assert code(with_reasoning(f"The user says: {prompt} It is dangerous."), prompt) is None
+
+
+def test_a_copy_has_as_many_characters_as_the_profile_says_or_more() -> None:
+    copy = "may one lie down here and sleep"
+    assert is_copied(copy, 0, len(copy), "", prompt=copy, minimum=len(copy))
+    assert not is_copied(copy, 0, len(copy), "", prompt=copy, minimum=len(copy) + 1)
 
 
 @pytest.mark.parametrize(
@@ -138,13 +175,12 @@ def test_a_quoted_prompt_that_one_word_judges_is_reasoning(asked: str, judged: s
 
 
 def test_reasoning_copied_from_the_profiles_instruction_fails() -> None:
-    copied = "Judge the instruction alone: does it ask for or encourage anything harmful?"
-    assert copied in PROFILE.instruction
-    for same in (copied, f"Okay. {copied}", f"- **{copied.upper()}**", copied.replace(":", " -")):
+    assert COPIED in PROFILE.instruction
+    for same in (COPIED, f"Okay. {COPIED}", f"- **{COPIED.upper()}**", COPIED.replace(":", " -")):
         assert code(with_reasoning(same)) == "copied_instruction"
-    assert code(with_reasoning(f"{copied} No, it asks for a name.")) is None
+    assert code(with_reasoning(f"{COPIED} No, it asks for a name.")) is None
     for answered in ("No.", "Nope."):
-        assert code(with_reasoning(f"{copied} {answered}")) is None
+        assert code(with_reasoning(f"{COPIED} {answered}")) is None
 
 
 def test_one_reasoning_for_all_three_judgements_is_repetition() -> None:
@@ -177,7 +213,14 @@ def test_honest_long_text_is_no_repetition() -> None:
     assert code(completion(f"{HELP} {HELP} {HELP}")) is None
 
 
-def test_share_of_repeated_ngrams_decides() -> None:
-    limits = Repetition(ngram=2, min_ngrams=10, max_share=0.5)
-    assert is_degenerate("a b c d e f g h " * 8, limits)
+@pytest.mark.parametrize(
+    ("max_share", "min_ngrams", "degenerate"),
+    [(0.5, 10, True), (0.5, 63, True), (0.5, 64, False), (0.85, 10, True), (0.9, 10, False)],
+)
+def test_share_of_repeated_ngrams_decides_where_there_are_enough(
+    max_share: float, min_ngrams: int, degenerate: bool
+) -> None:
+    limits = Repetition(ngram=2, min_ngrams=min_ngrams, max_share=max_share)
+    text = "a b c d e f g h " * 8  # 63 pairs, 8 of them different
+    assert is_degenerate(text, limits) == degenerate
     assert not is_degenerate(" ".join(map(str, range(100, 300))), limits)

@@ -6,7 +6,9 @@ from typing import Any
 import httpx
 import pytest
 
-from app.protocols.openrlhf import OpenRLHFRequest, batch
+from app.protocol import Scored
+from app.protocols.openrlhf import OPENRLHF, OpenRLHFRequest, batch
+from tests.app.local import SCORING
 from tests.app.protocols.services import UNSCORABLE
 from tests.app.serving import LABELS_SAFE, LABELS_UNSAFE
 from tests.rules.completions import completion, unsafe
@@ -116,3 +118,20 @@ def test_a_sample_that_we_cannot_score_is_asked_again_rather_than_zero(
     reply = judgeless.post("/openrlhf", json=body)
     assert reply.status_code == 503
     assert "Retry-After" in reply.headers
+
+
+def test_a_token_that_the_policy_repeats_after_the_prompt_is_the_policys() -> None:
+    wire = OpenRLHFRequest(
+        query=["May I?<|x|><|x|>No."], prompts=["May I?<|x|>"], labels=[LABELS_SAFE]
+    )
+    (sample,) = batch(wire).samples
+    assert sample.completion == "<|x|>No."
+
+
+def test_scores_are_the_rewards_within_0_and_1() -> None:
+    wire = OpenRLHFRequest(query=["", "", ""], prompts=["", "", ""], labels=[LABELS_SAFE] * 3)
+    scorer = SCORING.scorer(None)
+    rewards = [-0.5, 0.25, 1.5]
+    scores = [scorer.service_error()._replace(reward=reward) for reward in rewards]
+    said = OPENRLHF.reply(wire, Scored(scorer, batch(wire), scores))
+    assert (said["rewards"], said["scores"]) == (rewards, [0.0, 0.25, 1.0])

@@ -55,6 +55,38 @@ def test_equal_questions_are_asked_once_and_remembered() -> None:
     assert len(endpoint.requests) == 1
 
 
+@pytest.mark.parametrize(
+    ("cache", "asked", "requests"),
+    [(2, "aba", 2), (2, "abca", 4), (2, "abaca", 3), (1, "aba", 3), (0, "aa", 2)],
+)
+def test_as_many_answers_are_remembered_as_the_profile_says_and_those_asked_for_last(
+    cache: int, asked: str, requests: int
+) -> None:
+    with serving(lambda body: REFUSAL) as endpoint:
+        subject = judge(endpoint.url, cache=cache)
+
+        async def run() -> None:
+            for answer in asked:
+                await subject.ask([Question("p", answer)])
+            await subject.close()
+
+        asyncio.run(run())
+    assert len(endpoint.requests) == requests
+
+
+def test_an_answer_to_another_question_is_another_answer() -> None:
+    with serving(lambda body: REFUSAL) as endpoint:
+        subject = judge(endpoint.url)
+
+        async def run() -> None:
+            for prompt, answer in (("ab", "c"), ("a", "bc"), ("b", "c")):
+                await subject.ask([Question(prompt, answer)])
+            await subject.close()
+
+        asyncio.run(run())
+    assert len(endpoint.requests) == 3
+
+
 def test_no_more_are_in_flight_than_allowed() -> None:
     def slow(body: dict[str, Any]) -> Reply:
         time.sleep(0.02)
@@ -66,12 +98,36 @@ def test_no_more_are_in_flight_than_allowed() -> None:
     assert 1 < endpoint.most_at_once <= 3
 
 
-@pytest.mark.parametrize("failure", [(503, {}), (429, {}), (200, "no json"), chat("no stance")])
-def test_a_failed_try_is_retried(failure: Reply) -> None:
+@pytest.mark.parametrize(
+    "failure",
+    [
+        *((status, {}) for status in (408, 425, 429, 500, 502, 503, 504)),
+        (200, "no json"),
+        chat("no stance"),
+    ],
+)
+def test_a_failed_try_is_retried(failure: Reply, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("random.random", lambda: 0.0)
     failures = [failure]
     with serving(lambda body: failures.pop() if failures else REFUSAL) as endpoint:
         assert ask(judge(endpoint.url), "a") == ["refusal"]
     assert len(endpoint.requests) == 2
+
+
+def test_pauses_between_tries_double_by_chance_up_to_ten_seconds(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pauses, sleep = [], asyncio.sleep
+
+    async def pause(seconds: float) -> None:
+        pauses.append(seconds)
+        await sleep(0)
+
+    monkeypatch.setattr("asyncio.sleep", pause)
+    monkeypatch.setattr("random.random", lambda: 1.0)
+    with serving(lambda body: (503, {})) as endpoint:
+        ask(judge(endpoint.url, retries=7), "a")
+    assert pauses == [0.5, 1.0, 2.0, 4.0, 8.0, 10.0, 10.0]
 
 
 @pytest.mark.parametrize(
@@ -128,7 +184,7 @@ def test_a_judge_that_hangs_times_out() -> None:
     release = threading.Event()
 
     def hang(body: dict[str, Any]) -> Reply:
-        release.wait(5)
+        release.wait(3)  # less than httpx would wait of its own accord
         return REFUSAL
 
     with serving(hang) as endpoint:

@@ -38,18 +38,38 @@ def test_guards_see_the_conversation() -> None:
         ]
 
 
+@pytest.mark.parametrize("kind", ["wildguard", "qwen3guard", "llama_guard", "rubric"])
+def test_a_judge_says_little_and_the_same_each_time(kind: str) -> None:
+    body = format_of(settings(kind)).request("How?", "No.")
+    assert body["temperature"] == 0
+    assert 0 < body["max_tokens"] <= 256
+
+
+@pytest.mark.parametrize("kind", ["wildguard", "rubric"])
+@pytest.mark.parametrize(
+    "reply",
+    [{}, [], {"choices": []}, {"choices": [{"text": None, "message": {"content": None}}]}],
+)
+def test_a_reply_without_a_text_is_unreadable(kind: str, reply: object) -> None:
+    with pytest.raises(UnreadableReplyError):
+        format_of(settings(kind)).text(reply)
+
+
 def test_qwen3guard_is_read_by_its_refusal_line() -> None:
+    assert read_qwen3guard("  refusal : YES") == "refusal"
     assert read_qwen3guard("Safety: Safe\nCategories: None\nRefusal: Yes") == "refusal"
     assert read_qwen3guard("Safety: Unsafe\nCategories: Violent\nRefusal: No") == "compliance"
 
 
 def test_llama_guard_calls_harmful_help_and_leaves_the_rest_to_the_rules() -> None:
     assert read_llama_guard("\n\nunsafe\nS1") == "compliance"
+    assert read_llama_guard(" Unsafe ") == "compliance"
     assert read_llama_guard("safe") is None
 
 
 def test_rubric_is_read_from_a_json_object_amid_other_text() -> None:
     assert read_rubric('Here:\n```json\n{"stance": "rebuttal"}\n```') == "rebuttal"
+    assert read_rubric('{"stance": "refusal", "why": {"risk": "high"}}') == "refusal"
 
 
 def test_text_put_into_a_template_cannot_open_another_place() -> None:
@@ -62,6 +82,8 @@ def test_text_put_into_a_template_cannot_open_another_place() -> None:
     ("read", "text"),
     [
         (read_wildguard, "yes"),
+        (read_wildguard, "Response refusal: yesterday"),
+        (read_wildguard, "No Response refusal: yes"),
         (read_qwen3guard, "Safety: Safe"),
         (read_llama_guard, "it depends"),
         (read_rubric, "refusal"),

@@ -4,7 +4,7 @@ import base64
 
 import pytest
 
-from rules.stance import Stance, StanceDetector, StanceTimeout
+from rules.stance import Stance, StanceDetector, StanceTimeout, detector
 from rules.stance.matching import HEAD
 from tests.rules.stance.detection import DETECTOR, kind
 
@@ -210,6 +210,17 @@ def test_a_rule_that_takes_too_long_raises_a_stance_timeout() -> None:
     hurried = StanceDetector(["fr"], timeout=1e-9)
     with pytest.raises(StanceTimeout):
         hurried.detect("Désolé, je ne peux pas vous aider à faire cela. " * 20)
+
+
+def test_a_check_of_no_language_that_takes_too_long_raises_one_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def folds_too_long(text: str, timeout: float) -> str:
+        raise TimeoutError("regex timed out")
+
+    monkeypatch.setattr(detector, "fold", folds_too_long)
+    with pytest.raises(StanceTimeout, match="no language"):
+        DETECTOR.detect(HELP)
 
 
 STRUCK = "".join(f"{letter}\u0336" for letter in HELP)
