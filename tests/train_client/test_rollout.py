@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 import pytest
 import torch
 
+from train_client.config import RolloutConfig
 from train_client.decode import FixedDecoder
 from train_client.fork import completion_logprobs, prefill
 from train_client.prompts import Prompts
 from train_client.rollout import Ended, LocalEngine
-from train_client.sampling import FEW, Sampling, sample, truncated
+from train_client.sampling import FEW, Sampling, sample, sampling_of, truncated
 
 GROUP = 4
 
@@ -128,6 +130,12 @@ def test_the_seed_decides(qwen3: Any) -> None:
     )
     assert torch.equal(first.tokens_RT, same.tokens_RT)
     assert first.rows() != other.rows()
+
+
+def test_a_run_samples_as_its_settings_say() -> None:
+    rollout = RolloutConfig(max_tokens=5, temperature=0.7, top_p=0.8, top_k=9, min_p=0.1)
+    sampling = asdict(sampling_of(rollout))
+    assert sampling == rollout.model_dump(include=set(sampling))
 
 
 def test_draws_follow_the_distribution() -> None:
