@@ -147,10 +147,38 @@ def test_draws_follow_the_distribution() -> None:
     assert torch.allclose(logprob, probabilities.log()[token], atol=1e-5)
 
 
-@pytest.mark.parametrize(("spread", "looked_at"), [(0.1, 300), (6.0, FEW)])
-def test_the_nucleus_is_that_of_the_whole_vocabulary(spread: float, looked_at: int) -> None:
+@pytest.mark.parametrize("chance", [0.0, 1 - 2.0**-24])
+def test_what_has_no_mass_is_never_drawn(monkeypatch: pytest.MonkeyPatch, chance: float) -> None:
+    """Not even by the least and the greatest random number that there is."""
+    monkeypatch.setattr(torch, "rand", lambda shape, **_: torch.full(shape, chance))
+    mass = torch.rand_like(torch.zeros(500, 9), generator=seeded())
+    mass[:, [0, 4, 8]] = 0.0
+    token, _ = sample(mass.log(), Sampling(max_tokens=1), None)
+    assert (token == (1 if chance == 0 else 7)).all()
+
+
+def test_logits_of_bfloat16_are_drawn_from_in_float32() -> None:
+    """Near 1, a running sum in bfloat16 has steps of four times 1/1000."""
+    logits = torch.zeros(2000, 1000, dtype=torch.bfloat16)
+    token, logprob = sample(logits, Sampling(max_tokens=1), seeded())
+    assert logprob.exp().tolist() == [pytest.approx(0.001)] * 2000
+    assert len(token.unique()) > 800
+
+
+def test_the_nucleus_is_the_smallest_set_that_holds_its_share() -> None:
+    kept, _ = truncated(torch.tensor([[0.25, 0.5, 0.25]]), 0, 0.5)
+    assert kept.tolist() == [[0.5, 0.0, 0.0]]
+
+
+@pytest.mark.parametrize(
+    ("spreads", "looked_at"), [((0.1, 0.1), 300), ((6.0, 6.0), FEW), ((0.1, 6.0), 300)]
+)
+def test_the_nucleus_is_that_of_the_whole_vocabulary(
+    spreads: tuple[float, float], looked_at: int
+) -> None:
     """Of wide distributions, and of narrow ones, of which a few tokens are looked at."""
-    mass = (torch.randn(50, 300, generator=seeded()) * spread).softmax(-1)
+    scale = torch.tensor(spreads).repeat(25)[:, None]
+    mass = (torch.randn(50, 300, generator=seeded()) * scale).softmax(-1)
     kept, tokens = truncated(mass, 0, 0.9)
     assert kept.shape[-1] == looked_at
     ordered, order = mass.sort(descending=True)
