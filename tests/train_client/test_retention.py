@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import torch
+from tokenizers.processors import TemplateProcessing
 from torch import Tensor
 
 from train_client.config import ConfigError, RetentionConfig
@@ -37,6 +38,9 @@ def moved(policy: Policy) -> Policy:
 def test_the_mask_is_over_the_replies_and_their_ends(
     policy: Policy, replies: list[AnsweredExample]
 ) -> None:
+    """Not over the token that a tokenizer puts before a whole text."""
+    start = TemplateProcessing(single="<s> $A", special_tokens=[("<s>", 1)])
+    policy.tokenizer.backend_tokenizer.post_processor = start
     prompts = [prompt_text(policy.processor, reply.example, "") for reply in replies]
     inputs, mask_BT = encode_replies(policy.processor, prompts, replies)
     last_BT = inputs["input_ids"][:, -mask_BT.shape[1] :]
