@@ -102,6 +102,30 @@ def test_the_samplers_logprobs_stand_in_for_a_recomputed_pass(
         assert other[name] == pytest.approx(one[name], rel=1e-4, abs=1e-6), name
 
 
+def test_each_minibatch_is_an_update_with_a_loss_and_a_rate_of_its_own(
+    tmp_path: Path, service: Service, policy: Policy, twin: Policy, examples: list[Example]
+) -> None:
+    """Where nothing moves, the mean of two minibatches' losses is the loss of the batch."""
+
+    def config(minibatches: int) -> Any:
+        return settings(
+            tmp_path / str(minibatches),
+            service.url,
+            run={"steps": 2},
+            algorithm={"beta": 0.0, "loss": "dr_grpo"},
+            optimizer={"minibatches": minibatches, "lr": 1e-12, "warmup_steps": 4},
+        )
+
+    train(config(1), policy, examples, engine=Rule())
+    train(config(2), twin, examples, engine=Rule())
+    whole, halves = read_metrics(tmp_path / "1"), read_metrics(tmp_path / "2")
+    for one, other in zip(whole, halves, strict=True):
+        assert abs(one["loss"]) > 1e-3
+        assert other["loss"] == pytest.approx(one["loss"], rel=1e-5)
+    assert [line["lr"] for line in whole] == pytest.approx([0.25e-12, 0.5e-12])
+    assert [line["lr"] for line in halves] == pytest.approx([0.5e-12, 1e-12])
+
+
 @pytest.mark.parametrize("extra", [0, 8])
 def test_groups_of_equal_rewards_are_replaced_where_asked(
     tmp_path: Path, service: Service, policy: Policy, examples: list[Example], extra: int
