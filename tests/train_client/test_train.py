@@ -102,6 +102,17 @@ def test_the_samplers_logprobs_stand_in_for_a_recomputed_pass(
         assert other[name] == pytest.approx(one[name], rel=1e-4, abs=1e-6), name
 
 
+class Numbered:
+    """Stands in for retention; it notes for which updates of the run it is asked."""
+
+    def __init__(self) -> None:
+        self.updates: list[int] = []
+
+    def backward(self, update: int) -> float:
+        self.updates.append(update)
+        return 0.0
+
+
 def test_each_minibatch_is_an_update_with_a_loss_and_a_rate_of_its_own(
     tmp_path: Path, service: Service, policy: Policy, twin: Policy, examples: list[Example]
 ) -> None:
@@ -117,7 +128,9 @@ def test_each_minibatch_is_an_update_with_a_loss_and_a_rate_of_its_own(
         )
 
     train(config(1), policy, examples, engine=Rule())
-    train(config(2), twin, examples, engine=Rule())
+    retention = Numbered()
+    train(config(2), twin, examples, engine=Rule(), retention=retention)
+    assert retention.updates == [0, 1, 2, 3]
     whole, halves = read_metrics(tmp_path / "1"), read_metrics(tmp_path / "2")
     for one, other in zip(whole, halves, strict=True):
         assert abs(one["loss"]) > 1e-3
