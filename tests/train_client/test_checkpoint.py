@@ -7,6 +7,7 @@ import json
 import random
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,8 @@ from train_client.checkpoint import (
     checkpoints,
     load_state,
     load_weights,
+    process_state,
+    restore_process,
     restore_rng,
     rng_state,
     save_checkpoint,
@@ -91,6 +94,33 @@ def test_every_generator_comes_back() -> None:
     first = (random.random(), float(np.random.rand()), float(torch.rand(())))
     restore_rng(state)
     assert first == (random.random(), float(np.random.rand()), float(torch.rand(())))
+
+
+def drawn(sampler: torch.Generator) -> list[float]:
+    return [float(torch.rand((), generator=generator)) for generator in (sampler, None)]
+
+
+def test_a_process_goes_on_from_its_place_with_its_generators() -> None:
+    feed: Any = SimpleNamespace(cursor=5)
+    sampler = torch.Generator().manual_seed(1)
+    saved = process_state(feed, sampler)
+    first = drawn(sampler)
+    feed.cursor = 0
+    restore_process([saved], feed, sampler, seed=0, step=3)
+    assert (feed.cursor, drawn(sampler)) == (5, first)
+
+
+def test_another_number_of_processes_goes_on_with_the_next_prompts(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    feed: Any = SimpleNamespace(cursor=0)
+    sampler, found = torch.Generator(), []
+    for step in (3, 4, 3):
+        restore_process([{"cursor": 4}, {"cursor": 5}], feed, sampler, seed=0, step=step)
+        found.append(float(torch.rand((), generator=sampler)))
+    assert feed.cursor == 10
+    assert found[0] == found[2] != found[1]
+    assert "on 2 processes and goes on with 1" in caplog.text
 
 
 def test_lines_after_the_resumed_step_are_dropped(tmp_path: Path) -> None:
