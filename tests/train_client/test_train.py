@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import replace
 from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
@@ -212,6 +213,26 @@ def test_the_saved_policy_loads_with_plain_from_pretrained_and_answers(
     pictures = {path.name for path in (tmp_path / "plots").iterdir()}
     assert {"reward.png", "components.png", "refusal.png", "kl.png", "length.png"} <= pictures
     assert list((tmp_path / "tensorboard").iterdir())
+
+
+class Cut(Rule):
+    """Every completion reaches the token limit."""
+
+    def generate(self, prompts: Prompts, group: int, *rest: Any) -> Rollout:
+        rollout = super().generate(prompts, group)
+        return replace(rollout, finished_R=torch.zeros_like(rollout.finished_R))
+
+
+def test_where_every_completion_is_cut_and_masked_nothing_is_learned(
+    tmp_path: Path, service: Service, policy: Policy, twin: Policy, examples: list[Example]
+) -> None:
+    masked = {"mask_truncated": True}
+    config = settings(tmp_path, service.url, run={"steps": 1}, algorithm=masked)
+    assert train(config, policy, examples, engine=Cut()).finished
+    (line,) = read_metrics(tmp_path)
+    assert (line["length/cut"], line["loss"], line["grad_norm"]) == (1.0, 0.0, 0.0)
+    for one, other in zip(policy.model.parameters(), twin.model.parameters(), strict=True):
+        assert torch.equal(one, other)
 
 
 def test_a_kl_term_needs_a_reference(
