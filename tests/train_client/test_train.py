@@ -118,7 +118,8 @@ class Numbered:
 def test_each_minibatch_is_an_update_with_a_loss_and_a_rate_of_its_own(
     tmp_path: Path, service: Service, policy: Policy, twin: Policy, examples: list[Example]
 ) -> None:
-    """Where nothing moves, the mean of two minibatches' losses is the loss of the batch."""
+    """Where nothing moves, the mean of two minibatches' losses is the loss of the batch, and for
+    dr_grpo that is -sum(advantage x tokens) / (completions x max_tokens)."""
 
     def config(minibatches: int) -> Any:
         return settings(
@@ -134,9 +135,12 @@ def test_each_minibatch_is_an_update_with_a_loss_and_a_rate_of_its_own(
     train(config(2), twin, examples, engine=Rule(), retention=retention)
     assert retention.updates == [0, 1, 2, 3]
     whole, halves = read_metrics(tmp_path / "1"), read_metrics(tmp_path / "2")
-    for one, other in zip(whole, halves, strict=True):
-        assert abs(one["loss"]) > 1e-3
-        assert other["loss"] == pytest.approx(one["loss"], rel=1e-5)
+    rows = [json.loads(line) for line in (tmp_path / "1" / "completions.jsonl").open()]
+    for step, lines in enumerate(zip(whole, halves, strict=True)):
+        mine = rows[16 * step : 16 * (step + 1)]
+        expected = -sum(row["advantage"] * row["tokens"] for row in mine) / (16 * 8)
+        assert abs(expected) > 1e-3
+        assert [line["loss"] for line in lines] == [pytest.approx(expected, rel=1e-4)] * 2
     rates = [[line["lr"] / 1e-12 for line in lines] for lines in (whole, halves)]
     assert rates == [pytest.approx([0.25, 0.5]), pytest.approx([0.5, 1.0])]
 
