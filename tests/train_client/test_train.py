@@ -70,6 +70,29 @@ def test_the_spread_of_a_groups_rewards_and_the_entropy_are_logged(
     assert logged["entropy"] == pytest.approx(1.5)
 
 
+def test_a_weight_of_what_is_always_0_is_told_once(
+    tmp_path: Path,
+    service: Service,
+    policy: Policy,
+    examples: list[Example],
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    score = service.score
+
+    def gated(body: dict[str, Any]) -> dict[str, Any]:
+        reply = score(body)
+        for result in reply["results"]:
+            result["components"]["format"] = 0.0
+        return reply
+
+    monkeypatch.setattr(service, "score", gated)
+    weighed = {"component_weights": {"tag": 1.0, "format": 1.0}}
+    config = settings(tmp_path, service.url, run={"steps": 2}, algorithm=weighed)
+    assert train(config, policy, examples, engine=Rule()).finished
+    assert caplog.text.count("weighs format, which was 0 in every completion") == 1
+
+
 def test_memory_settings_change_nothing_but_memory(
     tmp_path: Path, service: Service, policy: Policy, twin: Policy, examples: list[Example]
 ) -> None:
