@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -68,6 +69,29 @@ def test_the_spread_of_a_groups_rewards_and_the_entropy_are_logged(
     logged = read_metrics(tmp_path)[0]
     assert logged["reward_std"] == pytest.approx(mean(map(stdev, groups.values())))
     assert logged["entropy"] == pytest.approx(1.5)
+
+
+def test_the_reference_pass_runs_while_rewards_arrive(
+    tmp_path: Path, service: Service, policy: Policy, examples: list[Example]
+) -> None:
+    """The service answers when it has run."""
+    ran = threading.Event()
+    assert policy.reference is not None
+    policy.reference.register_forward_hook(lambda *_: ran.set())
+    service.reward = lambda text: float(ran.wait(5))
+    train(settings(tmp_path, service.url, run={"steps": 1}), policy, examples, engine=Rule())
+    (line,) = read_metrics(tmp_path)
+    assert line["reward"] == 1.0
+    assert line["reward/tail_time"] > 0
+
+
+def test_completions_are_written_every_so_many_steps(
+    tmp_path: Path, service: Service, policy: Policy, examples: list[Example]
+) -> None:
+    config = settings(tmp_path, service.url, run={"steps": 3, "completions_every": 2})
+    train(config, policy, examples, engine=Rule())
+    rows = [json.loads(line) for line in (tmp_path / "completions.jsonl").open()]
+    assert [row["step"] for row in rows] == [2] * 16
 
 
 def test_a_weight_of_what_is_always_0_is_told_once(
@@ -184,6 +208,10 @@ def test_groups_of_equal_rewards_are_replaced_where_asked(
     sampled = [line["scored_completions"] for line in read_metrics(tmp_path)]
     equal = [line["groups/equal_rewards"] for line in read_metrics(tmp_path)]
     assert 0 < max(equal) < 1  # of all that was sampled, dropped or not
+    ids = [sample["id"] for request in service.requests for sample in request["samples"]]
+    assert len(set(ids)) == len(ids)
+    # What was sampled is learned from with its own prompt.
+    assert max(line["sampler_gap"] for line in read_metrics(tmp_path)) < 1e-5
     assert len(rows) == 3 * 16
     if extra:
         assert all(len(group) == 2 for group in groups)
@@ -202,7 +230,9 @@ def test_groups_that_could_not_be_replaced_fill_up_the_batch(
     rows = [json.loads(line) for line in (tmp_path / "completions.jsonl").open()]
     assert len(rows) == 16
     assert len({row["prompt"] for row in rows}) == 4
-    assert read_metrics(tmp_path)[0]["scored_completions"] == 32
+    (line,) = read_metrics(tmp_path)
+    assert line["scored_completions"] == 32
+    assert "time/reference" in line
 
 
 def test_duplicated_prompts_train_like_forked_ones(
