@@ -81,6 +81,9 @@ def test_finished_rows_end_with_eos_and_leave_the_batch(
     assert decoding == sorted(decoding, reverse=True)
     assert decoding[-1] < 8
     assert len(found.rows()) == 32
+    assert found.finished_R.all()
+    assert len(decoding) == max(map(len, found.rows())) - 1
+    assert not found.logprobs_RT[~found.mask_RT].any()
 
 
 def test_compaction_changes_no_token(qwen3: Any, monkeypatch: pytest.MonkeyPatch) -> None:
