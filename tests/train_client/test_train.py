@@ -57,18 +57,29 @@ def test_a_lost_sample_is_left_out_of_the_loss(
     assert any(row["advantage"] for row in rows)
 
 
-def test_the_spread_of_a_groups_rewards_and_the_entropy_are_logged(
+def test_what_was_sampled_is_logged(
     tmp_path: Path, service: Service, policy: Policy, examples: list[Example]
 ) -> None:
-    """Of a sampler that reports -1.5 for every token."""
+    """By a sampler that reports -1.5 for every token."""
     train(settings(tmp_path, service.url, run={"steps": 1}), policy, examples, engine=Rule())
+    rows = [json.loads(line) for line in (tmp_path / "completions.jsonl").open()]
     groups: dict[str, list[float]] = {}
-    for line in (tmp_path / "completions.jsonl").open():
-        row = json.loads(line)
+    for row in rows:
         groups.setdefault(row["prompt"], []).append(row["reward"])
+    lengths = [row["tokens"] for row in rows]
     logged = read_metrics(tmp_path)[0]
-    assert logged["reward_std"] == pytest.approx(mean(map(stdev, groups.values())))
-    assert logged["entropy"] == pytest.approx(1.5)
+    expected = {
+        "reward_std": mean(map(stdev, groups.values())),
+        "entropy": 1.5,
+        "advantage/abs": mean(abs(row["advantage"]) for row in rows),
+        "length/mean": mean(lengths),
+        "length/max": max(lengths),
+        "length/cut": mean(not row["finished"] for row in rows),
+        "tokens_per_second": sum(lengths) / logged["time/step"],
+    }
+    assert {name: logged[name] for name in expected} == pytest.approx(expected)
+    assert 0 < logged["length/cut"] < 0.5
+    assert {row["stance"] for row in rows} == {"compliance"}
 
 
 def test_the_reference_pass_runs_while_rewards_arrive(
@@ -219,6 +230,23 @@ def test_groups_of_equal_rewards_are_replaced_where_asked(
     else:
         assert any(len(group) == 1 for group in groups)
         assert sampled == [16] * 3
+
+
+@pytest.mark.parametrize(("equal", "sampled"), [(0, 16), (4, 32)])
+def test_no_more_is_sampled_than_fills_the_batch(
+    tmp_path: Path,
+    service: Service,
+    policy: Policy,
+    examples: list[Example],
+    equal: int,
+    sampled: int,
+) -> None:
+    """Of rewards of which the first few are equal."""
+    calls = iter(range(1000))
+    service.reward = lambda text: float(max(next(calls), equal - 1))
+    config = settings(tmp_path, service.url, run={"steps": 1}, algorithm={"dynamic_sampling": 3})
+    train(config, policy, examples, engine=Rule())
+    assert read_metrics(tmp_path)[0]["scored_completions"] == sampled
 
 
 def test_groups_that_could_not_be_replaced_fill_up_the_batch(
