@@ -301,11 +301,18 @@ def test_settings_that_changed_are_told_and_written_on_resume(
     assert written == {"config.yaml", "config-from-step-2.yaml"}
 
 
-def test_old_checkpoints_are_deleted(
-    tmp_path: Path, service: Service, policy: Policy, examples: list[Example]
+@pytest.mark.parametrize(("keep", "left"), [(1, ["step-6"]), (2, ["step-4", "step-6"])])
+def test_every_so_many_steps_are_saved_and_the_oldest_deleted(
+    tmp_path: Path,
+    service: Service,
+    policy: Policy,
+    examples: list[Example],
+    keep: int,
+    left: list[str],
 ) -> None:
-    train(settings(tmp_path, service.url, run={"keep_last": 1}), policy, examples)
-    assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["step-6"]
+    config = settings(tmp_path, service.url, run={"save_every": 2, "keep_last": keep})
+    train(config, policy, examples, engine=Rule())
+    assert sorted(path.name for path in (tmp_path / "checkpoints").iterdir()) == left
 
 
 def test_a_run_is_not_overwritten(
