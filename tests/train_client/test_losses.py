@@ -160,12 +160,12 @@ def test_what_stands_on_padding_does_not_matter(kind: Loss) -> None:
 
 @pytest.mark.parametrize("kind", ALL)
 def test_where_nothing_counts_there_is_no_loss(kind: Loss) -> None:
-    """And one completion that counts is the whole of the average."""
+    """And one completion that counts is the whole of the average, as it is twice."""
     config, data = configured(kind, beta=0.3), batch()
     data["mask_RT"] &= torch.arange(ROWS)[:, None] == 1
-    alone = {name: tensor[1:2] for name, tensor in data.items()}
+    twice = {name: tensor[[1, 1]] for name, tensor in data.items()}
     share = ROWS if kind == "dr_grpo" else 1
-    expected = whole(config, alone).loss.item() / share
+    expected = whole(config, twice).loss.item() / share
     assert whole(config, data).loss.item() == pytest.approx(expected)
     data["mask_RT"][:] = False
     value = whole(config, data)
