@@ -84,10 +84,10 @@ def test_a_checkpoint_has_its_name_when_all_of_it_is_on_disk(
 
 def test_a_folder_is_replaced_as_a_whole(tmp_path: Path, policy: Policy) -> None:
     """By nothing that a killed process left, and without the state of the one before."""
+    save_folder(tmp_path / "best", policy, {"step": 1})
     left = tmp_path / ".writing-best" / "left"
     left.parent.mkdir()
     left.touch()
-    save_folder(tmp_path / "best", policy, {"step": 1})
     save_folder(tmp_path / "best", policy)
     assert [path.name for path in tmp_path.iterdir()] == ["best"]
     names = {path.name for path in (tmp_path / "best").iterdir()}
