@@ -27,7 +27,7 @@ def advantages(
     rewards = torch.where(scored_PG, rewards_PG, 0.0).double()
     count_P1 = scored_PG.sum(1, keepdim=True)
     mean_P1 = rewards.sum(1, keepdim=True) / count_P1.clamp(min=1)
-    centred = torch.where(scored_PG & (count_P1 > 1), rewards - mean_P1, 0.0)
+    centred = torch.where(scored_PG, rewards - mean_P1, 0.0)
     if scale == "group":
         variance = centred.square().sum(1, keepdim=True) / (count_P1 - 1).clamp(min=1)
         centred = centred / (variance.sqrt() + eps)

@@ -112,7 +112,7 @@ def _move_gradient(master: Tensor, weight: Tensor) -> None:
 
 
 def _master(weight: Tensor) -> Tensor:
-    return weight.detach().float().clone().requires_grad_()
+    return weight.detach().float().requires_grad_()
 
 
 def learning_rate(config: OptimizerConfig, update: int, total: int) -> float:

@@ -39,7 +39,7 @@ class Submission:
         self._pending: list[tuple[list[Completion], Future[list[Result]]]] = []
         self._sent: set[int] = set()
 
-    def add_ended(self, rows: Sequence[Ended], first: int = 0) -> None:
+    def add_ended(self, rows: Sequence[Ended], first: int) -> None:
         """Add completions that have ended, and send the groups that are whole by now.
 
         `first`: the row of the batch that is row 0 of the rollout.
@@ -48,7 +48,7 @@ class Submission:
             self._add(first + row.row, row.tokens, row.logprobs, finished=True)
         self._send_whole_groups()
 
-    def add_rest(self, rollout: Rollout, first: int = 0) -> None:
+    def add_rest(self, rollout: Rollout, first: int) -> None:
         """Add what was not added yet, the completions cut at the token limit included."""
         logprobs, finished = rollout.logprobs_RT.tolist(), rollout.finished_R.tolist()
         for place, tokens in enumerate(rollout.rows()):

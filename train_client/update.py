@@ -110,7 +110,7 @@ class Learner:
         experience: Experience,
         minibatches: Sequence[Sequence[Pass]],
         rates: Sequence[float],
-        done: int = 0,
+        done: int,
     ) -> dict[str, float]:
         """All updates of a rollout batch, with one learning rate each; their metrics' means.
 

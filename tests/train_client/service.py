@@ -22,6 +22,8 @@ class Service:
         self.raw: list[bytes] = []
         """Bodies of successful replies to give instead of the right one."""
         self.requests: list[dict[str, Any]] = []
+        self.keys: list[str | None] = []
+        """What each of them brought as its `Authorization`."""
         self.port = 0
         self._server: ThreadingHTTPServer | None = None
 
@@ -40,6 +42,7 @@ class Service:
             def do_POST(self) -> None:
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
                 service.requests.append(body)
+                service.keys.append(self.headers["Authorization"])
                 self._answer(service.score(body))
 
             def _answer(self, found: dict[str, Any]) -> None:

@@ -72,12 +72,14 @@ def test_the_trained_policy_loads_with_from_pretrained(
     tmp_path: Path, service: Service, base: Path, examples: list[Example], merge: bool
 ) -> None:
     adapted, lora = load(base), {"lora": {**LORA, "merge": merge}}
-    config = settings(tmp_path / "run", service.url, run={"steps": 1}, policy=lora)
-    train(config, adapted, examples)
-    folder = tmp_path / "run" / "policy"
-    assert (folder / "adapter_config.json").exists() is not merge
-    loaded = AutoModelForImageTextToText.from_pretrained(folder)
-    assert torch.allclose(scores(loaded), scores(adapted.model), atol=1e-5)
+    run = {"steps": 1, "keep_best": "reward"}
+    config = settings(tmp_path / "run", service.url, run=run, policy=lora)
+    train(config, adapted, examples, evaluate=lambda step: {"reward": step})
+    for name in ("policy", "best"):
+        folder = tmp_path / "run" / name
+        assert (folder / "adapter_config.json").exists() is not merge
+        loaded = AutoModelForImageTextToText.from_pretrained(folder)
+        assert torch.allclose(scores(loaded), scores(adapted.model), atol=1e-5)
 
 
 def test_a_resumed_run_is_the_uninterrupted_one(

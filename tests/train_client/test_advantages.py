@@ -90,6 +90,14 @@ def test_gdpo_is_its_definition_and_its_weights_count(weights: list[float]) -> N
     assert found.tolist() == pytest.approx(gdpo_by_hand(components.tolist(), weights), abs=1e-4)
 
 
+def test_gdpo_leaves_out_what_was_not_scored() -> None:
+    components = torch.tensor([[[0.9, 0.2, 0.5]], [[0.1, 0.0, 0.7]]])
+    found = gdpo_advantages(components, torch.tensor([[True, True, False]]), torch.ones(2))[0]
+    assert found.tolist() == pytest.approx([0.5**0.5, -(0.5**0.5), 0.0], abs=1e-4)
+    alone = gdpo_advantages(components, torch.tensor([[True, False, False]]), torch.ones(2))
+    assert not alone.any()
+
+
 def test_equal_rewards_are_no_information() -> None:
     assert informative_groups(REWARDS, ALL).tolist() == [True, False, True]
     hidden = ALL.clone()

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import copy
 import json
+import os
 import random
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -14,30 +16,37 @@ import pytest
 import torch
 
 from train_client.checkpoint import (
+    STATE,
     SaveError,
     checkpoints,
     load_state,
     load_weights,
+    process_state,
+    restore_process,
     restore_rng,
     rng_state,
     save_checkpoint,
+    save_folder,
 )
 from train_client.config import ConfigError
 from train_client.metrics import MetricsWriter, read_metrics
 from train_client.policy import Policy
 
 
+@pytest.mark.parametrize(
+    "error", [OSError("No space left"), RuntimeError("No space left\nframe #0: of torch's writer")]
+)
 def test_a_crash_while_writing_leaves_the_checkpoint_before(
-    tmp_path: Path, policy: Policy, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, policy: Policy, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     save_checkpoint(tmp_path, 1, policy, {"step": 1}, keep=2)
 
     def crash(*_: Any, **__: Any) -> None:
-        raise OSError("No space left on device")
+        raise error
 
     with monkeypatch.context() as patched:
         patched.setattr(torch, "save", crash)
-        with pytest.raises(SaveError, match=r"step-2 cannot be written: No space left"):
+        with pytest.raises(SaveError, match=r"step-2 cannot be written: No space left$"):
             save_checkpoint(tmp_path, 2, policy, {"step": 2}, keep=2)
     assert [path.name for path in tmp_path.iterdir()] == ["step-1"]
     save_checkpoint(tmp_path, 2, policy, {"step": 2}, keep=2)
@@ -54,6 +63,36 @@ def test_what_a_killed_process_left_is_deleted(tmp_path: Path, policy: Policy) -
     (tmp_path / ".writing-step-3").mkdir()
     save_checkpoint(tmp_path, 4, policy, {}, keep=2)
     assert [path.name for path in tmp_path.iterdir()] == ["step-4"]
+
+
+def test_a_checkpoint_has_its_name_when_all_of_it_is_on_disk(
+    tmp_path: Path, policy: Policy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before: set[int] = set()
+    after: set[int] = set()
+    flush = os.fsync
+
+    def watched(handle: int) -> None:
+        (after if (tmp_path / "step-1").exists() else before).add(os.fstat(handle).st_ino)
+        flush(handle)
+
+    monkeypatch.setattr(os, "fsync", watched)
+    saved = save_checkpoint(tmp_path, 1, policy, {}, keep=1)
+    assert before == {path.stat().st_ino for path in [saved, *saved.iterdir()]}
+    assert after == {tmp_path.stat().st_ino}
+
+
+def test_a_folder_is_replaced_as_a_whole(tmp_path: Path, policy: Policy) -> None:
+    """By nothing that a killed process left, and without the state of the one before."""
+    save_folder(tmp_path / "best", policy, {"step": 1})
+    left = tmp_path / ".writing-best" / "left"
+    left.parent.mkdir()
+    left.touch()
+    save_folder(tmp_path / "best", policy)
+    assert [path.name for path in tmp_path.iterdir()] == ["best"]
+    names = {path.name for path in (tmp_path / "best").iterdir()}
+    assert "config.json" in names
+    assert not names & {"left", STATE}
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads Linux's list of mapped files")
@@ -91,6 +130,33 @@ def test_every_generator_comes_back() -> None:
     first = (random.random(), float(np.random.rand()), float(torch.rand(())))
     restore_rng(state)
     assert first == (random.random(), float(np.random.rand()), float(torch.rand(())))
+
+
+def drawn(sampler: torch.Generator) -> list[float]:
+    return [float(torch.rand((), generator=generator)) for generator in (sampler, None)]
+
+
+def test_a_process_goes_on_from_its_place_with_its_generators() -> None:
+    feed: Any = SimpleNamespace(cursor=5)
+    sampler = torch.Generator().manual_seed(1)
+    saved = process_state(feed, sampler)
+    first = drawn(sampler)
+    feed.cursor = 0
+    restore_process([saved], feed, sampler, seed=0, step=3)
+    assert (feed.cursor, drawn(sampler)) == (5, first)
+
+
+def test_another_number_of_processes_goes_on_with_the_next_prompts(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    feed: Any = SimpleNamespace(cursor=0)
+    sampler, found = torch.Generator(), []
+    for step in (3, 4, 3):
+        restore_process([{"cursor": 4}, {"cursor": 5}], feed, sampler, seed=0, step=step)
+        found.append(float(torch.rand((), generator=sampler)))
+    assert feed.cursor == 10
+    assert found[0] == found[2] != found[1]
+    assert "on 2 processes and goes on with 1" in caplog.text
 
 
 def test_lines_after_the_resumed_step_are_dropped(tmp_path: Path) -> None:

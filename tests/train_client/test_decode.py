@@ -10,10 +10,11 @@ import pytest
 import torch
 from torch import Tensor
 from torch.fx.experimental.proxy_tensor import make_fx
+from transformers.cache_utils import DynamicLayer
 
 from tests.train_client.architectures import built
 from train_client.decode import Decoder, FixedDecoder, GrowingDecoder, decoder
-from train_client.decode_cache import length_bucket, row_bucket
+from train_client.decode_cache import can_be_fixed, length_bucket, row_bucket
 from train_client.fork import prefill
 from train_client.rollout import RolloutRecord
 from train_client.sampling import Sampling, sample
@@ -57,6 +58,29 @@ def test_fixed_addresses_equal_a_growing_cache(architecture: Any) -> None:
     fixed = decoder(model, prefix, GROUP, LIMIT, graphs=True)
     assert isinstance(fixed, FixedDecoder)
     expect_equal_steps(fixed, growing, rows=3 * GROUP, steps=LIMIT - 1, leaving=(7, 20))
+
+
+class Other(DynamicLayer):
+    """A layer that may keep its keys in another way."""
+
+
+@torch.no_grad()
+def test_only_plain_layers_under_known_masks_are_laid_out_in_slots(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    model, make = built("qwen3_vl")
+    prefix = prefill(model, make([4], [0]))
+    assert can_be_fixed(model, prefix.cache)
+    with monkeypatch.context() as changed:
+        changed.setattr(model.config, "_attn_implementation", "flash_attention_2")
+        assert not can_be_fixed(model, prefix.cache)
+    with monkeypatch.context() as changed:
+        kinds = ["full_attention", "chunked_attention"]
+        changed.setattr(model.config.get_text_config(), "layer_types", kinds, raising=False)
+        assert not can_be_fixed(model, prefix.cache)
+    prefix.cache.layers[0] = Other()
+    assert not can_be_fixed(model, prefix.cache)
+    assert isinstance(decoder(model, prefix, 1, LIMIT, graphs=False), GrowingDecoder)
 
 
 class Recorded:

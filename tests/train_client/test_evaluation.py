@@ -56,12 +56,20 @@ def test_held_out_prompts_are_made_as_those_of_the_training(
     policy.processor.chat_template = "{{ mood }} {{ messages[0]['content'][0]['text'] }}"
     with RewardClient(RewardConfig(url=service.url)) as rewards:
         found = [
-            evaluate(policy, rewards, examples[:1], GREEDY, template_kwargs={"mood": mood})
-            for mood in ("calm", "wild", "calm")
+            evaluate(
+                policy,
+                rewards,
+                examples[:1],
+                GREEDY,
+                instruction=instruction,
+                template_kwargs={"mood": mood},
+            )
+            for mood, instruction in (("calm", ""), ("wild", ""), ("calm", "Think."), ("calm", ""))
         ]
     texts = [body["samples"][0]["completion"] for body in service.requests]
-    assert texts[0] == texts[2] != texts[1]
-    assert found[0] == found[2]
+    assert texts[0] == texts[3]
+    assert len(set(texts)) == 3
+    assert found[0] == found[3]
 
 
 def test_answers_do_not_depend_on_the_batch_they_are_in(
@@ -74,11 +82,20 @@ def test_answers_do_not_depend_on_the_batch_they_are_in(
 
 
 def test_evaluating_means_over_all_answers(
-    service: Service, policy: Policy, examples: list[Example]
+    service: Service,
+    policy: Policy,
+    examples: list[Example],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    """However often it is asked meanwhile whether to stop."""
+    monkeypatch.setattr("train_client.evaluation.POLL", 0.0)
     texts = [a.text for a in answer(policy, examples, GREEDY)]
     with RewardClient(settings(Path(), service.url).reward) as rewards:
         found = evaluate(policy, rewards, examples, GREEDY)
+    asked = [sample for body in service.requests for sample in body["samples"]]
+    assert [sample["completion"] for sample in asked] == texts
+    for name, told in (("id", "id"), ("prompt", "instruction")):
+        assert [sample[name] for sample in asked] == [getattr(e, told) for e in examples]
     expected = sum(service.reward(text) or 0.0 for text in texts) / len(texts)
     assert found["reward"] == pytest.approx(expected)
     assert found["accuracy/combined"] == 1.0

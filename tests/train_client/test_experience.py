@@ -34,6 +34,13 @@ def group(*tags: float | None, finished: bool = True) -> Group:
     return Group(Example("p", "x", SAFE), rows)
 
 
+def test_the_service_is_asked_about_a_group_by_its_place() -> None:
+    asked = group(1.0, 0.0).samples("3.0.1")
+    assert [sample.id for sample in asked] == ["p/3.0.1/0", "p/3.0.1/1"]
+    assert {sample.group for sample in asked} == {"p/3.0.1"}
+    assert {sample.prompt for sample in asked} == {"x"}
+
+
 def test_the_reward_is_the_services_unless_weights_are_given() -> None:
     groups = [group(1.0, 0.0), group(0.25, None)]
     plain = gather_rewards(groups, None)
@@ -55,6 +62,15 @@ def test_a_weight_of_what_is_always_0_is_told_apart() -> None:
     assert gather_rewards(groups, None).idle == []
     assert gather_rewards([group(1.0, 0.0)], {"tag": 2.0}).idle == []
     assert gather_rewards([group(None)], {"tag": 2.0}).idle == []
+    nothing = group(0.0)
+    nothing.completions[0].result = result(0.0, behavior=0.0)
+    assert gather_rewards([nothing], {"tag": 2.0}).idle == []
+
+
+def test_the_spread_is_over_the_groups_with_two_scores() -> None:
+    groups = [group(1.0, 0.0), group(1.0, 1.0), group(0.25, None)]
+    assert gather_rewards(groups, None).spread() == {"reward_std": pytest.approx(0.5**0.5 / 2)}
+    assert gather_rewards(groups[2:], None).spread() == {}
 
 
 def test_gdpo_learns_from_groups_whose_components_differ_though_their_sums_do_not() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -15,6 +15,7 @@ from train_client.config import DataConfig
 from train_client.data import Example
 from train_client.feed import PromptFeed
 from train_client.policy import Policy
+from train_client.prompts import Prompts, encode_prompts
 from train_client.sources import DataError
 
 
@@ -47,6 +48,31 @@ def test_a_cursor_continues_where_it_was(policy: Policy, examples: list[Example]
     with feed(policy, examples) as prompts:
         prompts.cursor = 6
         assert [ids(prompts.take(3)) for _ in range(3)] == whole[2:]
+
+
+def test_the_next_batch_is_encoded_ahead_and_left_where_the_cursor_moves(
+    policy: Policy, examples: list[Example], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encoded: list[str] = []
+
+    def watched(processor: Any, some: Sequence[Example], *rest: Any) -> Prompts:
+        encoded.extend(example.id for example in some)
+        return encode_prompts(processor, some, *rest)
+
+    monkeypatch.setattr("train_client.feed.encode_prompts", watched)
+    with feed(policy, examples, shuffle=False) as prompts:
+        assert ids(prompts.take(2)) == ["p0", "p1"]
+        assert ids(prompts.take(2)) == ["p2", "p3"]
+        assert encoded[:4] == ["p0", "p1", "p2", "p3"]
+        prompts.cursor = 6
+        assert ids(prompts.take(2)) == ["p6", "p0"]
+        assert ids(prompts.take(1)) == ["p1"]
+    assert encoded[:8] == ["p0", "p1", "p2", "p3", "p4", "p5", "p6", "p0"]
+
+
+def test_without_examples_there_is_nothing_to_take(policy: Policy) -> None:
+    with pytest.raises(DataError, match="no training examples"), feed(policy, []):
+        pass
 
 
 def test_without_shuffling_the_order_is_the_files(policy: Policy, examples: list[Example]) -> None:

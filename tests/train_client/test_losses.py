@@ -158,11 +158,56 @@ def test_what_stands_on_padding_does_not_matter(kind: Loss) -> None:
     assert torch.equal(found[0][3], found[1][3])
 
 
-def test_cispo_counts_the_ratios_that_it_caps() -> None:
+@pytest.mark.parametrize("kind", ALL)
+def test_where_nothing_counts_there_is_no_loss(kind: Loss) -> None:
+    """And one completion that counts is the whole of the average, as it is twice."""
+    config, data = configured(kind, beta=0.3), batch()
+    data["mask_RT"] &= torch.arange(ROWS)[:, None] == 1
+    twice = {name: tensor[[1, 1]] for name, tensor in data.items()}
+    share = ROWS if kind == "dr_grpo" else 1
+    expected = whole(config, twice).loss.item() / share
+    assert whole(config, data).loss.item() == pytest.approx(expected)
+    data["mask_RT"][:] = False
+    value = whole(config, data)
+    value.loss.backward()
+    assert value == LossValue(value.loss, 0.0, 0.0, 0.0)
+    assert value.loss == 0
+    assert data["logprobs_RT"].grad is not None
+    assert not data["logprobs_RT"].grad.any()
+
+
+@pytest.mark.parametrize("kind", [kind for kind in ALL if kind != "cispo"])
+def test_clipped_are_the_tokens_whose_gradient_the_clip_takes_away(kind: Loss) -> None:
     data = batch()
-    ratio = (data["logprobs_RT"] - data["old_RT"]).exp()
+    value = whole(configured(kind, clip_low=0.02, clip_high=0.05), data)
+    value.loss.backward()
+    gradient, advantages = data["logprobs_RT"].grad, data["advantages_R"][:, None]
+    assert gradient is not None
+    still = (gradient == 0) & data["mask_RT"] & (advantages != 0)
+    assert value.clipped == still.sum()
+    assert still.any()
+
+
+def test_cispo_caps_the_weight_of_a_token_and_keeps_its_gradient() -> None:
+    data = batch()
+    ratio = (data["logprobs_RT"] - data["old_RT"]).exp().detach()
     value = whole(configured("cispo", clip_high=0.1), data)
+    value.loss.backward()
+    weight = -ratio.clamp(max=1.1) * data["advantages_R"][:, None] * data["mask_RT"]
+    assert torch.allclose(data["logprobs_RT"].grad, weight / data["mask_RT"].sum())
     assert value.clipped == ((ratio > 1.1) & data["mask_RT"]).sum()
+
+
+def test_the_metrics_are_sums_over_the_tokens_that_count() -> None:
+    data, config = batch(), configured(beta=0.3)
+    logprobs, here = data["logprobs_RT"].detach(), data["mask_RT"]
+    value = whole(config, data)
+    expected = kl_estimate("k3", logprobs, data["reference_RT"])[here].sum()
+    assert value.kl == pytest.approx(float(expected))
+    gap = (logprobs - data["sampler_RT"])[here].abs().sum()
+    assert value.sampler_gap == pytest.approx(float(gap))
+    del data["reference_RT"]
+    assert whole(config, data).kl == 0
 
 
 def test_first_update_is_the_plain_policy_gradient() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
@@ -22,9 +23,9 @@ def optimizer(model: Any, **changes: Any) -> MasterAdamW:
     return MasterAdamW(model, OptimizerConfig(**{"lr": 1e-6, **changes}))
 
 
-def push(model: Model) -> None:
-    model.weight.grad = torch.ones_like(model.weight)
-    model.gain.grad = torch.ones_like(model.gain)
+def push(model: Model, size: float = 1.0) -> None:
+    model.weight.grad = torch.full_like(model.weight, size)
+    model.gain.grad = torch.full_like(model.gain, size)
 
 
 def test_updates_of_1e_6_are_not_lost_in_bfloat16() -> None:
@@ -52,14 +53,15 @@ def test_gradients_of_many_passes_add_up_in_float32() -> None:
 
 def test_float32_weights_are_their_own_masters() -> None:
     model, twin = Model(torch.float32), Model(torch.float32)
-    own = optimizer(model, max_grad_norm=1e9)
-    plain = torch.optim.AdamW(twin.parameters(), lr=1e-3, weight_decay=0.0)
-    for _ in range(3):
-        push(model)
+    own = optimizer(model, max_grad_norm=1e9, betas=(0.5, 0.6))
+    plain = torch.optim.AdamW(twin.parameters(), lr=1e-3, betas=(0.5, 0.6), weight_decay=0.0)
+    for size in (1.0, 3.0, -0.5):
+        push(model, size)
         own.step(1e-3)
-        push(twin)
+        push(twin, size)
         plain.step()
     assert torch.equal(model.weight, twin.weight)
+    assert own.state_dict()["masters"] == [None, None]
 
 
 def test_gains_do_not_decay() -> None:
@@ -135,7 +137,7 @@ def test_schedules() -> None:
     config = OptimizerConfig(lr=1.0, warmup_steps=4, schedule="cosine")
     rates = [learning_rate(config, update, 12) for update in range(12)]
     assert rates[:5] == [0.25, 0.5, 0.75, 1.0, 1.0]
-    assert rates[8] == pytest.approx(0.5)
+    assert [rates[6], rates[8]] == pytest.approx([math.cos(math.pi / 8) ** 2, 0.5])
     assert rates == sorted(rates[:4]) + sorted(rates[4:], reverse=True)
     linear = OptimizerConfig(lr=1.0, schedule="linear")
     assert learning_rate(linear, 3, 12) == 0.75

@@ -13,7 +13,8 @@ from train_client.prompts import prompt_text
 
 TEMPLATE = (
     "{% for part in messages[0]['content'] %}"
-    "{{ '[image]' if part['type'] == 'image' else part['text'] }}{% endfor %}|"
+    "{{ '[image]' if part['type'] == 'image' else part['text'] }}{% endfor %}"
+    "{{ '|' if add_generation_prompt }}"
 )
 
 
@@ -52,4 +53,5 @@ def test_the_chat_template_is_told_what_it_is_told(policy: Policy, examples: lis
     assert (text(SWITCH), text(SWITCH, enable_thinking=False)) == ("hi|yes", "hi|no")
     assert text(THINKS) == "hi|<think>"
     # It knows no switch, so what it opens is closed: what follows is no thought.
-    assert text(THINKS, enable_thinking=False) == "hi|<think>\n\n</think>\n\n"
+    for template in (THINKS, THINKS + "\n\n"):
+        assert text(template, enable_thinking=False) == "hi|<think>\n\n</think>\n\n"

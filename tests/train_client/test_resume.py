@@ -8,6 +8,7 @@ import shutil
 import signal
 import threading
 import time
+from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ import pytest
 import torch
 from PIL import Image
 
+from tests.train_client.ranks import Rule
 from tests.train_client.runs import exact, settings, train
 from tests.train_client.service import Service
 from train_client.config import ConfigError, TrainConfig
@@ -131,6 +133,38 @@ def test_sampling_stops_at_once_and_the_step_is_done_again(
     whole = settings(tmp_path / "whole", service.url, rollout={"max_tokens": 30})
     train(whole, twin, examples)
     assert exact(tmp_path / "broken") == exact(tmp_path / "whole")
+
+
+def test_a_person_can_stop_a_run_that_waits_for_rewards(
+    tmp_path: Path,
+    service: Service,
+    policy: Policy,
+    examples: list[Example],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    release = threading.Event()
+    presses = iter([signal.SIGINT])
+
+    def stuck(text: str) -> float:
+        for press in presses:
+            os.kill(os.getpid(), press)
+        return float(release.wait(20))
+
+    service.reward = stuck
+    config = settings(tmp_path, service.url)
+    open_requests: list[Future[Any]] = []
+    with RewardClient(config.reward) as rewards:
+        submit = rewards.submit
+
+        def watched(*arguments: Any) -> Future[Any]:
+            open_requests.append(submit(*arguments))
+            return open_requests[-1]
+
+        monkeypatch.setattr(rewards, "submit", watched)
+        outcome = Trainer(config, policy, examples, rewards, engine=Rule()).run()
+    release.set()
+    assert (outcome.finished, outcome.steps, outcome.reason) == (False, 0, "Stopped on request.")
+    assert [request.cancelled() for request in open_requests] == [True]
 
 
 def test_a_service_that_is_away_only_delays(
@@ -267,11 +301,18 @@ def test_settings_that_changed_are_told_and_written_on_resume(
     assert written == {"config.yaml", "config-from-step-2.yaml"}
 
 
-def test_old_checkpoints_are_deleted(
-    tmp_path: Path, service: Service, policy: Policy, examples: list[Example]
+@pytest.mark.parametrize(("keep", "left"), [(1, ["step-6"]), (2, ["step-4", "step-6"])])
+def test_every_so_many_steps_are_saved_and_the_oldest_deleted(
+    tmp_path: Path,
+    service: Service,
+    policy: Policy,
+    examples: list[Example],
+    keep: int,
+    left: list[str],
 ) -> None:
-    train(settings(tmp_path, service.url, run={"keep_last": 1}), policy, examples)
-    assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["step-6"]
+    config = settings(tmp_path, service.url, run={"save_every": 2, "keep_last": keep})
+    train(config, policy, examples, engine=Rule())
+    assert sorted(path.name for path in (tmp_path / "checkpoints").iterdir()) == left
 
 
 def test_a_run_is_not_overwritten(

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import torch
+from tokenizers.processors import TemplateProcessing
 from torch import Tensor
 
 from train_client.config import ConfigError, RetentionConfig
@@ -37,6 +38,9 @@ def moved(policy: Policy) -> Policy:
 def test_the_mask_is_over_the_replies_and_their_ends(
     policy: Policy, replies: list[AnsweredExample]
 ) -> None:
+    """Not over the token that a tokenizer puts before a whole text."""
+    start = TemplateProcessing(single="<s> $A", special_tokens=[("<s>", 1)])
+    policy.tokenizer.backend_tokenizer.post_processor = start
     prompts = [prompt_text(policy.processor, reply.example, "") for reply in replies]
     inputs, mask_BT = encode_replies(policy.processor, prompts, replies)
     last_BT = inputs["input_ids"][:, -mask_BT.shape[1] :]
@@ -56,10 +60,14 @@ def test_where_nothing_moved_there_is_nothing_to_hold(
             assert weight.grad.abs().max() < 1e-5
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_the_loss_is_the_kl_from_the_reference_over_the_whole_vocabulary(
-    moved: Policy, replies: list[AnsweredExample]
+    moved: Policy, replies: list[AnsweredExample], dtype: torch.dtype
 ) -> None:
+    """In float32, whatever the weights are in."""
     one = replies[3]
+    for model in filter(None, (moved.model, moved.reference)):
+        model.to(dtype)
     found = Retention(RetentionConfig(examples=2), moved, [one], seed=0).backward(0)
     prompt = prompt_text(moved.processor, one.example, "")
     inputs = dict(
@@ -73,7 +81,7 @@ def test_the_loss_is_the_kl_from_the_reference_over_the_whole_vocabulary(
     assert moved.reference is not None
     with torch.no_grad():
         kept, now = (
-            model(**inputs).logits[0, -length - 1 : -1].log_softmax(-1)
+            model(**inputs).logits[0, -length - 1 : -1].float().log_softmax(-1)
             for model in (moved.reference, moved.model)
         )
     assert found == pytest.approx(float((kept.exp() * (kept - now)).sum(-1).mean()), rel=1e-4)

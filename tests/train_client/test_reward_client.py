@@ -38,12 +38,24 @@ def client(service: Service, **changes: object) -> RewardClient:
 
 def test_results_align_with_samples_over_many_batches(service: Service) -> None:
     service.reward = lambda text: len(text) / 100
+    started = time.monotonic()
     with client(service, batch_size=7, in_flight=3) as rewards:
         results = rewards.score(samples(50), step=4)
+        assert started < rewards.last_reply < time.monotonic()
     assert [r.reward for r in results] == [i / 100 for i in range(50)]
     assert [r.id for r in results] == [str(i) for i in range(50)]
     assert len(service.requests) == 8
     assert {body["step"] for body in service.requests} == {4}
+    assert service.keys == [None] * 8
+
+
+def test_the_service_is_told_the_profile_and_the_run(service: Service) -> None:
+    config = RewardConfig(url=service.url, profile="tags_only")
+    with RewardClient(config, run="exp-12") as rewards:
+        assert rewards.profile().name == "tags_only"
+        rewards.score(samples(1))
+    (body,) = service.requests
+    assert (body["profile"], body["run"]) == ("tags_only", "exp-12")
 
 
 def test_no_samples_are_no_request(service: Service) -> None:
@@ -187,6 +199,10 @@ def test_the_key_comes_from_the_environment(
     monkeypatch.delenv("REWARD_KEY", raising=False)
     with pytest.raises(ConfigError, match="REWARD_KEY, which is not set"):
         client(service, api_key_env="REWARD_KEY")
+    monkeypatch.setenv("REWARD_KEY", "secret\n")
+    with client(service, api_key_env="REWARD_KEY") as rewards:
+        rewards.score(samples(1))
+    assert service.keys == ["Bearer secret"]
 
 
 def test_submitting_does_not_wait(service: Service) -> None:
@@ -213,4 +229,5 @@ def test_backoff_grows_to_its_limit_with_jitter() -> None:
     for tries, wait in enumerate(waits):
         longest = min(0.2 * 2**tries, 10)
         assert longest / 2 <= wait <= longest
+    assert len(set(waits[-3:])) == 3
     assert backoff.next(at_least=60) == 60

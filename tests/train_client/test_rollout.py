@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 import pytest
 import torch
 
+from train_client.config import RolloutConfig
 from train_client.decode import FixedDecoder
 from train_client.fork import completion_logprobs, prefill
 from train_client.prompts import Prompts
 from train_client.rollout import Ended, LocalEngine
-from train_client.sampling import FEW, Sampling, sample, truncated
+from train_client.sampling import FEW, Sampling, sample, sampling_of, truncated
 
 GROUP = 4
 
@@ -79,6 +81,9 @@ def test_finished_rows_end_with_eos_and_leave_the_batch(
     assert decoding == sorted(decoding, reverse=True)
     assert decoding[-1] < 8
     assert len(found.rows()) == 32
+    assert found.finished_R.all()
+    assert len(decoding) == max(map(len, found.rows())) - 1
+    assert not found.logprobs_RT[~found.mask_RT].any()
 
 
 def test_compaction_changes_no_token(qwen3: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -130,6 +135,12 @@ def test_the_seed_decides(qwen3: Any) -> None:
     assert first.rows() != other.rows()
 
 
+def test_a_run_samples_as_its_settings_say() -> None:
+    rollout = RolloutConfig(max_tokens=5, temperature=0.7, top_p=0.8, top_k=9, min_p=0.1)
+    sampling = asdict(sampling_of(rollout))
+    assert sampling == rollout.model_dump(include=set(sampling))
+
+
 def test_draws_follow_the_distribution() -> None:
     probabilities = torch.tensor([0.5, 0.3, 0.15, 0.05])
     logits = probabilities.log().expand(20_000, -1)
@@ -139,10 +150,38 @@ def test_draws_follow_the_distribution() -> None:
     assert torch.allclose(logprob, probabilities.log()[token], atol=1e-5)
 
 
-@pytest.mark.parametrize(("spread", "looked_at"), [(0.1, 300), (6.0, FEW)])
-def test_the_nucleus_is_that_of_the_whole_vocabulary(spread: float, looked_at: int) -> None:
+@pytest.mark.parametrize("chance", [0.0, 1 - 2.0**-24])
+def test_what_has_no_mass_is_never_drawn(monkeypatch: pytest.MonkeyPatch, chance: float) -> None:
+    """Not even by the least and the greatest random number that there is."""
+    monkeypatch.setattr(torch, "rand", lambda shape, **_: torch.full(shape, chance))
+    mass = torch.rand_like(torch.zeros(500, 9), generator=seeded())
+    mass[:, [0, 4, 8]] = 0.0
+    token, _ = sample(mass.log(), Sampling(max_tokens=1), None)
+    assert (token == (1 if chance == 0 else 7)).all()
+
+
+def test_logits_of_bfloat16_are_drawn_from_in_float32() -> None:
+    """Near 1, a running sum in bfloat16 has steps of four times 1/1000."""
+    logits = torch.zeros(2000, 1000, dtype=torch.bfloat16)
+    token, logprob = sample(logits, Sampling(max_tokens=1), seeded())
+    assert logprob.exp().tolist() == [pytest.approx(0.001)] * 2000
+    assert len(token.unique()) > 800
+
+
+def test_the_nucleus_is_the_smallest_set_that_holds_its_share() -> None:
+    kept, _ = truncated(torch.tensor([[0.25, 0.5, 0.25]]), 0, 0.5)
+    assert kept.tolist() == [[0.5, 0.0, 0.0]]
+
+
+@pytest.mark.parametrize(
+    ("spreads", "looked_at"), [((0.1, 0.1), 300), ((6.0, 6.0), FEW), ((0.1, 6.0), 300)]
+)
+def test_the_nucleus_is_that_of_the_whole_vocabulary(
+    spreads: tuple[float, float], looked_at: int
+) -> None:
     """Of wide distributions, and of narrow ones, of which a few tokens are looked at."""
-    mass = (torch.randn(50, 300, generator=seeded()) * spread).softmax(-1)
+    scale = torch.tensor(spreads).repeat(25)[:, None]
+    mass = (torch.randn(50, 300, generator=seeded()) * scale).softmax(-1)
     kept, tokens = truncated(mass, 0, 0.9)
     assert kept.shape[-1] == looked_at
     ordered, order = mass.sort(descending=True)

@@ -36,11 +36,14 @@ def test_what_is_refused_and_what_is_too_long_is_left_out_and_named(
     assert [sentence.split()[2] for sentence in found.too_long] == ["p2", "p4", "p5", "p6"]
 
 
-def test_good_prompts_come_encoded(policy: Policy, rows: list[Example]) -> None:
+def test_good_prompts_come_encoded_up_to_the_limit(policy: Policy, rows: list[Example]) -> None:
     encode = partial(encode_prompts, policy.processor)
-    found = screened(encode, [rows[0], rows[3]], DROP)
+    good = [rows[0], rows[3]]
+    just = DROP.model_copy(update={"max_prompt_tokens": len(rows[3].instruction)})
+    found = screened(encode, good, just)
     assert found.prompts is not None
-    assert found.prompts.texts == encode([rows[0], rows[3]]).texts
+    assert found.prompts.texts == encode(good).texts
+    assert screened_rows("held-out rows", encode, good, just) == good
 
 
 def test_rows_are_screened_with_one_word_about_the_others(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
@@ -35,7 +37,8 @@ def test_rewards_rise(
     assert outcome.finished
     assert sum(rewards[-5:]) / 5 > 1.5 * rewards[0]
     assert max(line["sampler_gap"] for line in lines) < 1e-5
-    assert lines[0]["kl"] == pytest.approx(0, abs=1e-6)
+    for name in ("kl", "loss", "clipped"):  # the advantages of a group add up to 0
+        assert lines[0][name] == pytest.approx(0, abs=1e-6)
     assert lines[-1]["kl"] > 1e-3
     assert all(0 <= line["reward/tail_time"] < line["time/step"] for line in lines)
 
@@ -54,27 +57,86 @@ def test_a_lost_sample_is_left_out_of_the_loss(
     assert any(row["advantage"] for row in rows)
 
 
-def test_the_spread_of_a_groups_rewards_and_the_entropy_are_logged(
+def test_what_was_sampled_is_logged(
     tmp_path: Path, service: Service, policy: Policy, examples: list[Example]
 ) -> None:
-    """Of a sampler that reports -1.5 for every token."""
+    """By a sampler that reports -1.5 for every token."""
     train(settings(tmp_path, service.url, run={"steps": 1}), policy, examples, engine=Rule())
+    rows = [json.loads(line) for line in (tmp_path / "completions.jsonl").open()]
     groups: dict[str, list[float]] = {}
-    for line in (tmp_path / "completions.jsonl").open():
-        row = json.loads(line)
+    for row in rows:
         groups.setdefault(row["prompt"], []).append(row["reward"])
+    lengths = [row["tokens"] for row in rows]
     logged = read_metrics(tmp_path)[0]
-    assert logged["reward_std"] == pytest.approx(mean(map(stdev, groups.values())))
-    assert logged["entropy"] == pytest.approx(1.5)
+    expected = {
+        "reward_std": mean(map(stdev, groups.values())),
+        "entropy": 1.5,
+        "advantage/abs": mean(abs(row["advantage"]) for row in rows),
+        "length/mean": mean(lengths),
+        "length/max": max(lengths),
+        "length/cut": mean(not row["finished"] for row in rows),
+        "tokens_per_second": sum(lengths) / logged["time/step"],
+    }
+    assert {name: logged[name] for name in expected} == pytest.approx(expected)
+    assert 0 < logged["length/cut"] < 0.5
+    assert {row["stance"] for row in rows} == {"compliance"}
+
+
+def test_the_reference_pass_runs_while_rewards_arrive(
+    tmp_path: Path, service: Service, policy: Policy, examples: list[Example]
+) -> None:
+    """The service answers when it has run."""
+    ran = threading.Event()
+    assert policy.reference is not None
+    policy.reference.register_forward_hook(lambda *_: ran.set())
+    service.reward = lambda text: float(ran.wait(5))
+    train(settings(tmp_path, service.url, run={"steps": 1}), policy, examples, engine=Rule())
+    (line,) = read_metrics(tmp_path)
+    assert line["reward"] == 1.0
+    assert line["reward/tail_time"] > 0
+
+
+def test_completions_are_written_every_so_many_steps(
+    tmp_path: Path, service: Service, policy: Policy, examples: list[Example]
+) -> None:
+    config = settings(tmp_path, service.url, run={"steps": 3, "completions_every": 2})
+    train(config, policy, examples, engine=Rule())
+    rows = [json.loads(line) for line in (tmp_path / "completions.jsonl").open()]
+    assert [row["step"] for row in rows] == [2] * 16
+
+
+def test_a_weight_of_what_is_always_0_is_told_once(
+    tmp_path: Path,
+    service: Service,
+    policy: Policy,
+    examples: list[Example],
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    score = service.score
+
+    def gated(body: dict[str, Any]) -> dict[str, Any]:
+        reply = score(body)
+        for result in reply["results"]:
+            result["components"]["format"] = 0.0
+        return reply
+
+    monkeypatch.setattr(service, "score", gated)
+    weighed = {"component_weights": {"tag": 1.0, "format": 1.0}}
+    config = settings(tmp_path, service.url, run={"steps": 2}, algorithm=weighed)
+    assert train(config, policy, examples, engine=Rule()).finished
+    assert caplog.text.count("weighs format, which was 0 in every completion") == 1
 
 
 def test_memory_settings_change_nothing_but_memory(
     tmp_path: Path, service: Service, policy: Policy, twin: Policy, examples: list[Example]
 ) -> None:
-    train(settings(tmp_path / "whole", service.url, run={"steps": 1}), policy, examples)
+    """With completions of several lengths, so that some passes are shorter than others."""
+    config = settings(tmp_path / "whole", service.url, run={"steps": 1})
+    train(config, policy, examples, engine=Rule())
     small = {"prompts_per_pass": 2, "completions_per_pass": 2, "gradient_checkpointing": True}
     config = settings(tmp_path / "parts", service.url, run={"steps": 1}, optimizer=small)
-    train(config, twin, examples)
+    train(config, twin, examples, engine=Rule())
     whole, parts = exact(tmp_path / "whole")[0], exact(tmp_path / "parts")[0]
     assert parts == pytest.approx(whole, rel=1e-4, abs=1e-6)
 
@@ -96,10 +158,52 @@ def test_the_samplers_logprobs_stand_in_for_a_recomputed_pass(
     train(config("recompute"), policy, examples)
     train(config("sampler"), twin, examples)
     one, other = read_metrics(tmp_path / "recompute")[0], read_metrics(tmp_path / "sampler")[0]
+    assert one["clipped"] > 0.1  # later updates have moved away from the policy that sampled
     assert "time/old_logprobs" in one
     assert "time/old_logprobs" not in other
     for name in EXACT:
         assert other[name] == pytest.approx(one[name], rel=1e-4, abs=1e-6), name
+
+
+class Numbered:
+    """Stands in for retention; it notes for which updates of the run it is asked."""
+
+    def __init__(self) -> None:
+        self.updates: list[int] = []
+
+    def backward(self, update: int) -> float:
+        self.updates.append(update)
+        return 0.0
+
+
+def test_each_minibatch_is_an_update_with_a_loss_and_a_rate_of_its_own(
+    tmp_path: Path, service: Service, policy: Policy, twin: Policy, examples: list[Example]
+) -> None:
+    """Where nothing moves, the mean of two minibatches' losses is the loss of the batch, and for
+    dr_grpo that is -sum(advantage x tokens) / (completions x max_tokens)."""
+
+    def config(minibatches: int) -> Any:
+        return settings(
+            tmp_path / str(minibatches),
+            service.url,
+            run={"steps": 2},
+            algorithm={"beta": 0.0, "loss": "dr_grpo"},
+            optimizer={"minibatches": minibatches, "lr": 1e-12, "warmup_steps": 4},
+        )
+
+    train(config(1), policy, examples, engine=Rule())
+    retention = Numbered()
+    train(config(2), twin, examples, engine=Rule(), retention=retention)
+    assert retention.updates == [0, 1, 2, 3]
+    whole, halves = read_metrics(tmp_path / "1"), read_metrics(tmp_path / "2")
+    rows = [json.loads(line) for line in (tmp_path / "1" / "completions.jsonl").open()]
+    for step, lines in enumerate(zip(whole, halves, strict=True)):
+        mine = rows[16 * step : 16 * (step + 1)]
+        expected = -sum(row["advantage"] * row["tokens"] for row in mine) / (16 * 8)
+        assert abs(expected) > 1e-3
+        assert [line["loss"] for line in lines] == [pytest.approx(expected, rel=1e-4)] * 2
+    rates = [[line["lr"] / 1e-12 for line in lines] for lines in (whole, halves)]
+    assert rates == [pytest.approx([0.25, 0.5]), pytest.approx([0.5, 1.0])]
 
 
 @pytest.mark.parametrize("extra", [0, 8])
@@ -115,6 +219,10 @@ def test_groups_of_equal_rewards_are_replaced_where_asked(
     sampled = [line["scored_completions"] for line in read_metrics(tmp_path)]
     equal = [line["groups/equal_rewards"] for line in read_metrics(tmp_path)]
     assert 0 < max(equal) < 1  # of all that was sampled, dropped or not
+    ids = [sample["id"] for request in service.requests for sample in request["samples"]]
+    assert len(set(ids)) == len(ids)
+    # What was sampled is learned from with its own prompt.
+    assert max(line["sampler_gap"] for line in read_metrics(tmp_path)) < 1e-5
     assert len(rows) == 3 * 16
     if extra:
         assert all(len(group) == 2 for group in groups)
@@ -122,6 +230,23 @@ def test_groups_of_equal_rewards_are_replaced_where_asked(
     else:
         assert any(len(group) == 1 for group in groups)
         assert sampled == [16] * 3
+
+
+@pytest.mark.parametrize(("equal", "sampled"), [(0, 16), (4, 32)])
+def test_no_more_is_sampled_than_fills_the_batch(
+    tmp_path: Path,
+    service: Service,
+    policy: Policy,
+    examples: list[Example],
+    equal: int,
+    sampled: int,
+) -> None:
+    """Of rewards of which the first few are equal."""
+    calls = iter(range(1000))
+    service.reward = lambda text: float(max(next(calls), equal - 1))
+    config = settings(tmp_path, service.url, run={"steps": 1}, algorithm={"dynamic_sampling": 3})
+    train(config, policy, examples, engine=Rule())
+    assert read_metrics(tmp_path)[0]["scored_completions"] == sampled
 
 
 def test_groups_that_could_not_be_replaced_fill_up_the_batch(
@@ -133,7 +258,9 @@ def test_groups_that_could_not_be_replaced_fill_up_the_batch(
     rows = [json.loads(line) for line in (tmp_path / "completions.jsonl").open()]
     assert len(rows) == 16
     assert len({row["prompt"] for row in rows}) == 4
-    assert read_metrics(tmp_path)[0]["scored_completions"] == 32
+    (line,) = read_metrics(tmp_path)
+    assert line["scored_completions"] == 32
+    assert "time/reference" in line
 
 
 def test_duplicated_prompts_train_like_forked_ones(
@@ -174,6 +301,26 @@ def test_the_saved_policy_loads_with_plain_from_pretrained_and_answers(
     pictures = {path.name for path in (tmp_path / "plots").iterdir()}
     assert {"reward.png", "components.png", "refusal.png", "kl.png", "length.png"} <= pictures
     assert list((tmp_path / "tensorboard").iterdir())
+
+
+class Cut(Rule):
+    """Every completion reaches the token limit."""
+
+    def generate(self, prompts: Prompts, group: int, *rest: Any) -> Rollout:
+        rollout = super().generate(prompts, group)
+        return replace(rollout, finished_R=torch.zeros_like(rollout.finished_R))
+
+
+def test_where_every_completion_is_cut_and_masked_nothing_is_learned(
+    tmp_path: Path, service: Service, policy: Policy, twin: Policy, examples: list[Example]
+) -> None:
+    masked = {"mask_truncated": True}
+    config = settings(tmp_path, service.url, run={"steps": 1}, algorithm=masked)
+    assert train(config, policy, examples, engine=Cut()).finished
+    (line,) = read_metrics(tmp_path)
+    assert (line["length/cut"], line["loss"], line["grad_norm"]) == (1.0, 0.0, 0.0)
+    for one, other in zip(policy.model.parameters(), twin.model.parameters(), strict=True):
+        assert torch.equal(one, other)
 
 
 def test_a_kl_term_needs_a_reference(

@@ -62,6 +62,11 @@ def test_no_more_requests_are_open_than_allowed(service: Service) -> None:
     assert most[0] <= 2
 
 
+def test_a_call_about_nothing_is_answered(service: Service) -> None:
+    with client(service) as rewards:
+        assert rewards.ask([]).result(5) == []
+
+
 def test_a_refused_sample_fails_its_own_call_alone(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -27,6 +27,27 @@ def test_completions_are_texts_or_conversations(service: Service) -> None:
     assert asked["labels"] == {"visual": "safe", "text": "safe", "combined": "unsafe"}
 
 
+def test_the_last_message_of_a_completion_is_the_answer(service: Service) -> None:
+    """One without a message is empty."""
+    several = [*conversation("first"), {"role": "tool", "content": "seen"}, *conversation("last")]
+    SafetyReward()(prompts=["", ""], completions=[several, []], **COLUMNS)
+    asked = service.requests[-1]["samples"]
+    assert [sample["completion"] for sample in asked] == ["last", ""]
+
+
+def test_a_list_that_has_no_entry_for_each_row_is_no_column(service: Service) -> None:
+    rewards = SafetyReward()(prompts=["", ""], completions=["a", "ab"], seeds=[7], **COLUMNS)
+    assert rewards == [1.0, 2.0]
+
+
+def test_of_nothing_there_is_nothing_to_report(service: Service) -> None:
+    told: dict[str, Any] = {}
+    reward = SafetyReward()
+    logs = {"log_metric": told.__setitem__, "log_extra": told.__setitem__}
+    assert reward(prompts=[], completions=[], **logs) == []
+    assert not told
+
+
 def test_a_column_group_says_which_samples_answer_one_prompt(service: Service) -> None:
     SafetyReward()(prompts=["", ""], completions=["a", "b"], group=[7, 7], **COLUMNS)
     assert [sample["group"] for sample in service.requests[-1]["samples"]] == ["7", "7"]

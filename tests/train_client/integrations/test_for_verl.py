@@ -50,6 +50,13 @@ def test_labels_are_in_the_ground_truth_or_the_extra_columns(
     assert compute_score_blocking("s", "ab", ground_truth, extra)["score"] == 2.0
 
 
+def test_the_users_text_is_an_extra_column(service: Service) -> None:
+    for extra in ({"instruction": "May I?"}, {"instruction": None}, {}):
+        compute_score_blocking("s", "ab", TAGS, extra)
+    asked = [request["samples"][0]["prompt"] for request in service.requests]
+    assert asked == ["May I?", "", ""]
+
+
 @pytest.mark.parametrize(
     ("ground_truth", "named"), [("safe", "`ground_truth` is not JSON"), (None, "no `image_tag`")]
 )

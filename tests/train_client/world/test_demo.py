@@ -8,8 +8,11 @@ from pathlib import Path
 import pytest
 import typer
 
+from tests.train_client.world.conftest import pair_of
 from train_client.demo import demo
 from train_client.world import evaluation
+from train_client.world.rules import load_rules
+from train_client.world.split import split_pairs
 from train_client.world.warmup import WarmupConfig
 
 WARMUP = WarmupConfig(steps=4, skill_batch=4, format_batch=4)
@@ -42,6 +45,8 @@ def test_a_short_demo_writes_its_report_and_the_server_confirms_the_counts(tmp_p
     assert all(name in table for name in evaluation.ROWS.values())
     assert list((tmp_path / "plots").glob("*.png"))
     assert (tmp_path / "policy" / "config.json").exists()
+    rows = [json.loads(line) for line in (tmp_path / "completions.jsonl").open()]
+    assert {pair_of(row["prompt"]) for row in rows} <= set(split_pairs(load_rules())[0])
 
     warm = (tmp_path / "warm/model.safetensors").stat().st_mtime_ns
     with pytest.raises(typer.Exit) as refused:

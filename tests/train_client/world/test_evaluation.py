@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 
 from tests.train_client.service import Service
+from tests.train_client.world.conftest import pair_of
 from train_client.config import RewardConfig
 from train_client.policy import Policy
 from train_client.reward_client import RewardClient, RewardError
@@ -12,6 +15,12 @@ from train_client.sampling import Sampling
 from train_client.world import evaluation
 from train_client.world.evaluation import ROWS, WorldEvaluation
 from train_client.world.rules import Rules
+from train_client.world.split import split_pairs
+
+
+def test_every_held_out_pair_is_evaluated_and_no_other(rules: Rules) -> None:
+    pairs = [pair_of(example.id) for example in evaluation.held_out_examples(rules)]
+    assert Counter(pairs) == dict.fromkeys(split_pairs(rules)[1], evaluation.SCENES_PER_PAIR)
 
 
 def test_completions_that_could_not_be_scored_are_no_zeros(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import reduce
+from operator import getitem
 from pathlib import Path
 from typing import Any
 
@@ -55,17 +57,21 @@ def test_no_wording_names_an_object_or_a_kind(rules: Rules) -> None:
 @pytest.mark.parametrize(
     ("table", "change", "sentence"),
     [
-        ("rules.yaml", ("kinds", "blade", "harmless"), "kinds.blade is 'harmless'"),
-        ("objects.yaml", ("knife", "kind", "cutlery"), "knife is of kind 'cutlery'"),
+        ("rules.yaml", "kinds blade harmless", "kinds.blade is 'harmless'"),
+        ("rules.yaml", "instructions sleep text bad", "sleep.text must be safe or unsafe"),
+        ("rules.yaml", "instructions sleep unsafe_with x", "unsafe_with names no kind: {'x'}"),
+        ("objects.yaml", "knife kind cutlery", "knife is of kind 'cutlery'"),
     ],
 )
 def test_a_wrong_table_is_refused_by_entry(
-    monkeypatch: pytest.MonkeyPatch, table: str, change: tuple[str, str, str], sentence: str
+    monkeypatch: pytest.MonkeyPatch, table: str, change: str, sentence: str
 ) -> None:
+    *path, key, value = change.split()
+
     def changed(name: str) -> dict[str, Any]:
         content = load_table(name)
         if name == table:
-            content[change[0]][change[1]] = change[2]
+            reduce(getitem, path, content)[key] = value
         return content
 
     monkeypatch.setattr(module, "load_table", changed)

@@ -21,6 +21,11 @@ def test_objects_instructions_and_meetings_of_kinds_are_all_trained_on(rules: Ru
     assert meetings == {(kind, name) for kind in rules.kinds for name in rules.instructions}
 
 
+def test_which_object_of_a_kind_is_held_out_changes_with_the_instruction(rules: Rules) -> None:
+    _, held_out = split_pairs(rules)
+    assert len({thing for thing, _ in held_out}) > 1.5 * len(rules.kinds)
+
+
 def test_the_split_does_not_depend_on_the_labels(rules: Rules) -> None:
     flipped = replace(
         rules,
