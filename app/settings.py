@@ -31,6 +31,10 @@ WholeSeconds = Annotated[int, Field(ge=1, le=86_400)]
 """At most a day each, like `Seconds`: clocks of the system take no number that is much larger."""
 
 
+_CAPTURED_BYTES = 2**20
+"""Least that the capture may keep of each worker: in files of much less, no batch has room."""
+
+
 class Settings(BaseSettings):
     """What an operator can set; bounds are for each worker process. --port is SAFEGRPO_PORT too."""
 
@@ -115,7 +119,7 @@ class Settings(BaseSettings):
         0.01, gt=0, le=1, description="share of the samples that is captured, by chance"
     )
     capture_max_bytes: int = Field(
-        2**30, ge=2**20, description="most bytes of the folder; the oldest files make room"
+        2**30, description="most bytes of the folder; the oldest files make room"
     )
 
     _default: Profile = PrivateAttr()
@@ -149,6 +153,11 @@ class Settings(BaseSettings):
             raise ValueError("holds no key, or an empty one; leave it out if none is needed")
         return value
 
+    @field_validator("log_level", mode="before")
+    @classmethod
+    def _in_any_case(cls, value: Any) -> Any:
+        return value.lower() if isinstance(value, str) else value
+
     @field_validator("metrics_key", "capture_folder", mode="before")
     @classmethod
     def _is_given(cls, value: Any) -> Any:
@@ -174,6 +183,8 @@ class Settings(BaseSettings):
             raise ValueError("queue_bytes must be at least max_body_bytes, or no such body fits")
         if self.queue_samples < self.max_samples:
             raise ValueError("queue_samples must be at least max_samples, or no such batch fits")
+        if self.capture_max_bytes < self.workers * _CAPTURED_BYTES:
+            raise ValueError("capture_max_bytes must be at least 1 MiB for each of the workers")
         if (self.tls_certificate is None) != (self.tls_key is None):
             raise ValueError("tls_certificate and tls_key go together; give both or neither")
         if self.tls_client_ca is not None and self.tls_certificate is None:

@@ -2,7 +2,8 @@
 
 import asyncio
 import sys
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Annotated
 
@@ -16,8 +17,43 @@ from app.schema import Sample
 from app.scoring import Scoring, at_once
 from rules.judge import JudgeError
 from rules.profile import ProfileError
+from rules.reward import Score
 
 BATCH = 256
+
+
+class _Tally:
+    """What came of the lines."""
+
+    def __init__(self) -> None:
+        self.wrong = 0
+        """Lines that are no samples."""
+        self.unscored = 0
+        self._scored = 0
+        self._rewards = 0.0
+        self._failures: Counter[str] = Counter()
+
+    def add(self, scores: Iterable[Score]) -> None:
+        for score in scores:
+            if score.reward is None:
+                self.unscored += 1
+                continue
+            self._scored += 1
+            self._rewards += score.reward
+            if score.failure is not None:
+                self._failures[score.failure.code] += 1
+
+    def sentences(self) -> Iterator[str]:
+        if self._scored:
+            mean = self._rewards / self._scored
+            yield f"{self._scored} samples, mean reward {mean:.3f}"
+        if self._failures:
+            codes = ", ".join(f"{code} {times}" for code, times in self._failures.most_common())
+            yield f"{self._failures.total()} failed the format: {codes}"
+        if self.wrong:
+            yield f"{self.wrong} lines are no samples: no result"
+        if self.unscored:
+            yield f"{self.unscored} samples could not be scored: null"
 
 
 def register(cli: typer.Typer) -> None:
@@ -32,31 +68,30 @@ def score(
 ) -> None:
     """Write each line's result, with the reward's version, to standard output.
 
-    A line that is no sample is reported with its number; the others are scored all the same, and
-    the exit code is then 1, as it is when the judge failed for a sample.
+    What came of all of them is said on standard error. A line that is no sample is reported with
+    its number; the others are scored all the same, and the exit code is then 1, as it is when the
+    judge failed for a sample.
     """
     try:
-        wrong, unscored = asyncio.run(_score(file, profile))
+        tally = asyncio.run(_score(file, profile))
         sys.stdout.flush()
     except BrokenPipeError:
         raise  # typer ends quietly: nobody reads on
     except OSError as error:
         sys.exit(f"safegrpo score: the results cannot be written: {error.strerror}")
-    if wrong:
-        print(f"safegrpo score: {wrong} lines are no samples: no result", file=sys.stderr)
-    if unscored:
-        print(f"safegrpo score: {unscored} samples could not be scored: null", file=sys.stderr)
-    sys.exit(1 if wrong or unscored else 0)
+    for sentence in tally.sentences():
+        print(f"safegrpo score: {sentence}", file=sys.stderr)
+    sys.exit(1 if tally.wrong or tally.unscored else 0)
 
 
-async def _score(file: str, profile: str) -> tuple[int, int]:
-    """Score the file in batches; returns how many lines are no samples, and how many unscored."""
+async def _score(file: str, profile: str) -> _Tally:
+    """Score the file in batches."""
     try:
         scoring = Scoring(profile)
     except (ProfileError, JudgeError) as error:
         sys.exit(f"safegrpo score: {error}")
     scorer = scoring.scorer(None)
-    lines, wrong, unscored = _lines(file), 0, 0
+    lines, tally = _lines(file), _Tally()
     while batch := list(islice(lines, BATCH)):
         samples: list[Sample] = []
         for number, line in batch:
@@ -64,14 +99,14 @@ async def _score(file: str, profile: str) -> tuple[int, int]:
                 samples.append(parse_body(Sample, line))
             except RequestError as error:
                 print(f"{file}, line {number}: {error}", file=sys.stderr)
-                wrong += 1
+                tally.wrong += 1
         scores = await scoring.score(scorer, samples, at_once)
-        unscored += sum(scored.status == "service_error" for scored in scores)
+        tally.add(scores)
         for sample, scored in zip(samples, scores, strict=True):
             content = {**result(sample.id, scored), "version": scorer.version}
             sys.stdout.buffer.write(orjson.dumps(content, option=orjson.OPT_APPEND_NEWLINE))
     await scoring.close()
-    return wrong, unscored
+    return tally
 
 
 def _lines(file: str) -> Iterator[tuple[int, bytes]]:

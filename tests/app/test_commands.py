@@ -23,6 +23,10 @@ def test_score_gives_a_result_a_line(tmp_path: Path) -> None:
     assert [(r["id"], r["reward"]) for r in results] == [("a", 1.0), ("b", 1.0), (None, 0.0)]
     assert all(result["version"].startswith("safegrpo-") for result in results)
     assert run("score", "-", stdin=file.read_text()).stdout == done.stdout
+    assert done.stderr == (
+        "safegrpo score: 3 samples, mean reward 0.667\n"
+        "safegrpo score: 1 failed the format: missing_section 1\n"
+    )
 
 
 def test_score_reports_a_bad_line_and_scores_the_others(tmp_path: Path) -> None:

@@ -44,13 +44,18 @@ from tests.app.judged import judged_profile
         ({"log_level": "loud"}, "log_level"),
         ({"capture_share": 2}, "capture_share"),
         ({"capture_share": 0}, "capture_share"),
-        ({"capture_max_bytes": 1000}, "capture_max_bytes"),
+        ({"capture_max_bytes": 2**20 - 1}, "capture_max_bytes must be at least 1 MiB for each"),
+        ({"capture_max_bytes": 2**20, "workers": 2}, "capture_max_bytes must be at least 1 MiB"),
         ({"workerz": 2}, "workerz"),
     ],
 )
 def test_a_wrong_setting_is_named(wrong: dict[str, object], says: str) -> None:
     with pytest.raises(ValidationError, match=says):
         Settings(**wrong)  # type: ignore[arg-type]
+
+
+def test_the_log_level_may_be_written_in_any_case() -> None:
+    assert Settings(log_level="WARNING").log_level == "warning"  # type: ignore[arg-type]
 
 
 def test_flags_go_before_variables_and_variables_before_the_file(
