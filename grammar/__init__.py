@@ -19,6 +19,7 @@ from grammar.completion import (
     Verdict,
     failure_at,
 )
+from grammar.ending import content_end
 from grammar.official import OfficialParser
 from grammar.strict import Dialect, StrictParser
 
@@ -38,5 +39,6 @@ __all__ = [
     "Span",
     "StrictParser",
     "Verdict",
+    "content_end",
     "failure_at",
 ]

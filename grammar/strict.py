@@ -20,6 +20,7 @@ from grammar.completion import (
     failure_at,
     new_completion,
 )
+from grammar.ending import content_end
 from grammar.scanner import Scanner, Token
 from grammar.shape import Defect, Layout, SectionLayout, ShapeParser
 
@@ -43,7 +44,6 @@ _TEXT_NAMES = {
     "REASONED_VERDICT": "reasoning and, on a line of its own, safe or unsafe",
     "$END": "the end of the text",
 }
-_BLOCK = 1024
 # Turns of Llama 2, Mistral and GLM, in brackets that prose uses too.
 _TURN = re.compile(
     r"\[(?:/?(?:INST|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS|THINK)|gMASK)\]"
@@ -72,23 +72,13 @@ class StrictParser:
 
     def parse(self, text: str) -> ParsedCompletion | ParseFailure:
         """The structure of `text`, or the first rule it breaks. Linear in `len(text)`."""
-        end = self._content_end(text)
+        end = content_end(text, self._trailing)
         tokens = self._scanner.tokens(text, end)
         shape = self._shapes.parse(tuple([token[0] for token in tokens]))
         if isinstance(shape, Defect):
             return self._failure(text, end, tokens, shape)
         completion = _completion(text, tokens, shape)
         return _forged_turn(completion) or completion
-
-    def _content_end(self, text: str) -> int:
-        """Where `text` ends once white space and trailing special tokens are stripped."""
-        end = _stripped_end(text, len(text))
-        while self._trailing and text.endswith(self._trailing, 0, end):
-            token = next(token for token in self._trailing if text.endswith(token, 0, end))
-            while text.endswith(token, 0, end):
-                end -= len(token)
-            end = _stripped_end(text, end)
-        return end
 
     def _failure(self, text: str, end: int, tokens: list[Token], defect: Defect) -> ParseFailure:
         offset = tokens[defect.token][1] if defect.token < len(tokens) else end
@@ -105,14 +95,6 @@ class StrictParser:
     def _name(self, kind: str) -> str:
         """A terminal as a reader of the failure knows it."""
         return self._tags.get(kind) or _TEXT_NAMES.get(kind, kind)
-
-
-def _stripped_end(text: str, end: int) -> int:
-    """Where `text[:end]` ends without its trailing white space; looks back a block at a time."""
-    while end and text[end - 1].isspace():
-        block = text[max(0, end - _BLOCK) : end]
-        end -= len(block) - len(block.rstrip())
-    return end
 
 
 def _forged_turn(completion: ParsedCompletion) -> ParseFailure | None:

@@ -141,12 +141,15 @@ class ExtraComponents(YamlModel):
         return tuple(name for name in type(self).model_fields if getattr(self, name) is not None)
 
 
-def _usual_trailing_tokens(fields: dict[str, Any]) -> tuple[str, ...]:
-    """Those that ship, with the structure that is strict."""
-    if fields.get("structure") != "strict":
-        return ()
+@cache
+def usual_trailing_tokens() -> tuple[str, ...]:
+    """Special tokens with which completions of the usual models end."""
     source = files("rules").joinpath("trailing_tokens.yaml").read_text(encoding="utf-8")
     return tuple(yaml.safe_load(source))
+
+
+def _default_trailing_tokens(fields: dict[str, Any]) -> tuple[str, ...]:
+    return usual_trailing_tokens() if fields.get("structure") == "strict" else ()
 
 
 class Profile(YamlModel):
@@ -165,7 +168,7 @@ class Profile(YamlModel):
     tag_shares: TagShares = TagShares()
     stance: Annotated[StanceByRules | StanceByWords, Field(discriminator="detector")]
     trailing_tokens: tuple[Annotated[str, Field(min_length=1)], ...] = Field(
-        default_factory=_usual_trailing_tokens
+        default_factory=_default_trailing_tokens
     )
     max_characters: int | None = Field(None, gt=0)
     checks: Checks = Checks()

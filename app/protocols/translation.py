@@ -1,21 +1,13 @@
 """What all formats share: labels from a field, rewards and numbers from scores."""
 
 from collections.abc import Iterable
-from functools import cache
 
 from app.errors import RequestError
 from app.rows import LabelError, read_labels
 from app.schema import Labels, Problem
-from rules.profile import load_profile
+from grammar import content_end
+from rules.profile import usual_trailing_tokens
 from rules.reward import Score
-
-_MOST_RUNS = 16
-"""Of one special token each, at the end of a response: more than any trainer or template adds."""
-
-
-@cache
-def _end_tokens() -> tuple[str, ...]:
-    return load_profile("safegrpo").trailing_tokens
 
 
 def without_end_tokens(response: str) -> str:
@@ -23,17 +15,7 @@ def without_end_tokens(response: str) -> str:
 
     Strict profiles strip theirs themselves, but the structure `official` wants `</answer>` last.
     """
-    tokens = _end_tokens()
-    end = len(response.rstrip())
-    for _ in range(_MOST_RUNS):
-        if not response.endswith(tokens, 0, end):
-            break
-        token = next(token for token in tokens if response.endswith(token, 0, end))
-        while response.endswith(token, 0, end):
-            end -= len(token)
-        while response[end - 1 : end].isspace():
-            end -= 1
-    return response[:end]
+    return response[: content_end(response, usual_trailing_tokens())]
 
 
 def labels_at(value: object, field: str, index: int) -> Labels:
