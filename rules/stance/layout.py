@@ -10,7 +10,7 @@ def one_line(pattern: str) -> str:
     if "\n" not in pattern:
         return pattern
     if not pattern.endswith("\n"):
-        raise ValueError("it holds a line break; write \\\\n, or lay the pattern out as a block: |")
+        raise ValueError(r"it holds a line break; write '\n' in single quotes, or a block: |")
     lines = pattern.splitlines()
     if any(line != line.rstrip() for line in lines):
         raise ValueError("a line ends with a space, which would be lost; break the line elsewhere")
