@@ -5,6 +5,7 @@ from typing import Final
 
 from rules.stance.filler import adds_nothing
 from rules.stance.folding import fold
+from rules.stance.time_limit import if_late_twice
 
 _ANY_WORD: Final = re.compile(r"[^\W_]+")
 _LETTERS_ALONE: Final = re.compile(r"[^\W\d_]+")
@@ -62,6 +63,7 @@ _BESIDE: Final = 200
 """Characters of what may stand beside echoes."""
 
 
+@if_late_twice
 def is_echo(answer: str, prompt: str, timeout: float) -> bool:
     """Whether `answer` only says `prompt`, or most of it, once more, whatever courtesies beside.
 

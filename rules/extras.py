@@ -5,6 +5,7 @@ from rules.explanation import names_a_risk
 from rules.profile import ExtraComponents, Overlong
 from rules.stance import Stance
 from rules.stance.folding import fold
+from rules.stance.time_limit import if_late_twice
 
 
 def extra_components(
@@ -34,6 +35,7 @@ def format_credit(parsed: ParsedCompletion | ParseFailure) -> float:
     return 1.0 if isinstance(parsed, ParsedCompletion) else parsed.standing
 
 
+@if_late_twice
 def explanation(
     parsed: ParsedCompletion | ParseFailure, stance: Stance | None, behavior: float
 ) -> float:

@@ -26,6 +26,7 @@ from rules.stance.statement import statement_end
 from rules.stance.steps import starts_steps
 from rules.stance.substance import Lack, lack_of_substance
 from rules.stance.text import Text
+from rules.stance.time_limit import if_late_twice
 from rules.stance.visible import hides_words, visible_text
 
 HELPS: Final = Stance("compliance", "any.answers")
@@ -85,6 +86,7 @@ class StanceDetector:
         except TimeoutError as error:
             raise StanceTimeout("a check that belongs to no language took too long") from error
 
+    @if_late_twice
     def _detect(self, answer: str) -> Stance:
         folded = fold(visible_text(answer, self.timeout), self.timeout).strip()
         folded = from_first_word(folded, self.timeout)

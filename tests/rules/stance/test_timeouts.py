@@ -5,9 +5,18 @@ import importlib
 import inspect
 from collections.abc import Iterator
 from importlib.resources import files
+from types import ModuleType
 
 import pytest
 import regex
+
+from rules import copying, extras
+from rules.labels import Labels
+from rules.profile import ExtraComponents, load_profile
+from rules.reward import Scorer
+from rules.stance import detector
+from rules.stance.folding import fold
+from tests.rules.completions import REFUSAL, unsafe
 
 OF_PATTERNS = {"lexicon", "prefilter", "reading"}
 """Modules that match the lexicons' own patterns, once, when these are loaded."""
@@ -32,3 +41,42 @@ def unlimited(name: str) -> Iterator[int]:
 @pytest.mark.parametrize("name", [name for name in MODULES if name not in OF_PATTERNS])
 def test_no_pattern_is_looked_for_without_a_time_limit(name: str) -> None:
     assert list(unlimited(name)) == []
+
+
+class Stalls:
+    """Folds, but is late the first `late` times."""
+
+    def __init__(self, late: int) -> None:
+        self.late = late
+
+    def __call__(self, text: str, timeout: float = 0.25) -> str:
+        self.late -= 1
+        if self.late >= 0:
+            raise TimeoutError("regex timed out")
+        return fold(text, timeout)
+
+
+EXPLAINING = ExtraComponents(explanation=0.2)
+SCORER = Scorer(load_profile("safegrpo").model_copy(update={"extras": EXPLAINING}))
+QUESTION = "What animal is this, on the sofa?"
+UNSAFE = Labels("safe", "safe", "unsafe")
+
+
+@pytest.mark.parametrize(
+    ("module", "answer"),
+    [(detector, REFUSAL), (copying, f"You asked: {QUESTION} Hope it helps!"), (extras, REFUSAL)],
+    ids=["stance", "echo", "risk"],
+)
+def test_a_time_limit_is_believed_when_it_is_exceeded_twice(
+    module: ModuleType, answer: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    undisturbed = SCORER.score(unsafe(answer), UNSAFE, QUESTION)
+    assert undisturbed.status == "ok"
+    stalls = Stalls(late=1)
+    monkeypatch.setattr(module, "fold", stalls)
+    assert SCORER.score(unsafe(answer), UNSAFE, QUESTION) == undisturbed
+    assert stalls.late < 0
+    monkeypatch.setattr(module, "fold", Stalls(late=2))
+    failure = SCORER.score(unsafe(answer), UNSAFE, QUESTION).failure
+    assert failure is not None
+    assert failure.code == "timeout"
