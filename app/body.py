@@ -29,8 +29,7 @@ MOST_VALUES = 2**20
 """Values that a body may hold: several times what the most samples of a request need by default."""
 _TOKEN = re.compile(rb'(?s)"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[,\[{]')
 """A text (whole or cut off), or a mark that begins a value; marks inside texts begin none."""
-_FEW_BRACKETS = 2**13
-"""Up to so many are looked for one by one."""
+_MARKS = (b",", b"[", b"{")
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -106,9 +105,9 @@ def _check_values(body: bytes) -> None:
     """
     if len(body) <= MOST_VALUES:
         return
-    if body.count(b",") + _brackets(body, b"[") + _brackets(body, b"{") <= MOST_VALUES:
+    if sum(_occurrences(body, mark) for mark in _MARKS) <= MOST_VALUES:
         return
-    outside = (1 for token in _TOKEN.finditer(body) if token[0] in (b",", b"[", b"{"))
+    outside = (1 for token in _TOKEN.finditer(body) if token[0] in _MARKS)
     if sum(islice(outside, MOST_VALUES + 1)) > MOST_VALUES:
         raise RequestError(
             413,
@@ -117,14 +116,13 @@ def _check_values(body: bytes) -> None:
         )
 
 
-def _brackets(body: bytes, bracket: bytes) -> int:
-    """How many there are. Texts hold few: to search for the next one takes a fraction of `count`,
-    which looks at every byte; where there are many it goes on from there."""
-    found, at = 0, body.find(bracket)
-    while at >= 0 and found < _FEW_BRACKETS:
-        found += 1
-        at = body.find(bracket, at + 1)
-    return found + body.count(bracket, at) if at >= 0 else found
+def _occurrences(body: bytes, mark: bytes) -> int:
+    """How many there are, up to one more than `MOST_VALUES`.
+
+    `replace` hops from one to the next; `count` looks at every byte, which takes several times as
+    long where there are few, as in texts.
+    """
+    return len(body) - len(body.replace(mark, b"", MOST_VALUES + 1))
 
 
 def _loaded(body: bytes) -> Any:

@@ -79,9 +79,7 @@ class Scoring:
         """
         judge = self._judges.get(scorer.profile.name)
         if judge is None:
-            return await offload(
-                lambda: settle(scorer, samples, examine(scorer, samples, deadline))
-            )
+            return await offload(lambda: score_by_rules(scorer, samples, deadline))
         examined = await offload(lambda: examine(scorer, samples, deadline))
         judged = await _consult(judge, scorer, samples, examined, deadline)
         return await offload(lambda: settle(scorer, samples, judged))
@@ -92,20 +90,37 @@ class Scoring:
             await judge.close()
 
 
+def score_by_rules(
+    scorer: Scorer, samples: Sequence[Sample], deadline: float = math.inf
+) -> list[Score]:
+    """Score a batch where no judge is asked; a service error where that failed, or is too late."""
+    scores = _each(
+        samples, lambda one: scorer.score(one.completion, _truth(one), one.prompt), deadline
+    )
+    return [scorer.service_error() if score is None else score for score in scores]
+
+
 def examine(
     scorer: Scorer, samples: Sequence[Sample], deadline: float = math.inf
 ) -> list[Examined | None]:
     """Read the completions, before any judge is asked; None where that failed, or is too late."""
-    examined: list[Examined | None] = []
+    return _each(samples, lambda one: scorer.examine(one.completion, one.prompt), deadline)
+
+
+def _each(
+    samples: Sequence[Sample], read: Callable[[Sample], Result], deadline: float
+) -> list[Result | None]:
+    """What is read of each sample; None where that failed, or is too late."""
+    found: list[Result | None] = []
     for sample in samples:
         if time.monotonic() > deadline:
             break
         try:
-            examined.append(scorer.examine(sample.completion, sample.prompt))
+            found.append(read(sample))
         except Exception as error:
             log.error("a sample could not be scored", extra={"event": failure(error)})
-            examined.append(None)
-    return examined + [None] * (len(samples) - len(examined))
+            found.append(None)
+    return found + [None] * (len(samples) - len(found))
 
 
 def settle(

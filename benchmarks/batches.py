@@ -19,7 +19,7 @@ from app.body import parse_body
 from app.reply import reward_reply
 from app.runs import Runs
 from app.schema import RewardRequest
-from app.scoring import examine, settle
+from app.scoring import score_by_rules
 from benchmarks.bodies import Samples, request, samples
 from benchmarks.offload import scoring
 from benchmarks.peers import re_reward
@@ -61,7 +61,7 @@ def _steps(body: bytes, rounds: int) -> list[float]:
         batch = parse_body(RewardRequest, body)
         laps.append(time.thread_time())
         scorer = scoring().scorer(batch.profile)
-        scores = settle(scorer, batch.samples, examine(scorer, batch.samples))
+        scores = score_by_rules(scorer, batch.samples)
         laps.append(time.thread_time())
         metrics.record(scorer, batch, scores, Runs(1))
         laps.append(time.thread_time())

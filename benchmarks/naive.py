@@ -4,7 +4,7 @@ from fastapi import FastAPI
 
 from app.reply import reward_reply
 from app.schema import RewardReply, RewardRequest
-from app.scoring import Scoring, examine, settle
+from app.scoring import Scoring, score_by_rules
 
 app = FastAPI()
 _scoring = Scoring("official")
@@ -14,5 +14,5 @@ _scoring = Scoring("official")
 def reward(batch: RewardRequest) -> RewardReply:
     """The same scoring, with FastAPI's own parsing, validation of replies and thread pool."""
     scorer = _scoring.scorer(batch.profile)
-    scores = settle(scorer, batch.samples, examine(scorer, batch.samples))
+    scores = score_by_rules(scorer, batch.samples)
     return RewardReply.model_validate(reward_reply(scorer, batch.samples, scores, batch.detail))

@@ -18,7 +18,7 @@ import orjson
 from app.body import parse_body
 from app.reply import reward_reply
 from app.schema import RewardRequest
-from app.scoring import Scoring, examine, settle
+from app.scoring import Scoring, score_by_rules
 
 TICK = 0.001
 REPEATS = 15
@@ -42,7 +42,7 @@ def answer(body: bytes) -> bytes:
     """A request's computation, from bytes to bytes."""
     batch = parse_body(RewardRequest, body)
     scorer = scoring().scorer(batch.profile)
-    scores = settle(scorer, batch.samples, examine(scorer, batch.samples))
+    scores = score_by_rules(scorer, batch.samples)
     return orjson.dumps(reward_reply(scorer, batch.samples, scores, batch.detail))
 
 

@@ -15,7 +15,7 @@ from app.capture import Capture
 from app.exchange import Exchange
 from app.protocol import Scored
 from app.schema import RewardRequest
-from app.scoring import examine, settle
+from app.scoring import score_by_rules
 from app.service import Service
 from app.settings import Settings
 from tests.app.local import SCORING
@@ -25,7 +25,7 @@ from tests.app.serving import eventually, sample, server
 def scored(*samples: dict[str, Any]) -> Scored:
     batch = RewardRequest.model_validate({"run": "r", "step": 3, "samples": list(samples)})
     scorer = SCORING.scorer(None)
-    return Scored(scorer, batch, settle(scorer, batch.samples, examine(scorer, batch.samples)))
+    return Scored(scorer, batch, score_by_rules(scorer, batch.samples))
 
 
 def captured(folder: Path) -> list[dict[str, Any]]:

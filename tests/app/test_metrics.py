@@ -12,7 +12,7 @@ from app import metrics
 from app.admission import Admission
 from app.runs import Runs
 from app.schema import RewardRequest
-from app.scoring import examine, settle
+from app.scoring import score_by_rules
 from rules.profile import parse_profile
 from rules.reward import Scorer
 from tests.app.local import ask, post
@@ -41,7 +41,7 @@ def test_sums_never_fall_and_what_is_below_zero_is_counted_apart() -> None:
     def give(text: str | None, times: int) -> dict[str, float]:
         samples = [sample(text)] * times
         batch = RewardRequest.model_validate({"run": "r", "samples": samples})
-        scores = settle(scorer, batch.samples, examine(scorer, batch.samples))
+        scores = score_by_rules(scorer, batch.samples)
         metrics.record(scorer, batch, scores, runs)
         return scraped()
 

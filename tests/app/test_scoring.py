@@ -4,9 +4,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.schema import Labels, Sample
-from app.scoring import examine, settle
+from app.scoring import examine, score_by_rules, settle
 from rules.profile import load_profile
-from rules.reward import Score, Scorer
+from rules.reward import Scorer
 from tests.rules.completions import HELP, REFUSAL, VERDICTS, completion
 
 SCORER = Scorer(load_profile("safegrpo"))
@@ -21,15 +21,14 @@ samples = st.builds(
 )
 
 
-def scored(scorer: Scorer, batch: list[Sample]) -> list[Score]:
-    return settle(scorer, batch, examine(scorer, batch))
-
-
 @given(st.lists(samples, max_size=6).flatmap(lambda b: st.tuples(st.just(b), st.permutations(b))))
 def test_scores_do_not_depend_on_order_or_company(
     batches: tuple[list[Sample], list[Sample]],
 ) -> None:
     batch, shuffled = batches
-    scores = dict(zip(map(id, shuffled), scored(Scorer(SCORER.profile), shuffled), strict=True))
-    assert [scores[id(one)] for one in batch] == scored(SCORER, batch)
-    assert scored(SCORER, batch) == [score for one in batch for score in scored(SCORER, [one])]
+    elsewhere = score_by_rules(Scorer(SCORER.profile), shuffled)
+    scores = dict(zip(map(id, shuffled), elsewhere, strict=True))
+    together = score_by_rules(SCORER, batch)
+    assert [scores[id(one)] for one in batch] == together
+    assert [score for one in batch for score in score_by_rules(SCORER, [one])] == together
+    assert settle(SCORER, batch, examine(SCORER, batch)) == together
