@@ -156,7 +156,8 @@ class StanceDetector:
             return Stance("compliance", f"any.{payload}")
         if not refuses:
             return Stance("rebuttal", first.rule)
-        if is_unexplained(folded[sentence_end(folded, at) :], languages, self.timeout):
+        said = folded[: first.start], folded[sentence_end(folded, at) :]
+        if is_unexplained(*said, languages, self.timeout):
             return Stance("unclear", "any.unexplained")
         return Stance("refusal", first.rule)
 
