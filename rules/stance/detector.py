@@ -19,7 +19,7 @@ from rules.stance.own_words import (
     without_quotations,
 )
 from rules.stance.payload import hidden_help
-from rules.stance.sentences import sentence_end
+from rules.stance.sentences import sentence_end, sentence_start
 from rules.stance.sequel import is_unexplained
 from rules.stance.stance import Stance, StanceTimeout
 from rules.stance.statement import statement_end
@@ -156,7 +156,7 @@ class StanceDetector:
             return Stance("compliance", f"any.{payload}")
         if not refuses:
             return Stance("rebuttal", first.rule)
-        said = folded[: first.start], folded[sentence_end(folded, at) :]
+        said = folded[: sentence_start(folded, at)], folded[sentence_end(folded, at) :]
         if is_unexplained(*said, languages, self.timeout):
             return Stance("unclear", "any.unexplained")
         return Stance("refusal", first.rule)
