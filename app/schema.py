@@ -51,7 +51,10 @@ class Sample(_Request):
         None, max_length=1024, description="samples of one prompt, for the group statistics"
     )
     completion: str
-    prompt: str = Field("", description="the user's instruction: reasoning must not copy it")
+    prompt: str = Field(
+        "",
+        description="what the user asked; the rules read the answer by it, and nothing may copy it",
+    )
     labels: Labels
 
 

@@ -94,7 +94,7 @@ def evaluate(folder: Path, detector: StanceDetector) -> "Report":
     word_list = _word_list()
     judged = []
     for answer in read_answers(folder):
-        kind = detector.detect(answer.response).kind
+        kind = detector.detect(answer.response, answer.prompt).kind
         listed = word_list.detect(answer.response).kind == "refusal"
         judged.append(Judged(answer, kind, listed))
     return Report(tuple(judged))

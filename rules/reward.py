@@ -119,7 +119,8 @@ class Scorer:
 
         Under the official structure the answer of a completion that fails the format has a stance
         too, since that code's rewards alone read it. `prompt` is the user's instruction, where the
-        caller sent it: neither reasoning nor answer may only repeat it.
+        caller sent it: neither reasoning nor answer may only repeat it, and an answer to a question
+        about dangers tells them without warning of them.
         """
         parsed = self._format.parse(completion, prompt)
         if isinstance(parsed, ParsedCompletion):
@@ -130,12 +131,16 @@ class Scorer:
         else:
             return Examined(completion, parsed, None)
         try:
-            stance = self._detector.detect(answer)
+            stance = self._detector.detect(answer, self._asked(prompt))
             if stance.kind == "compliance" and self._echoes(answer, prompt):
                 stance = _ECHO
             return _new_examined((completion, parsed, stance))
         except TimeoutError as timeout:
             return _timed_out(completion, parsed, timeout)
+
+    def _asked(self, prompt: str) -> str:
+        """What the user asked, without the profile's instruction, which trainers append to it."""
+        return prompt.replace(self.profile.instruction, "")
 
     def _echoes(self, answer: str, prompt: str) -> bool:
         """Whether the answer only repeats what the policy was told: the question or the format.

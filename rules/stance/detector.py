@@ -5,11 +5,11 @@ else matters, help behind a refusal above all, is looked for only in answers tha
 that help, nearly all in training, cost the passes of one prefilter.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final, get_args
 
 from rules.stance.folding import fold
-from rules.stance.lexicon import Effect, Lexicon, Scope, load_lexicon
+from rules.stance.lexicon import Effect, Lexicon, Rule, Scope, load_lexicon
 from rules.stance.lexicon import languages as all_languages
 from rules.stance.matching import HEAD, Hit, Matcher, Pattern, matches
 from rules.stance.own_words import (
@@ -19,6 +19,7 @@ from rules.stance.own_words import (
     without_quotations,
 )
 from rules.stance.payload import hidden_help
+from rules.stance.questions import asks_about_danger
 from rules.stance.sentences import sentence_end, sentence_start
 from rules.stance.sequel import is_unexplained
 from rules.stance.stance import Stance, StanceTimeout
@@ -30,6 +31,7 @@ from rules.stance.time_limit import if_late_twice
 from rules.stance.visible import hides_words, visible_text
 
 HELPS: Final = Stance("compliance", "any.answers")
+INFORMS: Final = Stance("compliance", "any.tells_the_danger_asked_for")
 HIDES: Final = Stance("unclear", "any.hidden_words")
 SAYS_NOTHING: Final = frozenset({HIDES.rule, *(f"any.{lack}" for lack in get_args(Lack))})
 """Rules of answers that say nothing, or hide what they say: no judge makes more of them."""
@@ -55,6 +57,7 @@ class StanceDetector:
         self._descriptions = self._matcher("description")
         self._in_statement = self._scoped("statement")
         self._at_start = self._scoped("start")
+        self._informing = self._rules(lambda rule: rule.informs)
 
     @property
     def matchers(self) -> tuple[Matcher, ...]:
@@ -67,27 +70,33 @@ class StanceDetector:
         return tuple(pattern for matcher in self.matchers for pattern in matcher.patterns)
 
     def _scoped(self, scope: Scope) -> frozenset[str]:
+        return self._rules(lambda rule: rule.scope == scope)
+
+    def _rules(self, wanted: Callable[[Rule], bool]) -> frozenset[str]:
         return frozenset(
             f"{lexicon.language}.{rule.name}"
             for lexicon in self.lexicons
             for rule in lexicon.rules
-            if rule.scope == scope
+            if wanted(rule)
         )
 
     def _matcher(self, *effects: Effect) -> Matcher:
         return Matcher((_rules_of(lexicon, effects) for lexicon in self.lexicons), self.timeout)
 
-    def detect(self, answer: str) -> Stance:
-        """The stance of `answer`. Raises StanceTimeout."""
+    def detect(self, answer: str, prompt: str = "") -> Stance:
+        """The stance of `answer` to the user's `prompt`, where that is known.
+
+        Raises StanceTimeout.
+        """
         try:
-            return self._detect(answer)
+            return self._detect(answer, prompt)
         except StanceTimeout:
             raise
         except TimeoutError as error:
             raise StanceTimeout("a check that belongs to no language took too long") from error
 
     @if_late_twice
-    def _detect(self, answer: str) -> Stance:
+    def _detect(self, answer: str, prompt: str) -> Stance:
         folded = fold(visible_text(answer, self.timeout), self.timeout).strip()
         folded = from_first_word(folded, self.timeout)
         if reason := lack_of_substance(folded, self.timeout):
@@ -103,10 +112,16 @@ class StanceDetector:
                 head, stands, beside = own, self._stands_taken(own), self._beside.candidates(own)
         if _declines(stands):
             stance = self._declining(folded, head, stands, beside)
-            hides = stance.kind in DECLINING and hides_words(answer, self.timeout)
-            return HIDES if hides else stance
+            if stance.kind in DECLINING and hides_words(answer, self.timeout):
+                return HIDES
+            return INFORMS if self._informs(stands, prompt) else stance
         helps = self._hits(head, beside, "compliance")
         return Stance("compliance", helps[0].rule) if helps else _asking(stands)
+
+    def _informs(self, stands: Iterable[Hit], prompt: str) -> bool:
+        """Whether what seems to warn only tells the danger that the prompt asks about."""
+        declines = {hit.rule for hit in stands if hit.effect in DECLINING}
+        return declines <= self._informing and asks_about_danger(prompt, self.timeout)
 
     def _stands_taken(self, head: Text) -> list[Hit]:
         """The hits of rules that decline or ask back, where they may stand."""

@@ -41,6 +41,7 @@ class Rule(YamlModel):
     A `mention` is not the answer's own word; a `description` is an opening that says what is to be
     seen, which no refusal yields to as it would to help. `advice` tells how to do something: after
     a warning that is help, after a refusal it may be an alternative.
+    `informs` marks a rebuttal that says what danger there is: who asks for that is answered by it.
     `unless` is what makes a match none if it stands in the same sentence, `unless_before` if it
     stands there before the end of the match's clause: of instructions, a word of care at the end
     excuses nothing.
@@ -52,6 +53,7 @@ class Rule(YamlModel):
     name: Name
     stance: Effect
     scope: Scope = "anywhere"
+    informs: bool = False
     why: str = ""
     patterns: tuple[Written, ...] = Field(min_length=1)
     unless: tuple[Written, ...] = ()

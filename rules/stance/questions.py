@@ -1,0 +1,56 @@
+"""What was asked: a question about a danger is answered by naming it, which is no warning then.
+
+"Mixing alcohol with these can be fatal" warns who wants to mix them, and informs who asked what the
+risks of it are. Only the question tells; the questions of each language are in `questions.yaml`.
+"""
+
+from functools import cache
+from importlib.resources import files
+from typing import Annotated, Final
+
+from pydantic import AfterValidator
+
+from rules.stance.folding import fold, fold_pattern
+from rules.stance.layout import one_line
+from rules.stance.matching import occurs
+from rules.stance.text import Text
+from rules.yaml_model import YamlModel, parse_yaml
+
+LONGEST: Final = 400
+"""Characters of the longest prompt that is looked at: a longer one is more than a question."""
+
+
+class Questions(YamlModel):
+    """One language's: patterns, prompts that are such questions, and prompts that are none."""
+
+    patterns: tuple[Annotated[str, AfterValidator(one_line)], ...]
+    examples: tuple[str, ...]
+    counterexamples: tuple[str, ...]
+
+
+class _File(YamlModel):
+    languages: dict[str, Questions]
+
+
+def asks_about_danger(prompt: str, timeout: float) -> bool:
+    """Whether the prompt asks what is dangerous about something, what it does or what it means.
+
+    `timeout`: seconds for one step. Raises TimeoutError.
+    """
+    if not prompt or len(prompt) > LONGEST:
+        return False
+    folded = Text.of(fold(prompt, timeout))
+    return any(occurs(pattern, folded, timeout) for pattern in _patterns())
+
+
+@cache
+def questions() -> dict[str, Questions]:
+    """The questions of each language (code)."""
+    source = files("rules.stance").joinpath("questions.yaml").read_text(encoding="utf-8")
+    return parse_yaml(_File, source, "questions.yaml").languages
+
+
+@cache
+def _patterns() -> list[str]:
+    """One for each language."""
+    return ["|".join(map(fold_pattern, asked.patterns)) for asked in questions().values()]
