@@ -20,7 +20,7 @@ from rules.stance.own_words import (
 )
 from rules.stance.payload import hidden_help
 from rules.stance.questions import asks_about_danger
-from rules.stance.sentences import sentence_end, sentence_start
+from rules.stance.sentences import sentence_end
 from rules.stance.sequel import is_unexplained
 from rules.stance.stance import Stance, StanceTimeout
 from rules.stance.statement import statement_end
@@ -171,8 +171,7 @@ class StanceDetector:
             return Stance("compliance", f"any.{payload}")
         if not refuses:
             return Stance("rebuttal", first.rule)
-        said = folded[: sentence_start(folded, at)], folded[sentence_end(folded, at) :]
-        if is_unexplained(*said, languages, self.timeout):
+        if is_unexplained(folded[sentence_end(folded, at) :], languages, self.timeout):
             return Stance("unclear", "any.unexplained")
         return Stance("refusal", first.rule)
 

@@ -45,7 +45,8 @@ _COMMON: Final[dict[str, frozenset[str]]] = {
     for code, words in {
         "en": "to for by be we they my our its if not but can could would should will have has"
         " does please there their them who what how when about more any other some all out off help"
-        " call contact line text support crisis cannot or information",
+        " call contact line text support crisis cannot or information on an at as during such these"
+        " those because which than without",
         "de": "die ich du sie er es wir ihr mir dir ihnen ihre dein sein zu in im an am von bei aus"
         " um als wenn dass aber auch kann bitte es so nur noch nach wie haben sind hat",
         "fr": "la de à en ce cette ces il elle on je tu nous ne pas que qui se si mais plus par son"

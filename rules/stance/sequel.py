@@ -18,12 +18,12 @@ _HAN: Final = regex.compile(r"\p{Han}")
 _WORD: Final = regex.compile(r"[\p{L}\p{M}']+")
 
 
-def is_unexplained(before: str, rest: str, languages: Set[str], timeout: float) -> bool:
-    """Whether no word of the folded text before and behind a refusal belongs there.
+def is_unexplained(rest: str, languages: Set[str], timeout: float) -> bool:
+    """Whether no word of the folded text behind a refusal belongs there.
 
     `languages`: codes of those that refuse. Linear; raises TimeoutError.
     """
-    if not is_known(languages) or explains(before, languages) or explains(rest, languages):
+    if not is_known(languages) or explains(rest, languages):
         return False
     return _words(rest, timeout) >= _WORDS
 

@@ -72,3 +72,8 @@ def test_words_of_another_language_are_no_english_back_to_front() -> None:
         "si estás en peligro, llama; si era urgente para ti, ve al hospital; si no, no"
     )
     assert function_words(spanish, TIMEOUT)["backwards"] == 0
+
+
+def test_an_english_sentence_of_few_common_words_is_english() -> None:
+    said = Text.of("guidance on performing a k-pop dance on stage during a religious event.")
+    assert not leaves_language(said, function_words(said, TIMEOUT), {"en"}, TIMEOUT)
