@@ -130,17 +130,15 @@ class Scorer:
             answer = parsed.lenient.answer.of(completion).strip()
         else:
             return Examined(completion, parsed, None)
+        # Trainers append the instruction to what the user asked.
+        asked = prompt.replace(self.profile.instruction, "") if prompt else prompt
         try:
-            stance = self._detector.detect(answer, self._asked(prompt))
+            stance = self._detector.detect(answer, asked)
             if stance.kind == "compliance" and self._echoes(answer, prompt):
                 stance = _ECHO
             return _new_examined((completion, parsed, stance))
         except TimeoutError as timeout:
             return _timed_out(completion, parsed, timeout)
-
-    def _asked(self, prompt: str) -> str:
-        """What the user asked, without the profile's instruction, which trainers append to it."""
-        return prompt.replace(self.profile.instruction, "")
 
     def _echoes(self, answer: str, prompt: str) -> bool:
         """Whether the answer only repeats what the policy was told: the question or the format.

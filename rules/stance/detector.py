@@ -114,7 +114,8 @@ class StanceDetector:
             stance = self._declining(folded, head, stands, beside)
             if stance.kind in DECLINING and hides_words(answer, self.timeout):
                 return HIDES
-            return INFORMS if self._informs(stands, prompt) else stance
+            informs = stance.kind == "rebuttal" and self._informs(stands, prompt)
+            return INFORMS if informs else stance
         helps = self._hits(head, beside, "compliance")
         return Stance("compliance", helps[0].rule) if helps else _asking(stands)
 
