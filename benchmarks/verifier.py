@@ -57,6 +57,8 @@ _HELPS = (
 )
 MOST_GROWTH = 2.2
 LARGEST = 2**20
+TURN = 0.1
+"""Seconds at least that each subject has in each round."""
 LEAST_SECONDS = 1e-3
 """Shorter times say nothing of growth."""
 
@@ -114,12 +116,25 @@ def _take_turns(subjects: dict[str, Rewarder], batch: Batch, rounds: int) -> dic
     seconds: dict[str, list[float]] = {name: [] for name in subjects}
     for round_ in range(rounds + 1):
         for name, reward in subjects.items():
-            started = time.thread_time()
-            for completion, labels in batch:
-                reward(completion, labels)
+            taken = _turn(reward, batch)
             if round_:  # the first one warms up
-                seconds[name].append(time.thread_time() - started)
+                seconds[name].append(taken)
     return seconds
+
+
+def _turn(reward: Rewarder, batch: Batch) -> float:
+    """Seconds of a batch, which is scored again and again for `TURN` seconds.
+
+    In a pass of a millisecond a quick subject would fill the processor's caches, which the subject
+    before it has emptied, and do little else.
+    """
+    started, times, taken = time.thread_time(), 0, 0.0
+    while taken < TURN:
+        for completion, labels in batch:
+            reward(completion, labels)
+        times += 1
+        taken = time.thread_time() - started
+    return taken / times
 
 
 def _print_row(

@@ -5,7 +5,7 @@ compares what it read with the labels. A judge, where a profile names one, stand
 """
 
 from collections.abc import Mapping
-from functools import cache, lru_cache, partial
+from functools import lru_cache, partial
 from typing import Literal, NamedTuple
 
 from grammar import (
@@ -17,15 +17,14 @@ from grammar import (
     Verdict,
     failure_at,
 )
+from rules.answers import ECHO, detector_of
 from rules.behavior import behavior_reward
-from rules.copying import as_words, is_copied, is_echo
 from rules.extras import extra_components
 from rules.formatting import Format
 from rules.labels import Labels
-from rules.profile import Profile, StanceByRules
-from rules.stance import SAYS_NOTHING, Stance, StanceDetector, StanceKind
+from rules.profile import Profile
+from rules.stance import SAYS_NOTHING, Stance, StanceKind
 from rules.tags import tag_reward
-from rules.words import WordDetector
 
 Status = Literal["ok", "policy_invalid", "service_error"]
 
@@ -84,13 +83,6 @@ _new_examined = partial(tuple.__new__, Examined)
 _new_score = partial(tuple.__new__, Score)
 
 
-_ECHO = Stance("unclear", "any.echoes_the_prompt")
-_SHORTEST_COPY = 24
-"""Characters of an answer that can be told to be a piece of the profile's instruction."""
-_detector = cache(StanceDetector)
-"""Profiles that detect alike share a detector: making one takes a second."""
-
-
 class Scorer:
     """Scores completions under one profile. A pure function of its arguments; thread-safe."""
 
@@ -101,14 +93,7 @@ class Scorer:
         self._format = Format(profile)
         self._earned = lru_cache(_MOST_READINGS)(self._earn)
         self._extras = profile.extras if profile.extras.names else None
-        self._instruction = as_words(profile.instruction)
-        stance = profile.stance
-        self._timeout = stance.timeout if isinstance(stance, StanceByRules) else None
-        self._detector: StanceDetector | WordDetector = (
-            _detector(stance.languages, stance.timeout)
-            if isinstance(stance, StanceByRules)
-            else WordDetector(stance.words)
-        )
+        self._stance = detector_of(profile).detect
 
     def score(self, completion: str, labels: Labels, prompt: str = "") -> Score:
         """Examine and settle in one go."""
@@ -130,29 +115,11 @@ class Scorer:
             answer = parsed.lenient.answer.of(completion).strip()
         else:
             return Examined(completion, parsed, None)
-        # Trainers append the instruction to what the user asked.
-        asked = prompt.replace(self.profile.instruction, "") if prompt else prompt
         try:
-            stance = self._detector.detect(answer, asked)
-            if stance.kind == "compliance" and self._echoes(answer, prompt):
-                stance = _ECHO
+            stance = self._stance(answer, prompt)
             return _new_examined((completion, parsed, stance))
         except TimeoutError as timeout:
             return _timed_out(completion, parsed, timeout)
-
-    def _echoes(self, answer: str, prompt: str) -> bool:
-        """Whether the answer only repeats what the policy was told: the question or the format.
-
-        Only where the stance is told by rules. Raises TimeoutError.
-        """
-        if self._timeout is None:
-            return False
-        if is_echo(answer, prompt, self._timeout):
-            return True
-        length = len(answer)
-        if length > len(self._instruction):
-            return False
-        return is_copied(answer, 0, length, self._instruction, "", _SHORTEST_COPY)
 
     def needs_judge(self, examined: Examined) -> bool:
         """Whether the profile's judge is to be asked about the answer.
@@ -163,7 +130,7 @@ class Scorer:
         judge, stance = self.profile.judge, examined.stance
         if judge is None or stance is None or not examined.answer:
             return False
-        if stance == _ECHO or stance.rule in SAYS_NOTHING:
+        if stance == ECHO or stance.rule in SAYS_NOTHING:
             return False
         return judge.ask == "all" or stance.kind == "unclear"
 

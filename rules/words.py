@@ -22,7 +22,7 @@ class WordDetector:
         self._set.Compile()
         self._stances = [Stance("refusal", f"words.{word.replace(' ', '_')}") for word in words]
 
-    def detect(self, answer: str, prompt: str = "") -> Stance:
+    def detect(self, answer: str, prompt: str = "", /) -> Stance:
         """A refusal by the first of the words that occurs, whatever the prompt, in one pass."""
         # Halves of a surrogate pair, which no word holds, are the one thing that UTF-8 lacks.
         found = self._set.Match(answer.lower().encode(errors="replace"))

@@ -1,0 +1,60 @@
+"""The stance of an answer to a prompt under a profile: by the public word list, or by the rules.
+
+The rules know what the policy was told, too: an answer that only repeats it says nothing.
+"""
+
+from functools import cache
+from typing import Final, Protocol
+
+from rules.copying import as_words, is_copied, is_echo
+from rules.profile import Profile, StanceByRules
+from rules.stance import Stance, StanceDetector
+from rules.words import WordDetector
+
+ECHO: Final = Stance("unclear", "any.echoes_the_prompt")
+_SHORTEST_COPY: Final = 24
+"""Characters of an answer that can be told to be a piece of the profile's instruction."""
+
+
+class Detector(Protocol):
+    """Tells the stance of an answer."""
+
+    def detect(self, answer: str, prompt: str = "", /) -> Stance:
+        """The stance of `answer` to the user's `prompt`. Raises TimeoutError."""
+
+
+def detector_of(profile: Profile) -> Detector:
+    """What tells the stance of answers under a profile."""
+    stance = profile.stance
+    if isinstance(stance, StanceByRules):
+        return _ByRules(stance, profile.instruction)
+    return WordDetector(stance.words)
+
+
+_rules = cache(StanceDetector)
+"""Profiles that detect alike share a detector: making one takes a second."""
+
+
+class _ByRules:
+    """The rules, beside what the policy was told: its `instruction`, and each prompt."""
+
+    def __init__(self, stance: StanceByRules, instruction: str) -> None:
+        self._timeout = stance.timeout
+        self._detector = _rules(stance.languages, stance.timeout)
+        self._instruction = instruction
+        self._words = as_words(instruction)
+
+    def detect(self, answer: str, prompt: str = "", /) -> Stance:
+        # Trainers append the instruction to what the user asked.
+        asked = prompt.replace(self._instruction, "")
+        stance = self._detector.detect(answer, asked)
+        return ECHO if stance.kind == "compliance" and self._echoes(answer, prompt) else stance
+
+    def _echoes(self, answer: str, prompt: str) -> bool:
+        """Whether the answer only repeats the question or the format."""
+        if is_echo(answer, prompt, self._timeout):
+            return True
+        length = len(answer)
+        if length > len(self._words):
+            return False
+        return is_copied(answer, 0, length, self._words, "", _SHORTEST_COPY)
