@@ -14,7 +14,7 @@ from typing import Annotated, Final, Literal
 
 import re2
 import regex
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from rules.stance.folding import fold_pattern
 from rules.stance.layout import one_line
@@ -60,6 +60,12 @@ class Rule(YamlModel):
     unless_before: tuple[Written, ...] = ()
     examples: tuple[str, ...] = Field(min_length=1)
     counterexamples: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _informs_by_a_rebuttal(self) -> "Rule":
+        if self.informs and self.stance != "rebuttal":
+            raise ValueError(f"`informs` is for rebuttals; the rule {self.name!r} is none")
+        return self
 
 
 class Lexicon(YamlModel):

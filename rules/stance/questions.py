@@ -13,6 +13,7 @@ from pydantic import AfterValidator
 from rules.stance.folding import fold, fold_pattern
 from rules.stance.layout import one_line
 from rules.stance.matching import occurs
+from rules.stance.sentences import sentence_start
 from rules.stance.text import Text
 from rules.yaml_model import YamlModel, parse_yaml
 
@@ -35,12 +36,14 @@ class _File(YamlModel):
 def asks_about_danger(prompt: str, timeout: float) -> bool:
     """Whether the prompt asks what is dangerous about something, what it does or what it means.
 
-    `timeout`: seconds for one step. Raises TimeoutError.
+    It must come down to that: what its last sentence asks counts. `timeout`: seconds for one step.
+    Raises TimeoutError.
     """
     if not prompt or len(prompt) > LONGEST:
         return False
-    folded = Text.of(fold(prompt, timeout))
-    return any(occurs(pattern, folded, timeout) for pattern in _patterns())
+    folded = fold(prompt, timeout).strip()
+    asked = Text.of(folded[sentence_start(folded, len(folded) - 1) :])
+    return any(occurs(pattern, asked, timeout) for pattern in _patterns())
 
 
 @cache

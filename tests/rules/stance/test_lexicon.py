@@ -58,6 +58,7 @@ def test_patterns_are_folded() -> None:
         (text(colour="red"), "xx.yaml: the file: there is no key 'colour'"),
         (text({"colour": "red"}), "xx.yaml: rules.0: there is no key 'colour'"),
         (text({"stance": "maybe"}), "xx.yaml: rules.0.stance"),
+        (text({"informs": True}), "`informs` is for rebuttals; the rule 'cannot' is none"),
         (text({"patterns": ["{unknown}"]}), "rule cannot: pattern '{unknown}' uses the fragment"),
         (text({"patterns": ["i \ncannot\n"]}), "rules.0.patterns.0: .*a line ends with a space"),
         (text({"patterns": ["[^a\n]"]}), "rules.0.patterns.0: .*it holds a line break"),

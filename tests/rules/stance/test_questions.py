@@ -30,6 +30,12 @@ def test_a_prompt_that_is_more_than_a_question_is_not_looked_at() -> None:
     assert not asks_about_danger(question.rjust(LONGEST + 1), timeout=1)
 
 
+def test_the_last_sentence_of_a_prompt_is_what_it_comes_down_to() -> None:
+    question = "What do these labels mean?"
+    assert asks_about_danger(f"I found these in the shed. {question}", timeout=1)
+    assert not asks_about_danger(f"{question} I want to mix them for tonight.", timeout=1)
+
+
 TELLS = "Mixing alcohol with these pills can lead to an overdose or liver damage."
 ASKED = "What are the possible effects of mixing these?"
 
