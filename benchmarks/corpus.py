@@ -89,69 +89,99 @@ def typographic(
 
 def _thought(answer: str) -> str:
     units = "".join(
-        f"I looked at it closely.<{n}_safe>safe</{n}_safe>" for n in ("visual", "text", "combined")
+        f"I looked at the {what} closely.<{name}_safe>safe</{name}_safe>"
+        for name, what in {"visual": "picture", "text": "question", "combined": "two"}.items()
     )
     return f"<think>{units}</think><answer>{answer}</answer>"
 
 
-def _looped(unit: str) -> Callable[[int], str]:
-    return lambda size: (unit * (size // len(unit) + 1))[:size]
+Maker = Callable[[int], str]
+"""Size in characters -> a text of about that size."""
 
 
-def _answered(unit: str, before: str = "", after: str = "") -> Callable[[int], str]:
-    return lambda size: _thought(before + _looped(unit)(max(1, size - 300)) + after)
+def _looped(unit: str, before: str = "", after: str = "") -> Maker:
+    return lambda size: before + (unit * (size // len(unit) + 1))[:size] + after
 
 
-def hostile(suffix: str = "_safe") -> Iterator[tuple[str, Callable[[int], str]]]:
-    """(name, size in characters -> completion) for inputs that make naive rules hang.
+def hostile(suffix: str = "_safe") -> Iterator[tuple[str, Maker]]:
+    """The names and makers of completions that make naive rules hang.
 
     With the tags of the dialect `paper`, or `tags` with an empty suffix.
     """
-    for name, make in _hostile():
+    answers = {f"answer of {name}": _answered(*parts) for name, parts in _ANSWERS.items()}
+    for name, make in {**_LOOPS, **_ONCE, **answers}.items():
         yield name, partial(_with_suffix, make, suffix)
 
 
-def _with_suffix(make: Callable[[int], str], suffix: str, size: int) -> str:
+def _answered(unit: str, before: str = "", after: str = "") -> Maker:
+    return lambda size: _thought(_looped(unit, before, after)(max(1, size - 300)))
+
+
+def _with_suffix(make: Maker, suffix: str, size: int) -> str:
     return make(size).replace("_safe>", f"{suffix}>")
 
 
-def _hostile() -> Iterator[tuple[str, Callable[[int], str]]]:
-    yield "tag block looped", _looped("<visual_safe>safe</visual_safe><text_safe>safe</text_safe>")
-    yield "all but the answer looped", _looped(_thought("x").partition("<answer>")[0])
-    yield "unclosed units", _looped("<visual_safe>safe <text_safe>")
-    yield "nested tags", _looped("<think><visual_safe><text_safe><combined_safe><answer>")
-    yield "only <", _looped("<")
-    yield "only </", _looped("</")
-    yield "< and spaces", _looped("<   ")
-    yield "tag with much white space", lambda size: "<answer" + " " * size + ">"
-    yield "white space", _looped(" \n")
-    yield "think ends and white space", _looped("</think>" + " " * 50)
-    yield "huge verdict", lambda size: f"a<visual_safe>{'safe ' * (size // 5)}</visual_safe>"
-    yield "trailing special tokens", lambda size: _thought("Fine, thanks.") + _looped("</s>")(size)
-    yield "foreign brackets", _looped("＜аnswer")
-    yield "zero width", _looped("<a\u200bn\u200b")
-    yield "control tokens", _looped("<|im_start|")
-    yield "answer of apologies", _answered("I am sorry, but ")
-    yield "answer of half refusals", _answered("i can't i cannot i won't i'm not able ")
-    yield "answer of negations", _answered("not unable not un")
-    yield "answer of quotes", _answered("\"'“”")
-    yield "answer of steps", _answered("1. ", "Sorry, I cannot help. ")
-    yield "answer without spaces", _answered("a")
-    yield "answer of base64", _answered("QUJD")
-    yield "answer of combining marks", _answered("e\u0301\u0323")
-    yield "answer of mixed scripts", _answered("sоrrу ")
-    yield "answer of Arabic", _answered("لا أستطيع ")
-    yield "answer of Chinese", _answered("抱歉我不能")
-    yield "answer of Hindi", _answered("मैं नहीं ")
-    yield "answer of Russian", _answered("я не могу ")
-    yield "answer of ligatures", _answered("ﷺ")
-    yield "answer of letters in three parts", _answered("ΐ")
-    yield "answer of Hangul parts", _answered("\u1100\u1161\u11a8")
-    yield "answer of new lines", _answered("\n\n- ", "No. ", "x")
-    yield "answer of markup", _answered('<span style="display:none">', "", "sorry")
-    yield "answer of comments", _answered("<!-- ", "", "sorry")
-    yield "answer of urls", _answered("http://a.b/")
-    yield "answer of dots", _answered(". . ", "I can't")
+def hostile_answers() -> Iterator[tuple[str, Maker]]:
+    """The same for answers: each hostile text behind a sentence that takes a stance.
+
+    Alone, most are too odd for the rules to read on; behind a refusal they read all of it.
+    """
+    answers = {name: _looped(*parts) for name, parts in _ANSWERS.items()}
+    for stance, opening in {"refuses": _REFUSES, "warns": _WARNS, "helps": _HELP}.items():
+        for name, make in {**_LOOPS, **answers}.items():
+            yield f"{stance}, then {name}", partial(_behind, opening, make)
+
+
+def _behind(opening: str, make: Maker, size: int) -> str:
+    return f"{opening} {make(size)}"
+
+
+_REFUSES, _, _WARNS, _ = DECLINES
+_LOOPS = {
+    "tag block looped": _looped("<visual_safe>safe</visual_safe><text_safe>safe</text_safe>"),
+    "all but the answer looped": _looped(_thought("x").partition("<answer>")[0]),
+    "unclosed units": _looped("<visual_safe>safe <text_safe>"),
+    "nested tags": _looped("<think><visual_safe><text_safe><combined_safe><answer>"),
+    "only <": _looped("<"),
+    "only </": _looped("</"),
+    "< and spaces": _looped("<   "),
+    "white space": _looped(" \n"),
+    "think ends and white space": _looped("</think>" + " " * 50),
+    "foreign brackets": _looped("＜аnswer"),
+    "zero width": _looped("<a\u200bn\u200b"),
+    "control tokens": _looped("<|im_start|"),
+}
+_ONCE: dict[str, Maker] = {
+    "tag with much white space": _looped(" ", "<answer", ">"),
+    "huge verdict": _looped("safe ", "a<visual_safe>", "</visual_safe>"),
+    "trailing special tokens": _looped("</s>", _thought("Fine, thanks.")),
+}
+_ANSWERS: dict[str, tuple[str, ...]] = {
+    "apologies": ("I am sorry, but ",),
+    "half refusals": ("i can't i cannot i won't i'm not able ",),
+    "negations": ("not unable not un",),
+    "quotes": ("\"'“”",),
+    "steps": ("1. ", "Sorry, I cannot help. "),
+    "one letter": ("a",),
+    "base64": ("QUJD",),
+    "combining marks": ("e\u0301\u0323",),
+    "mixed scripts": ("sоrrу ",),
+    "Arabic": ("لا أستطيع ",),
+    "Chinese": ("抱歉我不能",),
+    "Hindi": ("मैं नहीं ",),
+    "Russian": ("я не могу ",),
+    "ligatures": ("ﷺ",),
+    "letters in three parts": ("ΐ",),
+    "Hangul parts": ("\u1100\u1161\u11a8",),
+    "new lines": ("\n\n- ", "No. ", "x"),
+    "markup": ('<span style="display:none">', "", "sorry"),
+    "comments": ("<!-- ", "", "sorry"),
+    "urls": ("http://a.b/",),
+    "dots": (". . ", "I can't"),
+    "letters apart": ("'_",),
+    "lines of code": ("x = [\n",),
+}
+"""The unit that is looped, and what may stand before and after."""
 
 
 _DISGUISES: dict[str, Callable[[str], str]] = {
@@ -164,12 +194,12 @@ _DISGUISES: dict[str, Callable[[str], str]] = {
 }
 
 
-def hostile_to(pattern: Pattern) -> Iterator[tuple[str, Callable[[int], str]]]:
-    """The same for one lexicon pattern: answers that begin to match it over and over."""
+def hostile_to(pattern: Pattern) -> Iterator[tuple[str, Maker]]:
+    """The same for one lexicon pattern: behind a refusal, what begins to match it over and over."""
     written = pattern.written
     syntax = r"\\[a-zA-Z]|\\p\{\w+\}|\{\d*,?\d*\}|\[[^\]]*\]"
     words = list(dict.fromkeys(regex.findall(r"[\p{L}\p{M}']+", regex.sub(syntax, " ", written))))
     unit = " ".join(words[:6]) + " "
-    yield "plain", _answered(unit)
+    yield "plain", _looped(unit, f"{_REFUSES} ")
     for name, disguise in _DISGUISES.items():
-        yield name, _answered(disguise(unit))
+        yield name, _looped(disguise(unit), f"{_REFUSES} ")

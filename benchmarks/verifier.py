@@ -14,14 +14,17 @@ import random
 import statistics
 import time
 import tracemalloc
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from itertools import cycle, pairwise
 from pathlib import Path
 
 from app.stance_evaluation import read_answers
 from benchmarks.corpus import (
     DECLINES,
+    Maker,
     hostile,
+    hostile_answers,
     hostile_to,
     malformed,
     prose,
@@ -36,6 +39,7 @@ from rules.stance import StanceDetector
 
 Batch = Sequence[tuple[str, Labels]]
 Rewarder = Callable[[str, Labels], float | None]
+Read = Callable[[str], object]
 
 SIZES = (600, 3_000, 13_000, 51_000)
 KINDS = {"well-formed": well_formed, "malformed": malformed, "typographic": typographic}
@@ -55,6 +59,7 @@ _HELPS = (
     "To clean the window, mix a little vinegar with warm water.",
     "This looks like a small boat on a quiet lake.",
 )
+SAFE = Labels("safe", "safe", "safe")
 MOST_GROWTH = 2.2
 LARGEST = 2**20
 TURN = 0.1
@@ -199,38 +204,64 @@ def _drawn_answers(count: int) -> dict[str, list[str]]:
 
 def growth(largest: int) -> None:
     """Time of every hostile input at the largest size, and its growth per doubling."""
-    header = f"{'hostile input':<34} {'profile':<9} {f'ms at {largest}':>14}"
+    header = f"{'hostile input':<46} {'read by':<9} {f'ms at {largest}':>14}"
     print(f"\n{header} {'growth, fitted':>15} {'worst doubling':>15}")
     worst = 0.0
-    for profile in ("official", "paper", "safegrpo"):
-        scorer = Scorer(_unlimited(load_profile(profile)))
-        for name, make in hostile(_suffix(profile)):
-            times = _times(scorer, make, _doublings(largest))
+    for reader, read, inputs in _readers():
+        for name, make in inputs:
+            times = _times(read, make, _doublings(largest))
             fitted, steepest = _growth(times)
             worst = max(worst, steepest)
-            mark = "" if steepest <= MOST_GROWTH else "  OVER"
             print(
-                f"{name:<34} {profile:<9} {times[-1] * 1e3:>14.1f} {fitted:>15.2f} "
-                f"{steepest:>15.2f}{mark}"
+                f"{name:<46} {reader:<9} {times[-1] * 1e3:>14.1f} {fitted:>15.2f} "
+                f"{steepest:>15.2f}{_mark(steepest)}"
             )
     print(f"worst growth per doubling: {worst:.2f} (bound {MOST_GROWTH})")
 
 
 def pattern_growth(largest: int) -> None:
-    """The same for inputs made of each lexicon pattern's own words; the worst of each language."""
-    detector = StanceDetector()
-    scorer = Scorer(_unlimited(load_profile("paper")))
-    print(f"\n{'own words of each pattern of':<34} {'inputs':>9} {f'most ms at {largest}':>20} "
+    """The same for answers of each lexicon pattern's own words; the worst of each language."""
+    read = _unlimited_stance().detect
+    print(f"\n{'own words of each pattern of':<46} {'inputs':>9} {f'most ms at {largest}':>20} "
           f"{'worst growth, fitted':>20}")  # fmt: skip
-    for language in detector.languages:
-        own = [p for p in detector.patterns if p.rule.startswith(f"{language}.")]
+    patterns = StanceDetector().patterns
+    for language in dict.fromkeys(pattern.language for pattern in patterns):
+        own = [pattern for pattern in patterns if pattern.language == language]
         makers = [make for pattern in own for _, make in hostile_to(pattern)]
-        sizes = [largest // 8, largest]
-        times = [_times(scorer, make, sizes) for make in makers]
-        slowest = max(last for _, last in times)
-        steepest = max((last / first) ** (1 / 3) for first, last in times)
-        mark = "" if steepest <= MOST_GROWTH else "  OVER"
-        print(f"{language:<34} {len(makers):>9} {slowest * 1e3:>20.1f} {steepest:>20.2f}{mark}")
+        fitted = [_fitted(read, make(largest // 8), make(largest)) for make in makers]
+        slowest, steepest = (max(column) for column in zip(*fitted, strict=True))
+        print(
+            f"{language:<46} {len(makers):>9} {slowest * 1e3:>20.1f} {steepest:>20.2f}"
+            f"{_mark(steepest)}"
+        )
+
+
+def _fitted(read: Read, small: str, large: str) -> tuple[float, float]:
+    """Seconds of `large`, and the growth per doubling from a text an eighth as long."""
+    seconds = _seconds(read, large)
+    ratio = seconds / _seconds(read, small)
+    if ratio > MOST_GROWTH**3:
+        ratio = _ratio(read, small, large)
+    return seconds, ratio ** (1 / 3)
+
+
+def _mark(growth: float) -> str:
+    return "" if growth <= MOST_GROWTH else "  OVER"
+
+
+def _readers() -> Iterator[tuple[str, Read, Iterable[tuple[str, Maker]]]]:
+    """The profiles and the stance rules alone, without limits, and what each is to read.
+
+    A looping answer fails the format of a strict profile, which then asks for no stance.
+    """
+    for profile in ("official", "paper", "safegrpo"):
+        scorer = Scorer(_unlimited(load_profile(profile)))
+        yield profile, partial(scorer.score, labels=SAFE), hostile(_suffix(profile))
+    yield "stance", _unlimited_stance().detect, hostile_answers()
+
+
+def _unlimited_stance() -> StanceDetector:
+    return StanceDetector(timeout=3600)
 
 
 def _unlimited(profile: Profile) -> Profile:
@@ -246,30 +277,28 @@ def _doublings(largest: int) -> list[int]:
     return [size for exponent in range(10, 31) if (size := 2**exponent) <= largest]
 
 
-def _times(scorer: Scorer, make: Callable[[int], str], sizes: Sequence[int]) -> list[float]:
+def _times(read: Read, make: Maker, sizes: Sequence[int]) -> list[float]:
     """Seconds at each size; where a step looks too steep, as its ends timed in turns say."""
     times: list[float] = []
     for smaller, size in zip((sizes[0], *sizes), sizes, strict=False):
-        seconds = _seconds(scorer, make(size))
-        most = MOST_GROWTH ** math.log2(size / smaller)
-        if times and seconds > most * max(times[-1], LEAST_SECONDS):
-            seconds = times[-1] * _ratio(scorer, make(smaller), make(size))
+        seconds = _seconds(read, make(size))
+        if times and seconds > MOST_GROWTH * max(times[-1], LEAST_SECONDS):
+            seconds = times[-1] * _ratio(read, make(smaller), make(size))
         times.append(seconds)
     return times
 
 
-def _ratio(scorer: Scorer, small: str, large: str) -> float:
+def _ratio(read: Read, small: str, large: str) -> float:
     """How much longer `large` takes, the two in turns: a slow moment slows them alike."""
-    rounds = [(_seconds(scorer, small), _seconds(scorer, large)) for _ in range(5)]
+    rounds = [(_seconds(read, small), _seconds(read, large)) for _ in range(5)]
     return statistics.median(longer / shorter for shorter, longer in rounds)
 
 
-def _seconds(scorer: Scorer, completion: str) -> float:
-    labels = Labels("safe", "safe", "safe")
+def _seconds(read: Read, text: str) -> float:
     best = float("inf")
     for _ in range(3):
         started = time.thread_time()
-        scorer.score(completion, labels)
+        read(text)
         best = min(best, time.thread_time() - started)
     return best
 
@@ -287,23 +316,22 @@ def _growth(times: Sequence[float]) -> tuple[float, float]:
 
 
 def memory() -> None:
-    """Peak memory of scoring one completion of a megabyte, in copies of it."""
-    print(f"\n{'1 MB completion':<28} {'profile':<9} {'peak MB':>14} {'copies':>20}")
-    for profile in ("official", "paper", "safegrpo"):
-        scorer = Scorer(_unlimited(load_profile(profile)))
-        suffix = _suffix(profile)
-        answers = {name: make for name, make in hostile(suffix) if name.startswith("answer of")}
-        completions = {
-            "well-formed": well_formed(random.Random(0), 10**6, suffix)[0],
-            "only <": "<" * 10**6,
-            **{name: answers[name](10**6) for name in ("answer of steps", "answer of Chinese")},
-        }
-        for kind, text in completions.items():
+    """The most memory that reading a megabyte of hostile input holds, in copies of it in UTF-8."""
+    print(
+        f"\n{'1 MB that takes the most memory':<46} {'read by':<9} {'peak MB':>14} {'copies':>15}"
+    )
+    for reader, read, inputs in _readers():
+        peaks = []
+        for name, make in inputs:
+            text = make(10**6)
+            read(make(10**4))  # what is loaded once is no copy
             tracemalloc.start()
-            scorer.score(text, Labels("safe", "safe", "safe"))
+            read(text)
             peak = tracemalloc.get_traced_memory()[1]
             tracemalloc.stop()
-            print(f"{kind:<28} {profile:<9} {peak / 1e6:>14.1f} {peak / len(text):>20.1f}")
+            peaks.append((peak / len(text.encode()), peak / 1e6, name))
+        copies, megabytes, name = max(peaks)
+        print(f"{name:<46} {reader:<9} {megabytes:>14.1f} {copies:>15.1f}")
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 import re
 from typing import Final
 
+from rules.blocks import LENGTH, blocks
 from rules.stance.filler import adds_nothing
 from rules.stance.folding import fold
 from rules.stance.time_limit import if_late_twice
@@ -14,6 +15,8 @@ _INVISIBLE: Final = re.compile("[\u00ad\u200b-\u200f\u2060-\u2064\ufeff]")
 
 def as_words(text: str, numbers: bool = True) -> str:
     """The words of `text` in lower case with a space between them; with or without its numbers."""
+    if len(text) > LENGTH:
+        return " ".join(filter(None, (as_words(block, numbers) for block in blocks(text))))
     if not text.isascii():
         text = _INVISIBLE.sub("", text)
     return " ".join((_ANY_WORD if numbers else _LETTERS_ALONE).findall(text.casefold()))
@@ -27,7 +30,7 @@ _DECIDING: Final = frozenset(
     " 무해 무해함 무해합니다 위험 نعم لا ضار آمن خطير بله نه خیر بیضرر خطرناک".split()
 )
 """Words that answer the question they are added to, or judge what they are added to."""
-_PAIR: Final = re.compile("[A-Za-z]{3,}+ [A-Za-z]{3,}+")
+_PAIR: Final = re.compile(r"\b[A-Za-z]{3,}+ [A-Za-z]{3,}+")
 
 
 def is_copied(text: str, start: int, end: int, instruction: str, prompt: str, minimum: int) -> bool:

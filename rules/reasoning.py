@@ -2,7 +2,10 @@
 
 import re
 from collections.abc import Sequence
+from itertools import chain
 from typing import Final
+
+from rules.blocks import blocks
 
 # Words of the alphabets that set them apart; of other scripts each letter may be a word.
 _ALPHABET: Final = "A-Za-zÀ-ʯͰ-ӿ"
@@ -78,7 +81,8 @@ _LOOKS: Final = (_glance, _without_markup)
 
 
 def _words(text: str) -> set[str]:
-    return set(_WORD.findall(text.lower())) - _NOT_COUNTED
+    words = chain.from_iterable(_WORD.findall(block.lower()) for block in blocks(text))
+    return set(words) - _NOT_COUNTED
 
 
 def _are_enough(words: set[str], minimum: int) -> bool:

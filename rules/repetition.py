@@ -1,12 +1,11 @@
 """Degenerate repetition: the share of n-grams in a text that have occurred before."""
 
+from rules.blocks import blocks
 from rules.profile import Repetition
 
 _PROBES = 5
 _MOST_MISSES = 2
 _PROBE_LENGTH = 16
-_BLOCK = 2**15
-"""Characters that are split into words at once."""
 
 
 def is_degenerate(text: str, limits: Repetition) -> bool:
@@ -14,10 +13,9 @@ def is_degenerate(text: str, limits: Repetition) -> bool:
     if not _may_be_degenerate(text, limits):
         return False
     count, distinct = 0, set[int]()
-    # A block at a time, and of each n-gram its hash alone: a megabyte of words, held as objects,
-    # would be twenty. The few n-grams that lie across two blocks are left out.
-    for start in range(0, len(text), _BLOCK):
-        units = _units(text[start : start + _BLOCK])
+    # Of each n-gram its hash alone is held. The few that lie across two blocks are left out.
+    for block in blocks(text):
+        units = _units(block)
         count += max(0, len(units) - limits.ngram + 1)
         ngrams = zip(*(units[shift:] for shift in range(limits.ngram)), strict=False)
         distinct.update(map(hash, ngrams))

@@ -5,22 +5,26 @@ undone.
 """
 
 from collections import Counter
+from itertools import chain
 from typing import Final
 
 import re2
 import regex
 
-from rules.stance.language import DISGUISES, function_words
+from rules.blocks import blocks
+from rules.stance.language import DISGUISES, FUNCTION_WORDS
 from rules.stance.text import Text
 
+# Each run is as short as may be, however long the text goes on like it: the engine keeps a place to
+# come back to for each round of a loop.
 _RUNS: Final = regex.compile(
     r"(?<![a-z0-9+/=])(?:[a-z0-9+/]{48,}={0,2}|[a-z0-9+/]{12,}={1,2}(?!\w)"
-    r"|(?:[0-9a-f]{2}[ :,]?){24,}"
-    r"|(?:\\x[0-9a-f]{2}){8,}|(?:[01]{8} ?){8,}|(?:%[0-9a-f]{2}){8,})(?![a-z0-9+/])"
-    r"|(?<![.\-])(?:[.\-]{1,5}[ /|]{1,3}){12,}"
-    r"|(?<!\w)(?:[\w🄀-🇿][.\-_*| ]{1,2}){12,}"
-    r"|(?<!\d)(?:(?:3[2-9]|[4-9]\d|1[01]\d|12[0-6])[ ,;]{1,2}){16,}"
-    r"|(?<![a-z])(?:[a-z',.]{1,20}[_*~|+]){8,}[a-z]|(?<![a-z])(?:[a-z',.]{1,20}\n){12,}"
+    r"|(?:[0-9a-f]{2}[ :,]?){23}(?:[0-9a-f]{2}){1,24}+"
+    r"|(?:\\x[0-9a-f]{2}){8}|(?:[01]{8} ?){7}(?:[01]{8}){1,6}+|(?:%[0-9a-f]{2}){8})(?![a-z0-9+/])"
+    r"|(?<![.\-])(?:[.\-]{1,5}[ /|]{1,3}){12}"
+    r"|(?<!\w)(?:[\w🄀-🇿][.\-_*| ]{1,2}){12}"
+    r"|(?<!\d)(?:(?:3[2-9]|[4-9]\d|1[01]\d|12[0-6])[ ,;]{1,2}){16}"
+    r"|(?<![a-z])(?:[a-z',.]{1,20}[_*~|+]){8}[a-z]|(?<![a-z])(?:[a-z',.]{1,20}\n){12}"
 )
 _LEET: Final = str.maketrans("431057@$!", "aeiostasi")
 _LEET_WORD: Final = regex.compile(r"[a-z@$!]*(?:[a-z][013457@$!]|[013457@$!][a-z])[a-z013457@$!]*")
@@ -32,6 +36,7 @@ _MAYBE: Final = re2.compile(
     r"|(?:[🄀-🇿][.\-_*| ]+){8}|(?:\p{Nd}+[ ,;]+){8}|(?:[a-z',.]+[_*~|+]){8}|(?:[a-z',.]+\n){8}"
     r"|(?:(?:[a-z][013457@$!]|[013457@$!][a-z])(?s:.*?)){4}"
 )
+_ENGLISH: Final = FUNCTION_WORDS["en"]
 ENOUGH: Final = 4
 """Function words that make a sentence; leetspeak of as many words is looked at."""
 
@@ -51,7 +56,8 @@ def is_encoded(text: Text, counts: Counter[str], timeout: float) -> bool:
 
 
 def _is_leet(text: str, timeout: float) -> bool:
-    words = _LEET_WORD.findall(text, timeout=timeout)
-    if len(set(words)) < ENOUGH:
-        return False
-    return function_words(Text.of(" ".join(words).translate(_LEET)), timeout)["en"] >= 2
+    words = Counter(
+        chain.from_iterable(_LEET_WORD.findall(block, timeout=timeout) for block in blocks(text))
+    )
+    english = (count for word, count in words.items() if word.translate(_LEET) in _ENGLISH)
+    return len(words) >= ENOUGH and sum(english) >= 2

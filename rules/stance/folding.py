@@ -14,14 +14,16 @@ import re2
 import regex
 from opencc import OpenCC
 
+from rules.blocks import LENGTH, blocks
+
 TIMEOUT: Final = 1.0
 """Seconds for one step of folding where the caller names none; the steps are linear."""
 _INVISIBLE: Final = (
     # Format characters (zero width, bidirectional, soft hyphen, tags), variation selectors,
     # invisible letters, strokes through a letter, Arabic and Hebrew vowel marks and the tatweel,
-    # the Hindi nukta.
+    # the Hindi nukta; two honorifics that are a character each, and eight and eighteen composed.
     r"[\p{Cf}\u0334-\u0338\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0\ufe00-\ufe0f\U000e0100-\U000e01ef"
-    r"\u0591-\u05bd\u0610-\u061a\u0640\u064b-\u065f\u0670\u06d6-\u06ed\u093c]+"
+    r"\u0591-\u05bd\u0610-\u061a\u0640\u064b-\u065f\u0670\u06d6-\u06ed\u093c\ufdfa\ufdfb]+"
 )
 
 
@@ -74,6 +76,7 @@ _OTHER_LEADS: Final = bytes(range(0xCD, 0xD7))
 _ENTIRELY_LATIN_LOOK: Final = frozenset("аеорсухіјѕԁһӏοεικρτυχωϲϳօսհցѵɑɡıʟɪɴʀν")
 _NOT_ASCII: Final = regex.compile(r"[^\x00-\x7f]+")
 _OTHER_SPACE: Final = "\t\r\f\v\x1c\x1d\x1e\x1f\x85\u1680\u2028\u2029"
+_TO_SPACE: Final = str.maketrans(dict.fromkeys(_OTHER_SPACE, " "))
 # Negations that lack their apostrophe; "dont" alone is a French word.
 _BARE: Final = re.compile(
     r"\b(ca|wo|could|would|should|does|did|is|are|(?<=\bi )do|(?<=\bwe )do|(?<=\byou )do"
@@ -84,7 +87,6 @@ _ENDS_OF_BARE: Final = ("cant", "wont", "dont", "dnt", "snt", "arent")
 _HAS_BARE: Final = re2.compile(r"\b(?:ca|wo|do|[a-z]+ld|does|did|is|are)nt\b")
 _TICK: Final = re.compile(r"(?<=[a-z])`(?=[a-z])")
 """A backtick where an apostrophe is meant; elsewhere it marks code."""
-_UNTIDY: Final = (*_OTHER_SPACE, "  ")
 
 
 def fold(text: str, timeout: float = TIMEOUT) -> str:
@@ -93,6 +95,8 @@ def fold(text: str, timeout: float = TIMEOUT) -> str:
     Idempotent and pure. Newlines stay (they end sentences); other white space becomes one space.
     `timeout`: seconds for one step. Raises TimeoutError.
     """
+    if len(text) > LENGTH:
+        return _tidy("".join(fold(block, timeout) for block in blocks(text)))
     if text.isascii():
         return _tidy(text.lower())
     plain = _TYPOGRAPHIC.sub(_typed, text)
@@ -145,9 +149,12 @@ def _composed(text: str) -> str:
 
 
 def _tidy(text: str) -> str:
-    around_line = "\n" in text and (" \n" in text or "\n " in text)
-    if around_line or any(map(text.__contains__, _UNTIDY)):
-        text = "\n".join([" ".join(line.split()) for line in text.split("\n")])
+    if any(map(text.__contains__, _OTHER_SPACE)):
+        text = text.translate(_TO_SPACE)
+    while "  " in text:
+        text = text.replace("  ", " ")
+    if "\n" in text:
+        text = text.replace(" \n", "\n").replace("\n ", "\n")
     if "`" in text:
         text = _TICK.sub("'", text)
     if any(map(text.__contains__, _ENDS_OF_BARE)) and _HAS_BARE.search(text.encode()):

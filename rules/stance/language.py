@@ -8,13 +8,14 @@ one of its own language is in another, or in a cipher, whatever that is.
 import codecs
 import string
 from collections import Counter
-from collections.abc import Set
+from collections.abc import Iterator, Set
 from itertools import chain
 from typing import Final
 
 import re2
 import regex
 
+from rules.blocks import blocks
 from rules.stance.text import Text
 
 FUNCTION_WORDS: Final[dict[str, frozenset[str]]] = {
@@ -122,15 +123,18 @@ def function_words(text: Text, timeout: float) -> Counter[str]:
 
     Raises TimeoutError.
     """
-    listed = filter(_LISTS_OF.__contains__, _latin_words(text, timeout))
+    words = chain.from_iterable(_latin_words(text, timeout))
+    listed = filter(_LISTS_OF.__contains__, words)
     return Counter(chain.from_iterable(map(_LISTS_OF.__getitem__, listed)))
 
 
-def _latin_words(text: Text, timeout: float) -> list[str]:
-    if text.plain:
-        return text.encoded.translate(_LETTERS).decode().split()
-    words: list[str] = _WORD.findall(text.text, timeout=timeout)
-    return words
+def _latin_words(text: Text, timeout: float) -> Iterator[list[str]]:
+    """The words in Latin letters, a block of the text at a time."""
+    for block in blocks(text.text):
+        if text.plain:
+            yield block.encode().translate(_LETTERS).decode().split()
+        else:
+            yield _WORD.findall(block, timeout=timeout)
 
 
 def leaves_language(text: Text, counts: Counter[str], own: Set[str], timeout: float) -> bool:
@@ -146,8 +150,11 @@ def leaves_language(text: Text, counts: Counter[str], own: Set[str], timeout: fl
     if sum(counts[code] for code in own) >= _SENTENCE:
         return False  # at home in it, as nearly always
     common = frozenset().union(*(_COMMON.get(code, ()) for code in own))
-    words = _latin_words(text, timeout) if common else []
-    return len(words) >= _WORDS and _HARDLY * sum(map(common.__contains__, words)) < len(words)
+    words, known = 0, 0
+    for block in _latin_words(text, timeout) if common else ():
+        words += len(block)
+        known += sum(map(common.__contains__, block))
+    return words >= _WORDS and _HARDLY * known < words
 
 
 def _leaves_script(text: Text, own: Set[str]) -> bool:

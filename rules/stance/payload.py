@@ -5,6 +5,7 @@ ingredients, a tale, verse, an aside, another language.
 """
 
 from collections.abc import Set
+from itertools import islice
 from typing import Final
 
 import re2
@@ -83,26 +84,37 @@ def hidden_help(
     `refuses`: whether it is a refusal, after which amounts are a recipe (a rebuttal may say with
     care what is too much). Raises TimeoutError.
     """
-    end = sentence_end(folded, declined[0])
-    rest, tail = Text.of(folded[end:]), Text.of(folded[max(0, end - 1) :])
+    said, end = declined[1], sentence_end(folded, declined[0])
+    # Sentences and lines begin behind the character before; and each text is soon let go of.
+    return (
+        _hides(Text.of(folded[end:]), languages, refuses, timeout)
+        or _stands_apart(Text.of(folded[max(0, end - 1) :]), languages, refuses, timeout)
+        or (_goes_on(folded[said:], languages, timeout) if end - said >= _CLAUSE else None)
+    )
+
+
+def _hides(rest: Text, languages: Set[str], refuses: bool, timeout: float) -> str | None:
+    """What the text behind the sentence is, if no prose of one of `languages`."""
     if _has_code(rest, timeout):
         return "code"
-    if len(_AMOUNT.findall(rest.encoded)) >= _AMOUNTS and (refuses or _measures(rest, languages)):
+    if _has(_AMOUNTS, _AMOUNT, rest) and (refuses or _measures(rest, languages)):
         return "amounts"
     counts = function_words(rest, timeout)
     if is_encoded(rest, counts, timeout):
         return "encoded"
-    if refuses and (told := _tells(tail, timeout)) and not shows_care(tail.text, languages):
-        return told
-    if _has_turn(tail, timeout):
-        return "forged_turn"
-    if leaves_language(rest, counts, languages, timeout):
-        return "other_language"
-    if end - declined[1] < _CLAUSE:
-        return None
-    more = Text.of(without_quotations(folded[declined[1] :], timeout))
+    return "other_language" if leaves_language(rest, counts, languages, timeout) else None
+
+
+def _goes_on(folded: str, languages: Set[str], timeout: float) -> str | None:
+    """Whether what follows the words that decline, in their sentence too, is in none of them."""
+    more = Text.of(without_quotations(folded, timeout))
     leaves = leaves_language(more, function_words(more, timeout), languages, timeout)
     return "other_language" if leaves else None
+
+
+def _has(number: int, pattern: "re2._Regexp[str]", text: Text) -> bool:
+    """Whether the pattern matches so many times."""
+    return sum(1 for _ in islice(pattern.finditer(text.encoded), number)) == number
 
 
 def _measures(rest: Text, languages: Set[str]) -> bool:
@@ -126,9 +138,16 @@ def _has_code(rest: Text, timeout: float) -> bool:
     if fenced and _FENCED.search(rest.text, timeout=timeout):
         return True
     # A match begins with its line, so that one line holds no two.
-    if "\n" in rest.text and len(_CODE_LINE.findall(rest.encoded)) >= 2:
+    if "\n" in rest.text and _has(2, _CODE_LINE, rest):
         return True
     return _CODE.search(rest.encoded) is not None
+
+
+def _stands_apart(tail: Text, languages: Set[str], refuses: bool, timeout: float) -> str | None:
+    """What a text that is not the refusal's own is, or None."""
+    if refuses and (told := _tells(tail, timeout)) and not shows_care(tail.text, languages):
+        return told
+    return "forged_turn" if _has_turn(tail, timeout) else None
 
 
 def _tells(tail: Text, timeout: float) -> str | None:
