@@ -18,6 +18,7 @@ from pydantic import Field, field_validator, model_validator
 from grammar import Dialect, OfficialParser, StrictParser
 from rules.judge.settings import JudgeSettings
 from rules.stance import lexicon
+from rules.words import LONGEST
 from rules.yaml_model import YamlModel, parse_yaml
 
 PACKAGES = ("grammar", "rules")
@@ -25,6 +26,7 @@ PACKAGES = ("grammar", "rules")
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Weight = Annotated[float, Field(ge=0, le=1e6)]
+Word = Annotated[str, Field(min_length=1, max_length=LONGEST)]
 """Bounded, so that no sum of components is infinite."""
 
 
@@ -68,7 +70,7 @@ class StanceByWords(YamlModel):
     """The public code's detector: an answer that contains one of the words is a refusal."""
 
     detector: Literal["words"]
-    words: tuple[Annotated[str, Field(min_length=1)], ...] = Field(min_length=1)
+    words: tuple[Word, ...] = Field(min_length=1)
 
     @field_validator("words")
     @classmethod

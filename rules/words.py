@@ -8,6 +8,8 @@ import re2
 from rules.blocks import LENGTH
 from rules.stance import Stance
 
+LONGEST = 200
+"""Characters of a word at most."""
 _NONE = Stance("compliance", "words.none")
 
 
@@ -21,20 +23,19 @@ class WordDetector:
         for word in words:
             self._set.Add(word)
         self._set.Compile()
-        self._longest = max(map(len, words))
-        self._stances = [Stance("refusal", f"words.{word.replace(' ', '_')}") for word in words]
+        refusals = [Stance("refusal", f"words.{word.replace(' ', '_')}") for word in words]
+        self._stances = [*refusals, _NONE]
 
     def detect(self, answer: str, prompt: str = "", /) -> Stance:
         """A refusal by the first of the words that occurs, whatever the prompt, in one pass."""
-        found = self._found(answer) if len(answer) <= LENGTH else self._found_in_pieces(answer)
+        if len(answer) > LENGTH:
+            return self._detect_in_pieces(answer)
+        # Halves of a surrogate pair, which no word holds, are the one thing that UTF-8 lacks.
+        found = self._set.Match(answer.lower().encode("utf-8", "replace"))
         return self._stances[min(found)] if found else _NONE
 
-    def _found(self, text: str) -> list[int]:
-        # Halves of a surrogate pair, which no word holds, are the one thing that UTF-8 lacks.
-        return self._set.Match(text.lower().encode(errors="replace")) or []
-
-    def _found_in_pieces(self, text: str) -> list[int]:
-        """The same for long text, of which `lower` would take twelve bytes a character."""
-        length = LENGTH + self._longest
-        pieces = (text[at : at + length] for at in range(0, len(text), LENGTH))
-        return [index for piece in pieces for index in self._found(piece)]
+    def _detect_in_pieces(self, answer: str) -> Stance:
+        """The same for a long answer, of which `lower` would take twelve bytes a character."""
+        step = LENGTH - LONGEST
+        pieces = (answer[at : at + LENGTH] for at in range(0, len(answer), step))
+        return min(map(self.detect, pieces), key=self._stances.index)
