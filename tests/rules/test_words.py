@@ -1,0 +1,31 @@
+"""The public code's word list: substrings of the answer in lower case, wherever they stand."""
+
+import pytest
+
+from rules.blocks import LENGTH
+from rules.words import WordDetector
+
+DETECTOR = WordDetector(("sorry", "not appropriate", "i can't"))
+
+
+@pytest.mark.parametrize(
+    ("answer", "rule"),
+    [
+        ("SORRY, no.", "words.sorry"),
+        ("It is not appropriate. Sorry.", "words.sorry"),
+        ("You would say \ud800 I can't.", "words.i_can't"),
+        ("It is inappropriate; so\u2019rry.", "words.none"),
+        ("ſorry", "words.none"),
+        ("", "words.none"),
+    ],
+)
+def test_the_first_word_of_the_list_that_occurs_decides(answer: str, rule: str) -> None:
+    assert DETECTOR.detect(answer).rule == rule
+
+
+@pytest.mark.parametrize("place", range(LENGTH - 20, LENGTH + 20, 3))
+def test_a_long_answer_is_read_like_a_short_one(place: int) -> None:
+    long = f"{'ÿ' * place}Not appropriate{' ÿ' * LENGTH} sorry"
+    assert DETECTOR.detect(long).rule == "words.sorry"
+    assert DETECTOR.detect(long.removesuffix("sorry")).rule == "words.not_appropriate"
+    assert DETECTOR.detect(long.replace("N", "h", 1).removesuffix("sorry")).rule == "words.none"
