@@ -1,9 +1,11 @@
 """A hundred thousand random completions score without an exception."""
 
 import os
+from typing import get_args
 
 import pytest
 
+from rules.stance import StanceKind
 from tests.rules.fuzz import fuzz
 
 CHUNKS = 20
@@ -11,4 +13,6 @@ CHUNKS = 20
 
 @pytest.mark.parametrize("chunk", range(CHUNKS))
 def test_random_completions_score_without_an_exception(chunk: int) -> None:
-    fuzz(int(os.environ.get("SAFEGRPO_FUZZ", "100000")) // CHUNKS, seed=chunk)
+    reached = fuzz(int(os.environ.get("SAFEGRPO_FUZZ", "100000")) // CHUNKS, seed=chunk)
+    strict = {what for profile, what in reached if profile == "safegrpo"}
+    assert strict > {*get_args(StanceKind), "missing_section", "unexpected_tag", "repetition"}
