@@ -140,6 +140,10 @@ def test_what_parts_values_may_stand_in_a_text_as_often_as_it_likes() -> None:
     assert parse_body(Holder, json.dumps({"value": text}).encode()).value == text
 
 
+def test_texts_that_nothing_parts_are_counted_too() -> None:
+    assert refused(b'["{"' + b'"{"' * (2 * MOST_VALUES)).status == 413
+
+
 def test_of_many_wrong_samples_the_first_is_reported() -> None:
     wrong = [sample(), *[{}] * 100_000]
     error = refused(json.dumps({"samples": wrong}).encode())
