@@ -82,6 +82,20 @@ def is_echo(answer: str, prompt: str, timeout: float) -> bool:
         return True
     if asked not in said:
         return False
-    question = re.compile(r"[\W_]+".join(map(re.escape, asked.split())))
-    beside = question.sub(" . ", fold(answer, timeout)).strip(" .?!\n")
+    beside = _without(as_words(fold(prompt, timeout)), fold(answer, timeout)).strip(" .?!\n")
     return not beside or adds_nothing(beside)
+
+
+def _without(words: str, folded: str) -> str:
+    """The folded text with a stop for each time that it says the words, whatever parts them."""
+    spans = [word.span() for word in _ANY_WORD.finditer(folded)]
+    said, sought = f" {' '.join(folded[start:end] for start, end in spans)} ", f" {words} "
+    kept: list[str] = []
+    at = end = word = 0
+    while (found := said.find(sought, at)) >= 0:
+        word += said.count(" ", at, found)
+        kept.append(folded[end : spans[word][0]])
+        word += words.count(" ") + 1
+        end = spans[word - 1][1]
+        at = found + len(sought) - 1
+    return " . ".join([*kept, folded[end:]])
