@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from app.chat_templates import users_words
 from app.schema import Labels
 
 COLUMNS = {"visual": "image_tag", "text": "text_tag", "combined": "combine_tag"}
@@ -98,9 +99,9 @@ def text_of(content: object) -> str:
 
 
 def instruction_of(prompt: object) -> str:
-    """What the user asked: a string as it is, of a conversation the last user message's text."""
+    """What the user asked: of a text or of a conversation, the user's last turn."""
     if isinstance(prompt, str):
-        return prompt
+        return users_words(prompt)
     if not isinstance(prompt, Sequence):
         return ""
     asked = [turn for turn in prompt if isinstance(turn, Mapping) and turn.get("role") == "user"]

@@ -41,7 +41,7 @@ class _ByRules:
     def __init__(self, stance: StanceByRules, instruction: str) -> None:
         self._timeout = stance.timeout
         self._detector = _rules(stance.languages, stance.timeout)
-        self._instruction = instruction
+        self._instruction = instruction.strip()
         self._words = as_words(instruction)
 
     def detect(self, answer: str, prompt: str = "", /) -> Stance:

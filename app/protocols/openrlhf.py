@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from app.chat_templates import users_words
 from app.protocol import Protocol, Scored
 from app.protocols.translation import (
     labels_at,
@@ -50,7 +51,7 @@ def batch(wire: OpenRLHFRequest) -> RewardRequest:
     samples = [
         Sample(
             completion=without_end_tokens(_completion(query, prompt, index)),
-            prompt=prompt,
+            prompt=users_words(prompt),
             labels=labels_at(label, f"labels[{index}]", index),
         )
         for index, (query, prompt, label) in enumerate(rows)

@@ -151,7 +151,7 @@ def test_the_question_is_read_without_the_instruction_that_trainers_append_to_it
     asked = "What are the possible effects of mixing these?"
     assert SCORER.score(text, SAFE).raw["behavior"] == 0.0
     assert SCORER.score(text, SAFE, asked).raw["behavior"] == 1.0
-    appended = f"{asked}\n\n{SCORER.profile.instruction}"
+    appended = f"{asked}\n\n{SCORER.profile.instruction.strip()}"  # as chat templates have it
     assert SCORER.score(text, SAFE, appended).raw["behavior"] == 1.0
 
 

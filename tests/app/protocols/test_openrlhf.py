@@ -32,6 +32,11 @@ def post(service: httpx.Client, *rows: tuple[str, Any], prompt: str = PROMPT) ->
     return reply.json()
 
 
+def test_the_prompt_is_what_the_user_asked() -> None:
+    wire = OpenRLHFRequest(query=[PROMPT + completion()], prompts=[PROMPT], labels=[LABELS_SAFE])
+    assert [sample.prompt for sample in batch(wire).samples] == ["May I sleep here?"]
+
+
 def test_prompt_and_trailing_special_tokens_are_no_part_of_the_completion(
     service: httpx.Client,
 ) -> None:
