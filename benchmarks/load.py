@@ -115,7 +115,9 @@ async def _steady(server: Server, body: bytes, per_second: float, seconds: float
 
     async def request(due: float) -> float:
         connection = await idle.get()
-        await connection.post(body)
+        status = await connection.post(body)
+        if status != 200:
+            raise RuntimeError(f"a reply of status {status} says nothing of how long one takes")
         idle.put_nowait(connection)
         return time.perf_counter() - due
 

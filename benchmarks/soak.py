@@ -19,11 +19,16 @@ from typing import Any
 import httpx
 import orjson
 
-from benchmarks.corpus import hostile, malformed, well_formed
+from benchmarks.corpus import hostile, hostile_answers, malformed, well_formed
 from benchmarks.serving import Server, service
+from rules.labels import Labels
+from rules.profile import load_profile
+from rules.reward import Scorer
 
 CLIENTS = 8
 HOSTILE_CHARACTERS = 20_000
+SCORER = Scorer(load_profile("safegrpo"))
+"""What the service should say, in process."""
 MOST_GROWTH = 0.05
 """Share by which memory may grow from the middle of the soak to its end."""
 
@@ -77,28 +82,33 @@ async def _traffic(
 
 
 async def _right(client: httpx.AsyncClient, chance: random.Random, answers: Counter[str]) -> None:
-    batch = _batch(chance, chance.choice((1, 1, 1, 8, 64, 256)))
-    await _ask(client, orjson.dumps(batch), {}, 200, "right", answers)
+    await _ask(client, _batch(chance, chance.choice((1, 1, 1, 8, 64, 256))), "right", answers)
 
 
 async def _hostile(client: httpx.AsyncClient, chance: random.Random, answers: Counter[str]) -> None:
-    _, make = chance.choice(list(hostile()))
     batch = _batch(chance, 1)
-    batch["samples"][0]["completion"] = make(HOSTILE_CHARACTERS)
-    await _ask(client, orjson.dumps(batch), {}, 200, "hostile", answers)
+    (sample,) = batch["samples"]
+    if chance.random() < 0.5:
+        _, make = chance.choice(list(hostile(suffix="")))
+        sample["completion"] = make(HOSTILE_CHARACTERS)
+    else:  # such an answer to a completion that is right otherwise, so that its stance is asked for
+        _, make = chance.choice(list(hostile_answers()))
+        text, _ = well_formed(random.Random(chance.randrange(200)), 1_000, "")
+        before = text.partition("<answer>")[0]
+        sample["completion"] = f"{before}<answer>{make(HOSTILE_CHARACTERS)}</answer>"
+    await _ask(client, batch, "hostile", answers)
 
 
 async def _wrong(client: httpx.AsyncClient, chance: random.Random, answers: Counter[str]) -> None:
     batch = _batch(chance, 2)
     del batch["samples"][1]["labels"]
-    await _ask(client, orjson.dumps(batch), {}, 422, "wrong", answers)
+    await _ask(client, batch, "wrong", answers, expected=422)
 
 
 async def _compressed(
     client: httpx.AsyncClient, chance: random.Random, answers: Counter[str]
 ) -> None:
-    body = gzip.compress(orjson.dumps(_batch(chance, 16)), 1)
-    await _ask(client, body, {"Content-Encoding": "gzip"}, 200, "compressed", answers)
+    await _ask(client, _batch(chance, 16), "compressed", answers, compressed=True)
 
 
 async def _hung_up(client: httpx.AsyncClient, chance: random.Random, answers: Counter[str]) -> None:
@@ -110,19 +120,32 @@ async def _hung_up(client: httpx.AsyncClient, chance: random.Random, answers: Co
 
 async def _ask(
     client: httpx.AsyncClient,
-    body: bytes,
-    headers: dict[str, str],
-    expected: int,
+    batch: dict[str, Any],
     name: str,
     answers: Counter[str],
+    expected: int = 200,
+    compressed: bool = False,
 ) -> None:
+    body, headers = orjson.dumps(batch), {}
+    if compressed:
+        body, headers = gzip.compress(body, 1), {"Content-Encoding": "gzip"}
     reply = await client.post("/reward", content=body, headers=headers)
     if reply.status_code == 429:
         answers["told to come back"] += 1
         await asyncio.sleep(float(reply.headers["retry-after"]))
+    elif reply.status_code != expected:
+        answers[f"{name}: {reply.status_code}, not {expected}"] += 1
+    elif expected == 200 and orjson.loads(reply.content)["rewards"] != _rewards(batch):
+        answers[f"{name}: rewards that are not those in process"] += 1
     else:
-        right = reply.status_code == expected
-        answers[name if right else f"{name}: {reply.status_code}, not {expected}"] += 1
+        answers[name] += 1
+
+
+def _rewards(batch: dict[str, Any]) -> list[float | None]:
+    return [
+        SCORER.score(sample["completion"], Labels(**sample["labels"])).reward
+        for sample in batch["samples"]
+    ]
 
 
 def _batch(chance: random.Random, size: int) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from starlette.types import Message
 
 from app.body import parse_body
 from app.exchange import Exchange, exchange_of
+from app.logs import JsonFormatter
 from app.scoring import Scoring
 from app.server import create_app
 from app.settings import Settings
@@ -143,6 +144,11 @@ def test_what_has_begun_and_is_not_scored_at_all_by_the_deadline_is_503(
     assert reply.headers["retry-after"]
 
 
+def logged(caplog: pytest.LogCaptureFixture) -> str:
+    """The lines as they are written, the fields of the records' events among them."""
+    return "\n".join(map(JsonFormatter().format, caplog.records))
+
+
 def failing(monkeypatch: pytest.MonkeyPatch, on: str) -> None:
     examine = Scorer.examine
 
@@ -161,8 +167,9 @@ def test_our_failure_on_a_sample_is_null_for_it_alone(
     reply = post({"samples": [sample(), sample(SECRET)]})
     assert reply.json()["rewards"] == [1.0, None]
     assert post({"samples": [sample(SECRET)]}).status_code == 503
-    assert "a sample could not be scored" in caplog.text
-    assert SECRET not in reply.text + caplog.text
+    lines = logged(caplog)
+    assert "a sample could not be scored" in lines
+    assert SECRET not in reply.text + lines
 
 
 def test_our_failure_on_a_request_is_503_and_tells_nothing(
@@ -177,7 +184,7 @@ def test_our_failure_on_a_request_is_503_and_tells_nothing(
     assert reply.status_code == 503
     assert reply.headers["retry-after"]
     assert reply.headers["x-request-id"]
-    assert SECRET not in reply.text + caplog.text
+    assert SECRET not in reply.text + logged(caplog)
     assert any(getattr(record, "event", {}).get("error") for record in caplog.records)
 
 
@@ -197,21 +204,30 @@ def test_what_is_cut_off_when_the_service_ends_is_503() -> None:
     assert reply.headers["retry-after"]
 
 
-@pytest.mark.parametrize("path", ["/reward", f"/{SECRET}"])
+@pytest.mark.parametrize(
+    ("path", "known"),
+    [
+        ("/reward", {"reason": "invalid", "route": "/reward", "status": 422}),
+        (f"/{SECRET}", {"status": 404}),
+    ],
+)
 def test_a_refusal_is_logged_with_its_reason_and_nothing_that_was_sent(
-    path: str, caplog: pytest.LogCaptureFixture
+    path: str, known: dict[str, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level(logging.INFO, "safegrpo")
     body = {"samples": [{"completion": SECRET, "labels": {"visual": SECRET}}]}
 
     async def talk(client: httpx.AsyncClient) -> httpx.Response:
         return await client.post(f"{path}?{SECRET}", json=body)
 
-    reply = ask(talk)
-    events = [getattr(record, "event", None) for record in caplog.records]
-    assert SECRET not in reply.text + caplog.text + str(events)
-    if path == "/reward":
-        (event,) = [event for event in events if event]
-        assert (event["reason"], event["route"], event["status"]) == ("invalid", "/reward", 422)
+    reply = ask(talk, log_requests=True)
+    assert SECRET not in reply.text + logged(caplog)
+    (event,) = [record.event for record in caplog.records if hasattr(record, "event")]
+    assert {name: event.get(name) for name in ("reason", "route", "status")} == {
+        "reason": None,
+        "route": None,
+        **known,
+    }
 
 
 @pytest.mark.parametrize(
