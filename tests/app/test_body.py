@@ -55,15 +55,20 @@ def test_a_body_is_read_up_to_the_limit() -> None:
         ((), {b"content-length": b"11"}, 413),  # before any of it is read
         ((b"1234", b"5678901"), {}, 413),
         ((b"1234", b"56789"), {}, 429),  # as soon as what is held of all bodies has no room
-        ((b"",), {b"upgrade": b"h2c"}, 400),
     ],
 )
 def test_a_body_that_does_not_fit_is_refused_before_the_rest_is_read(
     chunks: tuple[bytes, ...], headers: dict[bytes, bytes], status: int
 ) -> None:
     with pytest.raises(RequestError) as found:
-        read(*chunks, headers=headers)
+        read(*chunks, headers=headers, whole=False)
     assert found.value.status == status
+
+
+def test_a_body_that_was_lost_to_another_protocol_is_refused() -> None:
+    with pytest.raises(RequestError) as found:
+        read(b"", headers={b"upgrade": b"h2c"})
+    assert found.value.status == 400
 
 
 def test_of_a_client_that_hangs_up_there_is_no_body() -> None:

@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import shutil
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -48,14 +49,55 @@ def test_a_captured_sample_can_be_scored_again(tmp_path: Path) -> None:
     assert all(file.stat().st_mode & 0o077 == 0 for file in folder.iterdir())
 
 
-def test_the_folder_stays_under_its_cap_and_keeps_the_newest(tmp_path: Path) -> None:
-    cap = 2**20
-    capture = Capture(tmp_path, share=1.0, max_bytes=cap, workers=2)
+def test_workers_keep_their_folder_under_its_cap_and_the_newest_in_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cap, written, sizes = 2**20, threading.Semaphore(0), []
+    monkeypatch.setattr("app.capture.metrics.captured", lambda *_: written.release())
+    captures = [Capture(tmp_path, share=1.0, max_bytes=cap, workers=2) for _ in range(2)]
     for number in range(150):
-        capture.offer(scored(sample("x" * 20_000, id=str(number))), "r")
+        captures[number % 2].offer(scored(sample("x" * 20_000, id=str(number))), "r")
+        assert written.acquire(timeout=60)
+        sizes.append(sum(file.stat().st_size for file in tmp_path.iterdir()))
+    for capture in captures:
+        capture.close()
+    assert cap / 2 < max(sizes) <= cap
+    assert {"148", "149"} <= {line["sample"]["id"] for line in captured(tmp_path)}
+
+
+def test_what_a_slow_disk_cannot_keep_up_with_is_dropped_and_never_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write, begun, release = Capture._write, threading.Event(), threading.Event()
+
+    def slow(self: Capture, line: dict[str, Any]) -> bool:
+        begun.set()
+        assert release.wait(60)
+        return write(self, line)
+
+    def offer(*numbers: int) -> None:
+        for number in numbers:
+            two = (sample("x", id=f"{number}/{index}") for index in range(2))
+            capture.offer(scored(*two), "r")
+
+    monkeypatch.setattr(Capture, "_write", slow)
+    monkeypatch.setattr("app.capture._WAITING_BATCHES", 2)
+    counted: list[tuple[str, int]] = []
+    monkeypatch.setattr("app.capture.metrics.captured", lambda *count: counted.append(count))
+    capture = Capture(tmp_path, share=1.0, max_bytes=2**20, workers=1)
+    offer(0)  # is being written
+    assert begun.wait(60)
+    offering = threading.Thread(target=offer, args=(1, 2, 3, 4))
+    offering.start()
+    offering.join(30)
+    waited, dropped = offering.is_alive(), list(counted)
+    release.set()
+    offering.join()
     capture.close()
-    assert cap / 2 < sum(file.stat().st_size for file in tmp_path.iterdir()) <= cap
-    assert captured(tmp_path)[-1]["sample"]["id"] == "149"
+    assert not waited
+    assert dropped == [("dropped", 2), ("dropped", 2)]
+    ids = [line["sample"]["id"] for line in captured(tmp_path)]
+    assert ids == ["0/0", "0/1", "1/0", "1/1", "2/0", "2/1"]
 
 
 def test_files_of_others_stay(tmp_path: Path) -> None:

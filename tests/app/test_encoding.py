@@ -2,10 +2,12 @@
 
 import gzip
 import zlib
+from collections.abc import Iterator
 
 import pytest
 import zstandard
 
+from app import encoding as encodings
 from app.encoding import unpack
 from app.errors import RequestError
 
@@ -35,7 +37,17 @@ def test_a_body_is_as_it_was_before_it_was_compressed(encoding: str, body: bytes
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "deflate", "zstd"])
-def test_a_bomb_is_413_and_goes_off_no_further_than_the_limit(encoding: str) -> None:
+def test_a_bomb_is_413_and_goes_off_no_further_than_the_limit(
+    encoding: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pieces, unpacked = encodings._PIECES[encoding], []
+
+    def noting(body: bytes) -> Iterator[bytes]:
+        for piece in pieces(body):
+            unpacked.append(len(piece))
+            yield piece
+
+    monkeypatch.setitem(encodings._PIECES, encoding, noting)
     zeros = bytes(2**28)
     bomb = {
         "gzip": gzip.compress,
@@ -47,6 +59,7 @@ def test_a_bomb_is_413_and_goes_off_no_further_than_the_limit(encoding: str) -> 
         unpack(bomb, encoding, LIMIT, sizes.append)
     assert refused.value.status == 413
     assert sum(sizes) <= LIMIT
+    assert sum(unpacked) <= LIMIT + 2 * encodings._PIECE  # the piece that is too much, and slack
 
 
 @pytest.mark.timeout(60)  # minutes, where what follows a member is copied for each of them

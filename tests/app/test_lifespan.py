@@ -4,6 +4,7 @@ import asyncio
 import json
 import multiprocessing
 import time
+from collections.abc import Iterable
 from multiprocessing.synchronize import Event
 
 import pytest
@@ -13,6 +14,7 @@ from app.lifespan import living
 from app.logs import JsonFormatter
 from app.service import Service
 from app.settings import Settings
+from rules.reward import Scorer
 from tests.app.local import SCORING
 
 
@@ -38,6 +40,28 @@ def test_why_the_service_cannot_start_is_in_the_log(
     found = json.loads(line)
     assert (found["message"], found["error"]) == ("the service cannot start", "OSError")
     assert "do-not-log-me" not in line
+
+
+def test_every_profile_is_warmed_up_before_the_service_is_ready(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class WarmEnoughError(Exception):
+        """Ends the start here, before it changes this process for good."""
+
+    def warm_up(scorers: Iterable[Scorer]) -> None:
+        assert not starting.ready
+        warmed.extend(scorers)
+        raise WarmEnoughError
+
+    async def run() -> None:
+        async with living(starting):
+            raise AssertionError("it has started")
+
+    starting, warmed = service(), list[Scorer]()
+    monkeypatch.setattr(lifespan, "warm_up", warm_up)
+    with pytest.raises(WarmEnoughError):
+        asyncio.run(run())
+    assert warmed == list(SCORING.scorers.values())
 
 
 def _stuck(came_by: Event) -> None:

@@ -12,7 +12,8 @@ from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from app.protocols import PROTOCOLS
 from tests.app.local import ask
-from tests.app.serving import server
+from tests.app.serving import LABELS_UNSAFE, server, unsafe_sample
+from tests.rules.completions import unsafe
 
 ROWS = {protocol.path for protocol in PROTOCOLS}
 
@@ -37,3 +38,62 @@ def test_every_reply_is_as_documented(case: Case, address: str) -> None:
     # Rows of other trainers may hold labels in ways that no schema says.
     unsaid = [positive_data_acceptance] if case.path in ROWS else []
     case.call_and_validate(base_url=address, excluded_checks=unsaid)
+
+
+ROW = {
+    "responses_create_params": {"input": "May I?"},
+    "response": {"output": [{"type": "message", "content": unsafe()}]},
+    "labels": LABELS_UNSAFE,
+}
+COMPONENTS = {"format", "tag", "behavior"}
+RAW = {f"raw_{name}" for name in COMPONENTS}
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "beside"),
+    [
+        ("/reward", {"samples": [unsafe_sample()]}, set()),
+        (
+            "/openrlhf",
+            {"query": ["May I?" + unsafe()], "prompts": ["May I?"], "labels": [LABELS_UNSAFE]},
+            set(),
+        ),
+        (
+            "/slime",
+            {"prompt": "May I?", "response": unsafe(), "label": LABELS_UNSAFE},
+            COMPONENTS | RAW,
+        ),
+        ("/verify", ROW, {"labels", "policy_invalid"} | RAW),
+        (
+            "/evaluate",
+            {
+                "messages": [
+                    {"role": "user", "content": "May I?"},
+                    {"role": "assistant", "content": unsafe()},
+                ],
+                "ground_truth": LABELS_UNSAFE,
+            },
+            set(),
+        ),
+        ("/aggregate_metrics", {"verify_responses": [{"reward": 1.0}]}, set()),
+        ("/profiles/{name}", None, set()),
+    ],
+)
+def test_a_success_is_as_documented_key_by_key(
+    path: str, body: dict[str, Any] | None, beside: set[str], address: str
+) -> None:
+    """A generator seldom comes upon a request that succeeds, and a schema allows further keys."""
+    operation = schema[path]["POST" if body else "GET"]
+    given: dict[str, Any] = {"body": body} if body else {"path_parameters": {"name": "paper"}}
+    case = operation.Case(**given)
+    reply = case.call(base_url=address)
+    assert reply.status_code == 200, reply.text
+    case.validate_response(reply)
+    assert set(reply.json()) == documented(operation.definition.raw) | beside
+
+
+def documented(operation: dict[str, Any]) -> set[str]:
+    """The keys of a success."""
+    content = operation["responses"]["200"]["content"]["application/json"]
+    name = content["schema"]["$ref"].removeprefix("#/components/schemas/")
+    return set(schema.raw_schema["components"]["schemas"][name]["properties"])

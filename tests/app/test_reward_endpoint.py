@@ -120,13 +120,19 @@ def test_lone_surrogates_and_nul_are_policy_output_like_any_other(client: httpx.
     assert reply.json()["rewards"] == [1.0, 0.0]
 
 
-def test_a_megabyte_of_repeated_tags_is_answered_at_once(client: httpx.Client) -> None:
-    text = "<visual_safe>safe</visual_safe><text_safe>safe</text_safe>" * 18_000
-    for profile in ("safegrpo", "paper", "official"):
-        reply = client.post(
-            "/reward", json={"profile": profile, "samples": [sample(text)]}, timeout=20
-        )
-        assert reply.json()["rewards"] == [0.0]
+@pytest.mark.parametrize(
+    ("profile", "suffix", "characters"),
+    [("safegrpo", "", 99_000), ("paper", "_safe", 99_000), ("official", "_safe", 1_000_000)],
+)
+def test_as_many_tags_as_fit_are_answered_at_once(
+    client: httpx.Client, profile: str, suffix: str, characters: int
+) -> None:
+    """Each profile reads up to its limit, so none may take long for what is within it."""
+    tags = "".join(f"It is.<{name}{suffix}>safe</{name}{suffix}>" for name in ("visual", "text"))
+    text = tags * (characters // len(tags))
+    reply = client.post("/reward", json={"profile": profile, "samples": [sample(text)]}, timeout=20)
+    assert reply.json()["rewards"] == [0.0]
+    assert reply.json()["results"][0]["failure"]["code"] != "too_long"
 
 
 SECRET = "do-not-echo-me"

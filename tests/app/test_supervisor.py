@@ -95,22 +95,31 @@ def test_workers_that_die_one_after_another_before_they_start_end_the_server(
 ) -> None:
     for _ in range(3):
         assert not supervisor.failed
-        supervisor.keep_subprocess_alive()
-        supervisor.processes[0].answer(started=False)  # type: ignore[attr-defined]
-        supervisor.keep_subprocess_alive()
-        supervisor.processes[0].die(1)  # type: ignore[attr-defined]
-        supervisor.keep_subprocess_alive()
+        first_worker_dies(supervisor, started=False)
+    assert supervisor.failed
+
+
+def test_a_worker_that_starts_makes_up_for_those_that_did_not(supervisor: Supervisor) -> None:
+    for started in (False, False, True, False, False):
+        first_worker_dies(supervisor, started)
+    assert not supervisor.failed
+    first_worker_dies(supervisor, started=False)
     assert supervisor.failed
 
 
 def test_workers_that_die_after_they_have_started_are_replaced(supervisor: Supervisor) -> None:
     for _ in range(5):
-        supervisor.keep_subprocess_alive()
-        supervisor.processes[0].answer()  # type: ignore[attr-defined]
-        supervisor.keep_subprocess_alive()
-        supervisor.processes[0].die(1)  # type: ignore[attr-defined]
-        supervisor.keep_subprocess_alive()
+        first_worker_dies(supervisor, started=True)
     assert not supervisor.should_exit.is_set()
+
+
+def first_worker_dies(supervisor: Supervisor, started: bool) -> None:
+    """It has told before whether it had started."""
+    supervisor.keep_subprocess_alive()
+    supervisor.processes[0].answer(started)  # type: ignore[attr-defined]
+    supervisor.keep_subprocess_alive()
+    supervisor.processes[0].die(1)  # type: ignore[attr-defined]
+    supervisor.keep_subprocess_alive()
 
 
 @pytest.mark.parametrize("name", ["INT", "TERM", "HUP"])

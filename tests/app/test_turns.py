@@ -52,18 +52,44 @@ def test_who_has_not_begun_at_the_deadline_is_told_to_come_back_and_the_queue_go
     assert (refused.status, refused.reason) == (429, "queue_timeout")
 
 
-def test_a_cancelled_wait_gives_its_turn_to_the_next() -> None:
+def test_who_is_cancelled_in_the_queue_keeps_up_nobody() -> None:
     async def run() -> str:
-        turns = Turns()
-        busy = asyncio.create_task(place(turns).run(lambda: time.sleep(0.1)))
-        await asyncio.sleep(0)
+        turns, release = Turns(), threading.Event()
+        first = asyncio.create_task(place(turns).run(release.wait))
         waits = asyncio.create_task(place(turns).run(lambda: "cancelled"))
+        last = asyncio.create_task(place(turns).run(lambda: "last"))
         await asyncio.sleep(0)
         waits.cancel()
-        last = await asyncio.wait_for(place(turns).run(lambda: "last"), 5)
-        await busy
-        turns.close()
-        return last
+        release.set()
+        await first
+        try:
+            return await asyncio.wait_for(last, 5)
+        finally:
+            turns.close()
+
+    assert asyncio.run(run()) == "last"
+
+
+@pytest.mark.parametrize("later", range(4))
+def test_who_is_cancelled_as_its_turn_comes_gives_it_to_the_next(later: int) -> None:
+    """However many steps of the event loop later: when it has its turn and does not know it yet,
+    when it learns of it, when it computes."""
+
+    async def run() -> str:
+        turns, release = Turns(), threading.Event()
+        first = asyncio.create_task(place(turns).run(release.wait))
+        waits = asyncio.create_task(place(turns).run(lambda: "cancelled"))
+        last = asyncio.create_task(place(turns).run(lambda: "last"))
+        await asyncio.sleep(0)
+        release.set()
+        await first
+        for _ in range(later):
+            await asyncio.sleep(0)
+        waits.cancel()
+        try:
+            return await asyncio.wait_for(last, 5)
+        finally:
+            turns.close()
 
     assert asyncio.run(run()) == "last"
 

@@ -121,6 +121,14 @@ def taken(pid: int, ports: set[int]) -> int:
 
 def test_a_killed_worker_is_replaced_and_its_counts_stay(two_workers: tuple[str, int]) -> None:
     address, pid = two_workers
+
+    def rewarded() -> float:
+        return value(statistics(address), "reward_count", profile="safegrpo")
+
+    earlier = rewarded()
+    for _ in range(12):  # a connection each, so that both workers get some
+        httpx.post(f"{address}/reward", json={"samples": [sample()]}, timeout=60)
+    eventually(lambda: rewarded() == earlier + 12)
     before = statistics(address)
     victim = workers(pid)[0]
     os.kill(victim, signal.SIGKILL)
