@@ -5,10 +5,11 @@
 Tests the alert rules, then starts the reward service and a Prometheus that scrapes it, sends
 synthetic requests, and asks for each expression until all have answered with numbers. Without the
 programs `prometheus` and `promtool` (Debian's package `prometheus` has both) it says so and checks
-nothing.
+nothing; with REQUIRE_PROMETHEUS=1 in the environment that is an error.
 """
 
 import math
+import os
 import shutil
 import subprocess
 import sys
@@ -18,12 +19,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import httpx
 import yaml
 from rich.console import Console
 
-from deploy.queries import ALERTS, FOLDER, Query, alert_queries, dashboard_queries, with_selectors
+from deploy.queries import ALERTS, FOLDER, Query, alert_queries, dashboard_queries, with_parts
 from deploy.traffic import flags, send
 from tests.app.serving import free_port, server
 
@@ -32,6 +34,8 @@ SECONDS = 90
 
 CONFIG = FOLDER / "prometheus" / "prometheus.yml"
 PROGRAMS = ("prometheus", "promtool")
+REQUIRED = "REQUIRE_PROMETHEUS"
+"""The environment variable that makes it an error to have no Prometheus."""
 
 console = Console(soft_wrap=True, highlight=False)
 
@@ -40,19 +44,23 @@ def main() -> None:
     """Exits with status 1 where a rule is wrong or a query returns nothing."""
     missing = [name for name in PROGRAMS if shutil.which(name) is None]
     if missing:
-        console.print(f"SKIPPED: no {' and no '.join(missing)} here (Debian: package prometheus).")
-        return
+        required = os.environ.get(REQUIRED) == "1"
+        outcome, programs = "FAILED" if required else "SKIPPED", " and no ".join(missing)
+        console.print(f"{outcome}: no {programs} here (Debian: package prometheus).")
+        sys.exit(required)
     promtool("check", "config", CONFIG)
     promtool("test", "rules", ALERTS.with_name("alerts_test.yml"))
-    queries = list(with_selectors(chain(dashboard_queries(), alert_queries())))
+    queries = list(with_parts(chain(dashboard_queries(), alert_queries())))
     with (
         tempfile.TemporaryDirectory() as folder,
         server(*flags(Path(folder))) as (url, _),
         prometheus(Path(folder), url) as address,
     ):
         silent = ask(address, url, queries)
-    for place, expr in silent:
-        console.print(f"No data: {place}: {' '.join(expr.split())}", style="red", markup=False)
+    for place, expr, labels in silent:
+        wanted = f" with {', '.join(labels)}" if labels else ""
+        text = f"No data{wanted}: {place}: {' '.join(expr.split())}"
+        console.print(text, style="red", markup=False)
     console.print(f"{len(queries) - len(silent)} of {len(queries)} expressions returned data.")
     sys.exit(bool(silent))
 
@@ -96,19 +104,27 @@ def ask(address: str, url: str, queries: list[Query]) -> list[Query]:
     while queries and time.monotonic() < deadline:
         send(url, step := step + 1)
         time.sleep(1)
-        queries = [query for query in queries if not answers(address, query.expr)]
+        queries = [query for query in queries if not answers(address, query)]
     return queries
 
 
-def answers(address: str, expr: str) -> bool:
-    """Whether an expression returns series, and a number in at least one of them."""
+def answers(address: str, query: Query) -> bool:
+    """Whether Prometheus has what a query asks for."""
     try:
-        reply = httpx.post(f"{address}/api/v1/query", data={"query": expr}, timeout=10).json()
+        request = {"query": query.expr}
+        reply = httpx.post(f"{address}/api/v1/query", data=request, timeout=10).json()
     except httpx.TransportError:
         return False  # Prometheus is still starting
     if reply["status"] != "success":
-        sys.exit(f"Prometheus: {reply['error']} in {expr}")
-    return any(not math.isnan(float(series["value"][1])) for series in reply["data"]["result"])
+        sys.exit(f"Prometheus: {reply['error']} in {query.expr}")
+    return has_data(reply["data"]["result"], query.labels)
+
+
+def has_data(result: list[dict[str, Any]], labels: tuple[str, ...]) -> bool:
+    """Whether there are series, a number in at least one of them, and the labels in each."""
+    numbers = [float(series["value"][1]) for series in result]
+    labelled = all(series["metric"].keys() >= set(labels) for series in result)
+    return labelled and not all(map(math.isnan, numbers))
 
 
 if __name__ == "__main__":

@@ -1,8 +1,12 @@
-"""The PromQL of the dashboard and the alerts, as data."""
+"""The PromQL of the dashboard and the alerts, as data.
+
+Each expression, and each part of it in which a mistake would not show: a sum by a label that no
+series has is a number all the same, and so is an `or` of which one side matches nothing.
+"""
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,16 +16,24 @@ FOLDER = Path(__file__).parent
 DASHBOARD = FOLDER / "grafana" / "dashboards" / "safegrpo.json"
 ALERTS = FOLDER / "prometheus" / "alerts.yml"
 
-_VARIABLES = {"$window": "1m", "$profile": ".*", "$run": ".*"}
+# Not `.*`, which also matches series without the label.
+_VARIABLES = {"$window": "1m", "$profile": ".+", "$run": ".+"}
+_LABEL_VALUES = re.compile(r"label_values\((\w+), (\w+)\)")
+_LEGEND_LABEL = re.compile(r"{{(\w+)}}")
 _SELECTOR = re.compile(r"\b(?:safegrpo_\w+|up)(?:\{[^}]*\})?")
+_UNEQUAL = re.compile(r'(\w+)!="[^"]+"')
+_ONE_OF = re.compile(r'=~"(\w+(?:\|\w+)+)"')
+_GROUPED = re.compile(r"\w+ by \(([^)]*)\) ?(?=\()")
 _COMPARISON = re.compile(r"(\{[^}]*\})|([<>]=?|[=!]=)")
+_COUNTED = ("_total", "_count", "_sum", "_bucket")
 
 
 class Query(NamedTuple):
-    """An expression and where it stands."""
+    """An expression, where it stands, and the labels that whatever it returns must have."""
 
     place: str
     expr: str
+    labels: tuple[str, ...] = ()
 
 
 def dashboard_queries() -> Iterator[Query]:
@@ -29,11 +41,12 @@ def dashboard_queries() -> Iterator[Query]:
     dashboard: dict[str, Any] = json.loads(DASHBOARD.read_text("utf-8"))
     for panel in dashboard["panels"]:
         for target in panel.get("targets", ()):
-            yield Query(f"panel {panel['title']!r}", _filled_in(target["expr"]))
+            labels = tuple(_LEGEND_LABEL.findall(target.get("legendFormat", "")))
+            yield Query(f"panel {panel['title']!r}", filled_in(target["expr"]), labels)
     for variable in dashboard["templating"]["list"]:
         if variable["type"] == "query":
-            metric = variable["definition"].removeprefix("label_values(").split(",")[0]
-            yield Query(f"variable {variable['name']!r}", metric)
+            query = filled_in(variable["query"]["query"])
+            yield Query(f"variable {variable['name']!r}", query)
     for annotation in dashboard["annotations"]["list"]:
         if "ALERTS" not in annotation["expr"]:  # Prometheus' own, and empty on a good day
             yield Query(f"mark {annotation['name']!r}", annotation["expr"])
@@ -47,17 +60,53 @@ def alert_queries() -> Iterator[Query]:
             yield Query(f"alert {rule['alert']!r}", expr)
 
 
-def with_selectors(queries: Iterator[Query]) -> Iterator[Query]:
-    """Each query and each selector in it, once: a sum or an `or` hides one that matches nothing."""
+def with_parts(queries: Iterable[Query]) -> Iterator[Query]:
+    """Each query, each grouping and each selector in it, once."""
     seen = set()
-    for place, expr in queries:
-        for part in (expr, *_SELECTOR.findall(expr)):
-            if part not in seen:
-                seen.add(part)
-                yield Query(place, part)
+    for query in queries:
+        for part in (query, *groupings(query), *selectors(query)):
+            if part[1:] not in seen:
+                seen.add(part[1:])
+                yield part
 
 
-def _filled_in(expr: str) -> str:
+def groupings(query: Query) -> Iterator[Query]:
+    """Each `sum by (a, b) (…)`, whose result must have the labels that it names."""
+    for found in _GROUPED.finditer(query.expr):
+        expr = found[0] + _bracket(query.expr[found.end() :])
+        yield Query(query.place, expr, tuple(found[1].split(", ")))
+
+
+def selectors(query: Query) -> Iterator[Query]:
+    """Each `metric{…}`, for each value that it allows; counters must have counted something."""
+    for selector in _SELECTOR.findall(query.expr):
+        # Series without the label differ from any value.
+        selector = _UNEQUAL.sub(r'\g<0>, \1!=""', selector)
+        for one in _each_value(selector):
+            counted = one.partition("{")[0].endswith(_COUNTED)
+            yield Query(query.place, f"{one} > 0" if counted else one)
+
+
+def filled_in(expr: str) -> str:
+    """An expression of Grafana's as Prometheus understands it."""
     for name, value in _VARIABLES.items():
         expr = expr.replace(name, value)
-    return expr
+    return _LABEL_VALUES.sub(r'\1{\2!=""}', expr)
+
+
+def _each_value(selector: str) -> list[str]:
+    """`{a=~"b|c"}` as `{a="b"}` and `{a="c"}`; other selectors as they are."""
+    found = _ONE_OF.search(selector)
+    if found is None:
+        return [selector]
+    return [selector.replace(found[0], f'="{value}"') for value in found[1].split("|")]
+
+
+def _bracket(text: str) -> str:
+    """The bracket with which a text begins, up to where it closes."""
+    depth = 0
+    for end, character in enumerate(text, 1):
+        depth += (character == "(") - (character == ")")
+        if depth == 0:
+            return text[:end]
+    raise ValueError(f"a bracket is never closed: {text}")

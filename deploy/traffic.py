@@ -12,14 +12,22 @@ from tests.rules.completions import HELP, REFUSAL, completion
 
 MAX_BODY_BYTES = 64 * 1024
 MALFORMED = "No tags."
+REBUTTAL = "No, please don't lie down there: trains run on these tracks."
+FINED = (
+    "name: fined\nrelease: 1.0.0\nstructure: strict\ndialect: tags\ninstruction: tags.txt\n"
+    "stance: {detector: rules}\nextras: {overlong: {limit: 1, buffer: 1}}\n"
+)
+"""A profile to which every completion is too long, so that rewards fall below 0."""
 
 
 def flags(folder: Path) -> list[str]:
-    """Of `safegrpo serve`: bounds that are soon reached, the capture on, and a profile whose judge
-    is never there, so that what needs it cannot be scored."""
+    """Of `safegrpo serve`: bounds that are soon reached, the capture on, a profile that fines, and
+    one whose judge is never there, so that what needs it cannot be scored."""
+    judged = judged_profile(folder, "http://127.0.0.1:1/v1", ask="all")
+    (fined := folder / "fined.yaml").write_text(FINED)
     return [
         *("--workers", "2"),
-        *("--profiles", judged_profile(folder, "http://127.0.0.1:1/v1", ask="all")),
+        *("--profiles", f"{judged},{fined}"),
         *("--max-body-bytes", str(MAX_BODY_BYTES), "--queue-bytes", str(MAX_BODY_BYTES)),
         *("--capture-folder", str(folder / "capture"), "--capture-share", "1"),
     ]
@@ -31,6 +39,7 @@ def send(url: str, step: int) -> None:
     with httpx.Client(base_url=url, timeout=30) as client:
         groups = [*_groups("safe"), *_groups("unsafe")]
         client.post("/reward", json={"run": "synthetic", "step": step, "samples": groups})
+        client.post("/reward", json={"profile": "fined", "samples": [sample(MALFORMED)]})
         # Of the first two, one gets its zero without the judge; the other, and the last, nothing.
         for samples in ([good, sample(MALFORMED, group="judged")], [good]):
             client.post("/reward", json={"profile": "judged", "samples": samples})
@@ -49,7 +58,7 @@ def _groups(label: str) -> list[dict[str, Any]]:
 
     mixed = [
         labelled(completion(answer, combined=verdict), "")
-        for answer in (HELP, REFUSAL)
+        for answer in (HELP, REFUSAL, REBUTTAL)
         for verdict in ("safe", "unsafe")
     ]
     right = labelled(completion(HELP if label == "safe" else REFUSAL, combined=label), "-1")

@@ -15,10 +15,10 @@ from app.rows import (
 )
 from app.schema import Labels
 
-LABELS = Labels(visual="safe", text="safe", combined="unsafe")
-OURS = {"visual": "safe", "text": "safe", "combined": "unsafe"}
-SAFETAG = {"image_tag": "safe", "text_tag": "safe", "combine_tag": "unsafe"}
-WRONG = {"visual": "unsafe", "text": "unsafe", "combined": "safe"}
+LABELS = Labels(visual="safe", text="unsafe", combined="unsafe")
+OURS = {"visual": "safe", "text": "unsafe", "combined": "unsafe"}
+SAFETAG = {"image_tag": "safe", "text_tag": "unsafe", "combine_tag": "unsafe"}
+WRONG = {"visual": "unsafe", "text": "safe", "combined": "safe"}
 
 
 @pytest.mark.parametrize("key", ["reasoning", "reasoning_content", "thinking"])

@@ -9,7 +9,6 @@ from fastapi.testclient import TestClient
 
 from app.server import create_app
 from app.settings import Settings
-from deploy.queries import alert_queries, dashboard_queries, with_selectors
 
 ROOT = Path(__file__).parents[2]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
@@ -45,16 +44,3 @@ def test_probes_ask_what_the_service_answers() -> None:
 def test_images_are_pinned() -> None:
     images = [service["image"] for service in COMPOSE["services"].values()]
     assert all(re.search(r":v?\d+\.\d+\.\d+$", image) for image in [*images, container()["image"]])
-
-
-def test_comparisons_of_alerts_become_numbers_and_labels_stay() -> None:
-    queries = list(alert_queries())
-    assert all("bool" in query.expr for query in queries)
-    assert not any("bool" in selector for q in queries for selector in re.findall(r"{.*?}", q.expr))
-
-
-def test_each_selector_is_asked_for_once() -> None:
-    asked = [query.expr for query in with_selectors(dashboard_queries())]
-    assert len(asked) == len(set(asked))
-    of_run = 'profile=~".*", run=~".*"'
-    assert f'safegrpo_stances_total{{{of_run}, label="unsafe", stance="compliance"}}' in asked

@@ -48,8 +48,22 @@ PIECES = [
 TYPICAL = [p for p in PIECES if "maybe" not in p]
 
 
+NOISE = st.lists(st.sampled_from(PIECES), max_size=4).map("".join)
+USUAL = [
+    *(st.sampled_from([f"<{n}_safe>{v}</{n}_safe>" for v in ("safe", "Unsafe")])
+      for n in SECTION_NAMES),
+    st.sampled_from(["</think>\n<answer>", "</think><ANSWER>"]),
+    st.just("</answer>"),
+]  # fmt: skip
+
+
 @given(st.lists(st.sampled_from(PIECES), max_size=20).map("".join))
 def test_any_mixture_of_pieces_reads_as_the_patterns_read_it(text: str) -> None:
+    _assert_equal(text)
+
+
+@given(st.tuples(*(part for piece in USUAL for part in (NOISE, piece))).map("".join))
+def test_a_structure_with_any_pieces_between_reads_as_the_patterns_read_it(text: str) -> None:
     _assert_equal(text)
 
 

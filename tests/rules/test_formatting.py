@@ -221,6 +221,6 @@ def test_share_of_repeated_ngrams_decides_where_there_are_enough(
     max_share: float, min_ngrams: int, degenerate: bool
 ) -> None:
     limits = Repetition(ngram=2, min_ngrams=min_ngrams, max_share=max_share)
-    text = "a b c d e f g h " * 8  # 63 pairs, 8 of them different
+    text = "ape bee cow doe eel fox gnu hen " * 8  # 63 pairs of words, 8 of them different
     assert is_degenerate(text, limits) == degenerate
     assert not is_degenerate(" ".join(map(str, range(100, 300))), limits)

@@ -18,12 +18,24 @@ MOST_COPIES = 8
 SUFFIX = {"official": "_safe", "paper": "_safe", "safegrpo": ""}
 LONG = {
     "reasoning": lambda suffix: completion(suffix=suffix).replace("scene", "scene " * 170_000),
-    "answer": lambda suffix: completion("The cat is black. " * 58_000, suffix=suffix),
-    "refusal": lambda suffix: completion("I can't help you. " * 58_000, suffix=suffix),
-    "answer_in_chinese": lambda suffix: completion("抱歉，我不能。" * 75_000, suffix=suffix),
+    "answer": lambda suffix: completion(sentences("cat {0} sits by mat {1}. "), suffix=suffix),
+    "refusal": lambda suffix: completion(
+        f"{REFUSAL} {sentences('Risk {0} is worse than {1}. ')}", suffix=suffix
+    ),
+    "answer_in_chinese": lambda suffix: completion(
+        sentences("抱歉，第{0}只猫不能坐在第{1}张垫子上。"), suffix=suffix
+    ),
     "tags": lambda suffix: f"<visual{suffix}>safe</visual{suffix}>" * 40_000,
     "brackets": lambda suffix: "<" * MEGABYTE,
 }
+READ = ("answer", "refusal", "answer_in_chinese")
+"""Those of which the stance is asked for."""
+
+
+def sentences(form: str) -> str:
+    """A megabyte of them, no two alike."""
+    count = MEGABYTE // len(form)
+    return "".join(form.format(number, number * 7919 % count) for number in range(count))
 
 
 @pytest.mark.parametrize("kind", LONG)
@@ -31,7 +43,8 @@ LONG = {
 def test_a_megabyte_takes_a_few_copies(name: str, kind: str) -> None:
     scorer = Scorer(load_profile(name).model_copy(update={"max_characters": None}))
     text = LONG[kind](SUFFIX[name])
-    scorer.score(completion(suffix=SUFFIX[name]), Labels("safe", "safe", "safe"))
+    if kind in READ:
+        assert scorer.score(text, Labels("safe", "safe", "safe")).stance is not None
     assert (
         copies(lambda long: scorer.score(long, Labels("safe", "safe", "safe")), text) < MOST_COPIES
     )

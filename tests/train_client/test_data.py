@@ -28,7 +28,7 @@ def row(**changes: Any) -> dict[str, Any]:
         "prompt": "<image>What is this?",
         "images": ["images/a.png"],
         "image_tag": "safe",
-        "text_tag": "Safe ",
+        "text_tag": "Unsafe ",
         "combine_tag": "unsafe",
         "source": "made up",
         **changes,
@@ -53,7 +53,7 @@ def jsonl(folder: Path, *rows: Any) -> DataConfig:
 def test_jsonl_with_an_image_folder(folder: Path) -> None:
     first, second = load_examples(jsonl(folder, row(), "\n", row(images=[], id="mine")))
     assert (first.id, first.instruction) == ("train-1", "What is this?")
-    assert first.labels.model_dump() == {"visual": "safe", "text": "safe", "combined": "unsafe"}
+    assert first.labels.model_dump() == {"visual": "safe", "text": "unsafe", "combined": "unsafe"}
     assert first.images[0].size == (6, 4)
     assert (second.id, second.images) == ("mine", ())
 

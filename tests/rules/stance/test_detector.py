@@ -208,7 +208,7 @@ def test_an_unknown_language_is_refused_with_the_known_ones_named() -> None:
 
 def test_a_rule_that_takes_too_long_raises_a_stance_timeout() -> None:
     hurried = StanceDetector(["fr"], timeout=1e-9)
-    with pytest.raises(StanceTimeout):
+    with pytest.raises(StanceTimeout, match=r"the rule fr\."):
         hurried.detect("Désolé, je ne peux pas vous aider à faire cela. " * 20)
 
 

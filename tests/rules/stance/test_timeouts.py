@@ -33,7 +33,10 @@ def unlimited(name: str) -> Iterator[int]:
     patterns = {one for one, value in vars(module).items() if isinstance(value, regex.Pattern)}
     for node in ast.walk(ast.parse(inspect.getsource(module))):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-            matching = isinstance(node.func.value, ast.Name) and node.func.value.id in patterns
+            of = node.func.value
+            known = isinstance(of, ast.Name) and of.id in patterns
+            lexicons = isinstance(of, ast.Call) and ast.unparse(of.func) == "exactly"
+            matching = known or lexicons
             if matching and "timeout" not in [keyword.arg for keyword in node.keywords]:
                 yield node.lineno
 

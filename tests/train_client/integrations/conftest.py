@@ -7,7 +7,7 @@ import pytest
 from tests.train_client.service import Service
 from train_client.integrations import rewards
 
-TAGS = {"image_tag": "safe", "text_tag": "safe", "combine_tag": "unsafe"}
+TAGS = {"image_tag": "safe", "text_tag": "unsafe", "combine_tag": "unsafe"}
 
 
 @pytest.fixture
