@@ -88,13 +88,13 @@ class Service:
 
     def _result(self, sample: dict[str, Any]) -> dict[str, Any]:
         reward = self.reward(sample["completion"])
-        tag, behavior = (None if reward is None else share * reward for share in (0.25, 0.75))
+        half = None if reward is None else reward / 2
         return {
             "id": sample.get("id"),
             "status": "service_error" if reward is None else "ok",
             "reward": reward,
-            "components": {"tag": tag, "behavior": behavior},
-            "raw": {"tag": reward, "behavior": behavior},
+            "components": {"tag": half, "behavior": half},
+            "raw": {"tag": reward, "behavior": reward},
             "verdicts": None if reward is None else dict.fromkeys(sample["labels"], "safe"),
             "stance": None if reward is None else {"is": "compliance", "rule": "test"},
             "failure": None,
