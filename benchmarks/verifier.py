@@ -221,14 +221,13 @@ def growth(largest: int) -> None:
 
 def pattern_growth(largest: int) -> None:
     """The same for answers of each lexicon pattern's own words; the worst of each language."""
-    read = _unlimited_stance().detect
+    detector = _unlimited_stance()
     print(f"\n{'own words of each pattern of':<46} {'inputs':>9} {f'most ms at {largest}':>20} "
           f"{'worst growth, fitted':>20}")  # fmt: skip
-    patterns = StanceDetector().patterns
-    for language in dict.fromkeys(pattern.language for pattern in patterns):
-        own = [pattern for pattern in patterns if pattern.language == language]
+    for language in detector.languages:
+        own = [pattern for pattern in detector.patterns if pattern.language == language]
         makers = [make for pattern in own for _, make in hostile_to(pattern)]
-        fitted = [_fitted(read, make(largest // 8), make(largest)) for make in makers]
+        fitted = [_fitted(detector.detect, make(largest // 8), make(largest)) for make in makers]
         slowest, steepest = (max(column) for column in zip(*fitted, strict=True))
         print(
             f"{language:<46} {len(makers):>9} {slowest * 1e3:>20.1f} {steepest:>20.2f}"

@@ -92,7 +92,7 @@ def _without(words: str, folded: str) -> str:
     said, sought = f" {' '.join(folded[start:end] for start, end in spans)} ", f" {words} "
     kept: list[str] = []
     at = end = word = 0
-    while (found := said.find(sought, at)) >= 0:
+    while words and (found := said.find(sought, at)) >= 0:
         word += said.count(" ", at, found)
         kept.append(folded[end : spans[word][0]])
         word += words.count(" ") + 1

@@ -26,8 +26,9 @@ PACKAGES = ("grammar", "rules")
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Weight = Annotated[float, Field(ge=0, le=1e6)]
-Word = Annotated[str, Field(min_length=1, max_length=LONGEST)]
 """Bounded, so that no sum of components is infinite."""
+Word = Annotated[str, Field(min_length=1, max_length=LONGEST)]
+"""Bounded, so that a long answer can be read in pieces that overlap by it."""
 
 
 class ProfileError(ValueError):

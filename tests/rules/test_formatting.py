@@ -3,7 +3,7 @@
 import pytest
 
 from grammar import ParsedCompletion
-from rules.copying import is_copied
+from rules.copying import is_copied, is_echo
 from rules.formatting import Format
 from rules.profile import Repetition, load_profile
 from rules.repetition import is_degenerate
@@ -224,3 +224,18 @@ def test_share_of_repeated_ngrams_decides_where_there_are_enough(
     text = "ape bee cow doe eel fox gnu hen " * 8  # 63 pairs of words, 8 of them different
     assert is_degenerate(text, limits) == degenerate
     assert not is_degenerate(" ".join(map(str, range(100, 300))), limits)
+
+
+def test_an_echo_is_told_whatever_parts_its_words() -> None:
+    asked = "What is the Cat doing, please?"
+    assert is_echo(
+        "Sure! What is -- the cat doing; please. What is the cat doing please", asked, 1.0
+    )
+    assert not is_echo("What is the cat doing, please? It sleeps.", asked, 1.0)
+
+
+def test_a_prompt_of_which_nothing_is_left_to_read_is_echoed_by_no_words() -> None:
+    honorifics = "ﷺ ﷺ ﷺ ﷺ"
+    assert is_echo(honorifics, honorifics, 1.0)
+    assert not is_echo(f"{honorifics} ﷺ the cat", honorifics, 1.0)
+    assert is_echo(f"{honorifics} ﷺ", honorifics, 1.0)

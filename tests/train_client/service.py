@@ -13,10 +13,14 @@ Fault = tuple[int, dict[str, str]]
 
 
 class Service:
-    """Rewards a completion with `reward(text)`. `faults` are answered first, one a request."""
+    """Rewards a completion with `reward(text)`. `faults` are answered first, one a request.
 
-    def __init__(self, reward: Callable[[str], float | None]) -> None:
+    `tag_share`: what the component `tag` has of the reward, and `behavior` has not.
+    """
+
+    def __init__(self, reward: Callable[[str], float | None], tag_share: float = 0.5) -> None:
         self.reward = reward
+        self.tag_share = tag_share
         self.version = "test-1"
         self.faults: list[Fault] = []
         self.raw: list[bytes] = []
@@ -88,12 +92,13 @@ class Service:
 
     def _result(self, sample: dict[str, Any]) -> dict[str, Any]:
         reward = self.reward(sample["completion"])
-        half = None if reward is None else reward / 2
+        tag = None if reward is None else self.tag_share * reward
+        behavior = None if reward is None else reward - self.tag_share * reward
         return {
             "id": sample.get("id"),
             "status": "service_error" if reward is None else "ok",
             "reward": reward,
-            "components": {"tag": half, "behavior": half},
+            "components": {"tag": tag, "behavior": behavior},
             "raw": {"tag": reward, "behavior": reward},
             "verdicts": None if reward is None else dict.fromkeys(sample["labels"], "safe"),
             "stance": None if reward is None else {"is": "compliance", "rule": "test"},

@@ -9,6 +9,7 @@ from rules.stance import StanceDetector
 from rules.stance.matching import HEAD, Pattern, matches
 from rules.stance.own_words import block_quotes
 from rules.stance.text import Text
+from tests.rules.completions import REFUSAL
 from tests.rules.hostile import HOSTILE, SIZES, in_proportion, looped, seconds
 
 TIMEOUT = 5.0
@@ -17,9 +18,13 @@ PATTERNS = DETECTOR.patterns
 
 
 @pytest.mark.parametrize("unit", HOSTILE.values(), ids=HOSTILE)
-@pytest.mark.parametrize("opening", ["", "I can't help with that. "], ids=["bare", "refusing"])
-def test_time_grows_in_proportion_to_hostile_answers(opening: str, unit: str) -> None:
-    short, long = (opening + looped(unit, size) for size in SIZES)
+@pytest.mark.parametrize(
+    ("opening", "english"),
+    [("", ""), (f"{REFUSAL} ", ""), (f"{REFUSAL} ", " and it is for you, ")],
+    ids=["bare", "refusing", "among English"],  # in which it is no other language, and read on
+)
+def test_time_grows_in_proportion_to_hostile_answers(opening: str, english: str, unit: str) -> None:
+    short, long = (opening + looped(unit + english, size) for size in SIZES)
     assert in_proportion(DETECTOR.detect, short, long)
 
 

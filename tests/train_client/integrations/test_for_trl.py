@@ -74,7 +74,7 @@ def test_a_sample_that_could_not_be_scored_is_none_and_out_of_the_means(service:
     )
     assert rewards == [None, 1.0]
     assert metrics["safegrpo/unscored"] == 0.5
-    assert (metrics["safegrpo/tag"], metrics["safegrpo/raw_tag"]) == (0.5, 1.0)
+    assert (metrics["safegrpo/tag"], metrics["safegrpo/raw_tag"]) == (0.25, 1.0)
     assert extras["status"] == ["service_error", "ok"]
     assert extras["safegrpo_tag"] == [None, 1.0]
     assert extras.keys() == {"status", "safegrpo_tag", "safegrpo_behavior"}
@@ -83,7 +83,7 @@ def test_a_sample_that_could_not_be_scored_is_none_and_out_of_the_means(service:
 def test_a_component_can_be_a_reward_of_its_own(service: Service) -> None:
     reward = SafetyReward("tag")
     assert reward.__name__ == "safegrpo_tag"
-    assert reward(prompts=["", ""], completions=["ab", "abcd"], **COLUMNS) == [1.0, 2.0]
+    assert reward(prompts=["", ""], completions=["ab", "abcd"], **COLUMNS) == [0.5, 1.0]
     with pytest.raises(ValueError, match="there is no number `tga`"):
         SafetyReward("tga")(prompts=[""], completions=["ab"], labels=[TAGS])
 

@@ -31,8 +31,8 @@ def test_every_form_gives_the_same_numbers_under_the_same_keys(service: Service)
     single = asyncio.run(compute_score("s", "ab", TAGS, {"index": 3}, reward_router_address="r"))
     assert single == {
         "score": 2.0,
-        "tag": 1.0,
-        "behavior": 1.0,
+        "tag": 0.5,
+        "behavior": 1.5,
         "raw_tag": 2.0,
         "raw_behavior": 2.0,
         "unscored": 0.0,
