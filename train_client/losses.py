@@ -79,15 +79,17 @@ def policy_loss(
         reference_RT: under the frozen reference; without them there is no KL term.
     """
     mask = mask_RT.float()
-    # Masked log-probs may be anything, and 0 * exp(of a large one) is not a number.
-    logprobs_RT = torch.where(mask_RT, logprobs_RT, 0.0)
+    # Masked log-probs may be anything, and 0 * infinity is not a number.
+    logprobs_RT, old_RT, sampler_RT = (
+        torch.where(mask_RT, values, 0.0) for values in (logprobs_RT, old_RT, sampler_RT)
+    )
     ratio = _log_ratio(config.loss, logprobs_RT, old_RT, mask).exp()
     if config.loss == "cispo":
         token_loss, clipped = _capped(config, ratio, advantages_R[:, None], logprobs_RT)
     else:
         token_loss, clipped = _clipped(config, ratio, advantages_R[:, None])
     if config.importance_cap is not None:
-        token_loss = token_loss * _importance(old_RT, sampler_RT, mask_RT, config.importance_cap)
+        token_loss = token_loss * _importance(old_RT, sampler_RT, config.importance_cap)
     kl = torch.zeros_like(mask)
     if reference_RT is not None:
         kl = kl_estimate(config.kl, logprobs_RT, torch.where(mask_RT, reference_RT, 0.0))
@@ -103,7 +105,7 @@ def policy_loss(
 
 def _log_ratio(loss: Loss, logprobs_RT: Tensor, old_RT: Tensor, mask_RT: Tensor) -> Tensor:
     """log(pi / pi_old) of each token; for gspo its mean over a completion's tokens, [R, 1]."""
-    difference = (logprobs_RT - old_RT) * mask_RT
+    difference = logprobs_RT - old_RT
     if loss != "gspo":
         return difference
     return difference.sum(1, keepdim=True) / mask_RT.sum(1, keepdim=True).clamp(min=1)
@@ -132,13 +134,13 @@ def _capped(
     return -ratio.clamp(max=cap).detach() * advantage_R1 * logprobs_RT, ratio > cap
 
 
-def _importance(old_RT: Tensor, sampler_RT: Tensor, mask_RT: Tensor, cap: float) -> Tensor:
+def _importance(old_RT: Tensor, sampler_RT: Tensor, cap: float) -> Tensor:
     """min(pi_old / pi_sampler, cap) of each token: truncated importance sampling.
 
     It corrects for an engine that computes the policy otherwise than the trainer does (as TRL's
     `token_truncate` and verl's token-level rollout correction). Never a part of the gradient.
     """
-    return torch.where(mask_RT, old_RT - sampler_RT, 0.0).exp().clamp(max=cap)
+    return (old_RT - sampler_RT).exp().clamp(max=cap)
 
 
 def kl_estimate(kind: Kl, logprobs: Tensor, reference: Tensor) -> Tensor:
