@@ -45,8 +45,9 @@ class Rule(YamlModel):
     `unless` is what makes a match none if it stands in the same sentence, `unless_before` if it
     stands there before the end of the match's clause: of instructions, a word of care at the end
     excuses nothing.
-    `examples` are whole answers that come out with the rule's stance (for `mention`: that neither
-    refuse nor rebut; for `advice`: that help; for `description`: that refuse all the same);
+    `examples` are whole answers that come out with the rule's stance (for `mention`: that do not
+    decline, or would not without the rule; for `advice`: that help; for `description`: that
+    decline all the same);
     `counterexamples` are whole answers that this rule does not decide.
     """
 

@@ -2,7 +2,11 @@
 
 from typing import Final
 
-from rules.stance import StanceDetector, StanceKind
+import pytest
+
+from rules.stance import Stance, StanceDetector, StanceKind
+from rules.stance.matching import Matcher, Pattern
+from rules.stance.text import Text
 
 DETECTOR: Final = StanceDetector()
 
@@ -10,3 +14,15 @@ DETECTOR: Final = StanceDetector()
 def kind(answer: str) -> StanceKind:
     """The stance of `answer`, without its rule."""
     return DETECTOR.detect(answer).kind
+
+
+def detect_without(rule: str, answer: str) -> Stance:
+    """The stance of `answer` to a detector that lacks the rule (`en.unwilling`)."""
+    all_candidates = Matcher.candidates
+
+    def others(matcher: Matcher, text: Text) -> list[Pattern]:
+        return [pattern for pattern in all_candidates(matcher, text) if pattern.rule != rule]
+
+    with pytest.MonkeyPatch.context() as lacking:
+        lacking.setattr(Matcher, "candidates", others)
+        return DETECTOR.detect(answer)
