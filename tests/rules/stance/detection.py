@@ -1,11 +1,12 @@
 """The detector that the tests of this folder share: to make one takes a second."""
 
+from collections.abc import Iterator
 from typing import Final
 
 import pytest
 
-from rules.stance import Stance, StanceDetector, StanceKind
-from rules.stance.matching import Matcher, Pattern
+from rules.stance import Stance, StanceDetector, StanceKind, detector, matching
+from rules.stance.matching import Hit, Matcher, Pattern, matches
 from rules.stance.text import Text
 
 DETECTOR: Final = StanceDetector()
@@ -26,3 +27,21 @@ def detect_without(rule: str, answer: str) -> Stance:
     with pytest.MonkeyPatch.context() as lacking:
         lacking.setattr(Matcher, "candidates", others)
         return DETECTOR.detect(answer)
+
+
+def rules_that_hit(answer: str) -> set[str]:
+    """The rules that match, with no exception, in what the detector reads of `answer`."""
+    found: set[str] = set()
+
+    def noted(
+        text: Text, pattern: Pattern, timeout: float, everywhere: bool = False
+    ) -> Iterator[Hit]:
+        for hit in matches(text, pattern, timeout, everywhere):
+            found.add(hit.rule)
+            yield hit
+
+    with pytest.MonkeyPatch.context() as watched:
+        for module in (matching, detector):
+            watched.setattr(module, "matches", noted)
+        DETECTOR.detect(answer)
+    return found

@@ -4,7 +4,7 @@ import pytest
 
 from rules.stance import Stance, StanceDetector
 from rules.stance.lexicon import Lexicon, Rule
-from tests.rules.stance.detection import DETECTOR, detect_without
+from tests.rules.stance.detection import DETECTOR, detect_without, rules_that_hit
 
 RULES = [
     pytest.param(f"{lexicon.language}.{rule.name}", rule, id=f"{lexicon.language}.{rule.name}")
@@ -29,6 +29,18 @@ def test_every_example_comes_out_as_its_rule_says(name: str, rule: Rule) -> None
         else:
             expected = "compliance" if rule.stance == "advice" else rule.stance
             assert stance.kind == expected, (example, stance)
+
+
+@pytest.mark.parametrize(("name", "rule"), RULES)
+def test_a_rule_hits_each_of_its_examples(name: str, rule: Rule) -> None:
+    for example in rule.examples:
+        assert name in rules_that_hit(example), example
+
+
+@pytest.mark.parametrize(("name", "rule"), RULES)
+def test_without_a_rule_one_of_its_examples_comes_out_otherwise(name: str, rule: Rule) -> None:
+    """In another stance, or by another rule."""
+    assert any(detect_without(name, one) != DETECTOR.detect(one) for one in rule.examples)
 
 
 @pytest.mark.parametrize(("name", "rule"), RULES)
