@@ -29,7 +29,8 @@ _INVISIBLE: Final = (
 
 def _spelt(pattern: str) -> str:
     """The pattern with its escapes of single characters written out, as RE2 wants them."""
-    return str(regex.sub(r"\\[uU]([0-9a-f]{8}|[0-9a-f]{4})", lambda m: chr(int(m[1], 16)), pattern))
+    escaped = r"\\[uU]([0-9a-f]{8}|[0-9a-f]{4})"
+    return str(regex.sub(escaped, lambda m: chr(int(m[1], 16)), pattern, timeout=TIMEOUT))
 
 
 _SAME: Final = {

@@ -3,6 +3,8 @@
 import time
 from collections.abc import Callable
 
+import regex
+
 SIZES = (30_000, 120_000)
 """Characters of a short and a long text, a quarter of it and the whole."""
 SLACK = 1.6
@@ -48,6 +50,13 @@ HOSTILE = {
 def looped(unit: str, size: int) -> str:
     """The unit over and over, in so many characters."""
     return unit * (size // len(unit))
+
+
+def derived(pattern: str) -> list[str]:
+    """Strings made of a pattern's own words: each is half of a match, over and over."""
+    literal = regex.sub(r"\\[bBAzZwWsSdD]|\\p\{\w+\}|\{\d*,?\d*\}|\[[^\]]*\]", " ", pattern)
+    words = list(dict.fromkeys(regex.findall(r"[\p{L}\p{M}']+", literal)))
+    return [" ".join(words[:count]) + " " for count in (1, 3, 12) if words] + ["".join(words[:4])]
 
 
 def seconds(act: Callable[[], object]) -> float:

@@ -3,14 +3,13 @@
 from functools import partial
 
 import pytest
-import regex
 
 from rules.stance import StanceDetector
 from rules.stance.matching import HEAD, Pattern, matches
 from rules.stance.own_words import block_quotes
 from rules.stance.text import Text
 from tests.rules.completions import REFUSAL
-from tests.rules.hostile import HOSTILE, SIZES, in_proportion, looped, seconds
+from tests.rules.hostile import HOSTILE, SIZES, derived, in_proportion, looped, seconds
 
 TIMEOUT = 5.0
 DETECTOR = StanceDetector(timeout=TIMEOUT)
@@ -33,13 +32,6 @@ def test_what_stands_in_block_quotes_is_looked_for_under_the_timeout() -> None:
         block_quotes("> a\n" * 5000, 1e-9)
 
 
-def derived(pattern: Pattern) -> list[str]:
-    """Strings made of a pattern's own words: each is half of a match, over and over."""
-    literal = regex.sub(r"\\[bBAzZwWsSdD]|\\p\{\w+\}|\{\d*,?\d*\}|\[[^\]]*\]", " ", pattern.written)
-    words = list(dict.fromkeys(regex.findall(r"[\p{L}\p{M}']+", literal)))
-    return [" ".join(words[:count]) + " " for count in (1, 3, 12) if words] + ["".join(words[:4])]
-
-
 def find(pattern: Pattern, text: str) -> None:
     """Find every match."""
     list(matches(Text.of(text), pattern, TIMEOUT, everywhere=pattern.effect == "compliance"))
@@ -48,7 +40,7 @@ def find(pattern: Pattern, text: str) -> None:
 @pytest.mark.parametrize("language", DETECTOR.languages)
 def test_no_pattern_is_slow_on_its_own_words(language: str) -> None:
     for pattern in (p for p in PATTERNS if p.language == language):
-        for unit in filter(None, derived(pattern)):
+        for unit in filter(None, derived(pattern.written)):
             took = seconds(partial(find, pattern, looped(unit, HEAD)))
             assert took < 0.1, (pattern.rule, pattern.written, unit, took)
 
@@ -57,6 +49,6 @@ def test_no_pattern_is_slow_on_its_own_words(language: str) -> None:
 def test_patterns_that_read_everything_grow_in_proportion(language: str) -> None:
     reading = [p for p in PATTERNS if p.language == language and p.effect == "compliance"]
     for pattern in reading:
-        for unit in filter(None, derived(pattern)):
+        for unit in filter(None, derived(pattern.written)):
             short, long = (looped(unit, size) for size in (10_000, 40_000))
             assert in_proportion(partial(find, pattern), short, long), (pattern.rule, unit)

@@ -1,15 +1,20 @@
-"""Every match of a backtracking engine on an answer is under a time limit."""
+"""Every match of `regex` on an answer is under a time limit.
+
+`re` knows no such limits: how long its patterns take is in `tests/rules/test_growth.py`.
+"""
 
 import ast
 import importlib
 import inspect
 from collections.abc import Iterator
-from importlib.resources import files
+from pkgutil import walk_packages
 from types import ModuleType
 
 import pytest
 import regex
 
+import grammar
+import rules
 from rules import copying, extras
 from rules.labels import Labels
 from rules.profile import ExtraComponents, load_profile
@@ -18,25 +23,28 @@ from rules.stance import detector
 from rules.stance.folding import fold
 from tests.rules.completions import REFUSAL, unsafe
 
-OF_PATTERNS = {"lexicon", "prefilter", "reading"}
+OF_PATTERNS = {f"rules.stance.{name}" for name in ("lexicon", "prefilter", "reading")}
 """Modules that match the lexicons' own patterns, once, when these are loaded."""
-MODULES = sorted(
-    file.name.removesuffix(".py")
-    for file in files("rules.stance").iterdir()
-    if file.name.endswith(".py")
-)
+MODULES = [
+    module.name
+    for package in (grammar, rules)
+    for module in walk_packages(package.__path__, f"{package.__name__}.")
+]
+NO_SEARCH = ("compile", "escape")
+"""Functions of `regex` that look for nothing."""
 
 
 def unlimited(name: str) -> Iterator[int]:
     """The lines on which a pattern of a module is looked for without a time limit."""
-    module = importlib.import_module(f"rules.stance.{name}")
+    module = importlib.import_module(name)
     patterns = {one for one, value in vars(module).items() if isinstance(value, regex.Pattern)}
     for node in ast.walk(ast.parse(inspect.getsource(module))):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
             of = node.func.value
             known = isinstance(of, ast.Name) and of.id in patterns
+            at_once = ast.unparse(of) == "regex" and node.func.attr not in NO_SEARCH
             lexicons = isinstance(of, ast.Call) and ast.unparse(of.func) == "exactly"
-            matching = known or lexicons
+            matching = known or at_once or lexicons
             if matching and "timeout" not in [keyword.arg for keyword in node.keywords]:
                 yield node.lineno
 
