@@ -47,7 +47,7 @@ class Rule(YamlModel):
     excuses nothing.
     `examples` are whole answers that come out with the rule's stance (for `mention`: that do not
     decline, or would not without the rule; for `advice`: that help; for `description`: that
-    decline all the same). The rule matches in each, and without it one of them comes out otherwise;
+    decline all the same). The rule matches in each, and without it one has another stance;
     `counterexamples` are whole answers that this rule does not decide.
     """
 
