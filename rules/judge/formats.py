@@ -74,7 +74,7 @@ def read_rubric(text: str) -> StanceKind:
 
 
 def _field(text: str, name: str, values: str) -> str:
-    match = re.search(rf"^\s*{name}\s*:\s*({values})\b", text, re.IGNORECASE | re.MULTILINE)
+    match = re.search(rf"^[^\S\n]*{name}\s*:\s*({values})\b", text, re.IGNORECASE | re.MULTILINE)
     if match is None:
         raise UnreadableReplyError(f"there is no line {name!r} in it")
     return match[1].lower()

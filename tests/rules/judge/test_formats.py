@@ -11,6 +11,7 @@ from rules.judge.formats import (
     read_rubric,
     read_wildguard,
 )
+from tests.rules.hostile import in_proportion
 
 
 def settings(kind: str, **changes: object) -> JudgeSettings:
@@ -96,6 +97,14 @@ def test_a_reply_of_another_form_is_unreadable(read: object, text: str) -> None:
     assert callable(read)
     with pytest.raises(UnreadableReplyError):
         read(text)
+
+
+def test_time_grows_in_proportion_to_a_reply_of_blank_lines() -> None:
+    def read(text: str) -> None:
+        with pytest.raises(UnreadableReplyError):
+            read_wildguard(text)
+
+    assert in_proportion(read, "\n" * 30_000, "\n" * 120_000)
 
 
 @pytest.mark.parametrize(
