@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+from torch import Tensor
 
 import train_client.train as training
 from tests.train_client.ranks import Rule
@@ -77,6 +79,10 @@ def test_groups_that_could_not_be_replaced_fill_up_the_batch(
     assert "time/reference" in line
 
 
+GROUP = 4
+"""Completions a prompt in these runs."""
+
+
 class Counting(Rule):
     """Answers by a rule, not by chance, and tells of some completions before the others."""
 
@@ -84,16 +90,24 @@ class Counting(Rule):
         self.rows: list[int] = []
 
     def generate(self, prompts: Prompts, group: int, *rest: Any) -> Rollout:
-        rollout = super().generate(prompts, group)
+        rollout = super().generate(prompts, GROUP)
+        if group == 1:
+            # The prompts are a group's already, and copies of one are to be answered differently.
+            copies = torch.arange(len(rollout.tokens_RT)).view(-1, GROUP, GROUP)
+            rollout = _rows(rollout, copies.diagonal(dim1=1, dim2=2).flatten())
         self.rows.append(len(rollout.tokens_RT))
         logprobs = rollout.logprobs_RT.tolist()
         ended = [
             Ended(row, tokens, logprobs[row][: len(tokens)])
-            for row, tokens in enumerate(rollout.rows()[: group + 1])
+            for row, tokens in enumerate(rollout.rows()[: GROUP + 1])
             if rollout.finished_R[row]
         ]
         rest[-1](ended)
         return rollout
+
+
+def _rows(rollout: Rollout, rows_R: Tensor) -> Rollout:
+    return Rollout(**{name: tensor[rows_R] for name, tensor in vars(rollout).items()})
 
 
 @pytest.mark.parametrize("forks", [True, False])
@@ -118,6 +132,14 @@ def test_sampling_a_few_prompts_at_once_samples_the_same_groups(
     assert written[0] == written[1]
     for whole, parts in zip(exact(tmp_path / "whole"), exact(tmp_path / "parts"), strict=True):
         assert parts == pytest.approx(whole, rel=1e-4, abs=1e-6)
+    # Of what the service told apart, and not of groups from which nothing can be learned.
+    for learner in (policy, twin):
+        assert learner.reference is not None
+        pairs = zip(learner.model.parameters(), learner.reference.parameters(), strict=True)
+        assert not any(torch.equal(now, then) for now, then in pairs)
+    for line in read_metrics(tmp_path / "parts"):
+        assert line["groups/equal_rewards"] == 0
+        assert line["grad_norm"] > 0.1
 
 
 class Staged(LocalEngine):
