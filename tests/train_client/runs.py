@@ -38,3 +38,18 @@ def train(config: Any, policy: Policy, examples: Sequence[Example], **more: Any)
 def exact(folder: Path) -> list[list[Any]]:
     lines = [line for line in read_metrics(folder) if "loss" in line]
     return [[line["step"], *(line[name] for name in EXACT)] for line in lines]
+
+
+class Rows:
+    """Counts the rows that a policy's model is given, and those that its first layer computes."""
+
+    def __init__(self, policy: Policy) -> None:
+        self.given: list[int] = []
+        self.computed: list[int] = []
+        text = policy.model.get_submodule("model.language_model")
+        text.register_forward_pre_hook(
+            lambda _, __, inputs: self.given.append(len(inputs["inputs_embeds"])), with_kwargs=True
+        )
+        text.get_submodule("layers.0.mlp").register_forward_pre_hook(
+            lambda _, inputs: self.computed.append(len(inputs[0]))
+        )

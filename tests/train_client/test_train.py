@@ -15,7 +15,7 @@ from transformers import AutoModelForImageTextToText, AutoProcessor
 
 import train_client.train as training
 from tests.train_client.ranks import Rule
-from tests.train_client.runs import EXACT, exact, settings, train
+from tests.train_client.runs import EXACT, Rows, exact, settings, train
 from tests.train_client.service import Service
 from train_client.config import ConfigError
 from train_client.data import Example
@@ -131,6 +131,7 @@ def test_memory_settings_change_nothing_but_memory(
     tmp_path: Path, service: Service, policy: Policy, twin: Policy, examples: list[Example]
 ) -> None:
     """With completions of several lengths, so that some passes are shorter than others."""
+    at_once, in_parts = Rows(policy), Rows(twin)
     config = settings(tmp_path / "whole", service.url, run={"steps": 1})
     train(config, policy, examples, engine=Rule())
     small = {"prompts_per_pass": 2, "completions_per_pass": 2, "gradient_checkpointing": True}
@@ -138,6 +139,12 @@ def test_memory_settings_change_nothing_but_memory(
     train(config, twin, examples, engine=Rule())
     whole, parts = exact(tmp_path / "whole")[0], exact(tmp_path / "parts")[0]
     assert parts == pytest.approx(whole, rel=1e-4, abs=1e-6)
+    # Four prompts, then their four completions each; a layer is computed once, or in the backward
+    # once more.
+    assert at_once.given == [4, 16]
+    assert at_once.computed == [4, 16]
+    assert in_parts.given == [2, 4, 4] * 2
+    assert sorted(in_parts.computed) == sorted(2 * in_parts.given)
 
 
 def test_the_samplers_logprobs_stand_in_for_a_recomputed_pass(
