@@ -178,10 +178,15 @@ def test_where_nothing_counts_there_is_no_loss(kind: Loss) -> None:
     assert not data["logprobs_RT"].grad.any()
 
 
+@pytest.mark.parametrize("clip", [(0.02, 0.11), (0.11, 0.02)])
+@pytest.mark.parametrize("sign", [1, -1])
 @pytest.mark.parametrize("kind", [kind for kind in ALL if kind != "cispo"])
-def test_clipped_are_the_tokens_whose_gradient_the_clip_takes_away(kind: Loss) -> None:
+def test_clipped_are_the_tokens_whose_gradient_the_clip_takes_away(
+    kind: Loss, sign: int, clip: tuple[float, float]
+) -> None:
     data = batch()
-    value = whole(configured(kind, clip_low=0.02, clip_high=0.05), data)
+    data["advantages_R"] *= sign
+    value = whole(configured(kind, clip_low=clip[0], clip_high=clip[1]), data)
     value.loss.backward()
     gradient, advantages = data["logprobs_RT"].grad, data["advantages_R"][:, None]
     assert gradient is not None
