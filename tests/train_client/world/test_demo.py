@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import random
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -10,7 +12,9 @@ import typer
 
 from tests.train_client.world.conftest import pair_of
 from train_client.demo import demo
+from train_client.policy import Policy
 from train_client.world import evaluation
+from train_client.world.language import demonstration, toss_verdicts
 from train_client.world.rules import load_rules
 from train_client.world.split import split_pairs
 from train_client.world.warmup import WarmupConfig
@@ -27,6 +31,21 @@ SMALL: dict[str, dict[str, object]] = {
 def _short_evaluation(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(evaluation, "SCENES_PER_PAIR", 1)
     monkeypatch.setattr(evaluation, "SKILL_QUESTIONS", 8)
+
+
+@pytest.fixture(autouse=True)
+def _spoken(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Read a demonstration in what is sampled, its verdicts a toss that the tokens decide.
+
+    A policy of so short a warm-up writes noise, whose rewards are all 0: whoever added up nothing
+    would count them right.
+    """
+
+    def decode(_: Policy, tokens: Sequence[int]) -> str:
+        verdicts = toss_verdicts(random.Random(str(tokens)))
+        return demonstration("sofa", "soft thing", 1, "lie down on it", verdicts)
+
+    monkeypatch.setattr(Policy, "decode", decode)
 
 
 def _demo(output: Path, *, steps: int, resume: bool = False) -> None:
@@ -46,6 +65,8 @@ def test_a_short_demo_writes_its_report_and_the_server_confirms_the_counts(tmp_p
     assert list((tmp_path / "plots").glob("*.png"))
     assert (tmp_path / "policy" / "config.json").exists()
     rows = [json.loads(line) for line in (tmp_path / "completions.jsonl").open()]
+    trained = sum(row["reward"] for row in rows)
+    assert 0 < trained < report["client"]["reward_sum"] < report["client"]["completions"]
     assert {pair_of(row["prompt"]) for row in rows} <= set(split_pairs(load_rules())[0])
 
     warm = (tmp_path / "warm/model.safetensors").stat().st_mtime_ns
@@ -62,6 +83,7 @@ def test_a_short_demo_writes_its_report_and_the_server_confirms_the_counts(tmp_p
     assert resumed["steps"] == 3
     assert resumed["before"] == report["before"]
     assert resumed["client"] == pytest.approx(resumed["server"])
+    assert 0 < resumed["client"]["reward_sum"] < report["client"]["reward_sum"]
 
 
 def test_nothing_to_resume_is_a_sentence(
