@@ -55,7 +55,10 @@ class Worker:
         if line:
             return line
         self._process.wait()
-        raise SystemExit(f"A trainer ended early:\n{Path(self._log.name).read_text()[-3000:]}")
+        raise SystemExit(f"A trainer ended early:\n{self._said()}")
+
+    def _said(self) -> str:
+        return Path(self._log.name).read_text()[-3000:]
 
     def ready(self) -> None:
         self._line()
@@ -71,8 +74,9 @@ class Worker:
         """What it prints at the end, once it has ended."""
         assert self._process.stdout is not None
         lines = [json.loads(line) for line in self._process.stdout]
-        self._process.wait()
         self._log.close()
+        if self._process.wait():
+            raise SystemExit(f"A trainer failed at its end:\n{self._said()}")
         return lines
 
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import argparse
 import json
+import random
 import resource
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -23,10 +24,11 @@ from transformers import PreTrainedModel
 from benchmarks.trainer_shapes import SHAPES, Shape, examples
 from train_client.config import parse_config
 from train_client.metrics import read_metrics
-from train_client.policy import load_policy
+from train_client.policy import Policy, load_policy
 from train_client.reward_client import RewardClient
 from train_client.rollout import LocalEngine
 from train_client.train import Trainer
+from train_client.world.language import demonstration, toss_verdicts
 from train_client.world.service import RewardService
 
 LR, BETA = 1e-6, 0.04
@@ -92,6 +94,24 @@ def _peak(gpu: bool) -> float:
     return float(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit)
 
 
+class Answering(Policy):
+    """Decodes what is sampled as a demonstration, its verdicts a toss that its text decides.
+
+    Random weights write noise. The service would read nothing in it and give 0 for all of it, so
+    that the update had nothing to learn.
+    """
+
+    def decode(self, tokens: Sequence[int]) -> str:
+        verdicts = toss_verdicts(random.Random(super().decode(tokens)))
+        return demonstration("sofa", "soft thing", 1, "lie down on it", verdicts)
+
+
+def _expect_an_update(line: dict[str, Any]) -> None:
+    """Of a step that nothing is learned from, the time would be that of something else."""
+    assert line["advantage/abs"] > 0, "The rewards of every group are equal."
+    assert line["grad_norm"] > 0, "The gradient is 0."
+
+
 def ours(shape: Shape, folder: Path, device: str, steps: int) -> None:
     """This project's trainer, its rewards from the real service in a process of its own."""
     gauge = Gauge(device)
@@ -121,15 +141,18 @@ def ours(shape: Shape, folder: Path, device: str, steps: int) -> None:
                 "reward": {"url": service.url},
             }
         )
-        policy = load_policy(config.policy, reference=True)
-        assert policy.reference is not None
-        for model in (policy.model, policy.reference):
+        loaded = load_policy(config.policy, reference=True)
+        assert loaded.reference is not None
+        policy = Answering(loaded.model, loaded.processor, loaded.reference)
+        for model in (loaded.model, loaded.reference):
             gauge.watch(model)
 
         def between(step: int) -> dict[str, float]:
             if step:
-                peak = read_metrics(output)[-1].get("memory/peak_gib")
+                line = read_metrics(output)[-1]
+                peak = line.get("memory/peak_gib")
                 gauge.report(peak and peak * 2**30)
+                _expect_an_update(line)
             if step == steps:
                 raise _EnoughError
             gauge.start()
@@ -214,6 +237,8 @@ def trl(shape: Shape, folder: Path, device: str, steps: int, dtype: str = "float
     for model in (trainer.model, trainer.ref_model):
         gauge.watch(model)
     trainer.train()
+    for line in trainer.state.log_history:
+        assert line.get("grad_norm", 1.0) > 0, "The gradient is 0."
 
 
 TRAINERS: dict[str, Callable[[Shape, Path, str, int], None]] = {
