@@ -14,6 +14,8 @@ from transformers import (
     LlavaForConditionalGeneration,
     Qwen2_5_VLConfig,
     Qwen2_5_VLForConditionalGeneration,
+    Qwen3NextConfig,
+    Qwen3NextForCausalLM,
     Qwen3VLConfig,
     Qwen3VLForConditionalGeneration,
 )
@@ -227,9 +229,31 @@ BUILDERS = {
 def built(name: str) -> Any:
     torch.manual_seed(3)
     model, inputs = BUILDERS[name]()
+    return _spread(model), inputs
+
+
+def linear_attention() -> Any:
+    """A text model half of whose layers keep a recurrent state, which no cache can fork."""
+    torch.manual_seed(3)
+    config = Qwen3NextConfig(
+        **_text(),
+        linear_num_key_heads=2,
+        linear_num_value_heads=2,
+        linear_key_head_dim=8,
+        linear_value_head_dim=8,
+        num_experts=2,
+        num_experts_per_tok=1,
+        moe_intermediate_size=8,
+        shared_expert_intermediate_size=8,
+        layer_types=["linear_attention", "full_attention"],
+    )
+    return _spread(Qwen3NextForCausalLM(config))
+
+
+def _spread(model: Any) -> Any:
     with torch.no_grad():
         for parameter in model.parameters():
             # The default initialisation is so small that errors would hide in the uniform output.
             if parameter.ndim > 1:
                 parameter.normal_(std=0.15)
-    return model.eval(), inputs
+    return model.eval()

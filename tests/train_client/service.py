@@ -22,6 +22,8 @@ class Service:
         self.reward = reward
         self.tag_share = tag_share
         self.version = "test-1"
+        self.error = "Not this."
+        """What the body of a fault says first."""
         self.faults: list[Fault] = []
         self.raw: list[bytes] = []
         """Bodies of successful replies to give instead of the right one."""
@@ -54,7 +56,7 @@ class Service:
                 if service.faults:
                     status, headers = service.faults.pop(0)
                     problem = {"field": "samples[0].labels", "sample": 0, "message": "is wrong"}
-                    body = json.dumps({"error": "Not this.", "problems": [problem]}).encode()
+                    body = json.dumps({"error": service.error, "problems": [problem]}).encode()
                 elif service.raw:
                     body = service.raw.pop(0)
                 self.send_response(status)

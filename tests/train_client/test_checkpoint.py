@@ -132,6 +132,16 @@ def test_every_generator_comes_back() -> None:
     assert first == (random.random(), float(np.random.rand()), float(torch.rand(())))
 
 
+def test_the_generators_of_gpus_come_back_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where there are some, for which two stand in."""
+    there, restored = [torch.tensor([1]), torch.tensor([2])], []
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_rng_state_all", lambda: there)
+    monkeypatch.setattr(torch.cuda, "set_rng_state_all", restored.append)
+    restore_rng(rng_state())
+    assert restored == [there]
+
+
 def drawn(sampler: torch.Generator) -> list[float]:
     return [float(torch.rand((), generator=generator)) for generator in (sampler, None)]
 

@@ -185,6 +185,7 @@ def test_the_best_policy_is_kept_through_a_resume(
     weights: dict[int, torch.Tensor] = {}
 
     def evaluation(step: int) -> Mapping[str, float]:
+        assert step not in weights  # not even at the step from which the run goes on
         weights[step] = policy.model.lm_head.weight.detach().clone()
         return found[step]
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from tests.train_client.architectures import IMAGE
+from tests.train_client.architectures import IMAGE, linear_attention
 from train_client.config import ConfigError
 from train_client.duplicate import duplicated_logprobs
 from train_client.fork import PrefixGradient, can_fork, completion_logprobs, prefill
@@ -162,23 +162,4 @@ def test_a_processor_without_token_types_is_refused_when_there_are_images(qwen3:
 
 
 def test_linear_attention_cannot_be_forked() -> None:
-    from transformers import Qwen3NextConfig, Qwen3NextForCausalLM
-
-    config = Qwen3NextConfig(
-        vocab_size=50,
-        hidden_size=16,
-        intermediate_size=16,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        num_key_value_heads=2,
-        head_dim=8,
-        linear_num_key_heads=2,
-        linear_num_value_heads=2,
-        linear_key_head_dim=8,
-        linear_value_head_dim=8,
-        num_experts=2,
-        moe_intermediate_size=8,
-        shared_expert_intermediate_size=8,
-        layer_types=["linear_attention", "full_attention"],
-    )
-    assert not can_fork(Qwen3NextForCausalLM(config))
+    assert not can_fork(linear_attention())

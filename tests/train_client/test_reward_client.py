@@ -49,6 +49,25 @@ def test_results_align_with_samples_over_many_batches(service: Service) -> None:
     assert service.keys == [None] * 8
 
 
+def test_no_more_requests_are_open_than_the_configuration_allows(service: Service) -> None:
+    counting, now, seen = threading.Lock(), 0, []
+
+    def reward(text: str) -> float:
+        nonlocal now
+        with counting:
+            now += 1
+            seen.append(now)
+        time.sleep(0.05)
+        with counting:
+            now -= 1
+        return 1.0
+
+    service.reward = reward
+    with client(service, batch_size=1, in_flight=3) as rewards:
+        rewards.score(samples(12))
+    assert 1 < max(seen) <= 3
+
+
 def test_the_service_is_told_the_profile_and_the_run(service: Service) -> None:
     config = RewardConfig(url=service.url, profile="tags_only")
     with RewardClient(config, run="exp-12") as rewards:
@@ -70,11 +89,25 @@ def test_groups_stay_together() -> None:
     assert [len(batch) for batch in batched(samples(20, group=20), 8)] == [8, 8, 4]
 
 
+def test_samples_of_no_group_fill_up_what_a_group_left() -> None:
+    alone = [sample.model_copy(update={"group": None}) for sample in samples(10)]
+    assert [len(batch) for batch in batched([*samples(5, group=5), *alone], 8)] == [8, 7]
+
+
 @pytest.mark.parametrize("status", [408, 429, 500, 502, 503])
 def test_passing_troubles_are_waited_out(service: Service, status: int) -> None:
     service.faults = [(status, {}), (status, {})]
     with client(service) as rewards:
         assert rewards.score(samples(3))[0].reward is not None
+
+
+def test_waiting_for_the_service_is_told_once(
+    service: Service, caplog: pytest.LogCaptureFixture
+) -> None:
+    service.faults = [(503, {})] * 3
+    with client(service) as rewards:
+        rewards.score(samples(1))
+    assert caplog.text.count("Waiting for the reward service") == 1
 
 
 def test_retry_after_is_honoured(service: Service) -> None:
@@ -92,12 +125,20 @@ def test_a_reply_that_cannot_be_decoded_is_asked_for_again(service: Service) -> 
         assert rewards.score(samples(1))[0].reward is not None
 
 
-@pytest.mark.parametrize("status", [400, 401, 404, 413, 422])
+@pytest.mark.parametrize("status", [400, 401, 404, 413, 422, 425])
 def test_a_refusal_is_not_repeated_and_says_why(service: Service, status: int) -> None:
     service.faults = [(status, {})]
     with client(service) as rewards, pytest.raises(RewardRejected, match=r"Not this.*sample 0"):
         rewards.score(samples(1))
     assert len(service.requests) == 1
+
+
+def test_a_refusal_that_names_its_problem_names_it_once(service: Service) -> None:
+    service.error = "samples[0].labels of sample 0: is wrong, so nothing was scored."
+    service.faults = [(422, {})]
+    with client(service) as rewards, pytest.raises(RewardRejected) as refused:
+        rewards.score(samples(1))
+    assert str(refused.value).endswith(f"HTTP 422: {service.error}")
 
 
 def test_a_killed_server_only_delays(service: Service) -> None:
@@ -178,6 +219,17 @@ def test_a_resumed_run_insists_on_its_version(service: Service) -> None:
     with client(service) as rewards:
         rewards.expect("test-0")
         with pytest.raises(RewardVersionChanged, match="was test-0 and is now test-1"):
+            rewards.score(samples(1))
+
+
+def test_a_run_resumed_from_before_its_first_reward_insists_on_what_it_has_seen_since(
+    service: Service,
+) -> None:
+    with client(service) as rewards:
+        rewards.profile()
+        rewards.expect(None)
+        service.version = "test-2"
+        with pytest.raises(RewardVersionChanged, match="was test-1 and is now test-2"):
             rewards.score(samples(1))
 
 

@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 import torch
 
+from tests.train_client.architectures import linear_attention
 from train_client.config import RolloutConfig
 from train_client.decode import FixedDecoder
+from train_client.duplicate import duplicated_logprobs
 from train_client.fork import completion_logprobs, prefill
 from train_client.prompts import Prompts
 from train_client.rollout import Ended, LocalEngine
@@ -84,6 +86,7 @@ def test_finished_rows_end_with_eos_and_leave_the_batch(
     assert found.finished_R.all()
     assert len(decoding) == max(map(len, found.rows())) - 1
     assert not found.logprobs_RT[~found.mask_RT].any()
+    assert not found.tokens_RT[~found.mask_RT].any()
 
 
 def test_compaction_changes_no_token(qwen3: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -96,6 +99,20 @@ def test_compaction_changes_no_token(qwen3: Any, monkeypatch: pytest.MonkeyPatch
     whole = engine(model, eos).generate(encoded(inputs), 1, sampling, None)
     assert compacted.rows() == whole.rows()
     assert torch.allclose(compacted.logprobs_RT, whole.logprobs_RT, atol=1e-5)
+
+
+def test_rows_of_linear_attention_stay_to_the_end_and_are_sampled_as_they_are_scored() -> None:
+    """Their recurrent states cannot leave a batch."""
+    model = linear_attention()
+    ids = torch.arange(10, 20).view(2, 5).repeat_interleave(GROUP, dim=0)
+    inputs = {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
+    found = engine(model, tuple(range(3, 40))).generate(
+        encoded(inputs), 1, Sampling(max_tokens=12), seeded()
+    )
+    with torch.no_grad():
+        again = duplicated_logprobs(model, inputs, found.tokens_RT)
+    assert (again - found.logprobs_RT)[found.mask_RT].abs().max() <= 1e-5
+    assert len({len(row) for row in found.rows()}) > 2
 
 
 def test_completions_are_told_of_as_they_end(qwen3: Any) -> None:
@@ -112,6 +129,11 @@ def test_completions_are_told_of_as_they_end(qwen3: Any) -> None:
         assert found.finished_R[one.row]
         assert one.tokens == rows[one.row]
         assert one.logprobs == found.logprobs_RT[one.row, : len(one.tokens)].tolist()
+    for count, some in enumerate(told):
+        # All that have ended since the report before, which was eight tokens ago.
+        lengths = range(8 * count - 6, 8 * count + 2)
+        fresh = {row for row, tokens in enumerate(rows) if len(tokens) in lengths}
+        assert {one.row for one in some} == fresh
 
 
 def test_the_limit_cuts_a_completion(qwen3: Any) -> None:
