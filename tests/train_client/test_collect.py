@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import time
 from pathlib import Path
@@ -37,6 +38,7 @@ def test_groups_of_equal_rewards_are_replaced_where_asked(
     assert 0 < max(equal) < 1  # of all that was sampled, dropped or not
     ids = [sample["id"] for request in service.requests for sample in request["samples"]]
     assert len(set(ids)) == len(ids)
+    assert {request["step"] for request in service.requests} == {1, 2, 3}
     # What was sampled is learned from with its own prompt.
     assert max(line["sampler_gap"] for line in read_metrics(tmp_path)) < 1e-5
     assert len(rows) == 3 * 16
@@ -68,15 +70,61 @@ def test_no_more_is_sampled_than_fills_the_batch(
 def test_groups_that_could_not_be_replaced_fill_up_the_batch(
     tmp_path: Path, service: Service, policy: Policy, examples: list[Example]
 ) -> None:
+    """With the same prompts in the same places, since there are no others."""
     service.reward = lambda text: 0.5
-    config = settings(tmp_path, service.url, run={"steps": 1}, algorithm={"dynamic_sampling": 1})
-    train(config, policy, examples)
+    config = settings(
+        tmp_path,
+        service.url,
+        run={"steps": 1},
+        algorithm={"dynamic_sampling": 1},
+        data={"shuffle": False},
+    )
+    train(config, policy, examples[:4])
     rows = [json.loads(line) for line in (tmp_path / "completions.jsonl").open()]
     assert len(rows) == 16
     assert len({row["prompt"] for row in rows}) == 4
     (line,) = read_metrics(tmp_path)
     assert line["scored_completions"] == 32
     assert "time/reference" in line
+    asked = [sample["id"] for request in service.requests for sample in request["samples"]]
+    assert len(set(asked)) == 32
+
+
+def test_prompts_that_are_too_long_are_counted_whenever_they_were_passed_over(
+    tmp_path: Path, service: Service, policy: Policy, examples: list[Example]
+) -> None:
+    """Two of the seven fit: two are passed over before both were sampled, five more before they
+    are sampled again."""
+    service.reward = lambda text: 0.5
+    config = settings(
+        tmp_path,
+        service.url,
+        run={"steps": 1},
+        rollout={"prompts_per_step": 2},
+        algorithm={"dynamic_sampling": 1},
+        data={"shuffle": False, "max_prompt_tokens": 9},
+    )
+    train(config, policy, examples)
+    (line,) = read_metrics(tmp_path)
+    assert line["prompts/too_long"] == 7
+
+
+def test_the_seed_of_a_run_decides_what_is_sampled(
+    tmp_path: Path, service: Service, policy: Policy, examples: list[Example]
+) -> None:
+    """And not only the order of the prompts."""
+    texts = []
+    for place, seed in enumerate((0, 1, 0)):
+        run = {"steps": 1, "seed": seed}
+        folder = tmp_path / str(place)
+        train(
+            settings(folder, service.url, run=run, data={"shuffle": False}),
+            copy.deepcopy(policy),
+            examples,
+        )
+        rows = [json.loads(line) for line in (folder / "completions.jsonl").open()]
+        texts.append([row["completion"] for row in rows])
+    assert texts[0] == texts[2] != texts[1]
 
 
 GROUP = 4

@@ -53,6 +53,9 @@ def test_a_lost_sample_is_left_out_of_the_loss(
     assert [row["advantage"] for row in rows[1::4]] == [0.0] * 4
     assert {row["instruction"] for row in rows} <= {example.instruction for example in examples}
     assert all(set(row["labels"]) == {"visual", "text", "combined"} for row in rows)
+    statuses = ["ok", "service_error", "ok", "ok"] * 4
+    assert [row["status"] for row in rows] == statuses
+    assert [row["verdicts"] is not None for row in rows] == [s == "ok" for s in statuses]
     assert any(row["advantage"] for row in rows)
 
 
@@ -74,11 +77,15 @@ def test_what_was_sampled_is_logged(
         "length/mean": mean(lengths),
         "length/max": max(lengths),
         "length/cut": mean(not row["finished"] for row in rows),
+        "sampled_tokens": sum(lengths),
         "tokens_per_second": sum(lengths) / logged["time/step"],
     }
     assert {name: logged[name] for name in expected} == pytest.approx(expected)
     assert 0 < logged["length/cut"] < 0.5
     assert {row["stance"] for row in rows} == {"compliance"}
+    for row in rows:
+        assert sum(row["components"].values()) == pytest.approx(row["reward"])
+        assert row["verdicts"] == dict.fromkeys(("visual", "text", "combined"), "safe")
 
 
 def test_the_reference_pass_runs_while_rewards_arrive(
@@ -125,6 +132,28 @@ def test_a_weight_of_what_is_always_0_is_told_once(
     config = settings(tmp_path, service.url, run={"steps": 2}, algorithm=weighed)
     assert train(config, policy, examples, engine=Rule()).finished
     assert caplog.text.count("weighs format, which was 0 in every completion") == 1
+
+
+def test_why_a_completion_fails_the_format_is_written_down(
+    tmp_path: Path,
+    service: Service,
+    policy: Policy,
+    examples: list[Example],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    place = {"section": "visual", "offset": 0, "line": 1, "column": 1, "expected": []}
+    score = service.score
+
+    def failing(body: dict[str, Any]) -> dict[str, Any]:
+        reply = score(body)
+        failure = {"code": "missing_section", "message": "There is no <visual>.", **place}
+        reply["results"][0]["failure"] = failure
+        return reply
+
+    monkeypatch.setattr(service, "score", failing)
+    train(settings(tmp_path, service.url, run={"steps": 1}), policy, examples, engine=Rule())
+    rows = [json.loads(line) for line in (tmp_path / "completions.jsonl").open()]
+    assert [row["failure"] for row in rows] == ["missing_section", *[None] * 15]
 
 
 def test_memory_settings_change_nothing_but_memory(
