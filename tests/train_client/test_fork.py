@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
+from transformers import FalconH1Config
 
-from tests.train_client.architectures import IMAGE, linear_attention
+from tests.train_client.architectures import IMAGE, built, linear_attention
 from train_client.config import ConfigError
 from train_client.duplicate import duplicated_logprobs
-from train_client.fork import PrefixGradient, can_fork, completion_logprobs, prefill
+from train_client.fork import (
+    PrefixGradient,
+    can_fork,
+    completion_logprobs,
+    prefill,
+    prompt_positions,
+)
 
 GROUP = 3
 CASES = {
@@ -163,3 +171,16 @@ def test_a_processor_without_token_types_is_refused_when_there_are_images(qwen3:
 
 def test_linear_attention_cannot_be_forked() -> None:
     assert not can_fork(linear_attention())
+
+
+def test_layers_that_are_linear_attention_by_half_cannot_be_forked() -> None:
+    """Their cache can be repeated, but for their recurrent state."""
+    hybrid: Any = SimpleNamespace(config=FalconH1Config(num_hidden_layers=2))
+    assert not can_fork(hybrid)
+
+
+def test_positions_begin_at_the_first_token_and_padding_has_none_below_0() -> None:
+    """A model that looks its positions up in a table has no row -1."""
+    model, make = built("llava")
+    positions = prompt_positions(model, make([4, 2], [0, 0]))
+    assert positions.tolist() == [[0, 1, 2, 3], [0, 0, 0, 1]]

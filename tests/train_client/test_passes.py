@@ -73,6 +73,9 @@ def test_parts_hold_every_completion_and_at_most_what_fits() -> None:
 def test_a_batch_is_split_where_it_saves_more_padding_than_it_costs() -> None:
     assert micro_batch_sizes([5] * 48 + [2000] * 16, 64) == [16] * 4
     assert micro_batch_sizes([50] * 64, 64) == [64]
+    # Two of 32 save 32 x 8 tokens of padding, and cost as many; with one more they are worth it.
+    assert micro_batch_sizes([50] * 32 + [58] * 32, 64) == [64]
+    assert micro_batch_sizes([50] * 32 + [59] * 32, 64) == [32, 32]
 
 
 def test_the_head_in_chunks_equals_the_head_at_once(
