@@ -6,7 +6,7 @@ One sample a request. The label is JSON text with the three labels (`--label-key
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, PlainValidator
+from pydantic import BaseModel, ConfigDict, PlainValidator
 from pydantic_core import PydanticCustomError
 
 from app.protocol import Protocol, Scored
@@ -33,7 +33,13 @@ class SlimeRequest(BaseModel):
 
 
 class SlimeReply(BaseModel):
-    """`outcome` is the failure's code or the answer's stance: `--log-reward-category outcome`."""
+    """`outcome` is the failure's code or the answer's stance: `--log-reward-category outcome`.
+
+    Beside them stand the components by their names, and the raw values as `raw_…`.
+    """
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, float]
 
     reward: float
     outcome: str
