@@ -11,6 +11,7 @@ SLACK = 1.6
 """Allowed on top of growth in proportion, for a busy machine."""
 MOMENT = 0.03
 """Seconds that say nothing of growth."""
+ATTEMPTS = 3
 
 HOSTILE = {
     "brackets": "<",
@@ -70,6 +71,13 @@ def seconds(act: Callable[[], object]) -> float:
 
 
 def in_proportion(read: Callable[[str], object], short: str, long: str) -> bool:
-    """Whether reading `long`, four times `short`, takes about four times as long."""
+    """Whether reading `long`, four times `short`, takes about four times as long.
+
+    Where it seems not to, it is measured again: a stall of the machine does not come each time.
+    """
+    return any(_in_proportion_now(read, short, long) for _ in range(ATTEMPTS))
+
+
+def _in_proportion_now(read: Callable[[str], object], short: str, long: str) -> bool:
     fast = seconds(lambda: read(short))
     return seconds(lambda: read(long)) < max(SLACK * 4 * fast, MOMENT)
