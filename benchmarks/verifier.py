@@ -1,6 +1,6 @@
 """How fast the verifier is, beside two peers in the same run; and that nothing makes it hang.
 
-    python -m benchmarks.verifier            # all of it, some fifteen minutes
+    python -m benchmarks.verifier            # all of it, some half an hour
     python -m benchmarks.verifier --quick
     python -m benchmarks.verifier --answers FOLDER   # stance on models' answers too
 

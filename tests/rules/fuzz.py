@@ -56,7 +56,7 @@ class Case(NamedTuple):
 def random_case(random_: random.Random) -> Case:
     """A completion far from the structure, near it, or with all of it; half have a prompt.
 
-    A third of the prompts is in part what the completion says.
+    Of the prompts two thirds are what the completion says, or a part of it.
     """
     kind = random_.choice(["far", "near", "whole", "whole"])
     pieces = WORDS if kind == "whole" else TAGS + WORDS
