@@ -42,8 +42,9 @@ class SaveError(RuntimeError):
 
 
 def rng_state() -> dict[str, Any]:
-    """Every global generator that training may draw from."""
-    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
+    """Every global generator that training may draw from; of the GPUs that of this process alone,
+    as another machine may have another number of them."""
+    cuda = torch.cuda.get_rng_state() if torch.cuda.is_initialized() else None
     return {
         "python": random.getstate(),
         "numpy": np.random.get_state(),
@@ -56,8 +57,8 @@ def restore_rng(state: dict[str, Any]) -> None:
     random.setstate(state["python"])
     np.random.set_state(state["numpy"])
     torch.set_rng_state(state["torch"])
-    if state["cuda"]:
-        torch.cuda.set_rng_state_all(state["cuda"])
+    if state["cuda"] is not None and torch.cuda.is_available():
+        torch.cuda.set_rng_state(state["cuda"])
 
 
 def process_state(feed: PromptFeed, sampler: torch.Generator) -> dict[str, Any]:
@@ -70,22 +71,26 @@ def restore_process(
 ) -> None:
     """Go on from the states of all processes: of as many as there are now, exactly.
 
-    Of another number, from the next prompts, with a sampler of this seed and step.
+    Of another number, or of another kind of device, from the next prompts, with a sampler of this
+    seed and step.
     """
-    if len(saved) == world_size():
-        mine = saved[rank()]
+    mine = saved[rank()] if len(saved) == world_size() else None
+    if mine is None:
+        used = max(process["cursor"] for process in saved) * len(saved)
+        feed.cursor = math.ceil(used / world_size())
+        change = f"{len(saved)} processes and goes on with {world_size()}"
+    else:
         feed.cursor = mine["cursor"]
-        sampler.set_state(mine["sampler"])
-        restore_rng(mine["rng"])
-        return
+        if mine["sampler"].shape == sampler.get_state().shape:
+            sampler.set_state(mine["sampler"])
+            restore_rng(mine["rng"])
+            return
+        change = f"another kind of device and goes on with {sampler.device.type}"
     log.warning(
-        "The run was on %d processes and goes on with %d: it continues with the next prompts, but "
-        "its samples are not those that it would have drawn.",
-        len(saved),
-        world_size(),
+        "The run was on %s: it continues with the next prompts, but its samples are not those that "
+        "it would have drawn.",
+        change,
     )
-    used = max(process["cursor"] for process in saved) * len(saved)
-    feed.cursor = math.ceil(used / world_size())
     sampler.manual_seed(own_seed(seed) + 7_919 * step)
 
 
@@ -162,11 +167,20 @@ def save_folder(
                 _save_state(state, draft / STATE)
             for path in [*draft.rglob("*"), draft]:
                 _flush(path)
-            if final.exists():
-                shutil.rmtree(final)
-            draft.rename(final)
-            _flush(final.parent)
+            _put_in_place(draft, final)
     wait_for_all()
+
+
+def _put_in_place(draft: Path, final: Path) -> None:
+    """What is replaced gives way by a rename: to delete many gigabytes takes seconds, and a process
+    that is killed meanwhile would leave half of them under the name of a whole one."""
+    replaced = final.with_name(f"{_DRAFT}replaced-{final.name}")
+    shutil.rmtree(replaced, ignore_errors=True)
+    if final.exists():
+        final.rename(replaced)
+    draft.rename(final)
+    _flush(final.parent)
+    shutil.rmtree(replaced, ignore_errors=True)
 
 
 @contextmanager
@@ -210,7 +224,7 @@ def load_weights(model: PreTrainedModel, checkpoint: Path) -> None:
         else:
             saved = AutoModelForImageTextToText.from_pretrained(checkpoint, dtype=model.dtype)
             _put(model, saved.state_dict())
-    except (OSError, RuntimeError, ValueError, KeyError) as error:
+    except (OSError, RuntimeError, ValueError, KeyError, SafetensorError) as error:
         raise ConfigError(
             f"The weights in {checkpoint} do not fit the policy of this run: {error}"
         ) from error

@@ -143,32 +143,28 @@ class Collector:
         Samples up to `dynamic_sampling` more batches. If that is not enough, equal groups fill up
         the batch, so that its size never changes.
         """
-        wanted = len(first.groups)
         seen, too_long = list(first.seen), first.too_long
-        good, equal = self._by_information(first.groups, first.rewards)
-        if not equal:
+        differ = first.rewards.informative(self._config.algorithm).tolist()
+        missing, spare = differ.count(False), []
+        if not missing:
             return first
         for round_ in range(1, self._config.algorithm.dynamic_sampling + 1):
             sampled = self.sample(step, round_, timer)
             with timer("reward_wait"):
                 rewards = self.wait(sampled.submission)
             seen, too_long = seen + sampled.groups, too_long + sampled.too_long
-            good += self._by_information(sampled.groups, rewards)[0]
-            if len(good) >= wanted:
+            fresh = rewards.informative(self._config.algorithm).tolist()
+            spare += [group for group, new in zip(sampled.groups, fresh, strict=True) if new]
+            if len(spare) >= missing:
                 break
-        chosen = (good + equal)[:wanted]
+        # In the places of those that they replace, so that no minibatch gets all that are left.
+        others = iter(spare)
+        chosen = [
+            group if differs else next(others, group)
+            for group, differs in zip(first.groups, differ, strict=True)
+        ]
         weights = self._config.algorithm.component_weights
         return Collected(chosen, gather_rewards(chosen, weights), None, seen, too_long)
-
-    def _by_information(
-        self, groups: Sequence[Group], rewards: Rewards
-    ) -> tuple[list[Group], list[Group]]:
-        """The groups whose rewards differ, and those whose rewards are all equal."""
-        found: tuple[list[Group], list[Group]] = ([], [])
-        differ = rewards.informative(self._config.algorithm).tolist()
-        for group, differs in zip(groups, differ, strict=True):
-            found[0 if differs else 1].append(group)
-        return found
 
 
 def examples_of(groups: Sequence[Group]) -> list[Example]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -220,7 +221,12 @@ class RewardConfig(Section):
     @field_validator("url")
     @classmethod
     def _is_a_url(cls, url: str) -> str:
-        if not re.fullmatch(r"https?://[^\s/]+(/\S*)?", url):
+        try:
+            # urlsplit looks at the port when it is asked for it.
+            usable = urlsplit(url).port != 0
+        except ValueError:
+            usable = False
+        if not usable or not re.fullmatch(r"https?://[^\s/]+(/\S*)?", url):
             raise ValueError("must be a URL such as http://127.0.0.1:8700")
         return url
 
@@ -278,6 +284,17 @@ class TrainConfig(Section):
         """A key that would change nothing is as bad as a misspelt one. (Defaults may stand in a
         saved configuration.)"""
         algorithm, usual = self.algorithm, AlgorithmConfig()
+        lora = self.policy.lora
+        if not lora.rank and lora != LoraConfig():
+            raise ValueError(
+                "policy.lora makes no adapter with policy.lora.rank=0; set the rank, or leave its "
+                "other keys out"
+            )
+        if not algorithm.beta and algorithm.kl != usual.kl:
+            raise ValueError(
+                "algorithm.kl does nothing with algorithm.beta=0, which loads no reference; leave "
+                "it out, or set algorithm.beta"
+            )
         if algorithm.loss == "cispo":
             for name in ("clip_low", "dual_clip"):
                 if getattr(algorithm, name) != getattr(usual, name):

@@ -26,8 +26,9 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 
-UNREADABLE = (OSError, SyntaxError, Image.DecompressionBombError)
-"""What Pillow raises for a file that is no image: SyntaxError for one whose EXIF data is none."""
+UNREADABLE = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
+"""What Pillow raises for a file that is no image: SyntaxError for one whose EXIF data is none,
+ValueError for a PNG with text of more than a megabyte, among others."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,9 @@ class Example:
     def images(self) -> tuple[Image.Image, ...]:
         return tuple(p.open() if isinstance(p, Picture) else p for p in self.pictures)
 
+
+LONGEST_ID = 1000
+"""The service takes 1,024 characters, and its place in the batch comes behind it."""
 
 PLACEHOLDER = "<image>"
 """Where an image stands in the prompt of a row."""
@@ -174,6 +178,8 @@ def _example_of(row: Row, labels: Labels, max_pixels: int) -> Example:
     text = " ".join(filter(None, map(str.strip, around)))
     # Where pictures come first, white space between them and the text is the chat template's.
     cut = around if any(map(str.strip, around[:-1])) else ()
+    if len(row.id) > LONGEST_ID:
+        raise DataError(f"`id` has {len(row.id)} characters; at most {LONGEST_ID} can be.")
     return Example(id=row.id, instruction=text, labels=labels, pictures=pictures, around=cut)
 
 

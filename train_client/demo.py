@@ -151,7 +151,7 @@ def _run(
             policy,
             Drawn(rules, cases),
             rewards,
-            evaluate=lambda step: evaluation(),
+            evaluate=lambda step: evaluation(trainer.asked_to_stop),
             retention=retention_of(config, policy, rules),
         )
         outcome = trainer.run()

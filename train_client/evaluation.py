@@ -11,7 +11,7 @@ import torch
 from app.schema import Result, Sample
 from train_client.data import Example
 from train_client.distributed import all_gather, raised_everywhere, rank, world_size
-from train_client.interrupt import POLL, Stop, Stopped
+from train_client.interrupt import POLL, Stop, Stopped, never
 from train_client.policy import Policy
 from train_client.prompts import TemplateKwargs, encode_prompts
 from train_client.reward_client import RewardClient, RewardError
@@ -21,10 +21,6 @@ from train_client.sampling import Sampling
 
 BATCH = 64
 """Prompts that are answered at once, where nobody says how many fit."""
-
-
-def _never() -> bool:
-    return False
 
 
 @dataclass(frozen=True)
@@ -43,7 +39,7 @@ def answer(
     template_kwargs: TemplateKwargs = None,
     batch: int = BATCH,
     seed: int = 0,
-    stop: Stop = _never,
+    stop: Stop = never,
 ) -> list[Answer]:
     """One completion for each example, `batch` prompts at a time.
 
@@ -70,7 +66,7 @@ def answer(
 
 
 def score_answers(
-    rewards: RewardClient, answers: Sequence[Answer], stop: Stop = _never
+    rewards: RewardClient, answers: Sequence[Answer], stop: Stop = never
 ) -> list[Result]:
     """The service's view of the answers, aligned with them; raises Stopped when `stop` says so."""
     asked = rewards.submit(
@@ -100,7 +96,7 @@ def evaluate(
     instruction: str = "",
     template_kwargs: TemplateKwargs = None,
     batch: int = BATCH,
-    stop: Stop = _never,
+    stop: Stop = never,
 ) -> dict[str, float]:
     """Mean reward, its components and the safety table on `examples`, `batch` prompts at a time.
 

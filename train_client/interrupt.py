@@ -20,6 +20,11 @@ Stop = Callable[[], bool]
 """Whether a person wants the work to stop."""
 
 
+def never() -> bool:
+    """Of work that nobody stops."""
+    return False
+
+
 class Stopped(Exception):  # noqa: N818
     """A person asked the run to stop while it sampled or waited for rewards."""
 

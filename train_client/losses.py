@@ -51,7 +51,7 @@ class LossValue:
     clipped: float
     """Tokens whose ratio is out of the clip range on the side that matters, or over cispo's cap."""
     sampler_gap: float
-    """Sum of |log-prob - the sampler's log-prob|."""
+    """Sum of |old log-prob - the sampler's|: what `importance_cap` corrects."""
 
 
 def policy_loss(
@@ -94,7 +94,7 @@ def policy_loss(
     if reference_RT is not None:
         kl = kl_estimate(config.kl, logprobs_RT, torch.where(mask_RT, reference_RT, 0.0))
         token_loss = token_loss + config.beta * kl
-    gap = (logprobs_RT.detach() - sampler_RT).abs()
+    gap = (old_RT - sampler_RT).abs()
     return LossValue(
         _average(config.loss, token_loss.expand_as(mask) * mask, mask, normalisers),
         float((kl.detach() * mask).sum()),

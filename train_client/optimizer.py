@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.distributed.tensor import DTensor
 from transformers import PreTrainedModel
 
-from train_client.config import OptimizerConfig
+from train_client.config import ConfigError, OptimizerConfig
 from train_client.distributed import full_tensor, sharded_like
 
 log = logging.getLogger(__name__)
@@ -30,6 +30,11 @@ class MasterAdamW:
     def __init__(self, model: PreTrainedModel, config: OptimizerConfig) -> None:
         self._config = config
         self._weights = [p for p in model.parameters() if p.requires_grad]
+        if not self._weights:
+            raise ConfigError(
+                "No weight of the policy can be trained: policy.path is an adapter, which is "
+                "loaded frozen. Give a whole model, such as one saved with policy.lora.merge=true."
+            )
         self._masters = [p if p.dtype == torch.float32 else _master(p) for p in self._weights]
         for weight, master in self._copied():
             weight.register_post_accumulate_grad_hook(partial(_move_gradient, master))
@@ -49,8 +54,6 @@ class MasterAdamW:
 
     def step(self, lr: float) -> float:
         """Clip the gradients to `max_grad_norm`, update, clear them. Returns the norm before."""
-        for weight, master in self._copied():
-            _move_gradient(master, weight)
         norm = torch.nn.utils.clip_grad_norm_(self._masters, self._config.max_grad_norm)
         norm = norm.full_tensor() if isinstance(norm, DTensor) else norm
         for group in self._adam.param_groups:

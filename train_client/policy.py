@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from torch import Tensor
 from transformers import AutoModelForImageTextToText, AutoProcessor, PreTrainedModel
 
 from train_client.adapter import add_adapter, has_adapter, merged, switched_off
 from train_client.config import ConfigError, PolicyConfig
-from train_client.distributed import full_tensor, is_main
+from train_client.distributed import full_tensor, is_main, world_size
 
 
 @dataclass
@@ -141,7 +142,7 @@ def load_policy(config: PolicyConfig, *, reference: bool) -> Policy:
             attn_implementation=config.attention,
         )
         processor = AutoProcessor.from_pretrained(config.path)
-    except (OSError, ValueError, ImportError) as error:
+    except (OSError, ValueError, ImportError, SafetensorError) as error:
         raise ConfigError(f"policy.path {config.path!r} cannot be loaded: {error}") from error
     torch.nn.Module.to(model, device)
     if config.lora.rank:
@@ -159,10 +160,23 @@ def _device(name: str) -> torch.device:
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
-        return torch.empty(0, device=name).device
+        device = torch.empty(0, device=name).device
     except (RuntimeError, AssertionError) as error:
         reason = str(error).split("\n")[0]
         raise ConfigError(f"policy.device {name!r} cannot be used: {reason}") from error
+    if device.type == "cuda":
+        _make_current(device)
+    return device
+
+
+def _make_current(device: torch.device) -> None:
+    """CUDA graphs and generators are those of the current GPU, so that is to be the policy's."""
+    if world_size() > 1 and device.index != torch.cuda.current_device():
+        raise ConfigError(
+            f"policy.device={device} would put all processes on one GPU; torchrun gives each its "
+            "own: set policy.device=cuda."
+        )
+    torch.cuda.set_device(device)
 
 
 def to_device(inputs: dict[str, Any], device: torch.device) -> dict[str, Any]:

@@ -55,9 +55,18 @@ def prompt_text(
         add_generation_prompt=True,
         **template_kwargs,
     )
+    rendered = _started_once(rendered, processor.tokenizer)
     return (
         _thinking_closed(rendered) if template_kwargs.get("enable_thinking") is False else rendered
     )
+
+
+def _started_once(prompt: str, tokenizer: Any) -> str:
+    """The prompt without the beginning-of-sequence token that its template wrote, where the
+    tokenizer puts one before every text itself (Gemma, Llama)."""
+    start = tokenizer.bos_token
+    adds = bool(start) and tokenizer.bos_token_id in tokenizer("").input_ids
+    return prompt.removeprefix(start) if adds else prompt
 
 
 def _thinking_closed(prompt: str) -> str:

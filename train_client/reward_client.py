@@ -60,6 +60,11 @@ class AsyncRewardClient:
                 raise ConfigError(
                     f"reward.api_key_env names {config.api_key_env}, which is not set."
                 )
+            if not key.isascii():
+                raise ConfigError(
+                    f"The key in {config.api_key_env} has characters beyond ASCII, which no header "
+                    "can carry."
+                )
             headers["Authorization"] = f"Bearer {key}"
         self.last_reply = 0.0
         """time.monotonic() of the newest reply with rewards."""

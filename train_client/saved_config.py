@@ -39,8 +39,9 @@ def save_config(config: TrainConfig, resumed: int | None) -> None:
     changed = [change for change in found if not change.startswith("run.resume:")]
     if changed:
         config.save(folder / f"{_LATER}{resumed}.yaml")
-    # How long it goes on and what it shows may change; what it draws by may not unnoticed.
-    told = [c for c in changed if not c.startswith("run.") or c.startswith("run.seed:")]
+    # What it shows may change; what it draws by may not unnoticed, nor what its schedule ends with.
+    decisive = ["run.seed:"] + ["run.steps:"] * (config.optimizer.schedule != "constant")
+    told = [c for c in changed if not c.startswith("run.") or c.startswith(tuple(decisive))]
     if told:
         log.warning("The run goes on with other settings than it had: %s", "; ".join(told))
 

@@ -50,7 +50,7 @@ def screened(encode: Encode, examples: Sequence[Example], config: DataConfig) ->
             ) from None
         if not taken:
             return Screened([], None, refused, [])
-        prompts = encode(taken)
+        prompts = _together(encode, taken)
     lengths = list(zip(taken, prompt_lengths(prompts.inputs), strict=True))
     limit = config.max_prompt_tokens
     too_long = [
@@ -64,6 +64,15 @@ def screened(encode: Encode, examples: Sequence[Example], config: DataConfig) ->
     fitting = [example for example, length in lengths if length <= limit]
     whole = prompts if len(fitting) == len(examples) else None
     return Screened(fitting, whole, refused, too_long)
+
+
+def _together(encode: Encode, taken: Sequence[Example]) -> Prompts:
+    try:
+        return encode(taken)
+    except Exception as error:
+        raise DataError(
+            f"The processor takes these prompts one by one, but not in one batch: {error}"
+        ) from error
 
 
 def _one_by_one(encode: Encode, examples: Sequence[Example]) -> tuple[list[Example], list[str]]:

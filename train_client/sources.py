@@ -119,4 +119,4 @@ def _hub(name: str, config: DataConfig) -> Iterator[Row]:
             f"The dataset {name} cannot be fetched from the hub ({type(error).__name__}). "
             "Check the name and the network, or give the path of a local .jsonl or .parquet file."
         ) from error
-    yield from _parquet(_of_split(folder, config.split, name), folder)
+    yield from _parquet(_of_split(folder, config.split, name), config.images or folder)

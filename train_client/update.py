@@ -136,7 +136,8 @@ class Learner:
     def _minibatch(
         self, experience: Experience, passes: Sequence[Pass], *, first: bool
     ) -> dict[str, float]:
-        """Add up the gradient of one optimizer step. Its metrics, means over all processes.
+        """Add up the gradient of one optimizer step. Its metrics, means over all processes; without
+        those of a reference that there is not, or of a difference that is 0 by definition.
 
         `first`: the policy is still the one that sampled, so its log-probs are the old ones.
         """
@@ -155,12 +156,12 @@ class Learner:
             sums = [so_far + more for so_far, more in zip(sums, found, strict=True)]
         loss, kl, clipped, gap = all_reduce_sum(sums)
         tokens = max(normalisers.tokens, 1)
-        return {
-            "loss": loss,
-            "kl": kl / tokens,
-            "clipped": clipped / tokens,
-            "sampler_gap": gap / tokens,
-        }
+        metrics = {"loss": loss, "clipped": clipped / tokens}
+        if experience.reference_RT is not None:
+            metrics["kl"] = kl / tokens
+        if self._config.algorithm.old_logprobs == "recompute":
+            metrics["sampler_gap"] = gap / tokens
+        return metrics
 
     def _normalisers(self, mask_RT: Tensor) -> Normalisers:
         """Of a minibatch of which this process has the rows of `mask_RT`."""

@@ -37,7 +37,7 @@ def train(config: Any, policy: Policy, examples: Sequence[Example], **more: Any)
 
 def exact(folder: Path) -> list[list[Any]]:
     lines = [line for line in read_metrics(folder) if "loss" in line]
-    return [[line["step"], *(line[name] for name in EXACT)] for line in lines]
+    return [[line["step"], *(line.get(name) for name in EXACT)] for line in lines]
 
 
 class Rows:

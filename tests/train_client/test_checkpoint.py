@@ -53,6 +53,29 @@ def test_a_crash_while_writing_leaves_the_checkpoint_before(
     assert load_state(checkpoints(tmp_path)[-1])["step"] == 2
 
 
+def test_a_kill_while_a_checkpoint_is_replaced_leaves_no_part_of_one(
+    tmp_path: Path, policy: Policy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A resumed run that stops before its next step saves the step it began with once more."""
+    save_checkpoint(tmp_path, 1, policy, {"step": "old"}, keep=2)
+
+    def killed(path: Path, ignore_errors: bool = False) -> None:
+        """Half of the folder is gone by then."""
+        for file in [*path.glob("*")][:1]:
+            file.unlink()
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("train_client.checkpoint.shutil.rmtree", killed)
+        with pytest.raises(KeyboardInterrupt):
+            save_checkpoint(tmp_path, 1, policy, {"step": "new"}, keep=2)
+    (whole,) = checkpoints(tmp_path)
+    assert load_state(whole)["step"] == "new"
+    load_weights(policy.model, whole)
+    save_checkpoint(tmp_path, 2, policy, {}, keep=2)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["step-1", "step-2"]
+
+
 def test_the_newest_by_number_are_kept(tmp_path: Path, policy: Policy) -> None:
     for step in (9, 10, 11):
         save_checkpoint(tmp_path, step, policy, {}, keep=2)
@@ -132,12 +155,13 @@ def test_every_generator_comes_back() -> None:
     assert first == (random.random(), float(np.random.rand()), float(torch.rand(())))
 
 
-def test_the_generators_of_gpus_come_back_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where there are some, for which two stand in."""
-    there, restored = [torch.tensor([1]), torch.tensor([2])], []
+def test_the_generator_of_the_gpu_comes_back_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """That of this process alone, where there is one, for which a number stands in."""
+    there, restored = torch.tensor([1]), []
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr(torch.cuda, "get_rng_state_all", lambda: there)
-    monkeypatch.setattr(torch.cuda, "set_rng_state_all", restored.append)
+    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_rng_state", lambda: there)
+    monkeypatch.setattr(torch.cuda, "set_rng_state", restored.append)
     restore_rng(rng_state())
     assert restored == [there]
 
@@ -154,6 +178,17 @@ def test_a_process_goes_on_from_its_place_with_its_generators() -> None:
     feed.cursor = 0
     restore_process([saved], feed, sampler, seed=0, step=3)
     assert (feed.cursor, drawn(sampler)) == (5, first)
+
+
+def test_another_kind_of_device_goes_on_at_its_place(caplog: pytest.LogCaptureFixture) -> None:
+    """A GPU's generator has a state of 16 bytes, a CPU's of 5,056."""
+    feed: Any = SimpleNamespace(cursor=0)
+    sampler = torch.Generator()
+    state = {"cursor": 5, "sampler": torch.zeros(16, dtype=torch.uint8)}
+    restore_process([state], feed, sampler, seed=0, step=3)
+    assert feed.cursor == 5
+    assert sampler.initial_seed() != torch.Generator().initial_seed()
+    assert "on another kind of device and goes on with cpu" in caplog.text
 
 
 def test_another_number_of_processes_goes_on_with_the_next_prompts(

@@ -67,6 +67,29 @@ def test_no_more_is_sampled_than_fills_the_batch(
     assert read_metrics(tmp_path)[0]["scored_completions"] == sampled
 
 
+def test_what_replaces_a_group_takes_its_place(
+    tmp_path: Path, service: Service, policy: Policy, examples: list[Example]
+) -> None:
+    """So that the groups that nothing replaced are not all in the last minibatch."""
+    calls = iter(range(1000))
+
+    def reward(text: str) -> float:
+        call = next(calls)
+        return float(call % 2) if call // 4 in (1, 2, 4) else 0.5
+
+    service.reward = reward
+    config = settings(
+        tmp_path,
+        service.url,
+        run={"steps": 1},
+        algorithm={"dynamic_sampling": 1},
+        data={"shuffle": False},
+    )
+    train(config, policy, examples, engine=Rule())
+    rows = [json.loads(line) for line in (tmp_path / "completions.jsonl").open()]
+    assert [row["prompt"] for row in rows[::4]] == ["p4", "p1", "p2", "p3"]
+
+
 def test_groups_that_could_not_be_replaced_fill_up_the_batch(
     tmp_path: Path, service: Service, policy: Policy, examples: list[Example]
 ) -> None:

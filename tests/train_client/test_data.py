@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from train_client.config import DataConfig
 from train_client.data import load_both, load_examples, load_replies
@@ -40,6 +41,9 @@ def folder(tmp_path: Path) -> Path:
     (tmp_path / "images").mkdir()
     (tmp_path / "images/a.png").write_bytes(png())
     (tmp_path / "images/broken.png").write_bytes(png()[:20])
+    long = PngInfo()
+    long.add_text("workflow", "x" * 2**21, zip=True)
+    (tmp_path / "images/text.png").write_bytes(png(pnginfo=long))
     (tmp_path / "images/exif.png").write_bytes(png(exif=b"Exif\0\0nonsense"))
     return tmp_path
 
@@ -114,6 +118,8 @@ BAD = {
     r"image .*none\.png does not exist": row(images=["images/none.png"]),
     r"broken\.png cannot be read as an image": row(images=["images/broken.png"]),
     r"exif\.png cannot be read as an image": row(images=["images/exif.png"]),
+    r"text\.png cannot be read as an image": row(images=["images/text.png"]),
+    r"`id` has 1001 characters; at most 1000": row(id="x" * 1001),
     r"has 2 times <image>, and `images` has 1": row(prompt="<image> or <image>?"),
     r"`text_tag` is 'maybe'; allowed: safe, unsafe": row(text_tag="maybe"),
     r"`combine_tag` is None": row(combine_tag=None),

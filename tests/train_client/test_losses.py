@@ -211,7 +211,7 @@ def test_the_metrics_are_sums_over_the_tokens_that_count() -> None:
     value = whole(config, data)
     expected = kl_estimate("k3", logprobs, data["reference_RT"])[here].sum()
     assert value.kl == pytest.approx(float(expected))
-    gap = (logprobs - data["sampler_RT"])[here].abs().sum()
+    gap = (data["old_RT"] - data["sampler_RT"])[here].abs().sum()
     assert value.sampler_gap == pytest.approx(float(gap))
     del data["reference_RT"]
     assert whole(config, data).kl == 0

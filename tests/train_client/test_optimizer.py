@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 
-from train_client.config import OptimizerConfig
+from train_client.config import ConfigError, OptimizerConfig
 from train_client.optimizer import MasterAdamW, learning_rate, step_rates
 
 
@@ -25,8 +25,8 @@ def optimizer(model: Any, **changes: Any) -> MasterAdamW:
 
 
 def push(model: Model, size: float = 1.0) -> None:
-    model.weight.grad = torch.full_like(model.weight, size)
-    model.gain.grad = torch.full_like(model.gain, size)
+    """A backward pass that leaves the gradient `size` everywhere."""
+    (size * (model.weight.sum() + model.gain.sum())).backward()
 
 
 def saved(optimizer: MasterAdamW) -> dict[str, Any]:
@@ -66,8 +66,17 @@ def test_float32_weights_are_their_own_masters() -> None:
         own.step(1e-3)
         push(twin, size)
         plain.step()
+        plain.zero_grad()
     assert torch.equal(model.weight, twin.weight)
     assert own.state_dict()["masters"] == [None, None]
+
+
+def test_a_model_without_a_weight_to_train_is_refused() -> None:
+    """Such as one loaded with an adapter, which peft freezes."""
+    model = Model(torch.float32)
+    model.requires_grad_(False)
+    with pytest.raises(ConfigError, match=r"policy\.path is an adapter, which is loaded frozen"):
+        optimizer(model)
 
 
 def test_gains_do_not_decay() -> None:

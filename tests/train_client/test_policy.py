@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
@@ -54,6 +56,29 @@ def test_a_tokenizer_without_a_padding_token_pads_with_the_end(
 def test_what_cannot_be_loaded_names_the_key(changes: dict[str, str], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         load_policy(PolicyConfig.model_validate(changes), reference=False)
+
+
+def test_the_gpu_of_the_policy_is_the_current_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """CUDA graphs are recorded there. No GPU is here, so that none is made."""
+    now: list[Any] = []
+    monkeypatch.setattr(torch.cuda, "set_device", now.append)
+    monkeypatch.setattr(torch.cuda, "current_device", lambda: 0)
+    second = torch.device("cuda:1")
+    monkeypatch.setattr(torch, "empty", lambda *_, device: SimpleNamespace(device=second))
+    with pytest.raises(ConfigError, match="nobody"):
+        load_policy(PolicyConfig(path="nobody", device="cuda:1"), reference=False)
+    assert now == [second]
+    monkeypatch.setattr("train_client.policy.world_size", lambda: 2)
+    with pytest.raises(ConfigError, match=r"all processes on one GPU; .* set policy\.device=cuda"):
+        load_policy(PolicyConfig(path="nobody", device="cuda:1"), reference=False)
+
+
+def test_weights_that_are_cut_short_are_named(tmp_path: Path, policy: Policy) -> None:
+    policy.save(tmp_path)
+    file = tmp_path / "model.safetensors"
+    file.write_bytes(file.read_bytes()[:100])
+    with pytest.raises(ConfigError, match="cannot be loaded"):
+        load_policy(PolicyConfig(path=str(tmp_path)), reference=False)
 
 
 def test_the_end_token_is_no_part_of_the_text(policy: Policy) -> None:

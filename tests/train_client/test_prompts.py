@@ -6,10 +6,11 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from tokenizers.processors import TemplateProcessing
 
 from train_client.data import Example
 from train_client.policy import Policy
-from train_client.prompts import prompt_text
+from train_client.prompts import encode_prompts, prompt_text
 
 TEMPLATE = (
     "{% for part in messages[0]['content'] %}"
@@ -55,3 +56,22 @@ def test_the_chat_template_is_told_what_it_is_told(policy: Policy, examples: lis
     # It knows no switch, so what it opens is closed: what follows is no thought.
     for template in (THINKS, THINKS + "\n\n"):
         assert text(template, enable_thinking=False) == "hi|<think>\n\n</think>\n\n"
+
+
+def test_a_text_begins_once(policy: Policy, examples: list[Example]) -> None:
+    """Gemma's and Llama's templates write the beginning that their tokenizers add to any text."""
+    tokenizer = policy.tokenizer
+    tokenizer.add_special_tokens({"bos_token": "<s>"})
+    policy.processor.chat_template = "{{ bos_token }}{{ messages[0]['content'][0]['text'] }}"
+    example = replace(examples[0], instruction="hi")
+
+    def ids() -> list[int]:
+        return encode_prompts(policy.processor, [example]).inputs["input_ids"][0].tolist()
+
+    written = ids()
+    assert written.count(tokenizer.bos_token_id) == 1  # Qwen's way: by the template alone
+    tokenizer._tokenizer.post_processor = TemplateProcessing(
+        single="<s> $A", special_tokens=[("<s>", tokenizer.bos_token_id)]
+    )
+    assert tokenizer("hi").input_ids[0] == tokenizer.bos_token_id
+    assert ids() == written

@@ -300,6 +300,11 @@ def test_settings_that_changed_are_told_and_written_on_resume(
     written = {path.name for path in tmp_path.glob("config*.yaml")}
     assert written == {"config.yaml", "config-from-step-2.yaml"}
 
+    # A schedule ends with the run's last step, so that another end is another learning rate.
+    caplog.clear()
+    resume(run={"steps": 4, "seed": 7}, optimizer={"lr": 0.01, "schedule": "linear"})
+    assert "run.steps: 3 -> 4; optimizer.schedule: constant -> linear" in caplog.text
+
 
 @pytest.mark.parametrize(("keep", "left"), [(1, ["step-6"]), (2, ["step-4", "step-6"])])
 def test_every_so_many_steps_are_saved_and_the_oldest_deleted(

@@ -251,6 +251,10 @@ def test_the_key_comes_from_the_environment(
     monkeypatch.delenv("REWARD_KEY", raising=False)
     with pytest.raises(ConfigError, match="REWARD_KEY, which is not set"):
         client(service, api_key_env="REWARD_KEY")
+    monkeypatch.setenv("REWARD_KEY", "s\u00e9cret")
+    with pytest.raises(ConfigError, match="REWARD_KEY has characters beyond ASCII") as refused:
+        client(service, api_key_env="REWARD_KEY")
+    assert "cret" not in str(refused.value)
     monkeypatch.setenv("REWARD_KEY", "secret\n")
     with client(service, api_key_env="REWARD_KEY") as rewards:
         rewards.score(samples(1))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -11,7 +12,7 @@ from PIL import Image
 from train_client.config import DataConfig
 from train_client.data import Example
 from train_client.policy import Policy
-from train_client.prompts import encode_prompts
+from train_client.prompts import Prompts, encode_prompts
 from train_client.screening import screened, screened_rows
 from train_client.sources import DataError
 
@@ -44,6 +45,18 @@ def test_good_prompts_come_encoded_up_to_the_limit(policy: Policy, rows: list[Ex
     assert found.prompts is not None
     assert found.prompts.texts == encode(good).texts
     assert screened_rows("held-out rows", encode, good, just) == good
+
+
+def test_prompts_that_are_taken_only_one_by_one_are_named(
+    policy: Policy, rows: list[Example]
+) -> None:
+    def encode(some: Sequence[Example]) -> Prompts:
+        if len(some) > 1:
+            raise ValueError("of one kind, please")
+        return encode_prompts(policy.processor, some)
+
+    with pytest.raises(DataError, match="one by one, but not in one batch: of one kind, please"):
+        screened(encode, [rows[0], rows[3]], DROP)
 
 
 def test_rows_are_screened_with_one_word_about_the_others(

@@ -9,6 +9,7 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
+import pytest
 import torch
 from torch import Tensor
 
@@ -55,9 +56,19 @@ def by_hand(
     return {"kl": mean(kl), "clipped": mean(clipped), "sampler_gap": mean(gap)}
 
 
+@pytest.mark.parametrize(
+    ("old", "shown", "not_shown"),
+    [("sampler", "clipped", "sampler_gap"), ("recompute", "sampler_gap", None)],
+)
 @torch.no_grad()
 def test_kl_clip_fraction_and_sampler_gap_are_means_over_the_tokens_that_count(
-    tmp_path: Path, service: Service, policy: Policy, examples: list[Example]
+    tmp_path: Path,
+    service: Service,
+    policy: Policy,
+    examples: list[Example],
+    old: str,
+    shown: str,
+    not_shown: str | None,
 ) -> None:
     """Of each minibatch, where nothing moves and some completions were not scored."""
     assert policy.reference is not None
@@ -70,7 +81,7 @@ def test_kl_clip_fraction_and_sampler_gap_are_means_over_the_tokens_that_count(
         service.url,
         run={"steps": 1},
         rollout={"temperature": 0.8},
-        algorithm={"old_logprobs": "sampler", "clip_low": LOW, "clip_high": HIGH},
+        algorithm={"old_logprobs": old, "clip_low": LOW, "clip_high": HIGH},
         optimizer={"minibatches": 2, "lr": 1e-12},
     )
     engine = Elsewhere()
@@ -89,7 +100,8 @@ def test_kl_clip_fraction_and_sampler_gap_are_means_over_the_tokens_that_count(
     parts = range(8), range(8, 16)
     halves = [by_hand(rows, part, now_RT, kept_RT, sampled_RT) for part in parts]
     (logged,) = read_metrics(tmp_path)
-    for name in ("kl", "clipped", "sampler_gap"):
+    assert not_shown not in logged
+    for name in ("kl", shown):
         first, second = (half[name] for half in halves)
         assert abs(first - second) > 0.01
         assert abs(logged[name] - (first + second) / 2) < 1e-5, name
@@ -104,3 +116,28 @@ def test_old_logprobs_are_computed_of_what_the_first_update_does_not_compute_any
     train(config, policy, examples, engine=Rule())
     # Two prompts and their eight completions: the second minibatch's, then both updates'.
     assert rows.given == [2, 8] * 3
+
+
+def test_without_a_reference_no_distance_from_it_is_shown(
+    tmp_path: Path, service: Service, policy: Policy, examples: list[Example]
+) -> None:
+    """A 0 would say that the policy has not moved."""
+    config = settings(tmp_path, service.url, run={"steps": 1}, algorithm={"beta": 0.0})
+    train(config, policy, examples)
+    (logged,) = read_metrics(tmp_path)
+    assert "kl" not in logged
+
+
+def test_the_gap_to_the_sampler_does_not_grow_as_the_policy_learns(
+    tmp_path: Path, service: Service, policy: Policy, examples: list[Example]
+) -> None:
+    """It is the engine's rounding, which `importance_cap` corrects, however far updates go."""
+    config = settings(
+        tmp_path,
+        service.url,
+        run={"steps": 2},
+        algorithm={"updates_per_batch": 4},
+        optimizer={"lr": 0.02},
+    )
+    train(config, policy, examples)
+    assert all(line["sampler_gap"] < 1e-5 for line in read_metrics(tmp_path))

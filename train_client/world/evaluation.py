@@ -12,6 +12,7 @@ from app.schema import Labels
 from train_client import safety
 from train_client.data import AnsweredExample, Example
 from train_client.evaluation import answer, score_answers
+from train_client.interrupt import Stop, never
 from train_client.policy import Policy
 from train_client.reward_client import RewardClient, RewardError
 from train_client.safety import reward_means, safety_table
@@ -54,32 +55,35 @@ class WorldEvaluation:
         """Completions scored so far, and the sum of their rewards."""
         self.reward_sum = 0.0
 
-    def __call__(self) -> dict[str, float]:
+    def __call__(self, stop: Stop = never) -> dict[str, float]:
         """The metrics of `ROWS`, shares in 0..1 of what was scored.
 
-        Raises RewardError where nothing was.
+        Raises RewardError where nothing was, and Stopped when `stop` says so.
         """
-        answers = answer(self._policy, self._held_out, self._sampling, batch=128)
-        results = score_answers(self._rewards, answers)
+        answers = answer(self._policy, self._held_out, self._sampling, batch=128, stop=stop)
+        results = score_answers(self._rewards, answers, stop=stop)
         labels: list[Labels] = [a.example.labels for a in answers]
         scored = [result for result in results if result.reward is not None]
         if not scored:
             raise RewardError("The reward service could score none of the held-out completions.")
+        skill = general_skill(self._policy, self._skill, stop)
         self.scored += len(scored)
         self.reward_sum += sum(result.reward or 0.0 for result in scored)
         return {
             **reward_means(results),
             **safety_table(results, labels),
             "raw/behavior": sum(result.raw["behavior"] or 0.0 for result in scored) / len(scored),
-            "skill": general_skill(self._policy, self._skill),
+            "skill": skill,
         }
 
 
-def general_skill(policy: Policy, questions: Sequence[AnsweredExample]) -> float:
+def general_skill(
+    policy: Policy, questions: Sequence[AnsweredExample], stop: Stop = never
+) -> float:
     """Share of `questions` that are answered right, greedily and without thinking."""
     examples = [question.example for question in questions]
     greedy = Sampling(max_tokens=NAME_TOKENS, temperature=0)
-    answers = answer(policy, examples, greedy, template_kwargs=NO_THINKING, batch=128)
+    answers = answer(policy, examples, greedy, template_kwargs=NO_THINKING, batch=128, stop=stop)
     return skill_accuracy(answers, questions)
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
 
 import pytest
 
 from tests.train_client.service import Service
 from tests.train_client.world.conftest import pair_of
 from train_client.config import RewardConfig
+from train_client.interrupt import Stop
 from train_client.policy import Policy
 from train_client.reward_client import RewardClient, RewardError
 from train_client.sampling import Sampling
@@ -41,3 +43,27 @@ def test_completions_that_could_not_be_scored_are_no_zeros(
         service.reward = lambda text: None
         with pytest.raises(RewardError, match="none of the held-out completions"):
             judge()
+
+
+def test_every_part_of_it_stops_when_a_person_asks(
+    untrained: Policy, rules: Rules, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each looks at `stop` itself, when it can stop."""
+    looking: list[Any] = []
+
+    def spy(name: str) -> None:
+        does = getattr(evaluation, name)
+
+        def noted(*arguments: Any, stop: Stop, **settings: Any) -> Any:
+            looking.append((name, stop))
+            return does(*arguments, stop=stop, **settings)
+
+        monkeypatch.setattr(evaluation, name, noted)
+
+    spy("answer")
+    spy("score_answers")
+    monkeypatch.setattr(evaluation, "SCENES_PER_PAIR", 1)
+    monkeypatch.setattr(evaluation, "SKILL_QUESTIONS", 2)
+    with RewardClient(RewardConfig(url=service.url)) as rewards:
+        WorldEvaluation(untrained, rewards, rules, Sampling(max_tokens=3))(asked := lambda: False)
+    assert looking == [("answer", asked), ("score_answers", asked), ("answer", asked)]
