@@ -43,8 +43,8 @@ async def read_body(
             408 if it is not whole after so many seconds, 400 if it was lost.
         ClientDisconnect: the client is gone.
     """
-    declared = headers.get(b"content-length", b"")
-    if declared.isdigit() and int(declared) > limit:
+    declared = headers.get(b"content-length", b"").lstrip(b"0")  # of thousands of digits, too
+    if declared.isdigit() and (len(declared) > 18 or int(declared) > limit):
         raise _too_large(limit)
     try:
         async with asyncio.timeout(seconds):

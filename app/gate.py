@@ -52,7 +52,8 @@ class Gate:
         try:
             await self._let_in(scope, receive, marked, protocol)
         except ClientDisconnect:
-            exchange.status = CLIENT_GONE
+            # An endpoint's own hang-up has gone through the handler of errors that nobody expects.
+            exchange.status, exchange.reason = CLIENT_GONE, None
         except (Exception, CancelledError) as error:  # the latter: the server ends
             log.error("a request failed", extra={"event": exchange.event(scope) | failure(error)})
             if exchange.status is None:

@@ -141,7 +141,7 @@ _RUN_STEP = _gauge(
 _BATCH = _histogram("batch_samples", "Samples per request", _SIZES)
 _LATENCY = _histogram(
     "request_seconds",
-    "Seconds from a scoring request's first byte to its reply",
+    "Seconds from a scoring request's whole head to its reply",
     _SECONDS,
     "protocol",
     "status",

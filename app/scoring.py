@@ -4,7 +4,7 @@ import logging
 import math
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Protocol, TypeVar
+from typing import Final, NamedTuple, Protocol, TypeVar
 
 from app.errors import RequestError
 from app.logs import failure
@@ -17,6 +17,7 @@ from rules.stance import Stance
 
 log = logging.getLogger("safegrpo.scoring")
 
+Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
@@ -24,6 +25,25 @@ class Offload(Protocol):
     """Runs a function where it does not hold up the event loop."""
 
     def __call__(self, compute: Callable[[], Result], /) -> Awaitable[Result]: ...
+
+
+def _never() -> bool:
+    return False
+
+
+class Patience(NamedTuple):
+    """How long somebody waits for a batch; asked before each sample."""
+
+    deadline: float = math.inf
+    """On `time.monotonic`."""
+    abandoned: Callable[[], bool] = _never
+    """Whether nobody waits any more; asked in the scoring thread."""
+
+    def is_over(self) -> bool:
+        return time.monotonic() > self.deadline or self.abandoned()
+
+
+UNTIL_DONE: Final = Patience()
 
 
 async def at_once(compute: Callable[[], Result], /) -> Result:
@@ -71,17 +91,17 @@ class Scoring:
         scorer: Scorer,
         samples: Sequence[Sample],
         offload: Offload,
-        deadline: float = math.inf,
+        patience: Patience = UNTIL_DONE,
     ) -> list[Score]:
         """Score a batch; `offload` runs the parts that compute.
 
-        What is not scored at `deadline` (on `time.monotonic`), or fails, is a service error.
+        What is not scored when the patience is over, or fails, is a service error.
         """
         judge = self._judges.get(scorer.profile.name)
         if judge is None:
-            return await offload(lambda: score_by_rules(scorer, samples, deadline))
-        examined = await offload(lambda: examine(scorer, samples, deadline))
-        judged = await _consult(judge, scorer, samples, examined, deadline)
+            return await offload(lambda: score_by_rules(scorer, samples, patience))
+        examined = await offload(lambda: examine(scorer, samples, patience))
+        judged = await _consult(judge, scorer, samples, examined, patience.deadline)
         return await offload(lambda: settle(scorer, samples, judged))
 
     async def close(self) -> None:
@@ -91,46 +111,49 @@ class Scoring:
 
 
 def score_by_rules(
-    scorer: Scorer, samples: Sequence[Sample], deadline: float = math.inf
+    scorer: Scorer, samples: Sequence[Sample], patience: Patience = UNTIL_DONE
 ) -> list[Score]:
     """Score a batch where no judge is asked; a service error where that failed, or is too late."""
     scores = _each(
-        samples, lambda one: scorer.score(one.completion, _truth(one), one.prompt), deadline
+        samples, lambda one: scorer.score(one.completion, _truth(one), one.prompt), patience
     )
     return [scorer.service_error() if score is None else score for score in scores]
 
 
 def examine(
-    scorer: Scorer, samples: Sequence[Sample], deadline: float = math.inf
+    scorer: Scorer, samples: Sequence[Sample], patience: Patience = UNTIL_DONE
 ) -> list[Examined | None]:
     """Read the completions, before any judge is asked; None where that failed, or is too late."""
-    return _each(samples, lambda one: scorer.examine(one.completion, one.prompt), deadline)
-
-
-def _each(
-    samples: Sequence[Sample], read: Callable[[Sample], Result], deadline: float
-) -> list[Result | None]:
-    """What is read of each sample; None where that failed, or is too late."""
-    found: list[Result | None] = []
-    for sample in samples:
-        if time.monotonic() > deadline:
-            break
-        try:
-            found.append(read(sample))
-        except Exception as error:
-            log.error("a sample could not be scored", extra={"event": failure(error)})
-            found.append(None)
-    return found + [None] * (len(samples) - len(found))
+    return _each(samples, lambda one: scorer.examine(one.completion, one.prompt), patience)
 
 
 def settle(
     scorer: Scorer, samples: Sequence[Sample], examined: Sequence[Examined | None]
 ) -> list[Score]:
     """The rewards of what was read; a service error where there is nothing to go by."""
-    return [
-        scorer.service_error() if one is None else scorer.settle(one, _truth(sample))
-        for sample, one in zip(samples, examined, strict=True)
-    ]
+
+    def settled(pair: tuple[Sample, Examined | None]) -> Score | None:
+        sample, one = pair
+        return None if one is None else scorer.settle(one, _truth(sample))
+
+    scores = _each(list(zip(samples, examined, strict=True)), settled, UNTIL_DONE)
+    return [scorer.service_error() if score is None else score for score in scores]
+
+
+def _each(
+    items: Sequence[Item], read: Callable[[Item], Result], patience: Patience
+) -> list[Result | None]:
+    """What is read of each item; None where that failed, or is too late."""
+    found: list[Result | None] = []
+    for item in items:
+        if patience.is_over():
+            break
+        try:
+            found.append(read(item))
+        except Exception as error:
+            log.error("a sample could not be scored", extra={"event": failure(error)})
+            found.append(None)
+    return found + [None] * (len(items) - len(found))
 
 
 async def _consult(

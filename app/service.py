@@ -22,6 +22,7 @@ from typing import Any
 
 import orjson
 from pydantic import BaseModel
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import Receive, Scope
 
@@ -36,7 +37,7 @@ from app.protocol import Protocol, Scored
 from app.reply import RewardResponse
 from app.runs import Runs
 from app.schema import Problem, RewardRequest, Sample
-from app.scoring import Offload, Scoring, at_once
+from app.scoring import Offload, Patience, Scoring, at_once
 from app.settings import Settings
 from app.shared_counts import shared_folder
 from app.turns import Turns, waited_too_long
@@ -59,6 +60,7 @@ class Service:
         self._capture = _capture(settings)
         self.ready = False
         self.in_flight = 0
+        self._closing = False
 
     async def answer(self, scope: Scope, receive: Receive, protocol: Protocol[Any]) -> Response:
         """Score what is asked for in `protocol`.
@@ -74,11 +76,16 @@ class Service:
             if len(body) <= INLINE_BYTES and not request.encoding:
                 if time.monotonic() > request.deadline:
                     raise waited_too_long()
-                return await request.steps(at_once)
+                return await request.steps(at_once, Patience(request.deadline))
             gone = asyncio.ensure_future(receive())  # its next word can only be that it hangs up
-            place = self.turns.place(request.deadline, gone.done, exchange.waited)
+
+            def abandoned() -> bool:
+                return self._closing or gone.done()
+
+            patience = Patience(request.deadline, abandoned)
+            place = self.turns.place(*patience, exchange.waited)
             try:
-                return await request.steps(place.run)
+                return await request.steps(place.run, patience)
             finally:
                 gone.cancel()
 
@@ -98,6 +105,7 @@ class Service:
             self._capture.offer(scored, exchange.id.decode("ascii"))
 
     async def close(self) -> None:
+        self._closing = True
         self.turns.close()
         if self._capture:
             self._capture.close()
@@ -135,10 +143,12 @@ class _Request:
         patience = service.settings.deadline_seconds - exchange.phases["queue"]
         self.deadline = time.monotonic() + patience
 
-    async def steps(self, offload: Offload) -> Response:
+    async def steps(self, offload: Offload, patience: Patience) -> Response:
         self._exchange.lap()
         wire, batch, scorer = await offload(self._prepare)
-        scores = await self._service.scoring.score(scorer, batch.samples, offload, self.deadline)
+        scores = await self._service.scoring.score(scorer, batch.samples, offload, patience)
+        if patience.abandoned():
+            raise ClientDisconnect
         self._exchange.lap("score")
         self._check_scored(scores)
         return await offload(lambda: self._reply(wire, Scored(scorer, batch, scores)))

@@ -158,11 +158,11 @@ class Settings(BaseSettings):
     def _in_any_case(cls, value: Any) -> Any:
         return value.lower() if isinstance(value, str) else value
 
-    @field_validator("metrics_key", "capture_folder", mode="before")
+    @field_validator("host", "metrics_key", "capture_folder", mode="before")
     @classmethod
     def _is_given(cls, value: Any) -> Any:
         given = value.strip() if isinstance(value, str) else value  # a secret may end with "\n"
-        if given == "":  # which as a folder would be the present one
+        if given == "":  # which as a folder would be the present one, as a host every address
             raise ValueError("is empty; leave it out if none is needed")
         return given
 

@@ -1,6 +1,7 @@
 """What is copied: reasoning from the instruction, an answer from the question it should answer."""
 
 import re
+from functools import lru_cache
 from typing import Final
 
 from rules.blocks import LENGTH, blocks
@@ -20,6 +21,14 @@ def as_words(text: str, numbers: bool = True) -> str:
     if not text.isascii():
         text = _INVISIBLE.sub("", text)
     return " ".join((_ANY_WORD if numbers else _LETTERS_ALONE).findall(text.casefold()))
+
+
+def _prompt_as_words(prompt: str) -> str:
+    """The completions of a group have one prompt, and its words are asked for again and again."""
+    return as_words(prompt) if len(prompt) > LENGTH else _as_words_before(prompt)
+
+
+_as_words_before: Final = lru_cache(64)(as_words)
 
 
 _DECIDING: Final = frozenset(
@@ -44,13 +53,13 @@ def is_copied(text: str, start: int, end: int, instruction: str, prompt: str, mi
     # A pair of words from the middle of a copy is copied, and tells most reasoning apart cheaply.
     if pair := _PAIR.search(text, (start + end) // 2, end):
         pair_of_words = pair[0].lower()
-        if pair_of_words not in instruction and pair_of_words not in prompt.lower():
+        if pair_of_words not in instruction and pair_of_words not in _prompt_as_words(prompt):
             return False
     words = as_words(text[start:end])
     without_first, (without_last, _, last) = words.partition(" ")[2], words.rpartition(" ")
     if last in _DECIDING:
         without_last = ""
-    sources = f" {instruction} ", f" {as_words(prompt)} "
+    sources = f" {instruction} ", f" {_prompt_as_words(prompt)} "
     return any(
         len(copied) >= minimum and f" {copied} " in source
         for copied in (words, without_first, without_last)

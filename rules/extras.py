@@ -4,8 +4,9 @@ from grammar import ParsedCompletion, ParseFailure
 from rules.explanation import names_a_risk
 from rules.profile import ExtraComponents, Overlong
 from rules.stance import Stance
-from rules.stance.folding import fold
+from rules.stance.folding import TIMEOUT, fold
 from rules.stance.time_limit import if_late_twice
+from rules.stance.visible import visible_text
 
 
 def extra_components(
@@ -45,7 +46,7 @@ def explanation(
     if behavior == 0.0 or isinstance(parsed, ParseFailure):
         return 0.0
     language = stance.rule.partition(".")[0]
-    return float(names_a_risk(fold(parsed.answer_text), language))
+    return float(names_a_risk(fold(visible_text(parsed.answer_text, TIMEOUT)), language))
 
 
 def overlong(characters: int, limits: Overlong) -> float:

@@ -4,6 +4,7 @@ Three profiles ship with the package (`rules/profiles/`); a user's own is named 
 """
 
 import hashlib
+import unicodedata
 from collections.abc import Iterator
 from functools import cache
 from importlib import metadata
@@ -197,7 +198,8 @@ class Profile(YamlModel):
         """`name-release+hash` of everything that decides a reward under this profile."""
         digest = hashlib.sha256(self.model_dump_json().encode())
         digest.update(_code_digest())
-        digest.update(metadata.version("opencc").encode())  # its tables fold what the rules read
+        # Their tables fold what the rules read.
+        digest.update(f"{metadata.version('opencc')} {unicodedata.unidata_version}".encode())
         return f"{self.name}-{self.release}+{digest.hexdigest()[:12]}"
 
 
@@ -217,12 +219,19 @@ def load_profile(name_or_path: str) -> Profile:
         source = files("rules").joinpath("profiles", f"{name_or_path}.yaml")
         return parse_profile(source.read_text(encoding="utf-8"), f"profile {name_or_path}")
     path = Path(name_or_path)
-    if not path.is_file():
+    if not _is_file(path):
         raise ProfileError(
             f"there is no profile {name_or_path!r}: name one of {', '.join(shipped_profiles())}, "
             "or give the path of a YAML file"
         )
     return parse_profile(_text(path, str(path)), str(path), path.parent)
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name that is too long for one
+        return False
 
 
 def parse_profile(source: str, origin: str, folder: Path | None = None) -> Profile:

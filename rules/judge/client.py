@@ -99,7 +99,11 @@ class Judge:
             if attempt:
                 await asyncio.sleep(min(_LONGEST_PAUSE, 0.25 * 2**attempt) * random.random())
             try:
-                return await self._once(question)
+                # httpx would allow so many seconds for each part of a reply.
+                async with asyncio.timeout(self._settings.timeout):
+                    return await self._once(question)
+            except TimeoutError:
+                failed = JudgeError("the judge did not answer in time")
             except httpx.HTTPStatusError as error:
                 failed = JudgeError(f"the judge answered {error.response.status_code}")
                 if error.response.status_code not in _RETRIED_STATUS:

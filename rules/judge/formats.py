@@ -64,7 +64,8 @@ def read_llama_guard(text: str) -> StanceKind | None:
 
 
 def read_rubric(text: str) -> StanceKind:
-    """The `stance` of the JSON object in `text`."""
+    """The `stance` of the JSON object in `text`, behind what a judge thinks aloud."""
+    text = text.rpartition("</think>")[2]
     start, end = text.find("{"), text.rfind("}")
     try:
         kind = json.loads(text[start : end + 1])["stance"]

@@ -4,6 +4,7 @@ What stands in quotes or block quotes is somebody else's, the sign of a warning 
 marks before a word hide the beginning of a sentence.
 """
 
+from collections.abc import Callable, Iterator
 from typing import Final
 
 import regex
@@ -40,13 +41,41 @@ def without_quotations(folded: str, timeout: float) -> str:
     A text that is little more than one quotation keeps it: then the quotation is the answer.
     """
     own = folded
-    if "\n>" in folded or folded.startswith(">"):
-        own = str(_BLOCK.sub("", own, timeout=timeout))
-    if '"' in folded:
-        own = str(_QUOTATION.sub('""', own, timeout=timeout))
-    if " '" in folded:
-        own = str(_SINGLE.sub("''", own, timeout=timeout))
+    for quotation, marks in _quotations_in(folded):
+        own = str(quotation.sub(marks, own, timeout=timeout))
     return own if 4 * len(own) > len(folded) else folded
+
+
+def _quotations_in(folded: str) -> Iterator[tuple["regex.Pattern[str]", str]]:
+    """What finds the kinds of quotations that there may be, and what stays in the place of one."""
+    if "\n>" in folded or folded.startswith(">"):
+        yield _BLOCK, ""
+    if '"' in folded:
+        yield _QUOTATION, '""'
+    if " '" in folded:
+        yield _SINGLE, "''"
+
+
+def place_in_whole(folded: str, timeout: float) -> Callable[[int], int]:
+    """From the place of a character of `without_quotations(folded)` to its place in `folded`."""
+    own, kinds = folded, []
+    for quotation, marks in _quotations_in(folded):
+        cuts, gone = [], 0
+        for found in quotation.finditer(own, timeout=timeout):
+            length = len(found[0]) - len(marks)
+            cuts.append((found.start() + len(marks) - gone, length))
+            gone += length
+        kinds.append(cuts)
+        own = str(quotation.sub(marks, own, timeout=timeout))
+    if 4 * len(own) <= len(folded):
+        kinds.clear()
+
+    def place(position: int) -> int:
+        for cuts in reversed(kinds):
+            position += sum(length for at, length in cuts if at <= position)
+        return position
+
+    return place
 
 
 def block_quotes(folded: str, timeout: float) -> str:

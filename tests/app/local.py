@@ -45,12 +45,13 @@ def post(
 async def sent(
     app: Gate,
     body: bytes,
-    hangs_up: bool = False,
+    hangs_up: bool | asyncio.Event = False,
     more_body: bool = False,
     send: Callable[[Message], Awaitable[None]] | None = None,
     **scope: Any,
 ) -> list[Message]:
-    """What is sent to a client of `POST /reward`, who then waits, or hangs up.
+    """What is sent to a client of `POST /reward`, who then waits, or hangs up: at once, or on an
+    event.
 
     `more_body`: the client announces more than it sends. `send`: takes what is sent.
     """
@@ -60,7 +61,9 @@ async def sent(
     async def receive() -> Message:
         if asked:
             return asked.pop()
-        if not hangs_up:
+        if isinstance(hangs_up, asyncio.Event):
+            await hangs_up.wait()
+        elif not hangs_up:
             await asyncio.Event().wait()
         return {"type": "http.disconnect"}
 

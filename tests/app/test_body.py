@@ -47,12 +47,14 @@ def read(*chunks: bytes, headers: Mapping[bytes, bytes] = {}, whole: bool = True
 def test_a_body_is_read_up_to_the_limit() -> None:
     assert read(b"", b"1234", b"5678") == b"12345678"
     assert read(b"12", headers={b"content-length": b"10"}) == b"12"
+    assert read(b"12", headers={b"content-length": b"2".zfill(5000)}) == b"12"
 
 
 @pytest.mark.parametrize(
     ("chunks", "headers", "status"),
     [
         ((), {b"content-length": b"11"}, 413),  # before any of it is read
+        ((), {b"content-length": b"9" * 5000}, 413),  # more digits than Python reads
         ((b"1234", b"5678901"), {}, 413),
         ((b"1234", b"56789"), {}, 429),  # as soon as what is held of all bodies has no room
     ],

@@ -12,8 +12,9 @@ import httpx
 import pytest
 
 from app.schema import Sample
-from app.scoring import Scoring, at_once
-from rules.reward import Score
+from app.scoring import Patience, Scoring, at_once
+from rules.labels import Labels
+from rules.reward import Examined, Score, Scorer
 from tests.app.commands import run
 from tests.app.judged import UNCLEAR, judged_profile
 from tests.app.serving import sample, server, unsafe_sample
@@ -27,7 +28,7 @@ def score(source: str, *samples: dict[str, Any], seconds: float = math.inf) -> l
         try:
             parsed = [Sample.model_validate(one) for one in samples]
             return await scoring.score(
-                scoring.scorer(None), parsed, at_once, time.monotonic() + seconds
+                scoring.scorer(None), parsed, at_once, Patience(time.monotonic() + seconds)
             )
         finally:
             await scoring.close()
@@ -50,6 +51,22 @@ def test_it_is_asked_about_unclear_answers_alone(tmp_path: Path) -> None:
     (asked,) = endpoint.requests
     assert UNCLEAR in asked[2]["messages"][0]["content"]
     assert "May I?" in asked[2]["messages"][0]["content"]
+
+
+def test_our_failure_on_a_sample_is_null_for_it_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settle = Scorer.settle
+
+    def failing(self: Scorer, examined: Examined, labels: Labels) -> Score:
+        if examined.completion == "x":
+            raise RuntimeError
+        return settle(self, examined, labels)
+
+    monkeypatch.setattr(Scorer, "settle", failing)
+    with serving(lambda body: chat('{"stance": "refusal"}')) as endpoint:
+        scores = score(judged_profile(tmp_path, endpoint.url), sample(), sample("x"))
+    assert [one.reward for one in scores] == [1.0, None]
 
 
 def test_it_may_be_asked_about_all_answers(tmp_path: Path) -> None:

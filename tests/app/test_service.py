@@ -119,6 +119,29 @@ def test_nobody_listens_for_a_hang_up_once_the_reply_is_sent(meanwhile: Meanwhil
     assert meanwhile.left_over == 0
 
 
+def test_nothing_more_is_scored_for_who_hangs_up_in_the_middle(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A trainer that gave up, and asks again, does not wait for its own dead batch."""
+    scored = []
+
+    async def run() -> list[Message]:
+        loop, gone = asyncio.get_running_loop(), asyncio.Event()
+
+        def examine(self: Scorer, completion: str, prompt: str = "") -> Any:
+            scored.append(completion)
+            loop.call_soon_threadsafe(gone.set)
+            asyncio.run_coroutine_threadsafe(asyncio.sleep(0.1), loop).result()
+            raise RuntimeError
+
+        monkeypatch.setattr(Scorer, "examine", examine)
+        app = create_app(Settings(), SCORING)
+        return await sent(app, body("first", "second", bytes_=INLINE_BYTES + 1), gone)
+
+    assert asyncio.run(run()) == []
+    assert scored == ["first"]
+
+
 @pytest.mark.parametrize(
     ("posted", "encoding", "thread"),
     [

@@ -39,6 +39,7 @@ from tests.app.judged import judged_profile
         ({"api_keys": ""}, "api_keys"),
         ({"api_keys": ["one", ""]}, "api_keys"),
         ({"metrics_key": ""}, "metrics_key"),
+        ({"host": ""}, "host"),
         ({"capture_folder": __file__}, "cannot be written"),
         ({"capture_folder": ""}, "capture_folder"),
         ({"log_level": "loud"}, "log_level"),

@@ -149,6 +149,8 @@ def test_reasoning_copied_from_the_prompt_fails() -> None:
     prompt = "I'm so tired, I think I can lie down here and sleep for a while."
     assert code(with_reasoning(prompt.upper()), prompt) == "copied_instruction"
     assert code(with_reasoning(prompt), prompt.upper()) == "copied_instruction"
+    wrapped = prompt.replace(" ", "\n")
+    assert code(with_reasoning(prompt), wrapped) == "copied_instruction"
     assert code(with_reasoning(f"The user says: {prompt} It is dangerous."), prompt) is None
 
 

@@ -1,6 +1,7 @@
 """Profiles are validated on load, and their version changes with everything that decides."""
 
 import shutil
+import unicodedata
 from importlib import metadata
 from importlib.resources import files
 from pathlib import Path
@@ -91,8 +92,9 @@ def test_only_what_is_wrong_with_a_profile_is_said() -> None:
 
 
 def test_an_unknown_profile_names_those_that_ship() -> None:
-    with pytest.raises(ProfileError, match="official, paper, safegrpo"):
-        load_profile("nope")
+    for name in ("nope", "n" * 300):  # longer than a file's may be
+        with pytest.raises(ProfileError, match="official, paper, safegrpo"):
+            load_profile(name)
 
 
 @pytest.mark.parametrize("unreadable", ["mine.yaml", "mine.txt"])
@@ -167,4 +169,12 @@ def test_other_tables_of_chinese_characters_are_another_version(
     profile = load_profile("safegrpo")
     before = profile.version
     monkeypatch.setattr(metadata, "version", lambda name: f"another {name}")
+    assert profile.version != before
+
+
+def test_other_tables_of_unicode_are_another_version(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As another Python has them."""
+    profile = load_profile("safegrpo")
+    before = profile.version
+    monkeypatch.setattr(unicodedata, "unidata_version", "1.1")
     assert profile.version != before

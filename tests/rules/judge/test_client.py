@@ -1,6 +1,7 @@
 """The judge's client against a real HTTP server: it asks, bounds, retries and never guesses."""
 
 import asyncio
+import contextlib
 import math
 import threading
 import time
@@ -191,6 +192,34 @@ def test_a_judge_that_hangs_times_out() -> None:
         (outcome,) = ask(judge(endpoint.url, timeout=0.2, retries=0), "a")
         release.set()
     assert isinstance(outcome, JudgeError)
+
+
+def test_a_judge_that_dawdles_times_out() -> None:
+    """Its limit is for all of a reply, not for each part."""
+
+    async def dawdle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n")
+        with contextlib.suppress(ConnectionError):
+            for _ in range(30):
+                writer.write(b" ")
+                await writer.drain()
+                await asyncio.sleep(0.1)
+        writer.close()
+
+    async def run() -> Sequence[Any]:
+        server = await asyncio.start_server(dawdle, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        one = judge(f"http://127.0.0.1:{port}", timeout=0.4, retries=0)
+        try:
+            return await one.ask([Question("How?", "a")], seconds=2)
+        finally:
+            await one.close()
+            server.close()
+
+    started = time.monotonic()
+    (outcome,) = asyncio.run(run())
+    assert isinstance(outcome, JudgeError)
+    assert time.monotonic() - started < 1.5
 
 
 def test_questions_that_are_late_do_not_cost_the_others_their_answers() -> None:

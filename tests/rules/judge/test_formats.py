@@ -70,6 +70,7 @@ def test_llama_guard_calls_harmful_help_and_leaves_the_rest_to_the_rules() -> No
 
 def test_rubric_is_read_from_a_json_object_amid_other_text() -> None:
     assert read_rubric('Here:\n```json\n{"stance": "rebuttal"}\n```') == "rebuttal"
+    assert read_rubric('<think>{"stance": "…"} it is.</think>{"stance": "refusal"}') == "refusal"
     assert read_rubric('{"stance": "refusal", "why": {"risk": "high"}}') == "refusal"
 
 

@@ -5,6 +5,7 @@ import pytest
 from rules.stance.own_words import (
     block_quotes,
     from_first_word,
+    place_in_whole,
     undecorated,
     without_quotations,
 )
@@ -24,6 +25,17 @@ from rules.stance.own_words import (
 )
 def test_what_is_quoted_is_left_out_unless_it_is_nearly_all(folded: str, own: str) -> None:
     assert without_quotations(folded, 1.0) == own
+
+
+def test_what_is_not_quoted_has_its_place_in_the_whole() -> None:
+    """From which it is known what stands behind it."""
+    folded = 'he:\n> \'one\n> two\nsays "do not" or \'never\', "no" and goes'
+    own, place = without_quotations(folded, 1.0), place_in_whole(folded, 1.0)
+    assert own == 'he:\n\n\nsays "" or \'\', "" and goes'
+    for word in ("he:", "says", "or", "and", "goes"):
+        assert folded[place(own.index(word)) :].startswith(word)
+    nearly_all = 'he: "i can not help you with that"'
+    assert place_in_whole(nearly_all, 1.0)(12) == 12
 
 
 @pytest.mark.parametrize(
