@@ -270,7 +270,7 @@ class _ConfigFile(InitSettingsSource):
 
     def __call__(self) -> dict[str, Any]:
         path = self.current_state.get("config")
-        if not path:
+        if not path or not Path(path).is_file():  # of which the setting itself says so
             return {}
         try:
             content = load_yaml(Path(path).read_text(encoding="utf-8")) or {}
