@@ -10,6 +10,7 @@ from pydantic_settings import CliSettingsSource, SettingsError
 
 from app.settings import Settings
 from app.shared_counts import MULTIPROCESS_VARIABLE
+from rules.stance.lexicon import LexiconError
 
 _MESSAGES = {
     "extra_forbidden": "is no setting; safegrpo serve --help lists them",
@@ -34,7 +35,12 @@ def serve(context: typer.Context) -> None:
     # What is inherited is another program's; prometheus-client looks when it is imported.
     os.environ.pop(MULTIPROCESS_VARIABLE, None)
     from app.processes import run
+    from app.scoring import Scoring
 
+    try:  # before there are workers, each of which would say it
+        Scoring(settings.default_profile, settings.other_profiles)
+    except LexiconError as error:
+        sys.exit(f"safegrpo serve: {error}")
     run(settings)
 
 
