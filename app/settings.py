@@ -105,7 +105,9 @@ class Settings(BaseSettings):
         None, description="let only clients in whose certificates these authorities signed"
     )
 
-    log_level: Literal["debug", "info", "warning", "error", "critical"] = "info"
+    log_level: Literal["debug", "info", "warning", "error", "critical"] = Field(
+        "info", description="least weight of what is logged"
+    )
     log_requests: bool = Field(
         False, description="log each request, not only those that got no rewards"
     )

@@ -115,7 +115,7 @@ def test_the_command_tells_its_version() -> None:
         (("serve", "--profile", "nope"), "there is no profile 'nope'"),
         (("serve", "--workers", "none"), "workers"),
         (("serve", "--config", "nowhere.yaml"), "config: is not there"),
-        (("serve", "--host", "192.0.2.1"), "cannot listen on 192.0.2.1, port 8700"),
+        (("serve", "--host", "192.0.2.1"), "192.0.2.1, port 8700: Cannot assign requested address"),
     ],
 )
 def test_wrong_arguments_get_a_sentence(arguments: tuple[str, ...], says: str) -> None:
@@ -149,6 +149,8 @@ def test_every_setting_of_serve_is_in_its_help() -> None:
     shown = run("serve", "--help").stdout
     for name in Settings.model_fields:
         assert f"--{name.replace('_', '-')}" in shown
+    for pythons in ("tuple[", "SecretStr", "(default: null)", "(default: ())"):
+        assert pythons not in shown
 
 
 def test_the_service_does_without_torch() -> None:
