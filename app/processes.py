@@ -41,8 +41,9 @@ def run(settings: Settings) -> None:
     config = _config(settings)
     try:
         bound = config.bind_socket()
-    except SystemExit:  # it has said why, but not where
-        log.error("cannot listen on %s, port %d; set another one", settings.host, settings.port)
+    except SystemExit as stopped:  # it has said why, but not where
+        why = getattr(stopped.__context__, "strerror", None) or "the system refuses"
+        log.error("cannot listen on %s, port %d: %s", settings.host, settings.port, why)
         raise
     if settings.workers == 1:
         uvicorn.Server(config).run([bound])

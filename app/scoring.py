@@ -61,6 +61,7 @@ class Scoring:
     Raises:
         ProfileError: a profile cannot be used.
         JudgeError: the key of a profile's judge is not set.
+        LexiconError: a file of stance rules cannot be used.
     """
 
     def __init__(self, default: str | Profile, others: Sequence[str | Profile] = ()) -> None:

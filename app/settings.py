@@ -17,9 +17,9 @@ from pydantic_settings import (
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     SettingsError,
-    YamlConfigSettingsSource,
 )
 
+from app.yaml_text import load_yaml
 from rules.judge import Judge, JudgeError
 from rules.profile import Profile, load_profile
 
@@ -105,7 +105,9 @@ class Settings(BaseSettings):
         None, description="let only clients in whose certificates these authorities signed"
     )
 
-    log_level: Literal["debug", "info", "warning", "error", "critical"] = "info"
+    log_level: Literal["debug", "info", "warning", "error", "critical"] = Field(
+        "info", description="least weight of what is logged"
+    )
     log_requests: bool = Field(
         False, description="log each request, not only those that got no rewards"
     )
@@ -270,15 +272,18 @@ class _ConfigFile(InitSettingsSource):
 
     def __call__(self) -> dict[str, Any]:
         path = self.current_state.get("config")
-        if not path:
+        if not path or not Path(path).is_file():  # of which the setting itself says so
             return {}
         try:
-            return YamlConfigSettingsSource(self.settings_cls, path)()
+            content = load_yaml(Path(path).read_text(encoding="utf-8")) or {}
         except yaml.MarkedYAMLError as error:
             line = error.problem_mark.line + 1 if error.problem_mark else "?"
             raise SettingsError(f"{path}, line {line}: {error.problem}") from None
-        except (yaml.YAMLError, OSError, ValueError, TypeError):
-            raise SettingsError(f"{path} must hold YAML, a line `name: value` a setting") from None
+        except (yaml.YAMLError, OSError, ValueError):
+            content = None
+        if not isinstance(content, dict):
+            raise SettingsError(f"{path} must hold YAML, a line `name: value` a setting")
+        return content
 
 
 def _refuse_misspelt(variables: Iterable[str], settings: Iterable[str]) -> None:

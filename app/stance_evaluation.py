@@ -61,6 +61,9 @@ def is_held_out(prompt: str) -> bool:
 
 def read_answers(folder: Path) -> list[LabelledAnswer]:
     """The rows of all `*.jsonl` files of `folder`, one at least. Raises EvaluationError."""
+    if not folder.is_dir():
+        what = "is a file" if folder.exists() else "is not there"
+        raise EvaluationError(f"{folder} {what}; name a folder of .jsonl files.")
     paths = sorted(folder.glob("*.jsonl"))
     if not paths:
         raise EvaluationError(f"There is no .jsonl file of labelled answers in {folder}.")

@@ -6,7 +6,8 @@
 TRAINER is trl, ms-swift, openrlhf, slime, nemo-gym (JSONL), verl or easyr1 (Parquet). The format
 instruction of the reward's profile comes from the service and is appended to the user's text, so
 that prompt and reward cannot drift apart; the user's text alone is kept as `instruction`. Pictures
-are written to a folder beside the rows. Wants `pip install '.[train]'`; where the service has keys,
+are written to a folder beside the rows. `--split validation` and another folder make rows for a
+trainer's validation. Wants `pip install '.[train]'`; where the service has keys,
 SAFEGRPO_REWARD_API_KEY_ENV names the variable that holds one.
 """
 
@@ -16,7 +17,7 @@ import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet
@@ -128,18 +129,35 @@ def main(
     source: Annotated[str, typer.Argument(help="JSONL, Parquet or a data set's name")],
     trainer: Annotated[str, typer.Argument(help=", ".join(TRAINERS))],
     output: Annotated[Path, typer.Argument(help="folder to write")],
-    url: Annotated[str, typer.Option(help="the reward service")] = "http://127.0.0.1:8700",
-    profile: Annotated[str, typer.Option(help="the reward's profile")] = "safegrpo",
+    url: Annotated[
+        str, typer.Option(envvar="SAFEGRPO_REWARD_URL", help="the reward service")
+    ] = "http://127.0.0.1:8700",
+    profile: Annotated[
+        str, typer.Option(envvar="SAFEGRPO_REWARD_PROFILE", help="the reward's profile")
+    ] = "safegrpo",
+    split: Annotated[str, typer.Option(help="of a folder or data set")] = "train",
+    limit: Annotated[int, typer.Option(min=0, help="only the first rows; 0: all")] = 0,
+    images: Annotated[
+        Path | None, typer.Option(help="folder that images' paths start from")
+    ] = None,
+    bad_rows: Annotated[
+        Literal["error", "drop"], typer.Option(help="stop at a bad row, or leave it out")
+    ] = "error",
 ) -> None:
     """Write SOURCE for TRAINER."""
     if trainer not in TRAINERS:
         raise typer.BadParameter(f"{trainer} is none of {', '.join(TRAINERS)}")
+    data = DataConfig(train=source, split=split, limit=limit, images=images, bad_rows=bad_rows)
+    try:
+        (output / "images").mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        sys.exit(f"{output} cannot be made a folder: {error.strerror}")
     instruction = instruction_of(url, profile)
     try:
-        examples = load_examples(DataConfig(train=source))
+        examples = load_examples(data)
     except DataError as error:
-        sys.exit(str(error))
-    (output / "images").mkdir(parents=True, exist_ok=True)
+        # The trainer's words, which name keys of its configuration.
+        sys.exit(str(error).replace("set data.bad_rows=drop", "give --bad-rows drop"))
     rows = [
         TRAINERS[trainer](row_of(index, example, instruction, output / "images"))
         for index, example in enumerate(examples)

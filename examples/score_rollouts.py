@@ -7,21 +7,22 @@
 The file is Parquet or JSONL: a column with the completions, and the labels as SafeTag's columns
 (`image_tag, text_tag, combine_tag`) or in one column (`labels`, `label` or `ground_truth`, objects
 or JSON text). A column `instruction`, if there is one, is the user's text. `--output` writes the
-file again with the rewards, components, status and failure beside its columns. Wants pyarrow and
-rich; no pandas.
+file again with the rewards, components, status and failure beside its columns. Wants pyarrow
+(which `pip install '.[train]'` brings) and rich; no pandas.
 """
 
 from __future__ import annotations
 
 import json
 import sys
+import tempfile
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any
 
 import pyarrow as pa
-import pyarrow.json
 import pyarrow.parquet
 import typer
 from rich.console import Console
@@ -29,6 +30,7 @@ from rich.table import Table
 
 from app.rows import LabelError, row_labels
 from app.schema import Result, Sample
+from train_client.config import ConfigError
 from train_client.integrations.rewards import Rewards, numbers
 from train_client.reward_client import RewardError
 
@@ -42,8 +44,12 @@ console = Console()
 
 def main(
     file: Annotated[Path, typer.Argument(help="Parquet or JSONL")],
-    url: Annotated[str, typer.Option(help="the reward service")] = "http://127.0.0.1:8700",
-    profile: Annotated[str, typer.Option(help="the reward's profile")] = "safegrpo",
+    url: Annotated[
+        str, typer.Option(envvar="SAFEGRPO_REWARD_URL", help="the reward service")
+    ] = "http://127.0.0.1:8700",
+    profile: Annotated[
+        str, typer.Option(envvar="SAFEGRPO_REWARD_PROFILE", help="the reward's profile")
+    ] = "safegrpo",
     completion: Annotated[str, typer.Option(help="column of the completions")] = "completion",
     output: Annotated[Path | None, typer.Option(help="Parquet file to write")] = None,
 ) -> None:
@@ -51,10 +57,12 @@ def main(
     table = read(file)
     if completion not in table.column_names:
         sys.exit(f"{file} has no column `{completion}`; it has {', '.join(table.column_names)}")
-    rewards = Rewards(run=file.stem, url=url, profile=profile)
+    if output is not None:
+        check_writable(output)
     try:
+        rewards = Rewards(run=file.stem, url=url, profile=profile)
         results = [result for part in chunks(table, completion) for result in ask(rewards, part)]
-    except (LabelError, RewardError) as error:
+    except (ColumnError, ConfigError, LabelError, RewardError) as error:
         sys.exit(f"{file} cannot be scored: {error}")
     show(results)
     if output is not None:
@@ -62,14 +70,49 @@ def main(
         console.print(f"Written: {output}")
 
 
+class ColumnError(ValueError):
+    """A column does not hold what it should."""
+
+
+def check_writable(output: Path) -> None:
+    """Before anything is scored, which may take long."""
+    if output.is_dir():
+        sys.exit(f"{output} is a folder; --output names a file")
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=output.parent).close()
+    except OSError as error:
+        sys.exit(f"{output} cannot be written: {error.strerror}")
+
+
 def read(file: Path) -> pa.Table:
     """The file as a table."""
     try:
         if file.suffix == ".parquet":
             return pa.parquet.read_table(file)
-        return pa.json.read_json(file)
-    except (OSError, pa.ArrowException) as error:
+        return pa.concat_tables(tables(file), promote_options="permissive")
+    except (OSError, ValueError, pa.ArrowException) as error:
         sys.exit(f"{file} cannot be read as Parquet or JSONL: {error}")
+
+
+def tables(file: Path) -> Iterator[pa.Table]:
+    """The rows of a JSONL file, some at a time. (Arrow's own reader takes the types of the first
+    rows for those of all, and verdicts may be null for long.)"""
+    with file.open(encoding="utf-8-sig") as lines:
+        numbered = ((number, line) for number, line in enumerate(lines, 1) if line.strip())
+        while part := [row_of(line, number) for number, line in islice(numbered, CHUNK)]:
+            names = dict.fromkeys(name for row in part for name in row)
+            yield pa.table({name: [row.get(name) for row in part] for name in names})
+
+
+def row_of(line: str, number: int) -> dict[str, Any]:
+    try:
+        row = json.loads(line)
+    except ValueError as error:
+        raise ValueError(f"line {number} is not valid JSON: {error}") from None
+    if not isinstance(row, dict):
+        raise ValueError(f"line {number} is not a JSON object")
+    return row
 
 
 def chunks(table: pa.Table, completion: str) -> Iterator[list[Sample]]:
@@ -79,12 +122,19 @@ def chunks(table: pa.Table, completion: str) -> Iterator[list[Sample]]:
             Sample(
                 id=None,
                 group=None,
-                completion=row[completion] or "",
-                prompt=row.get("instruction") or "",
+                completion=text(row, completion),
+                prompt=text(row, "instruction"),
                 labels=row_labels(row),
             )
             for row in part.to_pylist()
         ]
+
+
+def text(row: Mapping[str, Any], column: str) -> str:
+    value = row.get(column)
+    if value is not None and not isinstance(value, str):
+        raise ColumnError(f"the column `{column}` holds something that is no text")
+    return value or ""
 
 
 def ask(rewards: Rewards, samples: Sequence[Sample]) -> list[Result]:

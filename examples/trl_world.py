@@ -27,7 +27,9 @@ from train_client.world.warmup import WarmupConfig, warm_policy
 
 
 def main(
-    url: Annotated[str, typer.Option(help="the reward service")] = "http://127.0.0.1:8700",
+    url: Annotated[
+        str, typer.Option(envvar="SAFEGRPO_REWARD_URL", help="the reward service")
+    ] = "http://127.0.0.1:8700",
     steps: Annotated[int, typer.Option(help="of the optimizer")] = 240,
     warmup: Annotated[int, typer.Option(help="steps of the supervised warm-up")] = 600,
     output: Annotated[Path, typer.Option(help="folder of the run")] = Path("runs/trl"),

@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from app.yaml_text import load_yaml
 from train_client.config import ConfigError, TrainConfig, parse_config
 
 
@@ -21,8 +22,8 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> TrainConfig:
     except OSError as error:
         raise ConfigError(f"Cannot read the configuration {path}: {error.strerror}.") from error
     try:
-        tree = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+        tree = load_yaml(text)
+    except (yaml.YAMLError, ValueError) as error:
         raise ConfigError(f"{path} is not valid YAML: {error}") from error
     if tree is None:
         tree = {}
@@ -49,6 +50,6 @@ def _apply(tree: dict[str, Any], override: str) -> None:
             )
         node = child
     try:
-        node[name] = yaml.safe_load(text) if text else ""
-    except yaml.YAMLError as error:
+        node[name] = load_yaml(text) if text else ""
+    except (yaml.YAMLError, ValueError) as error:
         raise ConfigError(f"The value in {override!r} is not valid YAML: {error}") from error

@@ -134,9 +134,10 @@ class AsyncRewardClient:
                 return _parsed(outcome, kind)
             wait = backoff.next(wait)
             if time.monotonic() + wait > deadline:
+                never = " It never has: is reward.url right?" if self.version is None else ""
                 raise RewardUnavailable(
                     f"The reward service at {self._config.url} did not answer within "
-                    f"reward.deadline={self._config.deadline:g} s (last problem: {outcome})."
+                    f"reward.deadline={self._config.deadline:g} s (last problem: {outcome}).{never}"
                 )
             if backoff.tries == 1:
                 log.warning("Waiting for the reward service at %s: %s", self._config.url, outcome)

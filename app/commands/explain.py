@@ -17,6 +17,7 @@ from grammar import ParsedCompletion, ParseFailure, Span
 from rules.labels import Labels
 from rules.profile import ProfileError, load_profile
 from rules.reward import Examined, Score, Scorer
+from rules.stance.lexicon import LexiconError
 
 _COLOURS = {"visual": "cyan", "text": "magenta", "combined": "yellow", "answer": "green"}
 _WHY = {
@@ -61,7 +62,7 @@ def explain(
         sys.exit(f"safegrpo explain: {file} is not text in UTF-8")
     except OSError as error:
         sys.exit(f"safegrpo explain: cannot read {file}: {error.strerror}")
-    except ProfileError as error:
+    except (ProfileError, LexiconError) as error:
         sys.exit(f"safegrpo explain: {error}")
     labels = _labels({"visual": visual, "text": text, "combined": combined})
     if isinstance(sys.stdout, io.TextIOWrapper):

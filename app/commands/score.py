@@ -18,6 +18,7 @@ from app.scoring import Scoring, at_once
 from rules.judge import JudgeError
 from rules.profile import ProfileError
 from rules.reward import Score
+from rules.stance.lexicon import LexiconError
 
 BATCH = 256
 
@@ -46,14 +47,18 @@ class _Tally:
     def sentences(self) -> Iterator[str]:
         if self._scored:
             mean = self._rewards / self._scored
-            yield f"{self._scored} samples, mean reward {mean:.3f}"
+            yield f"{_counted(self._scored, 'sample')}, mean reward {mean:.3f}"
         if self._failures:
             codes = ", ".join(f"{code} {times}" for code, times in self._failures.most_common())
             yield f"{self._failures.total()} failed the format: {codes}"
         if self.wrong:
-            yield f"{self.wrong} lines are no samples: no result"
+            yield f"no result of {_counted(self.wrong, 'line')}: no sample"
         if self.unscored:
-            yield f"{self.unscored} samples could not be scored: null"
+            yield f"{_counted(self.unscored, 'sample')} could not be scored: null"
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def register(cli: typer.Typer) -> None:
@@ -88,7 +93,7 @@ async def _score(file: str, profile: str) -> _Tally:
     """Score the file in batches."""
     try:
         scoring = Scoring(profile)
-    except (ProfileError, JudgeError) as error:
+    except (ProfileError, JudgeError, LexiconError) as error:
         sys.exit(f"safegrpo score: {error}")
     scorer = scoring.scorer(None)
     lines, tally = _lines(file), _Tally()
@@ -98,7 +103,8 @@ async def _score(file: str, profile: str) -> _Tally:
             try:
                 samples.append(parse_body(Sample, line))
             except RequestError as error:
-                print(f"{file}, line {number}: {error}", file=sys.stderr)
+                said = str(error).replace("the body", "the line")
+                print(f"{file}, line {number}: {said}", file=sys.stderr)
                 tally.wrong += 1
         scores = await scoring.score(scorer, samples, at_once)
         tally.add(scores)

@@ -1,7 +1,11 @@
 """`safegrpo serve`: the reward service. Every setting is a flag, a variable and a file's key."""
 
 import os
+import re
 import sys
+from argparse import Action, RawDescriptionHelpFormatter
+from collections.abc import Iterable
+from typing import Any
 
 import typer
 from pydantic import ValidationError
@@ -10,6 +14,7 @@ from pydantic_settings import CliSettingsSource, SettingsError
 
 from app.settings import Settings
 from app.shared_counts import MULTIPROCESS_VARIABLE
+from rules.stance.lexicon import LexiconError
 
 _MESSAGES = {
     "extra_forbidden": "is no setting; safegrpo serve --help lists them",
@@ -17,6 +22,33 @@ _MESSAGES = {
     "tuple_type": "must be a list, or a text with commas",
 }
 """Where pydantic's own words are Python's."""
+
+_METAVARS = {
+    "SecretStr": "str",
+    "tuple[SecretStr,...]": "str,...",
+    "tuple[str,...]": "Path,...",
+}
+"""Likewise in the help."""
+_NO_DEFAULT = re.compile(r" \(default: (?:null|\(\))\)")
+
+
+class _Help(RawDescriptionHelpFormatter):
+    """The flags in an operator's words."""
+
+    def add_usage(self, usage: str | None, actions: Iterable[Action], *more: Any) -> None:
+        super().add_usage(usage, _reworded(actions), *more)
+
+    def add_arguments(self, actions: Iterable[Action]) -> None:
+        super().add_arguments(_reworded(actions))
+
+
+def _reworded(actions: Iterable[Action]) -> list[Action]:
+    flags = list(actions)
+    for flag in flags:
+        if isinstance(flag.metavar, str):
+            flag.metavar = _METAVARS.get(flag.metavar, flag.metavar)
+        flag.help = _NO_DEFAULT.sub("", flag.help or "")
+    return flags
 
 
 def register(cli: typer.Typer) -> None:
@@ -34,13 +66,21 @@ def serve(context: typer.Context) -> None:
     # What is inherited is another program's; prometheus-client looks when it is imported.
     os.environ.pop(MULTIPROCESS_VARIABLE, None)
     from app.processes import run
+    from app.scoring import Scoring
 
+    try:  # before there are workers, each of which would say it
+        Scoring(settings.default_profile, settings.other_profiles)
+    except LexiconError as error:
+        sys.exit(f"safegrpo serve: {error}")
     run(settings)
 
 
 def _settings(arguments: list[str]) -> Settings:
     source: CliSettingsSource[Settings] = CliSettingsSource(
-        Settings, cli_prog_name="safegrpo serve", cli_parse_args=arguments
+        Settings,
+        cli_prog_name="safegrpo serve",
+        cli_parse_args=arguments,
+        formatter_class=_Help,
     )
     try:
         return Settings(_cli_settings_source=source)

@@ -1,4 +1,4 @@
-"""eval-protocol (and reward-kit): an evaluator at `POST /evaluate`.
+"""eval-protocol: an evaluator at `POST /evaluate`.
 
 The last assistant message is scored; `ground_truth` is the three labels, an object or JSON text.
 """

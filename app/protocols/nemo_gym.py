@@ -1,5 +1,5 @@
 """NeMo Gym: the service is a resources server (`POST /verify`), for NeMo Gym's agents and for the
-trainers that speak its format (NeMo-RL, verifiers, axolotl).
+trainers that speak its format (NeMo-RL is tried).
 
 A row of the data set is the request's own columns: the labels are SafeTag's columns, or `labels`,
 `label` or `ground_truth`. A sample to leave out is masked, never a zero that is trained on; what

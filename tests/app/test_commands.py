@@ -7,8 +7,12 @@ from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from app.cli import build
 from app.settings import Settings
+from rules.stance import StanceDetector
+from rules.stance.lexicon import Lexicon, parse_lexicon
 from tests.app.commands import run
 from tests.app.serving import sample, unsafe_sample
 
@@ -33,8 +37,10 @@ def test_score_reports_a_bad_line_and_scores_the_others(tmp_path: Path) -> None:
     done = run("score", "-", stdin="{\n" + json.dumps(sample()) + "\n{}\n")
     assert done.returncode == 1
     assert len(done.stdout.splitlines()) == 1
-    assert "line 1: the body is not valid JSON" in done.stderr
+    assert "line 1: the line is not valid JSON" in done.stderr
     assert "line 3: completion: is required" in done.stderr
+    assert "1 sample, mean reward" in done.stderr
+    assert "no result of 2 lines: no sample" in done.stderr
 
 
 def test_score_reads_a_file_as_windows_writes_it(tmp_path: Path) -> None:
@@ -109,7 +115,7 @@ def test_the_command_tells_its_version() -> None:
         (("serve", "--profile", "nope"), "there is no profile 'nope'"),
         (("serve", "--workers", "none"), "workers"),
         (("serve", "--config", "nowhere.yaml"), "config: is not there"),
-        (("serve", "--host", "192.0.2.1"), "cannot listen on 192.0.2.1, port 8700"),
+        (("serve", "--host", "192.0.2.1"), "192.0.2.1, port 8700: Cannot assign requested address"),
     ],
 )
 def test_wrong_arguments_get_a_sentence(arguments: tuple[str, ...], says: str) -> None:
@@ -117,6 +123,20 @@ def test_wrong_arguments_get_a_sentence(arguments: tuple[str, ...], says: str) -
     assert done.returncode != 0
     assert says in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("command", [("explain", __file__), ("score", __file__), ("serve",)])
+def test_a_wrong_file_of_stance_rules_gets_a_sentence_that_names_file_and_key(
+    monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
+) -> None:
+    def load(_: str) -> Lexicon:
+        return parse_lexicon("language: en\nname: English\nrules: [{wy: so}]", "en.yaml")
+
+    monkeypatch.setattr("rules.stance.detector.load_lexicon", load)
+    monkeypatch.setattr("rules.answers._rules", StanceDetector)  # not the one that is remembered
+    done = CliRunner().invoke(build(), command)
+    assert done.exit_code == 1
+    assert f"safegrpo {command[0]}: en.yaml: rules.0: there is no key 'wy'" in done.output
 
 
 def test_serve_reads_the_file_that_its_flag_names(tmp_path: Path) -> None:
@@ -129,6 +149,8 @@ def test_every_setting_of_serve_is_in_its_help() -> None:
     shown = run("serve", "--help").stdout
     for name in Settings.model_fields:
         assert f"--{name.replace('_', '-')}" in shown
+    for pythons in ("tuple[", "SecretStr", "(default: null)", "(default: ())"):
+        assert pythons not in shown
 
 
 def test_the_service_does_without_torch() -> None:

@@ -98,6 +98,16 @@ def test_a_file_that_holds_no_settings_is_named_and_not_quoted(
     assert "my-secret" not in str(wrong.value)
 
 
+def test_a_key_that_the_file_gives_twice_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "service.yaml"
+    file.write_text("workers: 1\nport: 1000\nworkers: 2\n")
+    monkeypatch.setenv("SAFEGRPO_CONFIG", str(file))
+    with pytest.raises(SettingsError, match=r"service\.yaml, line 3: the key 'workers' is given"):
+        Settings()
+
+
 def test_several_workers_need_a_temporary_directory(monkeypatch: pytest.MonkeyPatch) -> None:
     def none() -> str:
         raise FileNotFoundError

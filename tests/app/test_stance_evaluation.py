@@ -149,6 +149,15 @@ def test_a_folder_without_rows_is_refused(tmp_path: Path) -> None:
         read_answers(tmp_path)
 
 
+@pytest.mark.parametrize(("name", "says"), [("nolab", "is not there"), ("rows.jsonl", "is a file")])
+def test_what_is_no_folder_is_told_from_one_without_rows(
+    tmp_path: Path, name: str, says: str
+) -> None:
+    (tmp_path / "rows.jsonl").write_text("")
+    with pytest.raises(EvaluationError, match=f"{name} {says}; name a folder"):
+        read_answers(tmp_path / name)
+
+
 def test_a_file_is_read_as_windows_writes_it_and_named_if_it_is_no_text(tmp_path: Path) -> None:
     file = tmp_path / "rows.jsonl"
     lines = [row("p", HELP, "compliance").encode(), row("q", HELP, "compliance").encode()]

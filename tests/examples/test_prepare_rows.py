@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,13 @@ import yaml
 from PIL import Image
 
 from app.schema import Labels
-from examples.prepare_rows import TRAINERS, row_of
+from examples.prepare_rows import TRAINERS, main, row_of
+from tests.train_client.commands import invoke
+from tests.train_client.service import Service
 from train_client.data import Example
 from train_client.integrations.columns import samples_of
+
+TAGS = {"image_tag": "safe", "text_tag": "safe", "combine_tag": "unsafe"}
 
 
 def made(trainer: str, folder: Path, *around: str) -> dict[str, Any]:
@@ -46,3 +51,27 @@ def test_the_group_of_a_row_reaches_the_service(tmp_path: Path, trainer: str) ->
     columns = {name: [value] for name, value in made(trainer, tmp_path).items()}
     (sample,) = samples_of(["x"], ["y"], columns)
     assert (sample.group, sample.prompt) == ("7", "is safer than ?")
+
+
+def test_bad_rows_stop_it_with_advice_that_it_takes(tmp_path: Path, service: Service) -> None:
+    (tmp_path / "pictures").mkdir()
+    Image.new("RGB", (4, 4)).save(tmp_path / "pictures/tracks.png")
+    source, output = tmp_path / "rows.jsonl", tmp_path / "rows"
+    pictures = ("tracks.png", "missing.png", "tracks.png", "tracks.png")
+    rows = [{"prompt": "May I?", "images": [picture], **TAGS} for picture in pictures]
+    source.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    given = [str(source), "trl", str(output), "--url", service.url]
+    given += ["--images", str(tmp_path / "pictures")]
+    stopped = invoke(main, *given)
+    assert stopped.exit_code == 1
+    assert "row 2" in stopped.output
+    assert "give --bad-rows drop to leave them out" in stopped.output
+    assert invoke(main, *given, "--bad-rows", "drop", "--limit", "2").exit_code == 0
+    assert len((output / "train.jsonl").read_text().splitlines()) == 2
+
+
+def test_a_folder_that_cannot_be_made_gets_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "rows").write_text("")
+    done = invoke(main, "rows.jsonl", "trl", str(tmp_path / "rows"))
+    assert done.exit_code == 1
+    assert "cannot be made a folder" in done.output

@@ -59,11 +59,18 @@ def test_overrides_win_and_are_yaml(file: Path) -> None:
         ("algorithm.old_logprobs=sampler", "old_logprobs=sampler does nothing with a single"),
         ("rollout", "must look like section.key=value"),
         ("run.steps=[", "not valid YAML"),
+        ("rollout={group_size: 4, group_size: 8}", "the key 'group_size' is given twice"),
     ],
 )
 def test_impossible_values_name_the_key(file: Path, override: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         load_config(file, [override])
+
+
+def test_a_key_that_is_given_twice_is_refused(file: Path) -> None:
+    file.write_text("rollout:\n  group_size: 4\n  top_k: 5\n  group_size: 8\n")
+    with pytest.raises(ConfigError, match=r"(?s)run\.yaml .*'group_size' is given twice.*line 4"):
+        load_config(file)
 
 
 def test_nothing_behind_the_equals_sign_is_an_empty_text(file: Path) -> None:

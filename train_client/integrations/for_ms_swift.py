@@ -21,7 +21,6 @@ reward, which `--scale_rewards gdpo` gives no advantage.
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -29,7 +28,7 @@ from swift.rewards import AsyncORM, orms
 
 from app.schema import Result
 from train_client.integrations.columns import samples_of
-from train_client.integrations.rewards import PREFIX, Rewards, chosen, settled
+from train_client.integrations.rewards import Rewards, chosen, fallback_given, settled
 
 VALUES = ("reward", "tag", "behavior", "raw_format", "raw_tag", "raw_behavior")
 
@@ -42,8 +41,7 @@ class SafetyReward(AsyncORM):  # type: ignore[misc]
     def __init__(self, args: Any = None, **kwargs: Any) -> None:
         super().__init__(args, **kwargs)
         self.rewards = Rewards()
-        given = os.environ.get(PREFIX + "FALLBACK")
-        self.fallback = None if given is None else float(given)
+        self.fallback = fallback_given()
 
     async def __call__(self, completions: Sequence[Any], **columns: Any) -> list[float]:
         """One number for each completion.

@@ -12,8 +12,8 @@ The data set has the columns `image_tag, text_tag, combine_tag`, or one column `
 
 A sample that could not be scored is None: TRL leaves it out of its group's baseline and gives it no
 advantage. So is a batch while the service stays away for longer than `deadline`, with a warning,
-unless `unavailable="raise"`. For GDPO give the components as rewards of their own; their calls are
-joined on the wire:
+unless `unavailable="raise"` or it has never answered. For GDPO give the components as rewards of
+their own; their calls are joined on the wire:
 
     GRPOConfig(multi_objective_aggregation="normalize_then_sum", ...)
     reward_funcs=[SafetyReward("tag"), SafetyReward("behavior")]
@@ -23,11 +23,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from statistics import fmean
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from app.schema import Result
+from train_client.config import ConfigError
 from train_client.integrations.columns import samples_of
-from train_client.integrations.rewards import Rewards, chosen, numbers
+from train_client.integrations.rewards import Rewards, check_number, chosen, numbers
+
+Unavailable = Literal["mask", "raise"]
 
 
 class SafetyReward:
@@ -35,19 +38,26 @@ class SafetyReward:
 
     Args:
         value: `reward`, or a number of the result by its name (`tag`, `raw_format`, …).
-        unavailable: what to do when the service stays away: mask the batch, or raise.
+        unavailable: what to do when the service stays away: mask the batch, or raise. One that has
+            never answered raises in any case.
         run: a name for the service's statistics.
         settings: see `Rewards`.
+
+    Raises:
+        ConfigError: a setting cannot be used.
     """
 
     def __init__(
         self,
         value: str = "reward",
         *,
-        unavailable: Literal["mask", "raise"] = "mask",
+        unavailable: Unavailable = "mask",
         run: str = "",
         **settings: Any,
     ) -> None:
+        if unavailable not in get_args(Unavailable):
+            raise ConfigError(f"`unavailable` is mask or raise, not {unavailable!r}")
+        check_number(value)
         self.value = value
         self.unavailable = unavailable
         self.rewards = Rewards(run, **settings)
@@ -65,7 +75,8 @@ class SafetyReward:
 
         Raises:
             LabelError: naming the column that the data set lacks.
-            RewardError: the service refused, or its reward changed during the run.
+            RewardError: the service refused, has never answered, or its reward changed during the
+                run.
         """
         samples = samples_of(prompts, completions, columns)
         results = self.rewards.maybe(samples, or_lost=self.unavailable == "mask").result()

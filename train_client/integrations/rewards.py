@@ -6,16 +6,23 @@ import os
 import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
+from difflib import get_close_matches
 from functools import lru_cache
 from typing import Any
 
 from app.schema import Result, Sample
-from train_client.config import RewardConfig, parse_config
+from train_client.config import ConfigError, RewardConfig, parse_config
 from train_client.integrations.coalescing import CoalescingClient
 from train_client.reward_client import RewardUnavailable
 
 PREFIX = "SAFEGRPO_REWARD_"
 """Of the environment variables, e.g. SAFEGRPO_REWARD_URL."""
+
+VARIABLES = {name: PREFIX + name.upper() for name in RewardConfig.model_fields}
+RUN, FALLBACK = PREFIX + "RUN", PREFIX + "FALLBACK"
+
+COMPONENTS = ("format", "tag", "behavior", "format_credit", "explanation", "overlong")
+"""Those that a profile may have."""
 
 TRIES = 5
 """Times that a sample is asked for again, by trainers that know no missing reward."""
@@ -33,22 +40,25 @@ class Rewards:
             timeout, deadline). What is not given comes from SAFEGRPO_REWARD_… variables.
 
     Raises:
-        ConfigError: a key is unknown, or its value cannot be used.
+        ConfigError: a key is unknown, or its value cannot be used, or a variable's name is nearly
+            that of one.
     """
 
     def __init__(self, run: str = "", **settings: Any) -> None:
-        known = {name: PREFIX + name.upper() for name in RewardConfig.model_fields}
-        given = {name: os.environ[key] for name, key in known.items() if key in os.environ}
+        given = {name: os.environ[key] for name, key in VARIABLES.items() if key in os.environ}
         tree = {"reward": {**given, **settings}}
         self.config = parse_config(tree, source="the reward's settings").reward
-        self.run = run or os.environ.get(PREFIX + "RUN", "")
+        _refuse_misspelt(self.config.api_key_env)
+        self.run = run or os.environ.get(RUN, "")
 
     def maybe(self, samples: Sequence[Sample], *, or_lost: bool = True) -> Future[list[Result]]:
         """For trainers that leave samples out: `reward` is None where there is none.
 
-        Raises RewardUnavailable while the service stays away, unless `or_lost`.
+        Raises RewardUnavailable while the service stays away, unless `or_lost`; and if it has never
+        been there, which will hardly change: a run at a wrong address would learn nothing.
         """
-        return self._client.ask(samples, or_lost=or_lost)
+        client = self._client
+        return client.ask(samples, or_lost=or_lost and client.version is not None)
 
     def certain(
         self, samples: Sequence[Sample], fallback: float | None = None
@@ -64,6 +74,40 @@ class Rewards:
             if key not in _clients:
                 _clients[key] = CoalescingClient(self.config, self.run)
             return _clients[key]
+
+
+def _refuse_misspelt(keys_own: str) -> None:
+    """Refuse a variable whose name is nearly one of ours, as the service does with its own; but
+    for the one that holds the key."""
+    known = [*VARIABLES.values(), RUN, FALLBACK]
+    for variable in os.environ:
+        if variable.startswith(PREFIX) and variable not in (*known, keys_own):
+            for near in get_close_matches(variable, known, n=1, cutoff=0.9):
+                raise ConfigError(f"The variable {variable} is no setting; {near} is.")
+
+
+def fallback_given() -> float | None:
+    """The reward that SAFEGRPO_REWARD_FALLBACK chooses for what could not be scored, if it does.
+
+    Raises:
+        ConfigError: it is no number.
+    """
+    given = os.environ.get(FALLBACK)
+    try:
+        return None if given is None else float(given)
+    except ValueError:
+        raise ConfigError(f"{FALLBACK} must be a number, such as 0 or nan.") from None
+
+
+def check_number(value: str) -> None:
+    """Refuse a name that is nearly that of a number, before a service has told all of its own.
+
+    Raises:
+        ConfigError: naming the one that may be meant.
+    """
+    known = ["reward", *COMPONENTS, *(f"raw_{name}" for name in COMPONENTS)]
+    for near in get_close_matches(value, known, n=1) if value not in known else ():
+        raise ConfigError(f"there is no number `{value}`; did you mean {near}?")
 
 
 def rewards_of(settings: Mapping[str, Any]) -> Rewards:

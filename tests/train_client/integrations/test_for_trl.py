@@ -1,5 +1,6 @@
 """TRL's form of a reward function."""
 
+import re
 from typing import Any
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from app.rows import LabelError
 from tests.train_client.integrations.conftest import TAGS
 from tests.train_client.service import Service
+from train_client.config import ConfigError
 from train_client.integrations.for_trl import SafetyReward
 
 COLUMNS = {name: [tag, tag] for name, tag in TAGS.items()}
@@ -84,8 +86,8 @@ def test_a_component_can_be_a_reward_of_its_own(service: Service) -> None:
     reward = SafetyReward("tag")
     assert reward.__name__ == "safegrpo_tag"
     assert reward(prompts=["", ""], completions=["ab", "abcd"], **COLUMNS) == [0.5, 1.0]
-    with pytest.raises(ValueError, match="there is no number `tga`"):
-        SafetyReward("tga")(prompts=[""], completions=["ab"], labels=[TAGS])
+    with pytest.raises(ValueError, match="there is no number `mine`"):
+        SafetyReward("mine")(prompts=[""], completions=["ab"], labels=[TAGS])
 
 
 def test_a_missing_column_is_named_before_anything_is_sent(service: Service) -> None:
@@ -96,11 +98,30 @@ def test_a_missing_column_is_named_before_anything_is_sent(service: Service) -> 
 
 
 def test_a_service_that_stays_away_masks_the_batch_or_raises(service: Service) -> None:
+    masking, raising = (SafetyReward(deadline=0.3, unavailable=how) for how in ("mask", "raise"))
+    assert masking(prompts=["", ""], completions=["a", "ab"], **COLUMNS) == [1.0, 2.0]
     service.kill()
-    masked = SafetyReward(deadline=0.3)
-    assert masked(prompts=["", ""], completions=["a", "b"], **COLUMNS) == [None, None]
+    assert masking(prompts=["", ""], completions=["a", "b"], **COLUMNS) == [None, None]
     with pytest.raises(RuntimeError, match="did not answer within"):
-        SafetyReward(deadline=0.3, unavailable="raise")(
-            prompts=["", ""], completions=["a", "b"], **COLUMNS
-        )
+        raising(prompts=["", ""], completions=["a", "b"], **COLUMNS)
     service.start()
+
+
+def test_one_that_has_never_answered_raises_in_any_case(service: Service) -> None:
+    """A run at a wrong address would mask every batch and learn nothing."""
+    service.kill()
+    with pytest.raises(RuntimeError, match=r"It never has: is reward\.url right\?"):
+        SafetyReward(deadline=0.3)(prompts=["", ""], completions=["a", "b"], **COLUMNS)
+    service.start()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        ({"value": "tags"}, "there is no number `tags`; did you mean tag?"),
+        ({"unavailable": "rase"}, "`unavailable` is mask or raise, not 'rase'"),
+    ],
+)
+def test_a_wrong_setting_is_named_before_the_first_batch(wrong: dict[str, Any], says: str) -> None:
+    with pytest.raises(ConfigError, match=re.escape(says)):
+        SafetyReward(**wrong)

@@ -12,7 +12,7 @@ from app.schema import Labels, Sample
 from tests.train_client.service import Service
 from train_client.config import ConfigError
 from train_client.integrations.for_trl import SafetyReward
-from train_client.integrations.rewards import Rewards
+from train_client.integrations.rewards import Rewards, fallback_given
 
 FOLDER = Path(find_spec("train_client.integrations").submodule_search_locations[0])  # type: ignore
 
@@ -31,6 +31,30 @@ def test_settings_given_come_before_those_of_the_environment(
 def test_a_setting_that_is_not_known_is_named() -> None:
     with pytest.raises(ConfigError, match=r"reward\.ulr is no known key; did you mean url"):
         Rewards(ulr="http://here:2")
+
+
+def test_a_variable_that_is_nearly_a_settings_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """But for the one that holds the key, and those of others."""
+    for name in ("API_KEY", "SERVICE_PORT"):
+        monkeypatch.setenv(f"SAFEGRPO_REWARD_{name}", "my-secret")
+    Rewards(api_key_env="SAFEGRPO_REWARD_API_KEY")
+    with pytest.raises(ConfigError, match=r"_API_KEY is no setting; .*_API_KEY_ENV is") as wrong:
+        Rewards()
+    assert "my-secret" not in str(wrong.value)
+    monkeypatch.setenv("SAFEGRPO_REWARD_ULR", "http://here:2")
+    with pytest.raises(ConfigError, match=r"SAFEGRPO_REWARD_ULR is no setting; .*_URL is"):
+        Rewards(api_key_env="SAFEGRPO_REWARD_API_KEY")
+
+
+def test_a_fallback_that_is_no_number_is_refused_by_its_name(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert fallback_given() is None
+    monkeypatch.setenv("SAFEGRPO_REWARD_FALLBACK", "0.5")
+    assert fallback_given() == 0.5
+    monkeypatch.setenv("SAFEGRPO_REWARD_FALLBACK", "zero")
+    with pytest.raises(ConfigError, match="SAFEGRPO_REWARD_FALLBACK must be a number"):
+        fallback_given()
 
 
 def test_what_is_pickled_is_settings_alone_after_calls_too(service: Service) -> None:
