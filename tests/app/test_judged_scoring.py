@@ -132,4 +132,4 @@ def test_the_command_says_so_when_the_judge_failed(tmp_path: Path) -> None:
         done = run("score", str(file), "--profile", source)
     assert [json.loads(line)["reward"] for line in done.stdout.splitlines()] == [1.0, None]
     assert done.returncode == 1
-    assert "1 samples could not be scored" in done.stderr
+    assert "1 sample could not be scored" in done.stderr

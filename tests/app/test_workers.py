@@ -95,27 +95,35 @@ def test_connections_opened_at_once_are_dealt_out_among_the_workers(
     two_workers: tuple[str, int],
 ) -> None:
     address, pid = two_workers
-    eventually(lambda: _answers(address, "workers") == 2)
+    url, ports = httpx.URL(address), set()
+    port = url.port or 80
+    # A worker counts itself before it listens.
+    eventually(lambda: [_sockets(one, LISTENING, {port}) for one in workers(pid)] == [1, 1])
     with ExitStack() as connections:
-        url, ports = httpx.URL(address), set()
         for _ in range(32):
-            connection = socket.create_connection((url.host, url.port or 80), 60)
+            connection = socket.create_connection((url.host, port), 60)
             connections.enter_context(connection)
             ports.add(connection.getsockname()[1])
-        eventually(lambda: sum(taken(worker, ports) for worker in workers(pid)) == 32)
-        assert min(taken(worker, ports) for worker in workers(pid)) >= 4
+        eventually(lambda: sum(_sockets(one, TAKEN, ports) for one in workers(pid)) == 32)
+        assert min(_sockets(one, TAKEN, ports) for one in workers(pid)) >= 4
 
 
-def taken(pid: int, ports: set[int]) -> int:
-    """How many of the connections from these ports of clients the process holds."""
+LISTENING, TAKEN = (1, "0A"), (2, "01")
+"""Column of the port and state of such a socket in the system's list: its own, the client's."""
+
+
+def _sockets(pid: int, kind: tuple[int, str], ports: set[int]) -> int:
+    """How many sockets of a kind, with these ports, the process holds."""
+    column, state = kind
     held = set()
     for file in Path(f"/proc/{pid}/fd").iterdir():
         with suppress(FileNotFoundError):  # closed meanwhile
             held.add(os.readlink(file))
     found = 0
     for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
-        client, inode = line.split()[2:10:7]
-        found += int(client.rpartition(":")[2], 16) in ports and f"socket:[{inode}]" in held
+        fields = line.split()
+        port = int(fields[column].rpartition(":")[2], 16)
+        found += port in ports and fields[3] == state and f"socket:[{fields[9]}]" in held
     return found
 
 
