@@ -6,11 +6,12 @@
 
 The policy is the demo's small Qwen3-VL: a short warm-up teaches it the format, its verdicts being
 coin flips; every reward that TRL then logs as `rewards/safegrpo/mean` came over HTTP, and their
-mean rises. For a model and data of your own keep the two lines marked with (*).
+mean rises. For a model and data of your own keep the lines marked with (*).
 """
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -18,6 +19,7 @@ import typer
 from datasets import Dataset
 from trl import GRPOConfig, GRPOTrainer
 
+from train_client.config import ConfigError
 from train_client.integrations.for_trl import SafetyReward  # (*)
 from train_client.world.cases import balanced, draw_cases
 from train_client.world.policy import freeze_perception
@@ -35,13 +37,17 @@ def main(
     output: Annotated[Path, typer.Option(help="folder of the run")] = Path("runs/trl"),
 ) -> None:
     """Warm the policy up, train it, and print its rewards before and after."""
+    try:
+        reward = SafetyReward(url=url, run="trl-world")  # (*)
+    except ConfigError as error:
+        sys.exit(str(error))
     rules = load_rules()
     policy = warm_policy(rules, WarmupConfig(steps=warmup), seed=0)
     freeze_perception(policy.model)
     trainer = GRPOTrainer(
         model=policy.model,
         processing_class=policy.processor,
-        reward_funcs=SafetyReward(url=url, run="trl-world"),  # (*)
+        reward_funcs=reward,  # (*)
         train_dataset=dataset(rules, cases_per_pair=4),
         args=GRPOConfig(
             output_dir=str(output),
