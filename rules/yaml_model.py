@@ -39,6 +39,16 @@ class _Loader(SafeLoader):
         return super().construct_mapping(node, deep)
 
 
+def load_yaml(text: str) -> Any:
+    """What the YAML says.
+
+    Raises:
+        yaml.YAMLError: it is none, or gives a key twice.
+        ValueError: it has a date that there is not.
+    """
+    return yaml.load(text, _Loader)
+
+
 class YamlModel(BaseModel):
     """A mapping in a YAML file. A key that it does not have is refused, naming those it has."""
 
@@ -69,8 +79,8 @@ def parse_yaml(model: type[Model], text: str, origin: str, unions: Set[str] = fr
     Raises ValueError, with a sentence for each key that is wrong.
     """
     try:
-        content = yaml.load(text, _Loader)
-    except (yaml.YAMLError, ValueError) as error:  # ValueError: a date that there is not
+        content = load_yaml(text)
+    except (yaml.YAMLError, ValueError) as error:
         raise ValueError(f"{origin} is not valid YAML: {error}") from error
     try:
         return model.model_validate(content)

@@ -281,6 +281,19 @@ def test_a_client_that_hangs_up_gets_nothing_and_is_no_error(
     assert (record.levelname, record.event["status"]) == ("INFO", 499)
 
 
+def test_a_hang_up_is_no_refusal_where_the_framework_answers_either(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Its handler of unexpected errors sees it first."""
+    caplog.set_level(logging.INFO)
+    app = create_app(Settings(log_requests=True), SCORING)
+    where = {"path": "/aggregate_metrics", "query_string": b""}
+    asyncio.run(sent(app, b"{", hangs_up=True, more_body=True, **where))
+    (record,) = [record for record in caplog.records if hasattr(record, "event")]
+    assert (record.levelname, record.event["status"]) == ("INFO", 499)
+    assert "reason" not in record.event
+
+
 def test_a_reply_that_breaks_off_is_not_begun_again() -> None:
     begun = []
 
