@@ -13,6 +13,7 @@ import unicodedata
 from collections.abc import Iterator, Mapping
 
 from grammar.completion import VERDICTS
+from grammar.unseen import BLANKS, UNSEEN
 
 Token = tuple[str, int, int]
 """(kind, start, end): a terminal of the grammar or FORGED, and where it stands."""
@@ -45,14 +46,8 @@ _CONFUSABLE = str.maketrans(
     f"{_LEFT}{_RIGHT}∕⁄аɑαеорсхусѕіȷјνѵυոհԁһⅼӏıтτκмнььոωѡɡη＿",
     "<<<<<<<<<>>>>>>>>>//aaaeopcxycsijjvvunhdhllittkmhbbnwwgn_",
 )
-# Controls, format characters, variation selectors, tag characters and letters with no shape.
-_UNSEEN = (
-    "\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5"
-    "\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u2800\u3164\ufe00-\ufe0f\ufeff"
-    "\uffa0\ufff0-\ufffb\U000e0000-\U000e0fff"
-)
-_INVISIBLE = re.compile(f"[{_UNSEEN}]")
-_BLANK = re.compile(rf"[\s{_UNSEEN}]*+\Z")
+_INVISIBLE = re.compile(f"[{UNSEEN}{BLANKS}]")
+_BLANK = re.compile(rf"[\s{UNSEEN}{BLANKS}]*+\Z")
 _BRACKETED = re.compile(f"[<{_LEFT}][^<{_LEFT}>{_RIGHT}]++[>{_RIGHT}]")
 # How Unicode names a Latin letter in another style: LATIN LETTER SMALL CAPITAL A.
 _STYLED_LATIN = re.compile(r"\bLATIN (?:[A-Z]+ )+([A-Z])(?: WITH .*)?")

@@ -4,6 +4,7 @@ import re
 from functools import lru_cache
 from typing import Final
 
+from grammar.unseen import BLANKS, UNSEEN
 from rules.blocks import LENGTH, blocks
 from rules.stance.filler import adds_nothing
 from rules.stance.folding import fold
@@ -11,15 +12,17 @@ from rules.stance.time_limit import if_late_twice
 
 _ANY_WORD: Final = re.compile(r"[^\W_]+")
 _LETTERS_ALONE: Final = re.compile(r"[^\W\d_]+")
-_INVISIBLE: Final = re.compile("[\u00ad\u200b-\u200f\u2060-\u2064\ufeff]")
+_UNSEEN: Final = re.compile(f"[{UNSEEN}]+")
+_BLANK: Final = re.compile(f"[{BLANKS}]")
 
 
 def as_words(text: str, numbers: bool = True) -> str:
     """The words of `text` in lower case with a space between them; with or without its numbers."""
     if len(text) > LENGTH:
         return " ".join(filter(None, (as_words(block, numbers) for block in blocks(text))))
+    text = _UNSEEN.sub("", text)
     if not text.isascii():
-        text = _INVISIBLE.sub("", text)
+        text = _BLANK.sub(" ", text)
     return " ".join((_ANY_WORD if numbers else _LETTERS_ALONE).findall(text.casefold()))
 
 

@@ -5,16 +5,15 @@ from collections.abc import Sequence
 from itertools import chain
 from typing import Final
 
+from grammar.unseen import BLANKS
 from rules.blocks import blocks
 
 # Words of the alphabets that set them apart; of other scripts each letter may be a word.
 _ALPHABET: Final = "A-Za-zÀ-ʯͰ-ӿ"
 _LAST_LETTER: Final = "ӿ"
-_FILLERS: Final = "\u115f\u1160\u3164\uffa0"
-"""Letters that have no shape."""
 _SAFE_UNSPACED: Final = "不安全 安全 불안전 안전 آمن ناامن امن ایمن असुरक्षित सुरक्षित".split()
 _WORD: Final = re.compile(
-    rf"[{_ALPHABET}]++|{'|'.join(_SAFE_UNSPACED)}|[^\W\d_{_ALPHABET}{_FILLERS}]"
+    rf"[{_ALPHABET}]++|{'|'.join(_SAFE_UNSPACED)}|[^\W\d_{_ALPHABET}{BLANKS}]"
 )
 _NOT_COUNTED: Final = frozenset(
     "safe unsafe step reasoning reason reasons verdict your give here omitted placeholder todo tbd"

@@ -95,9 +95,12 @@ class Judge:
 
     async def _with_retries(self, question: Question) -> StanceKind | None:
         failed = JudgeError("the judge was not asked")
+        asked_to_wait = 0.0
         for attempt in range(self._settings.retries + 1):
             if attempt:
-                await asyncio.sleep(min(_LONGEST_PAUSE, 0.25 * 2**attempt) * random.random())
+                pause = max(0.25 * 2**attempt * random.random(), asked_to_wait)
+                await asyncio.sleep(min(_LONGEST_PAUSE, pause))
+                asked_to_wait = 0.0
             try:
                 # httpx would allow so many seconds for each part of a reply.
                 async with asyncio.timeout(self._settings.timeout):
@@ -108,6 +111,7 @@ class Judge:
                 failed = JudgeError(f"the judge answered {error.response.status_code}")
                 if error.response.status_code not in _RETRIED_STATUS:
                     break
+                asked_to_wait = _retry_after(error.response)
             except httpx.RequestError as error:
                 failed = JudgeError(f"the judge cannot be reached: {type(error).__name__}")
             except UnreadableReplyError as error:
@@ -125,6 +129,14 @@ class Judge:
         except (ValueError, RecursionError) as error:
             raise UnreadableReplyError("it is no JSON") from error
         return self._format.read(self._format.text(content))
+
+
+def _retry_after(reply: httpx.Response) -> float:
+    """The seconds that the judge asks to be left alone; 0 where it names none."""
+    try:
+        return float(reply.headers.get("Retry-After", ""))
+    except ValueError:
+        return 0.0
 
 
 def _content_hash(question: Question) -> bytes:

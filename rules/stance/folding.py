@@ -14,15 +14,15 @@ import re2
 import regex
 from opencc import OpenCC
 
+from grammar.unseen import BLANKS, UNSEEN
 from rules.blocks import LENGTH, blocks
 
 TIMEOUT: Final = 1.0
 """Seconds for one step of folding where the caller names none; the steps are linear."""
-_INVISIBLE: Final = (
-    # Format characters (zero width, bidirectional, soft hyphen, tags), variation selectors,
-    # invisible letters, strokes through a letter, Arabic and Hebrew vowel marks and the tatweel,
+_DROPPED_CLASS: Final = (
+    # What cannot be seen, strokes through a letter, Arabic and Hebrew vowel marks and the tatweel,
     # the Hindi nukta; two honorifics that are a character each, and eight and eighteen composed.
-    r"[\p{Cf}\u0334-\u0338\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0\ufe00-\ufe0f\U000e0100-\U000e01ef"
+    rf"[{UNSEEN}\p{{Cf}}\u0334-\u0338"
     r"\u0591-\u05bd\u0610-\u061a\u0640\u064b-\u065f\u0670\u06d6-\u06ed\u093c\ufdfa\ufdfb]+"
 )
 
@@ -63,20 +63,21 @@ _MIX: Final = rf"\p{{Latin}}'?{_OTHER}|{_OTHER}'?\p{{Latin}}"
 _WORD: Final = regex.compile(r"[\p{L}']+")
 _FOREIGN_WORD: Final = regex.compile(f"{_OTHER}+")
 _MIXED: Final = regex.compile(_MIX)
-_DROPPED: Final = regex.compile(_INVISIBLE)
+_DROPPED: Final = regex.compile(_DROPPED_CLASS)
 _STACKED_MARKS: Final = regex.compile(r"(\p{M}{8})\p{M}+")
 # Whether a step has anything to do: RE2 says so in a fraction of the time of the step.
-_HAS_DROPPED: Final = re2.compile(_spelt(_INVISIBLE))
+_HAS_DROPPED: Final = re2.compile(_spelt(_DROPPED_CLASS))
 _HAS_STACKED_MARKS: Final = re2.compile(r"\pM{9}")
 _HAS_OTHER: Final = re2.compile(_OTHER)
 _HAS_HAN: Final = re2.compile(r"\p{Han}")
 _HAS_MIXED: Final = re2.compile(_MIX)
 _ASCII_LETTERS: Final = string.ascii_lowercase.encode()
+_CONTROLS: Final = bytes([*range(0x09), *range(0x0E, 0x1C), 0x7F])
 _OTHER_LEADS: Final = bytes(range(0xCD, 0xD7))
 """First bytes, in UTF-8, of Greek, Cyrillic and Armenian letters."""
 _ENTIRELY_LATIN_LOOK: Final = frozenset("аеорсухіјѕԁһӏοεικρτυχωϲϳօսհցѵɑɡıʟɪɴʀν")
 _NOT_ASCII: Final = regex.compile(r"[^\x00-\x7f]+")
-_OTHER_SPACE: Final = "\t\r\f\v\x1c\x1d\x1e\x1f\x85\u1680\u2028\u2029"
+_OTHER_SPACE: Final = "\t\r\f\v\x1c\x1d\x1e\x1f\x85\u1680\u2028\u2029" + BLANKS
 _TO_SPACE: Final = str.maketrans(dict.fromkeys(_OTHER_SPACE, " "))
 # Negations that lack their apostrophe; "dont" alone is a French word.
 _BARE: Final = re.compile(
@@ -99,10 +100,10 @@ def fold(text: str, timeout: float = TIMEOUT) -> str:
     if len(text) > LENGTH:
         return _tidy("".join(fold(block, timeout) for block in blocks(text)))
     if text.isascii():
-        return _tidy(text.lower())
+        return _tidy(_without_controls(text).lower())
     plain = _TYPOGRAPHIC.sub(_typed, text)
     if plain.isascii():
-        return _tidy(plain.lower())
+        return _tidy(_without_controls(plain).lower())
     for _ in range(4):
         # Folding one character can expose another (a case fold that decomposes, a dropped mark
         # that lets its neighbours compose): repeat until nothing moves. Four rounds suffice for
@@ -112,6 +113,11 @@ def fold(text: str, timeout: float = TIMEOUT) -> str:
             break
         text = folded
     return folded
+
+
+def _without_controls(text: str) -> str:
+    """ASCII text without the controls that cannot be seen, at memory speed."""
+    return text.encode().translate(None, _CONTROLS).decode()
 
 
 def fold_pattern(pattern: str) -> str:

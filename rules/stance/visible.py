@@ -5,6 +5,8 @@ from typing import Final
 
 import regex
 
+from grammar.unseen import UNSEEN
+
 _COMMENT: Final = regex.compile(r"<!--(?s:.*?)(?:-->|\Z)")
 _HIDDEN: Final = regex.compile(
     r"<(?P<tag>[a-z][a-z0-9]{0,15})\b[^<>]{0,300}?"
@@ -13,9 +15,11 @@ _HIDDEN: Final = regex.compile(
     regex.IGNORECASE,
 )
 _TAG: Final = regex.compile(
-    r"</?(?:a|b|i|u|em|strong|span|p|div|br|font|mark|small|sub|sup|h[1-6])\b[^<>]{0,300}>",
+    r"</?(?:a|b|i|u|em|strong|span|font|mark|small|sub|sup)\b[^<>]{0,300}>",
     regex.IGNORECASE,
 )
+# Tags that are drawn as a new line, and stand for one.
+_LINE_TAG: Final = regex.compile(r"(?:</?(?:p|div|br|h[1-6])\b[^<>]{0,300}>)++", regex.IGNORECASE)
 # Struck-out words have been taken back.
 _STRUCK: Final = regex.compile(
     r"(?<!~)~~[^~]{1,500}+~~(?!~)|<(?P<tag>s|del|strike)\b[^<>]{0,300}>[^<]{0,500}+</(?P=tag)\s*>",
@@ -52,13 +56,15 @@ _ENTITY: Final = regex.compile(r"&(?:#\d{1,7}|#x[0-9a-f]{1,6}|[a-z]{2,31});", re
 def visible_text(answer: str, timeout: float) -> str:
     """The answer without emphasis marks, inline tags, and what is struck out, hidden or not shown.
 
-    Tags that part sentences are followed by a new line, character references are written out. An
-    answer of which nothing is shown stays as it is. Linear; raises TimeoutError.
+    Tags that are drawn as new lines become new lines, others that part sentences are followed by
+    one, character references are written out. An answer of which nothing is shown stays as it is.
+    Linear; raises TimeoutError.
     """
     text = answer.replace("**", "")
     if "<" in text or "~~" in text:
         for withdrawn in (_COMMENT, _HIDDEN, _STRUCK, _TAG):
             text = withdrawn.sub("", text, timeout=timeout)
+        text = _LINE_TAG.sub("\n", text, timeout=timeout)
     if any(map(text.__contains__, _UNSHOWN_BEGINS)):
         text = _UNSHOWN.sub("", text, timeout=timeout).strip() or text
     if "<" in text:
@@ -78,7 +84,7 @@ _WORDS: Final = 5
 _WORD: Final = regex.compile(r"[^\W\d_]+")
 # No flag or family of emoji holds as many invisible characters in a row, or as many strokes.
 _SMUGGLED: Final = regex.compile(
-    r"[\p{Cf}\u034f\u115f\u1160\u3164\uffa0\ufe00-\ufe0f\U000e0100-\U000e01ef]{12}"
+    rf"[{UNSEEN}\u115f\u1160\u3164\uffa0\p{{Cf}}]{{12}}"
     r"|(?:[^\u0334-\u0338]{1,2}[\u0334-\u0338]){12}"
 )
 
@@ -98,5 +104,7 @@ def hides_words(answer: str, timeout: float) -> bool:
         for pattern in (_COMMENT, _HIDDEN, _STRUCK, _UNSHOWN, _ATTRIBUTE)
         for found in pattern.finditer(answer, timeout=timeout)
     ]
-    said = _TAG.sub("", " ".join(hidden), timeout=timeout)
+    said = " ".join(hidden)
+    for tag in (_TAG, _LINE_TAG):
+        said = tag.sub("", said, timeout=timeout)
     return len(_WORD.findall(said, timeout=timeout)) >= _WORDS

@@ -129,6 +129,7 @@ INVISIBLE = [
     "\u2800",
     "\u00ad\x01",
     "\ufe0f\U000e0061",
+    "\U0001bca0\U0001d17a",
 ]
 
 
@@ -225,6 +226,7 @@ def test_a_broken_structure_is_named_with_its_place(marked: str, code: str, sect
         "<answer\x00>",
         "<a\U000e0061nswer>",
         "<a\u3164nswer>",
+        "<a\U0001d173nswer>",
         "<ánswer>",
         "<ᴀɴꜱᴡᴇʀ>",
         "<🅐🅝🅢🅦🅔🅡>",

@@ -3,6 +3,7 @@
 import pytest
 
 from grammar import ParsedCompletion
+from grammar.unseen import BLANKS
 from rules.copying import is_copied, is_echo
 from rules.formatting import Format
 from rules.profile import Repetition, load_profile
@@ -13,6 +14,7 @@ PROFILE = load_profile("safegrpo")
 FORMAT = Format(PROFILE)
 
 
+UNSEEN_LETTERS = "\u034f\ufe0f\u061c\x00\x7f\u180b\u2066\U0001d173\U000e0041"
 STEPS = [(2, "visual"), (3, "text"), (4, "combined")]
 
 
@@ -154,6 +156,20 @@ def test_reasoning_copied_from_the_prompt_fails() -> None:
     assert code(with_reasoning(f"The user says: {prompt} It is dangerous."), prompt) is None
 
 
+@pytest.mark.parametrize("unseen", UNSEEN_LETTERS)
+def test_a_copy_with_letters_that_nobody_sees_is_a_copy(unseen: str) -> None:
+    prompt = "I'm so tired, I think I can lie down here and sleep for a while."
+    assert code(with_reasoning(prompt.replace("e", f"e{unseen}")), prompt) == "copied_instruction"
+    assert is_echo(prompt.replace("e", f"e{unseen}"), prompt, 1.0)
+
+
+@pytest.mark.parametrize("blank", BLANKS)
+def test_a_copy_with_other_blanks_is_a_copy(blank: str) -> None:
+    prompt = "I'm so tired, I think I can lie down here and sleep for a while."
+    assert code(with_reasoning(prompt.replace(" ", blank)), prompt) == "copied_instruction"
+    assert is_echo(prompt.replace(" ", blank), prompt, 1.0)
+
+
 def test_a_copy_has_as_many_characters_as_the_profile_says_or_more() -> None:
     copy = "may one lie down here and sleep"
     assert is_copied(copy, 0, len(copy), "", prompt=copy, minimum=len(copy))
@@ -188,6 +204,11 @@ def test_reasoning_copied_from_the_profiles_instruction_fails() -> None:
 def test_one_reasoning_for_all_three_judgements_is_repetition() -> None:
     steps = [f"Step {n}: I looked at it with care.\n<{name}>safe</{name}>\n" for n, name in STEPS]
     assert code("".join(steps) + "<answer>The cat is black.</answer>") == "repetition"
+    unseen = [
+        step.replace("care", f"c{letter}are")
+        for step, letter in zip(steps, "\u034f\x7f\ufe0f", strict=True)
+    ]
+    assert code("".join(unseen) + "<answer>The cat is black.</answer>") == "repetition"
     steps[2] = steps[2].replace("it with care", "both together")
     assert code("".join(steps) + "<answer>The cat is black.</answer>") is None
 

@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -30,11 +30,11 @@ def completion(text: str) -> Reply:
 
 @contextmanager
 def serving(
-    answer: Callable[[dict[str, Any]], Reply], encoding: str = "identity"
+    answer: Callable[[dict[str, Any]], Reply], headers: Mapping[str, str] = {}
 ) -> Iterator[Endpoint]:
     """Serve `answer(body) -> (status, reply)`; a string as reply is sent as it is.
 
-    `encoding` is what the header Content-Encoding says of a reply, true or not.
+    `headers`: what each reply has further ones of, true or not.
     """
     endpoint, lock, held = Endpoint(), threading.Lock(), [0]
 
@@ -53,7 +53,8 @@ def serving(
             content = (reply if isinstance(reply, str) else json.dumps(reply)).encode()
             self.send_response(status)
             self.send_header("Content-Length", str(len(content)))
-            self.send_header("Content-Encoding", encoding)
+            for name, value in headers.items():
+                self.send_header(name, value)
             self.end_headers()
             self.wfile.write(content)
 

@@ -115,20 +115,36 @@ def test_a_failed_try_is_retried(failure: Reply, monkeypatch: pytest.MonkeyPatch
     assert len(endpoint.requests) == 2
 
 
-def test_pauses_between_tries_double_by_chance_up_to_ten_seconds(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    pauses, sleep = [], asyncio.sleep
+@pytest.fixture
+def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """What is slept between tries, in seconds, without sleeping; chance draws the most."""
+    asked, sleep = [], asyncio.sleep
 
     async def pause(seconds: float) -> None:
-        pauses.append(seconds)
+        asked.append(seconds)
         await sleep(0)
 
     monkeypatch.setattr("asyncio.sleep", pause)
     monkeypatch.setattr("random.random", lambda: 1.0)
+    return asked
+
+
+def test_pauses_between_tries_double_by_chance_up_to_ten_seconds(pauses: list[float]) -> None:
     with serving(lambda body: (503, {})) as endpoint:
         ask(judge(endpoint.url, retries=7), "a")
     assert pauses == [0.5, 1.0, 2.0, 4.0, 8.0, 10.0, 10.0]
+
+
+@pytest.mark.parametrize(
+    ("asks", "waited"),
+    [("3", [3.0, 3.0, 3.0]), ("60", [10.0] * 3), ("-1", [0.5, 1, 2]), ("soon", [0.5, 1, 2])],
+)
+def test_a_judge_that_asks_to_be_left_alone_is_for_up_to_ten_seconds(
+    asks: str, waited: list[float], pauses: list[float]
+) -> None:
+    with serving(lambda body: (429, {}), {"Retry-After": asks}) as endpoint:
+        ask(judge(endpoint.url, retries=3), "a")
+    assert pauses == waited
 
 
 @pytest.mark.parametrize(
@@ -153,7 +169,7 @@ def test_a_judge_that_fails_is_an_error_never_a_guess(reply: Reply, tries: int, 
 
 
 def test_a_reply_that_is_not_encoded_as_it_says_is_an_error() -> None:
-    with serving(lambda body: REFUSAL, encoding="gzip") as endpoint:
+    with serving(lambda body: REFUSAL, {"Content-Encoding": "gzip"}) as endpoint:
         (outcome,) = ask(judge(endpoint.url), "a")
     assert isinstance(outcome, JudgeError)
     assert len(endpoint.requests) == 2

@@ -27,6 +27,10 @@ def test_what_stands_beside_it_changes_nothing_in_typesetting(text: str) -> None
     [
         ("I can’t", "i can't"),
         ("can\u200bnot", "cannot"),
+        ("c\x00an\x7fnot", "cannot"),
+        ("не\x7fт", "нет"),
+        ("c\u180ban\U0001d173not", "cannot"),
+        ("I\u3164can\u2800not\uffa0help", "i can not help"),
         ("“No” – never…", '"no" - never...'),
         ("ｎｏ", "no"),
         ("a \t b\r\nc", "a b\nc"),
