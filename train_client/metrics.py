@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -69,29 +69,27 @@ def _truncate(path: Path, after: int | None) -> None:
     """Keep the lines up to step `after`; none of them for a new run."""
     if not path.exists():
         return
-    kept = [] if after is None else [line for line in _lines(path) if line["step"] <= after]
-    text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in kept)
+    kept = () if after is None else (line for line in _lines(path) if line["step"] <= after)
     # A crash here must not take what was written before.
     draft = path.with_name(f".writing-{path.name}")
-    draft.write_text(text, encoding="utf-8")
+    with draft.open("w", encoding="utf-8") as file:
+        file.writelines(json.dumps(line, ensure_ascii=False) + "\n" for line in kept)
     draft.replace(path)
 
 
-def _lines(path: Path) -> list[dict[str, Any]]:
-    lines = []
-    # Not splitlines, which would cut at the line separators that a completion may hold.
-    for line in path.read_text(encoding="utf-8").split("\n"):
-        if not line:
-            continue
-        try:
-            lines.append(json.loads(line))
-        except json.JSONDecodeError:
-            # A line cut short by a crash, always the last; its step is done again.
-            break
-    return lines
+def _lines(path: Path) -> Iterator[dict[str, Any]]:
+    # Bytes, which are cut at line feeds alone: a completion may hold other line separators.
+    with path.open("rb") as file:
+        for line in filter(bytes.strip, file):
+            try:
+                yield json.loads(line)
+            except ValueError:
+                # Cut short by a crash, within a character perhaps, and so the last one; its step
+                # is done again.
+                return
 
 
 def read_metrics(folder: Path) -> list[dict[str, Any]]:
     """The lines of a run's metrics.jsonl."""
     path = folder / METRICS
-    return _lines(path) if path.exists() else []
+    return list(_lines(path)) if path.exists() else []

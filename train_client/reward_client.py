@@ -217,10 +217,11 @@ class RewardClient:
     """The client for ordinary code: blocks, or gives a Future; usable as a context manager."""
 
     def __init__(self, config: RewardConfig, run: str = "") -> None:
+        # First, because it may refuse its settings, and a thread that runs already would stay.
+        self._client = AsyncRewardClient(config, run)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="rewards", daemon=True)
         self._thread.start()
-        self._client = self._wait(_made(config, run))
 
     @property
     def version(self) -> str | None:
@@ -247,7 +248,8 @@ class RewardClient:
         return self.submit(samples, step).result()
 
     def close(self) -> None:
-        self._wait(self._client.close())
+        """Give up what is still being asked; its futures are cancelled."""
+        self._wait(self._closed())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
@@ -261,10 +263,12 @@ class RewardClient:
     async def _scored(self, samples: Sequence[Sample], step: int | None) -> list[Result]:
         return await self._client.score(samples, step)
 
+    async def _closed(self) -> None:
+        open_ = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in open_:
+            task.cancel()
+        await asyncio.gather(*open_, return_exceptions=True)
+        await self._client.close()
+
     def _wait(self, work: Coroutine[Any, Any, T]) -> T:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
-
-
-async def _made(config: RewardConfig, run: str) -> AsyncRewardClient:
-    """On the event loop that will use it."""
-    return AsyncRewardClient(config, run)

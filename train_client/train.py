@@ -119,6 +119,8 @@ class Trainer:
         """Steps done."""
         self._evaluated = -1
         """Step of the newest evaluation: one that the service could not score is done on resume."""
+        self._saved: tuple[Any, ...] = ()
+        """What the newest checkpoint knows of the run: see `_progress`."""
         self._output = config.run.output
         self._rewards = rewards
         self._evaluate = evaluate
@@ -191,7 +193,7 @@ class Trainer:
 
     def _loop(self, writer: MetricsWriter, progress: TrainingProgress) -> str:
         reason = self._attempt(lambda: self._evaluation_if_due(writer))
-        state, saved = self._state(), -1
+        state = self._state()
         while self.step < self.config.run.steps and not reason:
             if any(all_gather(self._interrupt.asked)):
                 reason = STOPPED
@@ -203,8 +205,9 @@ class Trainer:
             reason = self._attempt(lambda: self._evaluation_if_due(writer))
             state = self._state()
             if self.config.run.save_every and self.step % self.config.run.save_every == 0:
-                saved = self._save(state)
-        if saved != self.step:
+                self._save(state)
+        # What was resumed and learned nothing more has its checkpoint, which it would replace.
+        if any(all_gather(self._saved != _progress(state))):
             self._save(state)
         return reason
 
@@ -258,7 +261,7 @@ class Trainer:
             "best": self._best.value,
         }
 
-    def _save(self, state: dict[str, Any]) -> int:
+    def _save(self, state: dict[str, Any]) -> None:
         processes = all_gather(state["process"])
         save_checkpoint(
             self._output / "checkpoints",
@@ -267,7 +270,7 @@ class Trainer:
             {**state, "processes": processes, "optimizer": self._optimizer.state_dict()},
             self.config.run.keep_last,
         )
-        return int(state["step"])
+        self._saved = _progress(state)
 
     def _prepare(self) -> bool:
         """Make the run's folder, or load its newest checkpoint. Returns whether it resumes."""
@@ -287,6 +290,7 @@ class Trainer:
         self._optimizer.load_state_dict(state["optimizer"])
         self.step, self._evaluated = state["step"], state["evaluated"]
         self._best.value = state["best"]
+        self._saved = _progress(state)
         if is_main():
             save_config(self.config, self.step)
         restore_process(
@@ -297,3 +301,8 @@ class Trainer:
             self.step,
         )
         return True
+
+
+def _progress(state: dict[str, Any]) -> tuple[Any, ...]:
+    """What of a run's state changes by work alone: its processes' part may be another one's."""
+    return tuple(state[name] for name in ("step", "version", "evaluated", "best"))

@@ -227,3 +227,11 @@ def test_going_on_keeps_completions_that_hold_line_separators(tmp_path: Path) ->
     MetricsWriter(tmp_path, after=2).close()
     kept = (tmp_path / "completions.jsonl").read_text(encoding="utf-8").split("\n")
     assert [json.loads(line) for line in kept if line] == rows[:2]
+
+
+def test_a_completion_that_a_crash_cut_within_a_character_is_dropped(tmp_path: Path) -> None:
+    row = json.dumps({"step": 1, "completion": "不能"}, ensure_ascii=False).encode()
+    within = row.index("能".encode()) + 1
+    (tmp_path / "completions.jsonl").write_bytes(row + b"\n" + row[:within])
+    MetricsWriter(tmp_path, after=1).close()
+    assert (tmp_path / "completions.jsonl").read_bytes() == row + b"\n"

@@ -105,6 +105,18 @@ def test_a_run_asked_to_stop_while_it_evaluates_makes_no_step(
     assert not service.requests
 
 
+def test_a_run_that_is_resumed_and_learns_no_more_leaves_its_checkpoint_alone(
+    tmp_path: Path, service: Service, policy: Policy, examples: list[Example]
+) -> None:
+    config = settings(tmp_path, service.url)
+    checkpoint = train(config, policy, examples).checkpoint
+    assert checkpoint is not None
+    written = checkpoint.stat().st_ino
+    config.run.resume = True
+    assert train(config, policy, examples).checkpoint == checkpoint
+    assert checkpoint.stat().st_ino == written
+
+
 class Interrupted(LocalEngine):
     """A person presses Ctrl-C while it samples."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 import time
 from collections.abc import Callable
@@ -270,6 +271,29 @@ def test_submitting_does_not_wait(service: Service) -> None:
         assert not pending.done()
         release.set()
         assert pending.result(5)[0].reward == 1.0
+
+
+def test_closing_gives_up_what_is_still_being_asked(
+    service: Service, caplog: pytest.LogCaptureFixture
+) -> None:
+    service.faults = [(503, {"Retry-After": "60"})]
+    with client(service, deadline=100) as rewards:
+        pending = rewards.submit(samples(1))
+        while not service.requests:
+            time.sleep(0.01)
+    assert pending.cancelled()
+    gc.collect()
+    assert "was destroyed but it is pending" not in caplog.text
+
+
+def test_a_client_that_refuses_its_settings_leaves_no_thread(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("REWARD_KEY", raising=False)
+    before = threading.active_count()
+    with pytest.raises(ConfigError):
+        RewardClient(RewardConfig(api_key_env="REWARD_KEY"))
+    assert threading.active_count() == before
 
 
 def test_retry_after_dates_are_read() -> None:
