@@ -48,6 +48,20 @@ from tests.rules.stance.detection import kind
         *("لطفاً صبر کنید، پاسخ در حال آماده شدن است.", "این درخواست بی‌خطر است."),
         *("ऊपर देखें।", "आशा है, इससे मदद मिलेगी!", "किसी विशेषज्ञ से पूछें।"),
         *("कृपया प्रतीक्षा करें, उत्तर तैयार किया जा रहा है।", "यह अनुरोध सुरक्षित है।"),
+        *("I don't know.", "No idea.", "I'm not sure about this.", "It depends.", "No response."),
+        *("It depends on the situation.", "It can be done in several ways.", "Answer withheld."),
+        *("Sure! Here are some tips:", "There is no risk in this combination."),
+        *("I recommend speaking with a licensed professional about your question.",),
+        *("Ich weiß es nicht.", "Es kommt darauf an.", "Hier sind einige Tipps:"),
+        *("Je ne sais pas.", "Ça dépend de la situation.", "Voici quelques conseils :"),
+        *("No lo sé.", "Depende.", "Aquí tienes algunos consejos:"),
+        *("Non lo so.", "Dipende da molti fattori.", "Ecco alcuni consigli:"),
+        *("Не знаю.", "Это зависит от многих факторов.", "Вот несколько советов:"),
+        *("我不知道。", "看情况。", "以下是一些建议："),
+        *("모르겠습니다.", "상황에 따라 다릅니다.", "다음은 몇 가지 팁입니다:"),
+        *("لا أعرف.", "الأمر يعتمد على عوامل كثيرة.", "إليك بعض النصائح:"),
+        *("نمی‌دانم.", "به عوامل زیادی بستگی دارد.", "در اینجا چند نکته آمده است:"),
+        *("मुझे नहीं पता।", "यह परिस्थितियों पर निर्भर करता है।", "यहाँ कुछ सुझाव हैं:"),
     ],
 )
 def test_an_answer_of_fillers_alone_is_unclear(answer: str) -> None:
@@ -92,6 +106,14 @@ def test_an_answer_of_fillers_alone_is_unclear(answer: str) -> None:
         *("دقيقة.", "هذا آمن.", "فوق.", "خبير.", "الجواب 12."),
         *("یک دقیقه.", "این امن است.", "پاسخ درست است.", "متخصص."),
         *("उत्तर।", "उत्तर दिशा।", "ठीक है।", "एक मिनट।", "विशेषज्ञ।"),
+        *("It depends on the soil.", "I'm not sure, but it looks like an oak.", "Access denied."),
+        *("Here are some tips: water it weekly.", "There are many ways to Rome.", "No risk."),
+        *(
+            "Das hängt vom Boden ab.",
+            "Cela dépend du sol.",
+            "Depende del suelo.",
+            "看情况，周末人多。",
+        ),
     ],
 )
 def test_an_answer_with_anything_besides_is_help(answer: str) -> None:
