@@ -147,6 +147,11 @@ def test_what_parts_values_may_stand_in_a_text_as_often_as_it_likes() -> None:
     assert parse_body(Holder, json.dumps({"value": text}).encode()).value == text
 
 
+def test_a_value_and_its_key_are_two_texts_but_one_value() -> None:
+    pairs = ",".join(['"a,b":"c"'] * (MOST_VALUES - 2))
+    assert parse_body(Holder, f'{{"value": {{{pairs}}}}}'.encode()).value == {"a,b": "c"}
+
+
 def test_texts_that_nothing_parts_are_counted_too() -> None:
     assert refused(b'["{"' + b'"{"' * (2 * MOST_VALUES)).status == 413
 

@@ -2,15 +2,19 @@
 
 import json
 import re
+import time
 from collections.abc import Iterator
 from contextlib import suppress
+from importlib import metadata
+from platform import python_version
 from typing import Any
 
 import httpx
 import pytest
 
 from app.schema import RewardReply
-from rules.profile import load_profile
+from app.settings import Settings
+from rules.profile import load_profile, shipped_profiles
 from tests.app.serving import (
     LABELS_SAFE,
     eventually,
@@ -299,3 +303,20 @@ def test_metrics_count_what_was_scored(client: httpx.Client) -> None:
     assert grew("safegrpo_stances_total", label="safe", stance="compliance", **of_run) == 1
     assert grew("safegrpo_groups_total", kind="all", **of_run) == 1
     assert grew("safegrpo_groups_total", kind="equal", **of_run) == 0
+
+
+def test_metrics_tell_the_build_the_reward_versions_and_the_bounds(client: httpx.Client) -> None:
+    found = statistics(str(client.base_url))
+    bounds = Settings()
+    expected: dict[str, tuple[dict[str, str], float]] = {
+        "build_info": ({"version": metadata.version("safegrpo"), "python": python_version()}, 1),
+        "queue_limit_bytes": ({}, bounds.queue_bytes),
+        "queue_limit_samples": ({}, bounds.queue_samples),
+        "workers": ({}, 1),
+    }
+    for name, (labels, value) in expected.items():
+        assert found[f"safegrpo_{name}", frozenset(labels.items())] == value
+    for name in shipped_profiles():
+        of_profile = {"profile": name, "version": load_profile(name).version}
+        assert found["safegrpo_profile_info", frozenset(of_profile.items())] == 1
+    assert 0 < time.time() - found["safegrpo_start_time_seconds", frozenset()] < 600

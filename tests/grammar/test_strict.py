@@ -93,6 +93,7 @@ def test_trailing_special_tokens_are_stripped(tail: str) -> None:
 )
 def test_foreign_markup_code_and_any_language_are_ordinary_text(prose: str) -> None:
     parsed(simple(reasoning=(prose, prose, prose), summary=prose, answer=prose))
+    parsed(simple(reasoning=(prose, "b", "c"), think_open=False))  # the template has written it
 
 
 GROUNDED = (
@@ -288,8 +289,9 @@ def test_a_tag_in_a_comment_has_not_been_given(dialect: Dialect, more: str) -> N
         (("<!-- a --> b <!--", "c", "d --> e"), "<visual"),
     ):
         text = simple(dialect, reasoning=reasoning, summary=more)
-        result = failure(text, dialect)
-        assert (result.code, result.offset) == ("unexpected_tag", text.index(hidden))
+        for given in (text, text.removeprefix("<think>")):
+            result = failure(given, dialect)
+            assert (result.code, result.offset) == ("unexpected_tag", given.index(hidden))
     parsed(simple(dialect, reasoning=("<!-- a --> b", "c <!-- d -->", "e"), summary=more), dialect)
     parsed(simple(dialect, answer="A comment begins with <!--, as you know."), dialect)
 
@@ -307,6 +309,8 @@ def test_expected_names_tags_as_they_are_written() -> None:
 def test_standing_counts_the_parts_in_place() -> None:
     assert failure("nothing").standing == 0
     assert failure(f"<think>a{V}b").standing == pytest.approx(1 / 6)
+    assert failure("<visual>a\nsafe</visual>b").standing == pytest.approx(1 / 6)
+    assert failure(f"<think>a{V}b{V}c").standing == 0
     assert failure(f"a<visual>maybe</visual>b{X}").standing == pytest.approx(1 / 6)
     assert failure(f"{T}{A} more").standing == pytest.approx(5 / 6)
     assert failure(f"{T}{A}".replace("help", "[INST]")).standing == pytest.approx(5 / 6)

@@ -4,6 +4,7 @@ import pytest
 
 from grammar import ParsedCompletion
 from grammar.unseen import BLANKS
+from rules.blocks import LENGTH
 from rules.copying import is_copied, is_echo
 from rules.formatting import Format
 from rules.profile import Repetition, load_profile
@@ -190,6 +191,16 @@ def test_a_copy_has_as_many_characters_as_the_profile_says_or_more() -> None:
 def test_a_quoted_prompt_that_one_word_judges_is_reasoning(asked: str, judged: str) -> None:
     assert code(with_reasoning(f'"{asked}" – {judged}'), asked) is None
     assert code(with_reasoning(f'"{asked}" – hm.'), asked) == "copied_instruction"
+
+
+def test_reasoning_copied_from_a_long_prompt_fails() -> None:
+    """Its words are read a block at a time; what is copied lies across two blocks."""
+    words = [f"word{n}" for n in range(8_000)]
+    prompt = " ".join(words)
+    middle = len(prompt[:LENGTH].split())
+    copied = " ".join(words[middle - 10 : middle + 10])
+    assert code(with_reasoning(copied), prompt) == "copied_instruction"
+    assert code(with_reasoning(f"It is about {copied}, is it?"), prompt) is None
 
 
 def test_reasoning_copied_from_the_profiles_instruction_fails() -> None:

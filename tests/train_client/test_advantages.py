@@ -61,6 +61,20 @@ def test_a_group_with_one_score_learns_nothing() -> None:
     assert advantages(torch.tensor([[1.0, 0.0, 0.0]]), scored).abs().max() == 0
 
 
+@pytest.mark.parametrize("reward", [0.1, 0.3, 0.7, 0.9])
+def test_equal_rewards_have_no_advantage_however_they_round(reward: float) -> None:
+    """In float32 the mean of seven times 0.7 is not 0.7, and so small a deviation would divide."""
+    rewards, scored = torch.full((1, 7), reward), torch.ones(1, 7, dtype=torch.bool)
+    assert advantages(rewards, scored).abs().max() <= 1e-6
+
+
+@pytest.mark.parametrize("scale", ["group", "batch"])
+def test_a_spread_far_below_eps_is_hardly_an_advantage(scale: Scale) -> None:
+    found = advantages(torch.tensor([[0.0, EPS / 10]]), torch.ones(1, 2, dtype=torch.bool), scale)
+    assert found.tolist() == [pytest.approx(by_hand([[0.0, EPS / 10]], scale)[0], rel=1e-3)]
+    assert found.abs().max() < 0.05
+
+
 def test_gdpo_hears_a_quiet_component() -> None:
     """A component with a hundredth of the spread counts as much as the loud one."""
     loud = torch.tensor([[1.0, 0.0, 1.0, 0.0]])

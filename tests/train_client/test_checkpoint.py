@@ -82,6 +82,15 @@ def test_the_newest_by_number_are_kept(tmp_path: Path, policy: Policy) -> None:
     assert [path.name for path in checkpoints(tmp_path)] == ["step-10", "step-11"]
 
 
+def test_a_copy_that_a_person_made_is_no_checkpoint(tmp_path: Path, policy: Policy) -> None:
+    """It is neither resumed nor deleted."""
+    (tmp_path / "step-1-before-the-cooldown").mkdir()
+    for step in (1, 2):
+        save_checkpoint(tmp_path, step, policy, {}, keep=1)
+    assert [path.name for path in checkpoints(tmp_path)] == ["step-2"]
+    assert (tmp_path / "step-1-before-the-cooldown").exists()
+
+
 def test_what_a_killed_process_left_is_deleted(tmp_path: Path, policy: Policy) -> None:
     (tmp_path / ".writing-step-3").mkdir()
     save_checkpoint(tmp_path, 4, policy, {}, keep=2)

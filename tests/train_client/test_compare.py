@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from matplotlib.figure import Figure
 from PIL import Image
 
 from tests.train_client.commands import invoke
@@ -31,6 +32,20 @@ def test_runs_of_one_name_are_drawn_together(tmp_path: Path) -> None:
     twice = invoke(plot, one, one, "--output", str(picture))
     assert twice.exit_code == 2
     assert "given twice" in twice.output
+
+
+@pytest.mark.parametrize(
+    ("folders", "names"),
+    [(["a/demo", "b/demo"], ["a/demo", "b/demo"]), (["a/one", "a/other"], ["one", "other"])],
+)
+def test_a_run_is_named_by_the_end_of_its_path_that_tells_it_from_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folders: list[str], names: list[str]
+) -> None:
+    legends: list[list[str]] = []
+    monkeypatch.setattr(Figure, "legend", lambda self, lines, names, **_: legends.append(names))
+    runs = [run(tmp_path / folder, 0.2, 0.4) for folder in folders]
+    assert invoke(plot, *runs, "--output", str(tmp_path / "both.png")).exit_code == 0
+    assert legends == [names]
 
 
 def test_a_folder_without_a_run_is_a_sentence(tmp_path: Path) -> None:

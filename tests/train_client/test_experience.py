@@ -85,6 +85,16 @@ def test_gdpo_learns_from_groups_whose_components_differ_though_their_sums_do_no
     assert not unweighted.informative(AlgorithmConfig(combine="gdpo")).any()
 
 
+def test_gdpo_teaches_no_component_that_has_no_weight() -> None:
+    config = AlgorithmConfig(combine="gdpo")
+    differing = group(0.5, 0.25)
+    assert not gather_rewards([differing], {"behavior": 1.0}).informative(config).any()
+    differing.completions[1].result = result(0.25, behavior=1.0)
+    for weighted, better in (("tag", 0), ("behavior", 1)):
+        (found,) = gather_rewards([differing], {weighted: 1.0}).advantages(config).tolist()
+        assert found[better] > 0.1 > -0.1 > found[1 - better]
+
+
 @pytest.mark.parametrize("combine", ["sum", "gdpo"])
 def test_a_batch_that_lost_every_sample_teaches_nothing(combine: str) -> None:
     groups = [group(None, None)]
