@@ -73,7 +73,17 @@ def _drawn(mass_RV: Tensor, generator: torch.Generator | None) -> Tensor:
     uniform_R1 = torch.rand(total_R1.shape, generator=generator, device=mass_RV.device)
     # Below the total even when the product is rounded up.
     point_R1 = torch.minimum(uniform_R1 * total_R1, total_R1.nextafter(total_R1.new_zeros(())))
-    return torch.searchsorted(sums_RV, point_R1, right=True).squeeze(1)
+    index_R = torch.searchsorted(sums_RV, point_R1, right=True).squeeze(1)
+    return index_R if mass_RV.device.type == "cpu" else possible(index_R, mass_RV)
+
+
+def possible(index_R: Tensor, mass_RV: Tensor) -> Tensor:
+    """The indices, with the likeliest one in the place of each of mass 0.
+
+    A GPU adds in another order for each place of a cumulative sum: of two sums between which there
+    is no mass, the later one may be larger by a rounding.
+    """
+    return torch.where(_at(mass_RV, index_R) > 0, index_R, mass_RV.argmax(-1))
 
 
 def truncated(mass_RV: Tensor, top_k: int, top_p: float) -> tuple[Tensor, Tensor]:

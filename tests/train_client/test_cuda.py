@@ -109,6 +109,18 @@ def test_sampling_a_token_never_waits_for_the_gpu(qwen3: Any, cuts: dict[str, fl
             logits = work.step(token)
 
 
+@torch.no_grad()
+def test_what_is_cut_off_is_never_drawn() -> None:
+    """A vocabulary whose sums a GPU rounds in ten thousand places, and a hundred thousand draws."""
+    logits = torch.randn(64, 150_000, device=GPU) * 2
+    logits[:, 1::2] -= 20
+    sampling = Sampling(max_tokens=1, min_p=1e-6)
+    least = logits.softmax(-1).amax(-1) * sampling.min_p
+    for _ in range(2_000):
+        token, logprob = sample(logits, sampling, None)
+        assert (logprob.exp() >= 0.99 * least).all()
+
+
 @contextmanager
 def waiting_forbidden() -> Iterator[None]:
     torch.cuda.set_sync_debug_mode("error")

@@ -15,7 +15,7 @@ from train_client.duplicate import duplicated_logprobs
 from train_client.fork import completion_logprobs, prefill
 from train_client.prompts import Prompts
 from train_client.rollout import Ended, LocalEngine
-from train_client.sampling import FEW, Sampling, sample, sampling_of, truncated
+from train_client.sampling import FEW, Sampling, possible, sample, sampling_of, truncated
 
 GROUP = 4
 
@@ -210,6 +210,12 @@ def test_the_nucleus_is_that_of_the_whole_vocabulary(
     inside = ordered.cumsum(-1) - ordered < 0.9
     for row in range(len(mass)):
         assert tokens[row][kept[row] > 0].tolist() == order[row][inside[row]].tolist()
+
+
+def test_an_index_of_no_mass_gives_way_to_the_likeliest_one() -> None:
+    mass = torch.tensor([[0.0, 0.2, 0.0, 0.5], [0.1, 0.0, 0.3, 0.0]])
+    assert possible(torch.tensor([2, 0]), mass).tolist() == [3, 0]
+    assert possible(torch.tensor([1, 3]), mass).tolist() == [1, 2]
 
 
 @pytest.mark.parametrize(
