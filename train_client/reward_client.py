@@ -36,6 +36,11 @@ class RewardError(RuntimeError):
 class RewardRejected(RewardError):  # noqa: N818
     """The service refused the request itself; sending it again would not help."""
 
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
+        """Of HTTP."""
+
 
 class RewardUnavailable(RewardError):  # noqa: N818
     """The service did not answer until the deadline."""
@@ -158,7 +163,8 @@ class AsyncRewardClient:
             return f"HTTP {response.status_code}", wait
         raise RewardRejected(
             f"The reward service refused {method} {path} with HTTP {response.status_code}: "
-            f"{_complaint(response)}"
+            f"{_complaint(response)}",
+            response.status_code,
         )
 
     def _deadline(self) -> float:

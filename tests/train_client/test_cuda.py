@@ -117,7 +117,7 @@ def test_what_is_cut_off_is_never_drawn() -> None:
     sampling = Sampling(max_tokens=1, min_p=1e-6)
     least = logits.softmax(-1).amax(-1) * sampling.min_p
     for _ in range(2_000):
-        token, logprob = sample(logits, sampling, None)
+        _, logprob = sample(logits, sampling, None)
         assert (logprob.exp() >= 0.99 * least).all()
 
 

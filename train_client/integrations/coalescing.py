@@ -22,6 +22,8 @@ log = logging.getLogger(__name__)
 
 WINDOW = 0.002
 """Seconds that the first call of a micro-batch waits for others."""
+_FOR_A_SAMPLE = {400, 413, 422}
+"""HTTP status of what is refused because of a sample, or of how many there are."""
 
 
 class _Call(NamedTuple):
@@ -97,12 +99,12 @@ class CoalescingClient(RewardClient):
             task.add_done_callback(self._sending.discard)
 
     async def _answer(self, calls: Sequence[_Call]) -> None:
-        """Ask for all calls in one go; where that is refused, for each alone: one is at fault."""
+        """Ask for all calls in one go; where one may be at fault for a refusal, for each alone."""
         together = [sample for call in calls for sample in call.samples]
         try:
             found = await super()._scored(together, None)
         except RewardRejected as error:
-            if len(calls) > 1:
+            if len(calls) > 1 and error.status in _FOR_A_SAMPLE:
                 await asyncio.gather(*(self._answer([call]) for call in calls))
             else:
                 _fail(calls, error)

@@ -79,6 +79,17 @@ def test_a_refused_sample_fails_its_own_call_alone(
     assert [error for error in errors if error is None] == [None, None]
 
 
+def test_a_key_that_is_refused_is_not_tried_for_each_call(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("train_client.integrations.coalescing.WINDOW", 0.2)
+    service.faults = [(401, {})] * 4
+    with client(service) as rewards:
+        calls = [rewards.ask([sample(n)]) for n in (1, 2, 3)]
+        assert all(isinstance(call.exception(20), RewardRejected) for call in calls)
+    assert len(service.faults) == 3
+
+
 def test_what_cannot_be_scored_is_asked_for_again(service: Service) -> None:
     answers = iter([None, None, 0.5])
     service.reward = lambda text: next(answers) if len(text) == 1 else 1.0
