@@ -1,11 +1,13 @@
-"""The line a person watches: steps, time left, reward, KL, tokens per second; and at the end what
-the evaluations found."""
+"""What a person watches: a bar on a terminal, or a line now and then in a job's log; for training
+with the reward, KL and tokens per second, and at the end what the evaluations found."""
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Self
 
+from rich import get_console
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -20,20 +22,31 @@ from rich.table import Table
 from train_client.metrics import read_metrics
 from train_client.safety import ROWS
 
+LOG_SECONDS = 30.0
+"""Between two lines in a log."""
+_LOG_WIDTH = 200
+"""Characters of a line in a log, which no terminal cuts."""
 
-class TrainingProgress:
-    def __init__(self, total: int, done: int, *, shown: bool) -> None:
+
+class Bar:
+    """How far a long work is, and how long it will take. A context manager."""
+
+    def __init__(self, name: str, total: int, done: int = 0, *, shown: bool = True) -> None:
+        self._console = get_console()
+        live = self._console.is_terminal or self._console.is_jupyter
+        self._logged = shown and not live
+        self._last_line = -LOG_SECONDS
         self._progress = Progress(
-            TextColumn("[bold]train"),
-            BarColumn(bar_width=24),
+            TextColumn("[bold]{task.description}"),
+            *([BarColumn(bar_width=24)] if live else []),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
             TextColumn("left"),
             TimeRemainingColumn(),
             TextColumn("{task.fields[numbers]}"),
-            disable=not shown,
+            disable=not (shown and live),
         )
-        self._task = self._progress.add_task("train", total=total, completed=done, numbers="")
+        self._task = self._progress.add_task(name, total=total, completed=done, numbers="")
 
     def __enter__(self) -> Self:
         self._progress.start()
@@ -41,13 +54,29 @@ class TrainingProgress:
 
     def __exit__(self, *raised: object) -> None:
         self._progress.stop()
+        self._log()
+
+    def advance(self, numbers: str = "") -> None:
+        """One step more is done; `numbers` say how it went."""
+        self._progress.update(self._task, advance=1, numbers=numbers)
+        if time.monotonic() >= self._last_line + LOG_SECONDS:
+            self._log()
+
+    def _log(self) -> None:
+        if self._logged:
+            self._last_line = time.monotonic()
+            self._console.print(self._progress.get_renderable(), width=_LOG_WIDTH)
+
+
+class TrainingProgress(Bar):
+    def __init__(self, total: int, done: int, *, shown: bool) -> None:
+        super().__init__("train", total, done, shown=shown)
 
     def step(self, values: dict[str, float]) -> None:
-        numbers = (
+        self.advance(
             f"reward {values.get('reward', 0.0):.3f}  KL {values.get('kl', 0.0):.4f}  "
             f"{values.get('tokens_per_second', 0.0):,.0f} tokens/s"
         )
-        self._progress.update(self._task, advance=1, numbers=numbers)
 
 
 def show_evaluations(folder: Path, console: Console) -> None:

@@ -11,12 +11,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor
 
 from train_client.data import AnsweredExample, Example
 from train_client.logprobs import chosen_logprobs
 from train_client.policy import Policy
+from train_client.progress import Bar
 from train_client.prompts import encode_replies, prompt_text
 from train_client.world.language import Demonstrate, demonstration, toss_verdicts
 from train_client.world.policy import NO_THINKING, build_model, build_processor
@@ -96,9 +96,7 @@ def warm_up(
     """Train `policy.model` in place, and leave it in evaluation mode."""
     rng = random.Random(f"warm-up/{seed}")
     optimizer = torch.optim.AdamW(policy.model.parameters(), lr=config.lr, betas=(0.9, 0.98))
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, TimeRemainingColumn()) as progress:
-        task = progress.add_task("warm-up (format only)", total=config.steps)
+    with Bar("warm-up (format only)", config.steps) as bar:
         for step in range(config.steps):
             for group in optimizer.param_groups:
                 group["lr"] = config.lr * _schedule(step, config.steps)
@@ -113,7 +111,7 @@ def warm_up(
             lesson_loss(policy, lessons).backward()
             torch.nn.utils.clip_grad_norm_(policy.model.parameters(), 1.0)
             optimizer.step()
-            progress.advance(task)
+            bar.advance()
     policy.model.eval()
 
 
