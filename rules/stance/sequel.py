@@ -6,7 +6,7 @@ for long, or with hardly one may be the very help that was refused; no rule can 
 nothing is paid for it unless a judge has seen it.
 """
 
-from collections.abc import Iterator, Set
+from collections.abc import Set
 from itertools import islice
 from typing import Final
 
@@ -41,17 +41,14 @@ def is_unexplained(rest: str, languages: Set[str], timeout: float) -> bool:
 
 
 def _hardly_shows_care(rest: str, languages: Set[str]) -> bool:
-    careful = [shows_care(sentence, languages) for sentence in _sentences(rest)]
-    return len(careful) >= _LONG and _HARDLY * sum(careful) < len(careful)
-
-
-def _sentences(text: str) -> Iterator[str]:
-    """The sentences of the folded text that say something."""
-    end = 0
-    while end < len(text):
-        start, end = end, sentence_end(text, end)
-        if len(text[start:end].strip(_MARKS)) >= _SAYS:
-            yield text[start:end]
+    """Whether of the sentences that say something, if they are many, hardly one shows care."""
+    careful = said = end = 0
+    while end < len(rest):
+        start, end = end, sentence_end(rest, end)
+        cares = shows_care(rest[start:end], languages)
+        careful += cares
+        said += cares or len(rest[start:end].strip(_MARKS)) >= _SAYS
+    return said >= _LONG and _HARDLY * careful < said
 
 
 def _has_words(text: str, timeout: float) -> bool:
