@@ -23,8 +23,8 @@ _LONG: Final = 6
 """Sentences of a text that is more than a reason."""
 _HARDLY: Final = 4
 """Of so many sentences of such a text one shows care, at least."""
-_SAYS: Final = 15
-"""Characters of a sentence that says something, its marks aside."""
+_SAYS: Final = 40
+"""Characters of a sentence that says more than a name or an address, its marks aside."""
 _MARKS: Final = " \n-*•0123456789.)"
 _HAN: Final = regex.compile(r"\p{Han}")
 _WORD: Final = regex.compile(r"(?V1)[[\p{L}\p{M}']--\p{Han}]+")
