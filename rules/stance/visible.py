@@ -15,7 +15,7 @@ _HIDDEN: Final = regex.compile(
     regex.IGNORECASE,
 )
 _TAG: Final = regex.compile(
-    r"</?(?:a|b|i|u|em|strong|span|font|mark|small|sub|sup)\b[^<>]{0,300}>",
+    r"</?(?:a|b|i|u|em|strong|span|font|mark|small|sub|sup|img)\b[^<>]{0,300}>",
     regex.IGNORECASE,
 )
 # Tags that are drawn as a new line, and stand for one.
