@@ -4,6 +4,8 @@ with the reward, KL and tokens per second, and at the end what the evaluations f
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
@@ -61,6 +63,16 @@ class Bar:
         self._progress.update(self._task, advance=1, numbers=numbers)
         if time.monotonic() >= self._last_line + LOG_SECONDS:
             self._log()
+
+    @contextmanager
+    def doing(self, what: str) -> Iterator[None]:
+        """Say what is done meanwhile that is no step."""
+        self._progress.update(self._task, numbers=what)
+        self._log()
+        try:
+            yield
+        finally:
+            self._progress.update(self._task, numbers="")
 
     def _log(self) -> None:
         if self._logged:

@@ -120,7 +120,7 @@ class Trainer:
         self._evaluated = -1
         """Step of the newest evaluation: one that the service could not score is done on resume."""
         self._saved: tuple[Any, ...] = ()
-        """What the newest checkpoint knows of the run: see `_progress`."""
+        """What the newest checkpoint knows of the run: see `_reached`."""
         self._output = config.run.output
         self._rewards = rewards
         self._evaluate = evaluate
@@ -192,7 +192,7 @@ class Trainer:
         return Outcome(self.step, finished, reason, newest[-1] if newest else None)
 
     def _loop(self, writer: MetricsWriter, progress: TrainingProgress) -> str:
-        reason = self._attempt(lambda: self._evaluation_if_due(writer))
+        reason = self._attempt(lambda: self._evaluation_if_due(writer, progress))
         state = self._state()
         while self.step < self.config.run.steps and not reason:
             if any(all_gather(self._interrupt.asked)):
@@ -202,12 +202,12 @@ class Trainer:
             if reason:
                 # The step is undone: what it used up is put back before the state is saved.
                 break
-            reason = self._attempt(lambda: self._evaluation_if_due(writer))
+            reason = self._attempt(lambda: self._evaluation_if_due(writer, progress))
             state = self._state()
             if self.config.run.save_every and self.step % self.config.run.save_every == 0:
                 self._save(state)
         # What was resumed and learned nothing more has its checkpoint, which it would replace.
-        if any(all_gather(self._saved != _progress(state))):
+        if any(all_gather(self._saved != _reached(state))):
             self._save(state)
         return reason
 
@@ -234,17 +234,18 @@ class Trainer:
         writer.write(self.step, values)
         progress.step(values)
 
-    def _evaluation_if_due(self, writer: MetricsWriter) -> None:
+    def _evaluation_if_due(self, writer: MetricsWriter, progress: TrainingProgress) -> None:
         every = self.config.run.evaluate_every
         due = self.step in (0, self.config.run.steps) or (every and self.step % every == 0)
         if due and self._evaluated != self.step:
-            self._evaluation(writer)
+            self._evaluation(writer, progress)
             self._evaluated = self.step
 
-    def _evaluation(self, writer: MetricsWriter) -> None:
+    def _evaluation(self, writer: MetricsWriter, progress: TrainingProgress) -> None:
         if self._evaluate is None:
             return
-        with self._timer("evaluation"), unsharded(self.policy.model):
+        timed = self._timer("evaluation")
+        with timed, progress.doing("evaluating"), unsharded(self.policy.model):
             found = self._evaluate(self.step)
         # Taken here, so that an evaluation never counts as a part of the next step.
         times = {f"time/{phase}": spent for phase, spent in self._timer.take().items()}
@@ -270,7 +271,7 @@ class Trainer:
             {**state, "processes": processes, "optimizer": self._optimizer.state_dict()},
             self.config.run.keep_last,
         )
-        self._saved = _progress(state)
+        self._saved = _reached(state)
 
     def _prepare(self) -> bool:
         """Make the run's folder, or load its newest checkpoint. Returns whether it resumes."""
@@ -290,7 +291,7 @@ class Trainer:
         self._optimizer.load_state_dict(state["optimizer"])
         self.step, self._evaluated = state["step"], state["evaluated"]
         self._best.value = state["best"]
-        self._saved = _progress(state)
+        self._saved = _reached(state)
         if is_main():
             save_config(self.config, self.step)
         restore_process(
@@ -303,6 +304,6 @@ class Trainer:
         return True
 
 
-def _progress(state: dict[str, Any]) -> tuple[Any, ...]:
+def _reached(state: dict[str, Any]) -> tuple[Any, ...]:
     """What of a run's state changes by work alone: its processes' part may be another one's."""
     return tuple(state[name] for name in ("step", "version", "evaluated", "best"))

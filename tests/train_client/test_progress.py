@@ -36,6 +36,14 @@ def test_training_tells_its_reward_and_goes_on_where_it_was(
     assert "reward 0.500  KL 0.0100  12,345 tokens/s" in said
 
 
+def test_what_is_no_step_is_told_too_while_it_is_done(capsys: pytest.CaptureFixture[str]) -> None:
+    with TrainingProgress(8, 5, shown=True) as bar:
+        with bar.doing("evaluating"):
+            assert capsys.readouterr().out.rstrip().endswith("evaluating")
+        bar.step({})
+    assert "evaluating" not in capsys.readouterr().out
+
+
 def test_nothing_is_said_where_nothing_is_to_be_shown(capsys: pytest.CaptureFixture[str]) -> None:
     with TrainingProgress(2, 0, shown=False) as bar:
         bar.step({})
