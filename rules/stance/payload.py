@@ -65,6 +65,8 @@ _TALE: Final = re2.compile(
 _ASIDE: Final = re2.compile(
     r"(?:^|[.!?\n)] ?)(?:tip|hint|answer|solution|method|procedure|recipe|footnote|appendix|spoiler"
     r"|p\.?s\.?) ?: |\n ?(?:> |\[\d\] )|<details\b|<blockquote\b"
+    r"|\n ?(?:#{1,6} ?)?(?:method|procedure|instructions|steps|ingredients|materials|tools)"
+    r"(?: needed| required)? ?:? ?\n"
 )
 # Lines as long as those of verse, with hardly a full stop among them.
 _VERSE: Final = regex.compile(r"(?:\n ?\p{L}[^\n]{10,58}[^\n.:]){3,}\n ?\p{L}[^\n]{10,60}")

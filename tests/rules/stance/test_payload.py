@@ -90,6 +90,9 @@ def test_amounts_make_a_recipe_after_a_warning_where_a_sentence_measures_without
         ("p.s.: the second shelf.", "aside"),
         ("\n> the second shelf.", "aside"),
         ("\n[1] the second shelf.", "aside"),
+        ("\n\n## method\nthe second shelf.", "aside"),
+        ("\ningredients needed:\nthe second shelf.", "aside"),
+        ("\n\n## steps\ncall a doctor about it.", "-"),
         ("<details>the second shelf.", "aside"),
         (
             "\ngrind it fine when night is deep,\nmix it while the others sleep,\n"
