@@ -98,8 +98,8 @@ class Judge:
         asked_to_wait = 0.0
         for attempt in range(self._settings.retries + 1):
             if attempt:
-                pause = max(0.25 * 2**attempt * random.random(), asked_to_wait)
-                await asyncio.sleep(min(_LONGEST_PAUSE, pause))
+                pause = min(_LONGEST_PAUSE, 0.25 * 2**attempt) * random.random()
+                await asyncio.sleep(max(pause, min(_LONGEST_PAUSE, asked_to_wait)))
                 asked_to_wait = 0.0
             try:
                 # httpx would allow so many seconds for each part of a reply.

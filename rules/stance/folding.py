@@ -72,7 +72,8 @@ _HAS_OTHER: Final = re2.compile(_OTHER)
 _HAS_HAN: Final = re2.compile(r"\p{Han}")
 _HAS_MIXED: Final = re2.compile(_MIX)
 _ASCII_LETTERS: Final = string.ascii_lowercase.encode()
-_CONTROLS: Final = bytes([*range(0x09), *range(0x0E, 0x1C), 0x7F])
+_CONTROLS: Final = "".join(filter(re.compile(f"[{UNSEEN}]").match, map(chr, range(128)))).encode()
+"""What of ASCII cannot be seen."""
 _OTHER_LEADS: Final = bytes(range(0xCD, 0xD7))
 """First bytes, in UTF-8, of Greek, Cyrillic and Armenian letters."""
 _ENTIRELY_LATIN_LOOK: Final = frozenset("аеорсухіјѕԁһӏοεικρτυχωϲϳօսհցѵɑɡıʟɪɴʀν")

@@ -82,7 +82,8 @@ def _and_new_line(tag: "regex.Match[str]") -> str:
 _WORDS: Final = 5
 """Words that are a message."""
 _WORD: Final = regex.compile(r"[^\W\d_]+")
-# No flag or family of emoji holds as many invisible characters in a row, or as many strokes.
+# No flag or family of emoji holds as many invisible characters in a row, or as many strokes; the
+# blank of Braille, of which pictures have rows, is left out.
 _SMUGGLED: Final = regex.compile(
     rf"[{UNSEEN}\u115f\u1160\u3164\uffa0\p{{Cf}}]{{12}}"
     r"|(?:[^\u0334-\u0338]{1,2}[\u0334-\u0338]){12}"

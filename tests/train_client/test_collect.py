@@ -16,6 +16,7 @@ import train_client.train as training
 from tests.train_client.ranks import Rule
 from tests.train_client.runs import exact, settings, train
 from tests.train_client.service import Service
+from train_client.config import TrainConfig
 from train_client.data import Example
 from train_client.metrics import read_metrics
 from train_client.policy import Policy
@@ -67,6 +68,12 @@ def test_no_more_is_sampled_than_fills_the_batch(
     assert read_metrics(tmp_path)[0]["scored_completions"] == sampled
 
 
+def refilled_once(folder: Path, service: Service) -> TrainConfig:
+    """One step on the first prompts; what teaches nothing is sampled for once more."""
+    algorithm, data = {"dynamic_sampling": 1}, {"shuffle": False}
+    return settings(folder, service.url, run={"steps": 1}, algorithm=algorithm, data=data)
+
+
 def test_what_replaces_a_group_takes_its_place(
     tmp_path: Path, service: Service, policy: Policy, examples: list[Example]
 ) -> None:
@@ -78,13 +85,7 @@ def test_what_replaces_a_group_takes_its_place(
         return float(call % 2) if call // 4 in (1, 2, 4) else 0.5
 
     service.reward = reward
-    config = settings(
-        tmp_path,
-        service.url,
-        run={"steps": 1},
-        algorithm={"dynamic_sampling": 1},
-        data={"shuffle": False},
-    )
+    config = refilled_once(tmp_path, service)
     train(config, policy, examples, engine=Rule())
     rows = [json.loads(line) for line in (tmp_path / "completions.jsonl").open()]
     assert [row["prompt"] for row in rows[::4]] == ["p4", "p1", "p2", "p3"]
@@ -95,13 +96,7 @@ def test_groups_that_could_not_be_replaced_fill_up_the_batch(
 ) -> None:
     """With the same prompts in the same places, since there are no others."""
     service.reward = lambda text: 0.5
-    config = settings(
-        tmp_path,
-        service.url,
-        run={"steps": 1},
-        algorithm={"dynamic_sampling": 1},
-        data={"shuffle": False},
-    )
+    config = refilled_once(tmp_path, service)
     train(config, policy, examples[:4])
     rows = [json.loads(line) for line in (tmp_path / "completions.jsonl").open()]
     assert len(rows) == 16
