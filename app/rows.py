@@ -57,16 +57,16 @@ def read_labels(value: object, column: str = "label") -> Labels:
 
 
 def row_labels(row: Mapping[str, Any]) -> Labels:
-    """The labels of a data set's row: one of the columns `HOLDERS`, or SafeTag's three.
+    """The labels of a data set's row: SafeTag's three columns, or else one of `HOLDERS`.
 
     Raises:
         LabelError: naming the column that is missing or wrong.
     """
-    for holder in HOLDERS:
-        if row.get(holder) is not None:
-            return read_labels(row[holder], holder)
     missing = [column for column in COLUMNS.values() if row.get(column) is None]
-    if missing:
+    if missing:  # a row may have all three, and a column `label` that is something else
+        for holder in HOLDERS:
+            if row.get(holder) is not None:
+                return read_labels(row[holder], holder)
         raise LabelError(
             f"the row has no `{missing[0]}`; give the columns {', '.join(COLUMNS.values())} "
             f"(safe or unsafe), or one column `labels` with visual, text and combined"

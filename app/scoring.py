@@ -11,7 +11,7 @@ from app.logs import failure
 from app.schema import Problem, Sample
 from rules.judge import Judge, JudgeError, Question
 from rules.labels import Labels
-from rules.profile import Profile, load_profile, shipped_profiles
+from rules.profile import Profile, load_profile
 from rules.reward import Examined, Score, Scorer
 from rules.stance import Stance
 
@@ -56,7 +56,7 @@ class Scoring:
 
     Args:
         default: the profile for requests that name none, or its name or file.
-        others: further profiles, or their names or files; the shipped ones are always served.
+        others: further profiles, or their names or files.
 
     Raises:
         ProfileError: a profile cannot be used.
@@ -65,7 +65,7 @@ class Scoring:
     """
 
     def __init__(self, default: str | Profile, others: Sequence[str | Profile] = ()) -> None:
-        sources = (*shipped_profiles(), *others, default)
+        sources = (*others, default)
         loaded = [load_profile(one) if isinstance(one, str) else one for one in sources]
         profiles = {profile.name: profile for profile in loaded}
         self.default = loaded[-1].name

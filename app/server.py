@@ -24,6 +24,7 @@ from app.schema import ErrorReply, ProfileReply, ProfileSummary
 from app.scoring import Scoring
 from app.service import Service
 from app.settings import Settings
+from rules.profile import shipped_profiles
 
 SERVED: tuple[Protocol[Any], ...] = (REWARD, *PROTOCOLS)
 
@@ -34,9 +35,17 @@ _INSTEAD = {
 """What to do, where the framework says what is wrong."""
 
 
+def scoring_of(settings: Settings) -> Scoring:
+    """The scoring by all that is served: the shipped profiles and the operator's own.
+
+    Raises LexiconError if a file of stance rules cannot be used.
+    """
+    return Scoring(settings.default_profile, (*shipped_profiles(), *settings.other_profiles))
+
+
 def create_app(settings: Settings, scoring: Scoring | None = None) -> Gate:
     """The application; it scores by the settings' profiles unless `scoring` is given."""
-    scoring = scoring or Scoring(settings.default_profile, settings.other_profiles)
+    scoring = scoring or scoring_of(settings)
     service = Service(settings, scoring)
 
     @asynccontextmanager

@@ -1,7 +1,7 @@
 """Our YAML files as models: what is wrong with one is said by its keys and what is allowed."""
 
 import difflib
-from collections.abc import Mapping, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from itertools import pairwise
 from typing import Any, Final, TypeVar
 
@@ -87,14 +87,25 @@ def parse_yaml(model: type[Model], text: str, origin: str, unions: Set[str] = fr
     except ValidationError as error:
         # A default that waits for keys which are wrong is not wrong itself.
         wrong = [item for item in error.errors() if item["type"] != "default_factory_not_called"]
-        said = "; ".join(f"{_place(item['loc'], unions)}: {_why(item)}" for item in wrong)
+        said = "; ".join(f"{_place(item['loc'], unions, content)}: {_why(item)}" for item in wrong)
         raise ValueError(f"{origin}: {said}") from error
 
 
-def _place(keys: tuple[int | str, ...], unions: Set[str]) -> str:
+def _place(keys: tuple[int | str, ...], unions: Set[str], content: Any) -> str:
     # Behind the key of a union pydantic names the model it took, which is no key.
-    own = [str(key) for before, key in pairwise(("", *keys)) if before not in unions]
-    return ".".join(own) or "the file"
+    own = [key for before, key in pairwise(("", *keys)) if before not in unions]
+    return ".".join(_named(own, content)) or "the file"
+
+
+def _named(keys: Sequence[int | str], content: Any) -> Iterator[str]:
+    """The keys; what has a name in a list is called by it."""
+    for key in keys:
+        try:
+            content = content[key]
+        except (LookupError, TypeError):  # a key that is missing, or no mapping
+            content = None
+        name = content.get("name") if isinstance(content, Mapping) else None
+        yield name if isinstance(key, int) and isinstance(name, str) else str(key)
 
 
 def _why(item: Any) -> str:

@@ -1,4 +1,4 @@
-"""Rows of SafeTag's form (prompt, images, image_tag, text_tag, combine_tag) as training examples.
+"""Rows of SafeTag's form (prompt, images, and three labels) as training examples.
 
 Three sources, one set of checks: a .jsonl file with an image folder, parquet with embedded images,
 or a dataset name on the hub. A row that cannot be used is never skipped in silence.
@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 from PIL import Image, ImageOps
 
-from app.rows import COLUMNS
+from app.rows import LabelError, row_labels
 from app.schema import Labels
 from train_client.config import DataConfig
 from train_client.sources import DataError, Row, read_rows
@@ -158,7 +158,10 @@ def _report(problems: list[str], good: int, drop: bool) -> None:
 
 
 def _example(row: Row, max_pixels: int) -> Example:
-    labels = Labels(**{name: _tag(row.values, column) for name, column in COLUMNS.items()})
+    try:
+        labels = row_labels(row.values)
+    except LabelError as error:
+        raise DataError(f"{error}.") from None
     return _example_of(row, labels, max_pixels)
 
 
@@ -194,15 +197,6 @@ def _around(prompt: str, pictures: int) -> tuple[str, ...]:
             "of the one as of the other, or no placeholder, and the images come first."
         )
     return tuple(prompt.split(PLACEHOLDER))
-
-
-def _tag(values: Mapping[str, Any], column: str) -> Any:
-    if column not in values:
-        raise DataError(f"the column `{column}` is missing.")
-    tag = str(values[column]).strip().lower()
-    if tag not in ("safe", "unsafe"):
-        raise DataError(f"`{column}` is {values[column]!r}; allowed: safe, unsafe.")
-    return tag
 
 
 def _images(values: Mapping[str, Any]) -> Iterator[Any]:

@@ -66,10 +66,10 @@ def serve(context: typer.Context) -> None:
     # What is inherited is another program's; prometheus-client looks when it is imported.
     os.environ.pop(MULTIPROCESS_VARIABLE, None)
     from app.processes import run
-    from app.scoring import Scoring
+    from app.server import scoring_of
 
     try:  # before there are workers, each of which would say it
-        Scoring(settings.default_profile, settings.other_profiles)
+        scoring_of(settings)
     except LexiconError as error:
         sys.exit(f"safegrpo serve: {error}")
     run(settings)

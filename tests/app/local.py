@@ -11,8 +11,9 @@ from app.gate import Gate
 from app.scoring import Scoring
 from app.server import create_app
 from app.settings import Settings
+from rules.profile import shipped_profiles
 
-SCORING = Scoring("safegrpo")
+SCORING = Scoring("safegrpo", shipped_profiles())
 """Shared, since profiles take long to load."""
 
 Result = TypeVar("Result")

@@ -52,7 +52,7 @@ def test_labels_have_our_names_or_safetags_as_an_object_or_its_text(value: objec
 @pytest.mark.parametrize(
     "row",
     [
-        SAFETAG,
+        {**SAFETAG, "label": 3},
         {"labels": OURS, "label": WRONG, "ground_truth": WRONG, "image_tag": "unsafe"},
         {"labels": None, "label": OURS, "ground_truth": WRONG},
         {"ground_truth": json.dumps(OURS)},

@@ -62,6 +62,12 @@ def test_jsonl_with_an_image_folder(folder: Path) -> None:
     assert (second.id, second.images) == ("mine", ())
 
 
+def test_labels_may_stand_in_one_column(folder: Path) -> None:
+    labels = {"visual": "safe", "text": "safe", "combined": "unsafe"}
+    (example,) = load_examples(jsonl(folder, {"prompt": "Hi", "images": [], "labels": labels}))
+    assert example.labels.model_dump() == labels
+
+
 def test_pictures_stay_where_they_stand_in_the_text(folder: Path) -> None:
     first = "<image>\nWhat is this?"
     middle = "Is <image> safer than <image>?\nSay why."
@@ -121,10 +127,10 @@ BAD = {
     r"text\.png cannot be read as an image": row(images=["images/text.png"]),
     r"`id` has 1001 characters; at most 1000": row(id="x" * 1001),
     r"has 2 times <image>, and `images` has 1": row(prompt="<image> or <image>?"),
-    r"`text_tag` is 'maybe'; allowed: safe, unsafe": row(text_tag="maybe"),
-    r"`combine_tag` is None": row(combine_tag=None),
+    r"`text_tag` must be safe or unsafe": row(text_tag="maybe"),
+    r"the row has no `combine_tag`": row(combine_tag=None),
     r"the column `images` is missing": {k: v for k, v in row().items() if k != "images"},
-    r"the column `image_tag` is missing": {k: v for k, v in row().items() if k != "image_tag"},
+    r"the row has no `image_tag`": {k: v for k, v in row().items() if k != "image_tag"},
     r"`prompt` is missing or empty": row(prompt=" "),
     r"neither a path nor embedded bytes": row(images=[3]),
 }
