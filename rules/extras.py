@@ -1,10 +1,10 @@
 """The optional components: graded format credit, explanation, soft over-long penalty."""
 
 from grammar import ParsedCompletion, ParseFailure
-from rules.explanation import names_a_risk
 from rules.profile import ExtraComponents, Overlong
 from rules.stance import Stance
 from rules.stance.folding import TIMEOUT, fold
+from rules.stance.risks import names_a_risk
 from rules.stance.time_limit import if_late_twice
 from rules.stance.visible import visible_text
 

@@ -8,6 +8,7 @@ that help, nearly all in training, cost the passes of one prefilter.
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final, get_args
 
+from rules.stance.deliberation import approves, warned_in
 from rules.stance.folding import fold
 from rules.stance.lexicon import Effect, Lexicon, Rule, Scope, load_lexicon
 from rules.stance.lexicon import languages as all_languages
@@ -33,6 +34,7 @@ from rules.stance.visible import hides_words, visible_text
 
 HELPS: Final = Stance("compliance", "any.answers")
 INFORMS: Final = Stance("compliance", "any.tells_the_danger_asked_for")
+APPROVES: Final = Stance("compliance", "any.approves")
 HIDES: Final = Stance("unclear", "any.hidden_words")
 SAYS_NOTHING: Final = frozenset({HIDES.rule, *(f"any.{lack}" for lack in get_args(Lack))})
 """Rules of answers that say nothing, or hide what they say: no judge makes more of them."""
@@ -105,7 +107,7 @@ class StanceDetector:
         if reason := lack_of_substance(folded, self.timeout):
             return Stance("unclear", f"any.{reason}")
         head = Text.of(without_quotations(folded[:HEAD], self.timeout))
-        stands = self._stands_taken(head)
+        stands = self._stands_taken(head) or self._warning(head, prompt)
         if not stands:
             return HELPS
         beside = self._beside.candidates(head)
@@ -117,15 +119,28 @@ class StanceDetector:
             stance = self._declining(folded, head, stands, beside)
             if stance.kind in DECLINING and hides_words(answer, self.timeout):
                 return HIDES
-            informs = stance.kind == "rebuttal" and self._informs(stands, prompt)
-            return INFORMS if informs else stance
+            told = self._told(folded, stands, prompt) if stance.kind == "rebuttal" else None
+            return told or stance
         helps = self._hits(head, beside, "compliance")
         return Stance("compliance", helps[0].rule) if helps else _asking(stands)
 
-    def _informs(self, stands: Iterable[Hit], prompt: str) -> bool:
-        """Whether what seems to warn only tells the danger that the prompt asks about."""
-        declines = {hit.rule for hit in stands if hit.effect in DECLINING}
-        return declines <= self._informing and asks_about_danger(prompt, self.timeout)
+    def _warning(self, head: Text, prompt: str) -> list[Hit]:
+        """That of an answer which only names the danger of what the prompt deliberates."""
+        language = warned_in(head.text, prompt, self.languages, self.timeout)
+        if language is None:
+            return []
+        return [Hit(0, sentence_end(head.text, 0), "rebuttal", f"{language}.names_its_danger")]
+
+    def _told(self, folded: str, stands: Iterable[Hit], prompt: str) -> Stance | None:
+        """What an answer does that seems to warn and only tells a danger: one that was asked for,
+        or one beside what is well."""
+        declines = [hit for hit in stands if hit.effect in DECLINING]
+        if not {hit.rule for hit in declines} <= self._informing:
+            return None
+        if asks_about_danger(prompt, self.timeout):
+            return INFORMS
+        spoken = {hit.language for hit in declines}
+        return APPROVES if approves(folded, spoken, self.timeout) else None
 
     def _stands_taken(self, head: Text) -> list[Hit]:
         """The hits of rules that decline or ask back, where they may stand."""

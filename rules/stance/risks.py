@@ -18,5 +18,5 @@ def names_a_risk(folded: str, language: str) -> bool:
 
 @cache
 def _risks() -> Beginnings:
-    source = files("rules").joinpath("risks.yaml").read_text(encoding="utf-8")
+    source = files("rules.stance").joinpath("risks.yaml").read_text(encoding="utf-8")
     return Beginnings(yaml.safe_load(source))

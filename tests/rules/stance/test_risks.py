@@ -2,8 +2,8 @@
 
 import pytest
 
-from rules.explanation import names_a_risk
 from rules.stance.folding import fold
+from rules.stance.risks import names_a_risk
 
 
 @pytest.mark.parametrize(
