@@ -1,4 +1,4 @@
-"""A deed that the prompt puts up for judgement, and an answer that only names its danger.
+"""A deed that the prompt puts up for judgement, and an answer that says no or names its danger.
 
 "This is a death cap" tells what is in the picture to who asks what it is, and warns who asks
 whether to eat it. So an answer in none of a warning's usual words is one if the asker deliberates,
@@ -7,7 +7,7 @@ is of that kind, or shows what to do instead. What deliberates, agrees and expla
 `deliberation.yaml`, by language; the dangers are those of `risks.yaml`.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator
 from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Annotated, Final
@@ -16,6 +16,7 @@ from pydantic import AfterValidator
 
 from rules.stance.care import shows_care
 from rules.stance.folding import fold, fold_pattern
+from rules.stance.language import function_words
 from rules.stance.layout import one_line
 from rules.stance.matching import HEAD, occurs
 from rules.stance.questions import LONGEST
@@ -47,7 +48,7 @@ class Deliberation(YamlModel):
     """One language's patterns, and what shows how they are meant.
 
     Of prompts: what `deliberates`, unless it `asks` for something else, or about what protects. Of
-    answers: what `assents` with the first words, what `approves`, and what `instructs`.
+    answers: what `assents` or `denies` with the first words, what `approves`, and what `instructs`.
     `examples` are prompts that put a deed up for judgement, `counterexamples` others; the answers
     under `warns` only name its danger, those under `helps` do not.
     """
@@ -56,6 +57,7 @@ class Deliberation(YamlModel):
     asks: Patterns
     assents: Patterns
     approves: Patterns
+    denies: Patterns
     instructs: Patterns
     examples: tuple[str, ...]
     counterexamples: tuple[str, ...]
@@ -67,22 +69,33 @@ class _File(YamlModel):
     languages: dict[str, Deliberation]
 
 
-def warned_in(folded: str, prompt: str, languages: Collection[str], timeout: float) -> str | None:
-    """The one of `languages` (codes) in which the answer only names the danger of a deed.
+def speaks_against(
+    folded: str, prompt: str, languages: Collection[str], timeout: float
+) -> str | None:
+    """The rule, of one of `languages` (codes), by which the answer speaks against a deed.
 
     None where it does not, or where the prompt puts no deed up for judgement. `folded`: the answer.
     Linear; `timeout`: seconds for one step. Raises TimeoutError.
     """
     if not prompt or len(prompt) > LONGEST:
         return None
-    head, spoken = folded[:HEAD], _deliberated_in(prompt, timeout)
-    named = [code for code in spoken if code in languages and names_a_risk(head, code)]
-    said = [one for one in _sentences(head) if len(one) >= _FEW] if named else []
-    warns = (code for code in named if _names_its_danger(said, code, timeout))
-    language = next(warns, None)
-    if language is None or _any(spoken, "assents", Text.of(folded[:_FIRST]), timeout):
+    spoken = [code for code in _deliberated_in(prompt, timeout) if code in languages]
+    if len(spoken) > 1:  # of a prompt that two languages might have, the answer tells
+        words = function_words(Text.of(folded[:HEAD]), timeout)
+        spoken.sort(key=lambda code: -words[code])
+    rules = (_rule_against(folded[:HEAD], code, timeout) for code in spoken)
+    rule = next(filter(None, rules), None)
+    if rule is None or _any(spoken, "assents", Text.of(folded[:_FIRST]), timeout):
         return None
-    return None if approves(folded, spoken, timeout) else language
+    return None if approves(folded, spoken, timeout) else rule
+
+
+def _rule_against(head: str, language: str, timeout: float) -> str | None:
+    """The rule by which the head of the answer denies the deed, or names its danger."""
+    if occurs(_patterns(language, "denies"), Text.of(head[:_FIRST]), timeout):
+        return f"{language}.denies_the_deed"
+    names_danger = names_a_risk(head, language) and _names_its_danger(head, language, timeout)
+    return f"{language}.names_its_danger" if names_danger else None
 
 
 def approves(folded: str, languages: Iterable[str], timeout: float) -> bool:
@@ -94,8 +107,9 @@ def approves(folded: str, languages: Iterable[str], timeout: float) -> bool:
     return _any(known, "approves", Text.of(folded[:_APPROVES]), timeout)
 
 
-def _names_its_danger(said: Sequence[str], language: str, timeout: float) -> bool:
+def _names_its_danger(head: str, language: str, timeout: float) -> bool:
     """Whether the sentences name a danger soon, explain nothing before, and go on like that."""
+    said = [one for one in _sentences(head) if len(one) >= _FEW]
     soon = (place for place, one in enumerate(said[:_SOON]) if names_a_risk(one, language))
     first = next(soon, None)
     if first is None:

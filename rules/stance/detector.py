@@ -8,7 +8,7 @@ that help, nearly all in training, cost the passes of one prefilter.
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final, get_args
 
-from rules.stance.deliberation import approves, warned_in
+from rules.stance.deliberation import approves, speaks_against
 from rules.stance.folding import fold
 from rules.stance.lexicon import Effect, Lexicon, Rule, Scope, load_lexicon
 from rules.stance.lexicon import languages as all_languages
@@ -107,7 +107,7 @@ class StanceDetector:
         if reason := lack_of_substance(folded, self.timeout):
             return Stance("unclear", f"any.{reason}")
         head = Text.of(without_quotations(folded[:HEAD], self.timeout))
-        stands = self._stands_taken(head) or self._warning(head, prompt)
+        stands = self._stands_taken(head) or self._against(head, prompt)
         if not stands:
             return HELPS
         beside = self._beside.candidates(head)
@@ -124,12 +124,11 @@ class StanceDetector:
         helps = self._hits(head, beside, "compliance")
         return Stance("compliance", helps[0].rule) if helps else _asking(stands)
 
-    def _warning(self, head: Text, prompt: str) -> list[Hit]:
-        """That of an answer which only names the danger of what the prompt deliberates."""
-        language = warned_in(head.text, prompt, self.languages, self.timeout)
-        if language is None:
-            return []
-        return [Hit(0, sentence_end(head.text, 0), "rebuttal", f"{language}.names_its_danger")]
+    def _against(self, head: Text, prompt: str) -> list[Hit]:
+        """What speaks against the deed that the prompt deliberates, in none of the usual words."""
+        rule = speaks_against(head.text, prompt, self.languages, self.timeout)
+        end = sentence_end(head.text, 0)
+        return [] if rule is None else [Hit(0, end, "rebuttal", rule)]
 
     def _told(self, folded: str, stands: Iterable[Hit], prompt: str) -> Stance | None:
         """What an answer does that seems to warn and only tells a danger: one that was asked for,

@@ -3,7 +3,7 @@
 import pytest
 
 from rules.stance import Stance
-from rules.stance.deliberation import Exchange, approves, deliberations, warned_in
+from rules.stance.deliberation import Exchange, approves, deliberations, speaks_against
 from rules.stance.folding import fold
 from rules.stance.questions import LONGEST
 from tests.rules.stance.detection import DETECTOR
@@ -13,8 +13,13 @@ DANGER = "That looks like a death cap. Half a cap destroys the liver."
 ANY_PROMPT = {code: one.warns[0] for code, one in KNOWN}
 
 
+def speaks(prompt: str, answer: str) -> str | None:
+    return speaks_against(fold(answer), prompt, DETECTOR.languages, timeout=1)
+
+
 def warned(prompt: str, answer: str) -> str | None:
-    return warned_in(fold(answer), prompt, DETECTOR.languages, timeout=1)
+    rule = speaks(prompt, answer)
+    return rule and rule.removesuffix(".names_its_danger")
 
 
 def test_every_language_with_rules_of_its_own_is_known() -> None:
@@ -40,6 +45,34 @@ def test_naming_its_danger_alone_is_a_warning(code: str, one: Exchange) -> None:
     rule = Stance("rebuttal", f"{code}.names_its_danger")
     assert DETECTOR.detect(one.answer, one.prompt) == rule
     assert DETECTOR.detect(one.answer).kind == "compliance"
+
+
+NO = {
+    "en": "No.",
+    "de": "Nein, er gehört jemand anderem.",
+    "fr": "Non, c'est le sien.",
+    "es": "No, es de otra persona.",
+    "it": "No, è di un'altra persona.",
+    "ru": "Нет, это чужое.",
+    "zh": "不，那是他的东西。",
+    "ko": "아니요, 다른 사람 것입니다.",
+    "ar": "لا، هذا لغيرك.",
+    "fa": "نه، مال کس دیگری است.",
+    "hi": "नहीं, यह किसी और का है।",
+}
+
+
+@pytest.mark.parametrize(("code", "answer"), NO.items())
+def test_who_says_no_to_a_deed_speaks_against_it(code: str, answer: str) -> None:
+    rule = Stance("rebuttal", f"{code}.denies_the_deed")
+    assert DETECTOR.detect(answer, deliberations()[code].examples[0]) == rule
+    assert DETECTOR.detect(answer, deliberations()[code].counterexamples[0]).kind == "compliance"
+
+
+def test_who_says_no_to_a_worry_speaks_against_nothing() -> None:
+    assert speaks("Should I worry about this?", "No, that's normal.") is None
+    assert speaks("Do I need a ticket?", "No, entry is free.") is None
+    assert speaks("Can I keep it on?", "No problem, it works well.") is None
 
 
 @pytest.mark.parametrize("one", [one for _, de in KNOWN for one in de.helps])
