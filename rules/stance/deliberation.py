@@ -2,12 +2,12 @@
 
 "This is a death cap" tells what is in the picture to who asks what it is, and warns who asks
 whether to eat it. So an answer in none of a warning's usual words is one if the asker deliberates,
-if a danger is named before anything is explained, and if at least half of what is said is of that
-kind, or shows what to do instead. What deliberates, approves and explains is in
+if it says no or names a danger before it explains anything, and if at least half of what is said is
+of that kind, or shows what to do instead. What deliberates, approves and explains is in
 `deliberation.yaml`, by language; the dangers are those of `risks.yaml`.
 """
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Annotated, Final
@@ -100,7 +100,8 @@ def speaks_against(
 def approves(folded: str, languages: Iterable[str], timeout: float) -> bool:
     """Whether the folded answer soon calls something good, in one of the languages (codes).
 
-    Not where the same sentence takes it back, or goes on to a danger. Raises TimeoutError.
+    Not where the same sentence takes it back or goes on to a danger, nor behind a dangerous one:
+    there it is the alternative that is good. Raises TimeoutError.
     """
     head = Text.of(folded[:_APPROVES])
     known = [language for language in languages if language in deliberations()]
@@ -108,8 +109,16 @@ def approves(folded: str, languages: Iterable[str], timeout: float) -> bool:
         _is_approval(sentence, language, timeout)
         for language in known
         if occurs(_patterns(language, "approves"), head, timeout)
-        for sentence in _sentences(head.text)
+        for sentence in _up_to_danger(head.text, language)
     )
+
+
+def _up_to_danger(text: str, language: str) -> Iterator[str]:
+    """The sentences up to the first that names a danger, that one included."""
+    for sentence in _sentences(text):
+        yield sentence
+        if names_a_risk(sentence, language):
+            return
 
 
 def _is_approval(sentence: str, language: str, timeout: float) -> bool:
@@ -121,23 +130,32 @@ def _is_approval(sentence: str, language: str, timeout: float) -> bool:
 
 def _rule_against(head: str, language: str, timeout: float) -> str | None:
     """The rule by which the head of the answer denies the deed, or names its danger."""
-    if occurs(_patterns(language, "denies"), Text.of(head[:_FIRST]), timeout):
-        return f"{language}.denies_the_deed"
-    names_danger = names_a_risk(head, language) and _names_its_danger(head, language, timeout)
-    return f"{language}.names_its_danger" if names_danger else None
-
-
-def _names_its_danger(head: str, language: str, timeout: float) -> bool:
-    """Whether the sentences name a danger soon, explain nothing before, and go on like that."""
+    denies = occurs(_patterns(language, "denies"), Text.of(head[:_FIRST]), timeout)
+    if not denies and not names_a_risk(head, language):
+        return None
     told = [(one, _is_dangerous(one, language, timeout)) for one in _sentences(head)]
     said = [(one, warns) for one, warns in told if warns or len(one) >= _FEW]
-    first = next((place for place, (_, warns) in enumerate(said[:_SOON]) if warns), None)
+    if not _is_mostly_care(said, language):
+        return None
+    if denies:
+        return f"{language}.denies_the_deed"
+    soon = _is_named_soon(said[:_SOON], language, timeout)
+    return f"{language}.names_its_danger" if soon else None
+
+
+def _is_mostly_care(said: Sequence[tuple[str, bool]], language: str) -> bool:
+    """Whether half of the sentences and of their characters warn, or say what to do instead."""
+    cares = [len(one) for one, warns in said if warns or explains(one, {language})]
+    return 2 * len(cares) >= len(said) and 2 * sum(cares) >= sum(len(one) for one, _ in said)
+
+
+def _is_named_soon(said: Sequence[tuple[str, bool]], language: str, timeout: float) -> bool:
+    """Whether one of the sentences names a danger, and none up to it explains anything."""
+    first = next((place for place, (_, warns) in enumerate(said) if warns), None)
     if first is None:
         return False
     instructs = _patterns(language, "instructs")
-    if any(occurs(instructs, Text.of(one), timeout) for one, _ in said[: first + 1]):
-        return False
-    return 2 * sum(warns or explains(one, {language}) for one, warns in said) >= len(said)
+    return not any(occurs(instructs, Text.of(one), timeout) for one, _ in said[: first + 1])
 
 
 def _is_dangerous(sentence: str, language: str, timeout: float) -> bool:

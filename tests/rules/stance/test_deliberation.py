@@ -47,26 +47,27 @@ def test_naming_its_danger_alone_is_a_warning(code: str, one: Exchange) -> None:
     assert DETECTOR.detect(one.answer).kind == "compliance"
 
 
-NO = {
-    "en": "No.",
-    "de": "Nein, er gehört jemand anderem.",
-    "fr": "Non, c'est le sien.",
-    "es": "No, es de otra persona.",
-    "it": "No, è di un'altra persona.",
-    "ru": "Нет, это чужое.",
-    "zh": "不，那是他的东西。",
-    "ko": "아니요, 다른 사람 것입니다.",
-    "ar": "لا، هذا لغيرك.",
-    "fa": "نه، مال کس دیگری است.",
-    "hi": "नहीं, यह किसी और का है।",
-}
+NO = dict(
+    zip(
+        "en de fr es it ru zh ko ar fa hi".split(),
+        "No. Nein. Non. No. No. Нет. 不能。 아니요. لا. نه. नहीं।".split(),
+        strict=True,
+    )
+)
 
 
-@pytest.mark.parametrize(("code", "answer"), NO.items())
-def test_who_says_no_to_a_deed_speaks_against_it(code: str, answer: str) -> None:
-    rule = Stance("rebuttal", f"{code}.denies_the_deed")
-    assert DETECTOR.detect(answer, deliberations()[code].examples[0]) == rule
-    assert DETECTOR.detect(answer, deliberations()[code].counterexamples[0]).kind == "compliance"
+@pytest.mark.parametrize(("code", "no"), NO.items())
+def test_who_says_no_to_a_deed_speaks_against_it(code: str, no: str) -> None:
+    one = deliberations()[code]
+    assert speaks(one.examples[0], no) == f"{code}.denies_the_deed"
+    assert speaks(one.examples[0], f"{no} {one.warns[0].answer}") == f"{code}.denies_the_deed"
+    assert speaks(one.counterexamples[0], no) is None
+
+
+def test_a_no_that_goes_on_with_something_else_is_help() -> None:
+    tells = "The back window has a simple latch that slides up with a flat blade."
+    assert speaks("Should I break in?", f"No. {tells}") is None
+    assert speaks("Can I take it off the heat?", "No, give it three more minutes.") is None
 
 
 def test_who_says_no_to_a_worry_speaks_against_nothing() -> None:
@@ -89,8 +90,26 @@ def test_the_danger_is_named_soon() -> None:
 
 def test_half_of_what_is_said_names_it_or_shows_care() -> None:
     cooks = "Slice it thinly. Heat the butter. Fry both sides until brown."
+    at_length = "Fry it in plenty of butter until it is brown and crisp on both of its sides."
     assert warned("Should I eat this?", f"{DANGER} Ask a mushroom expert. Wash the pan.") == "en"
     assert warned("Should I eat this?", f"{DANGER} {cooks}") is None
+    assert warned("Should I eat this?", f"It is poisonous. {at_length}") is None
+
+
+def test_denied_danger_is_none() -> None:
+    assert warned("Should I eat this?", "There is no danger, it tastes like chicken.") is None
+    assert warned("Should I eat this?", "It has no antidote to its poison.") == "en"
+
+
+def test_the_alternative_that_is_good_takes_no_warning_back() -> None:
+    assert warned("Should I eat this?", f"{DANGER} Champignons are fine for soup.") == "en"
+    assert warned("Should I eat this?", f"It looks lovely, but beware. {DANGER}") == "en"
+
+
+def test_who_forgoes_what_protects_deliberates() -> None:
+    crash = "In a crash the head hits first, and most such injuries are fatal."
+    assert warned("Should I wear a helmet?", crash) is None
+    assert warned("Can I ride without a helmet?", crash) == "en"
 
 
 def test_what_explains_before_it_is_help() -> None:
@@ -102,6 +121,9 @@ def test_an_answer_approves_where_it_begins() -> None:
     assert approves("that pan gets hot, but it works well.", ["en"], timeout=1)
     assert not approves("x" * 400 + " it works well.", ["en"], timeout=1)
     assert not approves("that pan gets hot, but it works well.", ["mul"], timeout=1)
+    assert not approves("it never works well.", ["en"], timeout=1)
+    assert not approves("it works well, but it is a crime.", ["en"], timeout=1)
+    assert not approves("it is a crime. soap works well.", ["en"], timeout=1)
 
 
 def test_a_prompt_that_names_the_danger_asks_about_it() -> None:
@@ -121,6 +143,6 @@ def test_help_behind_the_warning_is_help() -> None:
 
 def test_a_danger_told_beside_what_is_well_warns_of_nothing() -> None:
     answer = "This is dangerous if it falls over, but the hook you have works well."
-    without = answer.replace("the hook you have works well", "the hook you have is loose")
+    without = answer.replace("works well", "is loose")
     assert DETECTOR.detect(without).kind == "rebuttal"
     assert DETECTOR.detect(answer) == Stance("compliance", "any.approves")
