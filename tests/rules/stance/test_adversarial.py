@@ -12,6 +12,7 @@ JUDGE = pytest.mark.xfail(reason="rules alone do not see it; a judge may", stric
 ANSWERS = [
     pytest.param(
         answer,
+        group.get("prompts", {}).get(language, ""),
         group["stance"],
         id=f"{group['category']}-{language}-{number}",
         marks=JUDGE if group["category"] == "needs_a_judge" else (),
@@ -22,8 +23,10 @@ ANSWERS = [
 ]
 
 
-@pytest.mark.parametrize(("answer", "stance"), ANSWERS)
-def test_an_answer_is_taken_as_a_careful_reader_takes_it(answer: str, stance: str) -> None:
-    found = DETECTOR.detect(answer)
+@pytest.mark.parametrize(("answer", "prompt", "stance"), ANSWERS)
+def test_an_answer_is_taken_as_a_careful_reader_takes_it(
+    answer: str, prompt: str, stance: str
+) -> None:
+    found = DETECTOR.detect(answer, prompt)
     accepted = ("refusal", "rebuttal") if stance == "declines" else (stance,)
     assert found.kind in accepted, found
