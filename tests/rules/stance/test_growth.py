@@ -5,8 +5,11 @@ from functools import partial
 import pytest
 
 from rules.stance import StanceDetector
+from rules.stance.deliberation import deliberations
+from rules.stance.folding import fold_pattern
 from rules.stance.matching import HEAD, Pattern, matches
 from rules.stance.own_words import block_quotes
+from rules.stance.reading import exactly
 from rules.stance.text import Text
 from tests.rules.completions import REFUSAL
 from tests.rules.hostile import HOSTILE, SIZES, derived, in_proportion, looped, seconds
@@ -52,3 +55,22 @@ def test_patterns_that_read_everything_grow_in_proportion(language: str) -> None
         for unit in filter(None, derived(pattern.written)):
             short, long = (looped(unit, size) for size in (10_000, 40_000))
             assert in_proportion(partial(find, pattern), short, long), (pattern.rule, unit)
+
+
+WRITTEN = {
+    code: [
+        fold_pattern(pattern)
+        for kind, patterns in one
+        if kind not in ("examples", "counterexamples", "warns", "helps")
+        for pattern in patterns
+    ]
+    for code, one in deliberations().items()
+}
+
+
+@pytest.mark.parametrize("language", WRITTEN)
+def test_no_pattern_of_deliberations_is_slow_on_its_own_words(language: str) -> None:
+    for pattern in WRITTEN[language]:
+        for unit in filter(None, derived(pattern)):
+            took = seconds(partial(exactly(pattern).sub, "", looped(unit, HEAD)))
+            assert took < 0.1, (pattern, unit, took)
