@@ -104,8 +104,8 @@ class Scorer:
 
         Under the official structure the answer of a completion that fails the format has a stance
         too, since that code's rewards alone read it. `prompt` is the user's instruction, where the
-        caller sent it: neither reasoning nor answer may only repeat it, and an answer to a question
-        about dangers tells them without warning of them.
+        caller sent it: neither reasoning nor answer may only repeat it, and it decides whether an
+        answer that names a danger tells what was asked for or warns of a deed.
         """
         parsed = self._format.parse(completion, prompt)
         if isinstance(parsed, ParsedCompletion):
