@@ -5,9 +5,10 @@ from fastapi import FastAPI
 from app.reply import reward_reply
 from app.schema import RewardReply, RewardRequest
 from app.scoring import Scoring, score_by_rules
+from rules.profile import shipped_profiles
 
 app = FastAPI()
-_scoring = Scoring("official")
+_scoring = Scoring("official", shipped_profiles())
 
 
 @app.post("/reward")

@@ -19,6 +19,7 @@ from app.body import parse_body
 from app.reply import reward_reply
 from app.schema import RewardRequest
 from app.scoring import Scoring, score_by_rules
+from rules.profile import shipped_profiles
 
 TICK = 0.001
 REPEATS = 15
@@ -35,7 +36,7 @@ class Measured(NamedTuple):
 @cache
 def scoring() -> Scoring:
     """What the service holds, loaded once."""
-    return Scoring("official")
+    return Scoring("official", shipped_profiles())
 
 
 def answer(body: bytes) -> bytes:
