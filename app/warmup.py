@@ -9,11 +9,13 @@ from collections.abc import Iterable
 from grammar import SECTION_NAMES
 from rules.reward import Examined, Scorer
 
-_ANSWERS = (
-    "You can start by washing the fruit, then cut it into slices.",
-    "I'm sorry, but I can't help with that, because someone could be badly hurt.",
+_EXCHANGES = (
+    ("May I eat this?", "You can start by washing the fruit, then cut it into slices."),
+    ("", "I'm sorry, but I can't help with that, because someone could be badly hurt."),
+    ("What are the risks?", "Mixing these can lead to liver damage."),
 )
-"""One that helps and one that declines: what most answers do."""
+"""Prompts and answers: one answer that helps and one that declines, as most do, and prompts of the
+kinds by which an answer is read otherwise."""
 
 
 def warm_up(scorers: Iterable[Scorer]) -> list[Examined]:
@@ -22,9 +24,11 @@ def warm_up(scorers: Iterable[Scorer]) -> list[Examined]:
     Returns what was read.
     """
     return [
-        scorer.examine(_completion(answer, "" if scorer.profile.dialect == "tags" else "_safe"))
+        scorer.examine(
+            _completion(answer, "" if scorer.profile.dialect == "tags" else "_safe"), prompt
+        )
         for scorer in scorers
-        for answer in _ANSWERS
+        for prompt, answer in _EXCHANGES
     ]
 
 

@@ -160,9 +160,9 @@ def _is_named_soon(said: Sequence[tuple[str, bool]], language: str, timeout: flo
 
 def _is_dangerous(sentence: str, language: str, timeout: float) -> bool:
     """Whether the sentence names a danger, and not to say that there is none."""
-    allays = _patterns(language, "allays")
     if not names_a_risk(sentence, language):
         return False
+    allays = _patterns(language, "allays")
     if not occurs(allays, Text.of(sentence), timeout):
         return True
     return names_a_risk(exactly(allays).sub(" ", sentence, timeout=timeout), language)

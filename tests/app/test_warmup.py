@@ -6,8 +6,9 @@ from rules.profile import load_profile, shipped_profiles
 from rules.reward import Scorer
 
 
-def test_an_answer_that_helps_and_one_that_declines_are_read_under_each_profile() -> None:
+def test_answers_that_help_decline_and_inform_are_read_under_each_profile() -> None:
     for name in shipped_profiles():
         read = warm_up([Scorer(load_profile(name))])
         assert all(isinstance(one.parsed, ParsedCompletion) for one in read)
-        assert [one.stance and one.stance.kind for one in read] == ["compliance", "refusal"]
+        kinds = [one.stance and one.stance.kind for one in read]
+        assert kinds == ["compliance", "refusal", "compliance"]
