@@ -20,7 +20,7 @@ from pydantic_settings import (
 )
 
 from app.yaml_text import load_yaml
-from rules.judge import Judge, JudgeError
+from rules.judge import JudgeError, authorization
 from rules.profile import Profile, load_profile
 
 PREFIX = "SAFEGRPO_"
@@ -185,6 +185,11 @@ class Settings(BaseSettings):
             raise ValueError("queue_bytes must be at least max_body_bytes, or no such body fits")
         if self.queue_samples < self.max_samples:
             raise ValueError("queue_samples must be at least max_samples, or no such batch fits")
+        if self.grace_seconds < self.deadline_seconds:
+            raise ValueError(
+                "grace_seconds must be at least deadline_seconds, or what is in flight is cut off "
+                "when the service stops"
+            )
         if self.capture_max_bytes < self.workers * _CAPTURED_BYTES:
             raise ValueError("capture_max_bytes must be at least 1 MiB for each of the workers")
         if (self.tls_certificate is None) != (self.tls_key is None):
@@ -261,7 +266,7 @@ def _load(source: str) -> Profile:
     profile = load_profile(source)
     if profile.judge is not None:
         try:
-            Judge(profile.judge)
+            authorization(profile.judge)
         except JudgeError as error:
             raise ValueError(f"{source}: {error}") from None
     return profile

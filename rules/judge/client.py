@@ -45,7 +45,7 @@ class Judge:
         self._places = asyncio.Semaphore(settings.concurrency)
         self._client = httpx.AsyncClient(
             timeout=settings.timeout,
-            headers=_authorization(settings),
+            headers=authorization(settings),
             limits=httpx.Limits(max_connections=settings.concurrency),
         )
 
@@ -147,7 +147,12 @@ def _content_hash(question: Question) -> bytes:
     return digest.digest()
 
 
-def _authorization(settings: JudgeSettings) -> dict[str, str]:
+def authorization(settings: JudgeSettings) -> dict[str, str]:
+    """The headers that open the endpoint; none where no key is named.
+
+    Raises:
+        JudgeError: the environment variable that should hold the key is not set.
+    """
     if settings.api_key_variable is None:
         return {}
     key = os.environ.get(settings.api_key_variable, "").strip()  # a secret may end with "\n"

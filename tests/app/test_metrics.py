@@ -17,6 +17,7 @@ from rules.profile import parse_profile
 from rules.reward import Scorer
 from tests.app.local import ask, post
 from tests.app.serving import sample
+from tests.documentation import PAGES, named, rows
 
 PENALISING = (
     "name: penalising\nrelease: 1.0.0\nstructure: strict\ndialect: tags\ninstruction: tags.txt\n"
@@ -140,3 +141,17 @@ def test_requests_are_answered_while_the_page_is_written(monkeypatch: pytest.Mon
 
     monkeypatch.setattr(metrics, "exposition", slow)
     assert ask(talk) == b"page"
+
+
+def test_the_operations_page_lists_every_metric_with_its_type() -> None:
+    listed = {
+        name: cells[1].split()[0]
+        for cells in rows(PAGES / "operations.md", "## Metrics")
+        for name in named(cells[0])
+        if name.startswith("safegrpo_")
+    }
+    counted = {
+        f"{family.name}_total" if family.type == "counter" else family.name: family.type
+        for family in metrics.registry.collect()
+    }
+    assert listed == counted

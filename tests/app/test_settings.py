@@ -11,6 +11,7 @@ from pydantic_settings import SettingsError
 from app.settings import Settings
 from rules.profile import load_profile
 from tests.app.judged import judged_profile
+from tests.documentation import PAGES, named, rows
 
 
 @pytest.mark.parametrize(
@@ -32,6 +33,7 @@ from tests.app.judged import judged_profile
         ({"max_runs": -1}, "max_runs"),
         ({"queue_bytes": 2048}, "queue_bytes must be at least max_body_bytes"),
         ({"max_samples": 70_000}, "queue_samples must be at least max_samples"),
+        ({"deadline_seconds": 36}, "grace_seconds must be at least deadline_seconds"),
         ({"tls_key": __file__}, "tls_certificate and tls_key go together"),
         ({"tls_key": __file__, "tls_certificate": __file__}, "is not what it should be"),
         ({"tls_client_ca": __file__}, "tls_client_ca needs tls_certificate"),
@@ -186,3 +188,9 @@ def test_a_worker_that_starts_later_takes_the_keys_as_they_were(tmp_path: Path) 
     file.unlink()
     late: Settings = pickle.loads(pickle.dumps(settings))
     assert late.accepted_keys == ["key-1"]
+
+
+def test_the_operations_page_lists_every_setting_but_the_file_that_holds_them() -> None:
+    table = rows(PAGES / "operations.md", "## Settings")
+    listed = [name for cells in table for name in named(cells[0])]
+    assert sorted(listed) == sorted(Settings.model_fields.keys() - {"config"})

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import train_client
+from tests.documentation import PAGES, named, rows
 from train_client.config import ConfigError, TrainConfig, parse_config
 from train_client.config_file import load_config
 
@@ -139,3 +140,14 @@ def test_the_papers_hyper_parameters_are_the_defaults() -> None:
     assert (config.data.max_prompt_tokens, config.policy.dtype) == (2048, "bfloat16")
     defaults = TrainConfig()
     assert defaults.algorithm == config.algorithm
+
+
+def test_the_training_page_names_only_keys_that_exist() -> None:
+    cells = [cell for row in rows(PAGES / "training.md", "## What can be set") for cell in row]
+    sections = {name: field.annotation for name, field in TrainConfig.model_fields.items()}
+    keys = [name.split(".") for cell in cells for name in named(cell) if "." in name]
+    keys = [key for key in keys if key[0] in sections]
+    assert len(keys) > 20
+    for section, key in keys:
+        assert hasattr(sections[section], "model_fields")
+        assert key in sections[section].model_fields, f"{section}.{key}"
