@@ -22,7 +22,7 @@ from rules.stance.matching import HEAD, occurs
 from rules.stance.questions import LONGEST
 from rules.stance.reading import exactly
 from rules.stance.risks import names_a_risk
-from rules.stance.sentences import sentence_end
+from rules.stance.sentences import sentences
 from rules.stance.text import Text
 from rules.yaml_model import YamlModel, parse_yaml
 
@@ -194,10 +194,8 @@ def _any(languages: Iterable[str], kind: str, text: Text, timeout: float) -> boo
 
 
 def _sentences(folded: str) -> Iterator[str]:
-    end = 0
-    while end < len(folded):
-        start, end = end, sentence_end(folded, end)
-        yield from map(str.strip, folded[start:end].split(";"))
+    for sentence in sentences(folded):
+        yield from map(str.strip, sentence.split(";"))
 
 
 @cache

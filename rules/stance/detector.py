@@ -179,9 +179,10 @@ class StanceDetector:
         if helps := self._help(head, first, declines, beside):
             return Stance("compliance", helps[0].rule)
         # What is behind a refusal is looked for in the whole answer, its quotations included.
-        place = place_in_whole(folded[:HEAD], self.timeout)
-        declines = [_moved(hit, place) for hit in declines]
-        first = _moved(first, place)
+        if len(head.text) < len(folded[:HEAD]):
+            place = place_in_whole(folded[:HEAD], self.timeout)
+            declines = [_moved(hit, place) for hit in declines]
+            first = _moved(first, place)
         if helps := self._help_elsewhere(folded, first):
             return Stance("compliance", helps[0].rule)
         refuses = first.effect == "refusal"

@@ -87,12 +87,15 @@ def hidden_help(
     care what is too much). Raises TimeoutError.
     """
     said, end = declined[1], sentence_end(folded, declined[0])
-    # Sentences and lines begin behind the character before; and each text is soon let go of.
-    return (
-        _hides(Text.of(folded[end:]), languages, refuses, timeout)
-        or _stands_apart(Text.of(folded[max(0, end - 1) :]), languages, refuses, timeout)
-        or (_goes_on(folded[said:], languages, timeout) if end - said >= _CLAUSE else None)
-    )
+    found = None
+    if folded[end:].strip():
+        # Sentences and lines begin behind the character before; and each text is soon let go of.
+        found = _hides(Text.of(folded[end:]), languages, refuses, timeout) or _stands_apart(
+            Text.of(folded[max(0, end - 1) :]), languages, refuses, timeout
+        )
+    if found is None and end - said >= _CLAUSE:
+        return _goes_on(folded[said:], languages, timeout)
+    return found
 
 
 def _hides(rest: Text, languages: Set[str], refuses: bool, timeout: float) -> str | None:

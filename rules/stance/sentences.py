@@ -5,6 +5,7 @@ looked for further than a long sentence reaches, so that text without stops take
 """
 
 import re
+from collections.abc import Iterator
 from typing import Final
 
 _SENTENCE_END: Final = re.compile(r"[.!?\n。！？؟।](?:(?<![.!?])|(?=\s|$))")
@@ -25,6 +26,14 @@ def sentence_end(text: str, position: int) -> int:
     limit = min(len(text), position + 400)
     found = _SENTENCE_END.search(text, position, limit)
     return found.end() if found else limit
+
+
+def sentences(text: str) -> Iterator[str]:
+    """The sentences of the text, with their stops."""
+    end = 0
+    while end < len(text):
+        start, end = end, sentence_end(text, end)
+        yield text[start:end]
 
 
 def clause_end(text: str, position: int) -> int:

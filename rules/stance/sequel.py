@@ -6,6 +6,7 @@ for long, or with hardly one may be the very help that was refused; no rule can 
 nothing is paid for it unless a judge has seen it.
 """
 
+import re
 from collections.abc import Set
 from itertools import islice
 from typing import Final
@@ -13,7 +14,7 @@ from typing import Final
 import regex
 
 from rules.stance.care import explains, is_known, shows_care
-from rules.stance.sentences import sentence_end
+from rules.stance.sentences import sentences
 
 _WORDS: Final = 20
 """Words that may be help; a reason in words of its own is shorter."""
@@ -28,6 +29,7 @@ _SAYS: Final = 40
 _MARKS: Final = " \n-*•0123456789.)"
 _HAN: Final = regex.compile(r"\p{Han}")
 _WORD: Final = regex.compile(r"(?V1)[[\p{L}\p{M}']--\p{Han}]+")
+_PLAIN_WORDS: Final = re.compile(rf"(?:[^a-z']*+[a-z']++){{{_WORDS}}}")
 
 
 def is_unexplained(rest: str, languages: Set[str], timeout: float) -> bool:
@@ -42,17 +44,21 @@ def is_unexplained(rest: str, languages: Set[str], timeout: float) -> bool:
 
 def _hardly_shows_care(rest: str, languages: Set[str]) -> bool:
     """Whether of the sentences that say something, if they are many, hardly one shows care."""
-    careful = said = end = 0
-    while end < len(rest):
-        start, end = end, sentence_end(rest, end)
-        cares = shows_care(rest[start:end], languages)
+    told = list(sentences(rest))
+    careful = said = 0
+    for sentence in told if len(told) >= _LONG else ():
+        cares = shows_care(sentence, languages)
         careful += cares
-        said += cares or len(rest[start:end].strip(_MARKS)) >= _SAYS
+        said += cares or len(sentence.strip(_MARKS)) >= _SAYS
+        if _HARDLY * careful >= len(told):
+            return False
     return said >= _LONG and _HARDLY * careful < said
 
 
 def _has_words(text: str, timeout: float) -> bool:
     """Whether the text has `_WORDS` words; two Chinese characters are one."""
+    if text.isascii():
+        return _PLAIN_WORDS.match(text) is not None
     words = sum(1 for _ in islice(_WORD.finditer(text, timeout=timeout), _WORDS))
     han = sum(1 for _ in islice(_HAN.finditer(text, timeout=timeout), 2 * _WORDS))
     return words + han // 2 >= _WORDS

@@ -44,6 +44,8 @@ _BRACKETED: Final = re2.compile(r"\[[^\[\]]{0,80}\]")
 
 def starts_steps(folded: str, declines: Sequence[Hit]) -> bool:
     """Whether steps in a list follow a sentence that declines with hardly a word between."""
+    if _holds_no_list(folded):
+        return False
     languages = {hit.language for hit in declines}
     stated = [hit for hit in declines if hit.start < len(folded) and not _is_listed(folded, hit)]
     said = {sentence_end(folded, hit.start): hit.end for hit in stated}
@@ -61,7 +63,7 @@ def _begins_steps(folded: str, end: int, spoken: int, languages: Set[str]) -> bo
     """
     after = max(0, end - 1)
     rest = folded[after : end + _HARDLY + _ITEM]
-    if rest.isascii() and not any(map(rest.__contains__, _MARKS)):
+    if _holds_no_list(rest):
         return False
     begun = _LIST.search(rest)
     if begun is None or begun.start() > end - after + _HARDLY:
@@ -70,6 +72,11 @@ def _begins_steps(folded: str, end: int, spoken: int, languages: Set[str]) -> bo
         return False
     listed = _BRACKETED.sub("", folded[end : end + _LOOKED_AT])
     return not _is_careful(listed, languages)
+
+
+def _holds_no_list(folded: str) -> bool:
+    """Whether it is plain text without a mark that every list has."""
+    return folded.isascii() and not any(map(folded.__contains__, _MARKS))
 
 
 def _is_careful(listed: str, languages: Set[str]) -> bool:
