@@ -7,7 +7,7 @@ for.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -93,19 +93,24 @@ def _scaling(layer: Any) -> float:
 
 
 def _targets(model: PreTrainedModel, config: LoraConfig) -> list[str]:
+    """The names of the linear layers that are meant; `merged` could add no adapter of others."""
+    linear = {n: module for n, module in model.named_modules() if isinstance(module, nn.Linear)}
     if isinstance(config.targets, list):
-        return config.targets
+        return sorted({name for end in config.targets for name in _ending(linear, end)})
     part: nn.Module = model.get_decoder() if config.targets == "language" else model
     inside = {id(module) for module in part.modules()}
     head = model.get_output_embeddings()
-    names = [
-        name
-        for name, module in model.named_modules()
-        if isinstance(module, nn.Linear) and id(module) in inside and module is not head
-    ]
+    names = [n for n, module in linear.items() if id(module) in inside and module is not head]
     if not names:
         raise ConfigError(
             f"No linear layer of the model is meant by policy.lora.targets={config.targets}; "
             "name the layers, for example policy.lora.targets=[q_proj,v_proj]."
         )
+    return names
+
+
+def _ending(layers: Iterable[str], end: str) -> list[str]:
+    names = [name for name in layers if f".{name}".endswith(f".{end}")]
+    if not names:
+        raise ConfigError(f"policy.lora.targets names {end}, but no linear layer's name ends so.")
     return names

@@ -33,12 +33,15 @@ class Best:
     def consider(self, step: int, found: Mapping[str, float]) -> None:
         """Save the policy if this evaluation is the best yet; the earlier one wins a tie.
 
-        Raises ConfigError when the evaluation has no such metric.
+        Raises ConfigError when no evaluation has had such a metric.
         """
         if not self._metric:
             return
         if not found:
             log.warning("Nothing of the evaluation of step %d could be scored.", step)
+            return
+        if self._metric not in found and self.value is not None:
+            log.warning("The evaluation of step %d gives no %s.", step, self._metric)
             return
         if self._metric not in found:
             raise ConfigError(

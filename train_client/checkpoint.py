@@ -14,7 +14,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,7 @@ log = logging.getLogger(__name__)
 
 _NAME = re.compile(r"step-(\d+)")
 _DRAFT = ".writing-"
+_REPLACED = f"{_DRAFT}replaced-"
 STATE = "trainer.pt"
 
 
@@ -100,6 +101,7 @@ def claim_run_folder(run: RunConfig) -> None:
     Raises ConfigError when nothing could be written there, or when it holds a run already that this
     one is not to continue.
     """
+    _put_back(run.output / "checkpoints")
     found = checkpoints(run.output / "checkpoints")
     if found and not run.resume:
         raise ConfigError(
@@ -107,6 +109,15 @@ def claim_run_folder(run: RunConfig) -> None:
             "Continue it with run.resume=true, or choose another run.output."
         )
     make_run_folder(run.output)
+
+
+def _put_back(folder: Path) -> None:
+    """A process that was killed while it replaced a checkpoint may have left it by its old name."""
+    for replaced in folder.glob(f"{_REPLACED}*"):
+        final = folder / replaced.name.removeprefix(_REPLACED)
+        if not final.exists():
+            with suppress(FileNotFoundError):  # another process was first
+                replaced.rename(final)
 
 
 def make_run_folder(folder: Path) -> None:
@@ -174,7 +185,7 @@ def save_folder(
 def _put_in_place(draft: Path, final: Path) -> None:
     """What is replaced gives way by a rename: to delete many gigabytes takes seconds, and a process
     that is killed meanwhile would leave half of them under the name of a whole one."""
-    replaced = final.with_name(f"{_DRAFT}replaced-{final.name}")
+    replaced = final.with_name(f"{_REPLACED}{final.name}")
     shutil.rmtree(replaced, ignore_errors=True)
     if final.exists():
         final.rename(replaced)

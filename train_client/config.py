@@ -62,7 +62,7 @@ class LoraConfig(Section):
     """0: no adapter, every weight is trained."""
     alpha: int = Field(default=32, ge=1)
     """The adapter's output is scaled by alpha / rank."""
-    targets: Literal["language", "all"] | list[str] = "language"
+    targets: Literal["language", "all"] | Annotated[list[str], Field(min_length=1)] = "language"
     """Linear layers that get an adapter: the language model's, the vision tower's as well, or those
     whose names end so. The output head never gets one unless it is named."""
     merge: bool = False
@@ -283,12 +283,28 @@ class TrainConfig(Section):
     def _nothing_is_ignored(self) -> TrainConfig:
         """A key that would change nothing is as bad as a misspelt one. (Defaults may stand in a
         saved configuration.)"""
-        algorithm, usual = self.algorithm, AlgorithmConfig()
-        lora = self.policy.lora
+        lora, data, rollout = self.policy.lora, self.data, self.rollout
         if not lora.rank and lora != LoraConfig():
             raise ValueError(
                 "policy.lora makes no adapter with policy.lora.rank=0; set the rank, or leave its "
                 "other keys out"
+            )
+        if not data.test and data.test_split != DataConfig().test_split:
+            raise ValueError("data.test_split is of data.test; give that too, or leave it out")
+        if rollout.engine != "vllm" and rollout.vllm_memory != RolloutConfig().vllm_memory:
+            raise ValueError(
+                "rollout.vllm_memory does nothing with rollout.engine=local; leave it out"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _nothing_of_the_algorithm_is_ignored(self) -> TrainConfig:
+        algorithm, usual = self.algorithm, AlgorithmConfig()
+        weights = algorithm.component_weights
+        if weights is not None and not any(weights.values()):
+            raise ValueError(
+                "algorithm.component_weights weighs no component, so that every reward is 0; "
+                "name one, or leave it out for the service's own reward"
             )
         if not algorithm.beta and algorithm.kl != usual.kl:
             raise ValueError(

@@ -10,6 +10,7 @@ import io
 import logging
 import math
 import random
+import struct
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,9 +27,18 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 
-UNREADABLE = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
+UNREADABLE = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    TypeError,
+    RuntimeError,
+    struct.error,
+    Image.DecompressionBombError,
+)
 """What Pillow raises for a file that is no image: SyntaxError for one whose EXIF data is none,
-ValueError for a PNG with text of more than a megabyte, among others."""
+ValueError for a PNG with text of more than a megabyte, RuntimeError for a broken AVIF, among
+others."""
 
 
 @dataclass(frozen=True)

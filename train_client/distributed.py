@@ -110,13 +110,15 @@ def raised_everywhere(*kinds: type[Exception]) -> Iterator[None]:
         yield
     except kinds as error:
         problem = error
-    told = all_gather(None if problem is None else (type(problem), str(problem)))
+    # Told by the kind that was asked for: a kind of its own may be made of more than a sentence.
+    kind = next((kind for kind in kinds if isinstance(problem, kind)), None)
+    told = all_gather(None if kind is None else (kind, str(problem)))
     if problem is not None:
         raise problem
     for place, other in enumerate(told):
         if other is not None:
-            kind, text = other
-            raise kind(f"{text} (process {place})")
+            shared, text = other
+            raise shared(f"{text} (process {place})")
 
 
 def process_share(config: TrainConfig) -> TrainConfig:

@@ -16,7 +16,7 @@ from typing import Any
 import torch
 
 from train_client.config import DataConfig
-from train_client.data import Example
+from train_client.data import UNREADABLE, Example
 from train_client.prompts import Prompts, encode_prompts
 from train_client.screening import screened
 from train_client.sources import DataError
@@ -87,10 +87,11 @@ class PromptFeed:
     def encode(self, examples: Sequence[Example], repeat: int = 1) -> Future[dict[str, Any]]:
         """Encode examples of a batch again, for a pass that carries only some of them.
 
-        Done in the thread, so that the first passes run while those of later ones are encoded.
+        Done in the thread, so that the first passes run while those of later ones are encoded. The
+        future raises DataError where an image has become unreadable meanwhile.
         """
         repeated = [example for example in examples for _ in range(repeat)]
-        return self._thread.submit(lambda: self._encode(repeated).inputs)
+        return self._thread.submit(self._encode_again, repeated)
 
     def close(self) -> None:
         self._thread.shutdown(cancel_futures=True)
@@ -98,6 +99,14 @@ class PromptFeed:
     def _encode(self, examples: Sequence[Example]) -> Prompts:
         template_kwargs = self._config.chat_template_kwargs
         return encode_prompts(self._processor, examples, self._instruction, template_kwargs)
+
+    def _encode_again(self, examples: Sequence[Example]) -> dict[str, Any]:
+        try:
+            return self._encode(examples).inputs
+        except UNREADABLE as error:
+            raise DataError(
+                f"A prompt that was encoded before can no longer be: {error}. Is an image gone?"
+            ) from error
 
     def _fetch(self, cursor: int, count: int) -> PromptBatch:
         chosen: list[Example] = []

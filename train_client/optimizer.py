@@ -96,7 +96,8 @@ class MasterAdamW:
             }
             for place, values in state["adam"]["state"].items()
         }
-        self._adam.load_state_dict({**state["adam"], "state": moments})
+        # The groups' settings are those of this run, which may have changed.
+        self._adam.load_state_dict({**self._adam.state_dict(), "state": moments})
         with torch.no_grad():
             for weight, master, saved in zip(
                 self._weights, self._masters, state["masters"], strict=True

@@ -144,6 +144,7 @@ def load_policy(config: PolicyConfig, *, reference: bool) -> Policy:
         processor = AutoProcessor.from_pretrained(config.path)
     except (OSError, ValueError, ImportError, SafetensorError) as error:
         raise ConfigError(f"policy.path {config.path!r} cannot be loaded: {error}") from error
+    _refuse_cross_attention(model, config.path)
     torch.nn.Module.to(model, device)
     if config.lora.rank:
         add_adapter(model, config.lora)
@@ -154,6 +155,15 @@ def load_policy(config: PolicyConfig, *, reference: bool) -> Policy:
         # What pads is masked, so any token will do; without one no two prompts make a batch.
         policy.tokenizer.pad_token = policy.tokenizer.convert_ids_to_tokens(policy.eos_ids[0])
     return policy
+
+
+def _refuse_cross_attention(model: PreTrainedModel, path: str) -> None:
+    """Their caches hold the image beside the prompt's tokens, and end with neither."""
+    if getattr(model.config.get_text_config(), "cross_attention_layers", None):
+        raise ConfigError(
+            f"policy.path {path!r} attends to its images in layers of their own (cross-attention), "
+            "whose caches cannot be shared by a group; choose a model that reads images as tokens."
+        )
 
 
 def _device(name: str) -> torch.device:

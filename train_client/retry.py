@@ -10,6 +10,8 @@ import httpx
 
 FIRST_WAIT = 0.2
 LONGEST_WAIT = 10.0
+_DOUBLINGS = 6
+"""After which the wait is the longest, however long the service stays away."""
 
 
 def retryable(response: httpx.Response) -> tuple[bool, float | None]:
@@ -41,6 +43,6 @@ class Backoff:
 
     def next(self, at_least: float | None = None) -> float:
         """Seconds before the next try: at most 0.2, 0.4, 0.8 … 10, at least half of it."""
-        wait = min(FIRST_WAIT * 2.0**self.tries, LONGEST_WAIT)
+        wait = min(FIRST_WAIT * 2.0 ** min(self.tries, _DOUBLINGS), LONGEST_WAIT)
         self.tries += 1
         return max(wait * self._random.uniform(0.5, 1.0), at_least or 0.0)

@@ -21,6 +21,7 @@ from pydantic import BaseModel, ValidationError
 
 from app.schema import ErrorReply, ProfileReply, Result, RewardReply, RewardRequest, Sample
 from train_client.config import ConfigError, RewardConfig
+from train_client.loopback import PAST_PROXIES
 from train_client.retry import Backoff, retryable
 
 log = logging.getLogger(__name__)
@@ -40,6 +41,10 @@ class RewardRejected(RewardError):  # noqa: N818
         super().__init__(message)
         self.status = status
         """Of HTTP."""
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str, int]]:
+        """Trainers that score in processes of their own send it to where it is raised."""
+        return type(self), (str(self), self.status)
 
 
 class RewardUnavailable(RewardError):  # noqa: N818
@@ -73,12 +78,15 @@ class AsyncRewardClient:
             headers["Authorization"] = f"Bearer {key}"
         self.last_reply = 0.0
         """time.monotonic() of the newest reply with rewards."""
+        self._answered = False
+        """Whether anything ever did, be it only to say that it cannot."""
         self._slots = asyncio.Semaphore(config.in_flight)
         self._http = httpx.AsyncClient(
             base_url=config.url.rstrip("/"),
             headers=headers,
             timeout=config.timeout,
             limits=httpx.Limits(max_connections=config.in_flight),
+            mounts=PAST_PROXIES,
         )
 
     async def close(self) -> None:
@@ -139,9 +147,9 @@ class AsyncRewardClient:
                 return _parsed(outcome, kind)
             wait = backoff.next(wait)
             if time.monotonic() + wait > deadline:
-                never = " It never has: is reward.url right?" if self.version is None else ""
+                never = "" if self._answered else " It never has answered: is reward.url right?"
                 raise RewardUnavailable(
-                    f"The reward service at {self._config.url} did not answer within "
+                    f"The reward service at {self._config.url} gives no rewards within "
                     f"reward.deadline={self._config.deadline:g} s (last problem: {outcome}).{never}"
                 )
             if backoff.tries == 1:
@@ -156,11 +164,13 @@ class AsyncRewardClient:
             response = await self._http.request(method, path, content=body, headers=headers)
         except httpx.RequestError as error:
             return f"{type(error).__name__} {error}".strip(), None
+        self._answered = True
         if response.is_success:
             return response, None
         again, wait = retryable(response)
         if again:
-            return f"HTTP {response.status_code}", wait
+            later = f", to be asked again after {wait:.0f} s" if wait else ""
+            return f"HTTP {response.status_code}{later}", wait
         raise RewardRejected(
             f"The reward service refused {method} {path} with HTTP {response.status_code}: "
             f"{_complaint(response)}",

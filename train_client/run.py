@@ -9,7 +9,7 @@ from functools import partial
 import torch
 
 from train_client.checkpoint import claim_run_folder
-from train_client.config import ConfigError, TrainConfig
+from train_client.config import ConfigError, RetentionConfig, TrainConfig
 from train_client.data import AnsweredExample, Example, load_both, load_replies
 from train_client.distributed import process_share, shard, world_size
 from train_client.evaluation import BATCH, evaluate
@@ -28,6 +28,7 @@ def run_training(config: TrainConfig) -> Outcome:
     """Everything `safegrpo train` does. Raises ConfigError, DataError, RewardError."""
     claim_run_folder(config.run)  # before all that takes long
     examples, held_out = load_both(config.data, seed=config.run.seed)
+    _refuse_idle_retention(config.retention)
     general = load_replies(config.data, config.retention.data) if config.retention.data else []
     _refuse_mixed("data.train", examples)
     _refuse_mixed("retention.data", [reply.example for reply in general])
@@ -103,6 +104,14 @@ def rows_at_once(config: TrainConfig) -> int:
     if rollout.prompts_per_pass:
         return rollout.prompts_per_pass * rollout.group_size
     return min(rollout.prompts_per_step * rollout.group_size, BATCH)
+
+
+def _refuse_idle_retention(config: RetentionConfig) -> None:
+    """A key that would change nothing is as bad as a misspelt one."""
+    if not config.data and config != RetentionConfig():
+        raise ConfigError(
+            "retention does nothing without retention.data; give its rows, or leave it out."
+        )
 
 
 def _refuse_mixed(key: str, examples: Sequence[Example]) -> None:

@@ -7,13 +7,21 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from torch import Tensor
 
 from train_client.collect import Collected, Collector, examples_of
 from train_client.config import ConfigError, TrainConfig
-from train_client.distributed import is_main, raised_everywhere, rank, unsharded, world_size
+from train_client.distributed import (
+    all_gather,
+    is_main,
+    raised_everywhere,
+    rank,
+    unsharded,
+    world_size,
+)
 from train_client.experience import Experience, as_tensors
 from train_client.interrupt import Stopped
 from train_client.metrics import REWARD_TAIL, MetricsWriter
@@ -21,7 +29,7 @@ from train_client.optimizer import step_rates
 from train_client.passes import Pass
 from train_client.policy import Policy
 from train_client.records import completion_rows, step_metrics
-from train_client.reward_client import RewardClient, RewardError
+from train_client.reward_client import RewardClient, RewardError, RewardVersionChanged
 from train_client.sources import DataError
 from train_client.timing import Timer, peak_memory
 from train_client.update import Learner
@@ -72,6 +80,7 @@ class Step:
             unsharded(self._policy.model),
         ):
             scored = self._scored(step)
+        _refuse_different(all_gather(self._rewards.version))
         everyone = scored.collected.of_all_processes(config.algorithm.component_weights)
         _refuse_nothing(everyone)
         if step == 1:
@@ -106,6 +115,9 @@ class Step:
             collected = self._collector.refill(step, collected, timer)
             if collected.inputs is None:
                 passes = self._learner.passes(examples_of(collected.groups), None)
+        # A prompt that can no longer be encoded is to stop the step before it has learned anything.
+        for work in (work for minibatch in passes for work in minibatch):
+            work.encoded.result()
         return Scored(collected, passes, reference_RT, tail)
 
     def _experience(self, scored: Scored, advantages_R: Tensor) -> Experience:
@@ -138,6 +150,16 @@ class Step:
         """
         algorithm = self._config.algorithm
         return algorithm.beta > 0 and not algorithm.dynamic_sampling and world_size() == 1
+
+
+def _refuse_different(versions: Sequence[str | None]) -> None:
+    """Raise RewardVersionChanged where replicas of different versions answered the processes."""
+    seen = sorted({version for version in versions if version is not None})
+    if len(seen) > 1:
+        raise RewardVersionChanged(
+            f"The replicas of the reward service differ: their rewards are {', '.join(seen)}. "
+            "Rewards of different versions cannot be compared; bring all to one, and resume."
+        )
 
 
 def _refuse_nothing(collected: Collected) -> None:

@@ -108,3 +108,13 @@ def test_an_adapter_of_an_adapter_is_refused(
 def test_targets_that_name_no_layer_are_a_sentence(base: Path) -> None:
     with pytest.raises(ConfigError, match=r"policy\.lora"):
         load(base, targets=["no_such_layer"])
+
+
+def test_only_linear_layers_get_an_adapter_whatever_else_has_the_name(base: Path) -> None:
+    """`proj` is the name of a convolution too, `embed_tokens` of a table of words."""
+    adapted = load(base, targets=["qkv", "proj"]).model
+    names = {name for name, _ in adapted.named_parameters() if "lora_" in name}
+    assert any(".attn.proj." in name for name in names)
+    assert not any("patch_embed" in name for name in names)
+    with pytest.raises(ConfigError, match="names embed_tokens, but no linear layer"):
+        load(base, targets=["q_proj", "embed_tokens"])

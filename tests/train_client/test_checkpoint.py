@@ -19,6 +19,7 @@ from train_client.checkpoint import (
     STATE,
     SaveError,
     checkpoints,
+    claim_run_folder,
     load_state,
     load_weights,
     process_state,
@@ -28,7 +29,7 @@ from train_client.checkpoint import (
     save_checkpoint,
     save_folder,
 )
-from train_client.config import ConfigError
+from train_client.config import ConfigError, RunConfig
 from train_client.metrics import MetricsWriter, read_metrics
 from train_client.policy import Policy
 
@@ -74,6 +75,18 @@ def test_a_kill_while_a_checkpoint_is_replaced_leaves_no_part_of_one(
     load_weights(policy.model, whole)
     save_checkpoint(tmp_path, 2, policy, {}, keep=2)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["step-1", "step-2"]
+
+
+def test_a_kill_between_the_renames_of_a_replacement_loses_nothing(
+    tmp_path: Path, policy: Policy
+) -> None:
+    run = RunConfig(output=tmp_path, resume=True)
+    folder = tmp_path / "checkpoints"
+    save_checkpoint(folder, 2, policy, {"step": 2}, keep=1)
+    (folder / "step-2").rename(folder / ".writing-replaced-step-2")
+    claim_run_folder(run)
+    assert load_state(folder / "step-2")["step"] == 2
+    assert [path.name for path in folder.iterdir()] == ["step-2"]
 
 
 def test_the_newest_by_number_are_kept(tmp_path: Path, policy: Policy) -> None:

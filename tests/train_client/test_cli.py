@@ -63,7 +63,7 @@ def test_an_absent_service_is_a_sentence(config: Path, service: Service) -> None
     service.faults = [(503, {})] * 100
     result = invoke(train, str(config))
     assert result.exit_code == 2
-    assert "did not answer within reward.deadline=0.5 s" in result.output
+    assert "gives no rewards within reward.deadline=0.5 s" in result.output
 
 
 def test_a_wrong_key_is_a_sentence(config: Path) -> None:

@@ -21,6 +21,7 @@ from train_client.config_file import load_config
 from train_client.distributed import joined, raised_everywhere
 from train_client.metrics import read_metrics
 from train_client.policy import Policy
+from train_client.reward_client import RewardError, RewardRejected
 
 NUMBERS = (
     "loss",
@@ -196,6 +197,19 @@ def test_alone_a_problem_is_raised_as_it_is() -> None:
     with pytest.raises(ValueError, match="away") as caught, raised_everywhere(ValueError):
         raise problem
     assert caught.value is problem
+
+
+def test_a_problem_of_one_process_is_raised_by_all_as_the_kind_that_was_asked_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A refusal is made of a sentence and a status, and the other processes have no status."""
+    told: list[Any] = []
+    monkeypatch.setattr(distributed, "all_gather", lambda mine: told.append(mine) or [mine])
+    with pytest.raises(RewardRejected), raised_everywhere(RewardError):
+        raise RewardRejected("no", 422)
+    monkeypatch.setattr(distributed, "all_gather", lambda mine: [mine, *told])
+    with pytest.raises(RewardError, match=r"no \(process 1\)"), raised_everywhere(RewardError):
+        pass
 
 
 def test_processes_wait_for_a_checkpoint_and_for_the_service(

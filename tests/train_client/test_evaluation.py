@@ -158,7 +158,7 @@ def test_an_evaluation_that_finds_no_service_is_done_on_resume(
         config = settings(tmp_path, service.url)
         stopped = train(config, policy, examples, evaluation, rewards)
         assert (stopped.finished, stopped.steps) == (False, lost)
-        assert "did not answer" in stopped.reason
+        assert "gives no rewards" in stopped.reason
         config.run.resume = True
         assert train(config, policy, examples, evaluation, rewards).finished
     lines = read_metrics(tmp_path)
@@ -217,9 +217,9 @@ def test_a_best_that_cannot_be_found_is_a_sentence(
 def test_an_evaluation_that_was_not_scored_is_not_the_best_and_stops_nothing(
     tmp_path: Path, service: Service, policy: Policy, examples: list[Example]
 ) -> None:
-    found = {0: {"reward": 0.1}, 2: {}, 4: {"reward": 0.2}}
+    found = {0: {"reward": 0.1}, 2: {}, 4: {"length": 3.0}, 6: {"reward": 0.2}}
     config = settings(tmp_path, service.url)
-    config.run.keep_best = "reward"
+    config.run.steps, config.run.keep_best = 6, "reward"
     with RewardClient(config.reward) as rewards:
         assert train(config, policy, examples, found.__getitem__, rewards).finished
-    assert json.loads((tmp_path / "best/evaluation.json").read_text())["step"] == 4
+    assert json.loads((tmp_path / "best/evaluation.json").read_text())["step"] == 6

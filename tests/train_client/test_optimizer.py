@@ -127,6 +127,21 @@ def test_state_goes_round_bit_for_bit() -> None:
     assert torch.equal(first.state_dict()["masters"][0], second.state_dict()["masters"][0])
 
 
+def test_a_run_may_go_on_with_another_weight_decay() -> None:
+    trained, twin = Model(torch.float32), Model(torch.float32)
+    before = optimizer(trained)
+    push(trained)
+    before.step(0.1)
+    twin.load_state_dict(trained.state_dict())
+    after = optimizer(twin, weight_decay=0.5)
+    after.load_state_dict(saved(before))
+    for one, other in ((trained, before), (twin, after)):
+        push(one)
+        other.step(0.1)
+    decayed = (trained.weight - twin.weight).abs().max()
+    assert decayed > 0.01
+
+
 def test_a_run_may_go_on_in_another_precision() -> None:
     trained = Model(torch.float32)
     before = optimizer(trained)

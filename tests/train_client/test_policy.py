@@ -28,6 +28,15 @@ def test_a_saved_policy_is_loaded_with_a_frozen_reference(tmp_path: Path, policy
             assert (mine.requires_grad, frozen.requires_grad) == (True, False)
 
 
+def test_a_model_that_sees_its_images_by_cross_attention_is_refused(
+    tmp_path: Path, policy: Policy
+) -> None:
+    policy.model.config.get_text_config().cross_attention_layers = [1]
+    policy.save(tmp_path)
+    with pytest.raises(ConfigError, match="attends to its images in layers of their own"):
+        load_policy(PolicyConfig(path=str(tmp_path), device="cpu"), reference=False)
+
+
 def test_without_a_kl_term_no_reference_is_kept(tmp_path: Path, policy: Policy) -> None:
     policy.save(tmp_path)
     assert load_policy(PolicyConfig(path=str(tmp_path)), reference=False).reference is None

@@ -21,10 +21,11 @@ from tests.train_client.runs import exact, settings, train
 from tests.train_client.service import Service
 from train_client.config import ConfigError, TrainConfig
 from train_client.config_file import load_config
-from train_client.data import AnsweredExample, Example
+from train_client.data import AnsweredExample, Example, Picture
 from train_client.policy import Policy
 from train_client.retention import Retention
 from train_client.reward_client import RewardClient
+from train_client.rollout import Rollout
 from train_client.train import Trainer
 
 VARIANTS: dict[str, dict[str, dict[str, Any]]] = {
@@ -146,7 +147,7 @@ def test_a_service_that_stays_away_stops_the_run_at_the_last_whole_step(
     config = settings(tmp_path / "away", service.url, reward={"deadline": 0.5})
     outcome = train(config, twin, examples)
     assert not outcome.finished
-    assert "did not answer within reward.deadline=0.5 s" in outcome.reason
+    assert "gives no rewards within reward.deadline=0.5 s" in outcome.reason
     assert outcome.checkpoint is not None
 
     service.faults.clear()
@@ -179,6 +180,52 @@ def test_a_row_that_cannot_be_used_stops_the_run_at_the_last_whole_step(
 
     config.run.resume, config.data.bad_rows = True, "drop"
     assert train(config, policy, examples).finished
+
+
+def test_an_image_that_is_gone_when_it_is_read_again_stops_the_run_at_the_last_whole_step(
+    tmp_path: Path, service: Service, policy: Policy, examples: list[Example]
+) -> None:
+    file = tmp_path / "first.png"
+    Image.new("RGB", (16, 16)).save(file)
+    examples[0] = replace(examples[0], pictures=(Picture(file),))
+
+    class Removing(Rule):
+        """Each of its rollouts is of the same four prompts."""
+
+        times = 0
+
+        def generate(self, *given: Any) -> Rollout:
+            self.times += 1
+            if self.times == 3:
+                file.unlink()
+            return super().generate(*given)
+
+    config = settings(
+        tmp_path,
+        service.url,
+        run={"save_every": 0},
+        data={"shuffle": False},
+        algorithm={"beta": 0.0},
+        optimizer={"prompts_per_pass": 2},
+    )
+    outcome = train(config, policy, examples[:4], engine=Removing())
+    assert (outcome.finished, outcome.steps) == (False, 2)
+    assert "can no longer be" in outcome.reason
+    assert outcome.checkpoint == tmp_path / "checkpoints/step-2"
+
+
+def test_replicas_of_different_rewards_stop_the_run(
+    tmp_path: Path,
+    service: Service,
+    policy: Policy,
+    examples: list[Example],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Each process may be answered by another one, always the same."""
+    monkeypatch.setattr("train_client.step.all_gather", lambda mine: [mine, "test-2"])
+    outcome = train(settings(tmp_path, service.url), policy, examples)
+    assert (outcome.finished, outcome.steps) == (False, 0)
+    assert "The replicas of the reward service differ" in outcome.reason
 
 
 def test_a_changed_reward_stops_the_run_and_its_resumption(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import pickle
 import threading
 import time
 from collections.abc import Callable
@@ -197,8 +198,9 @@ def test_a_service_that_falls_silent_is_reported_with_what_it_said_before(
 
 def test_a_retry_after_beyond_the_deadline_ends_at_once(service: Service) -> None:
     service.faults = [(503, {"Retry-After": "3600"})]
-    with client(service) as rewards, pytest.raises(RewardUnavailable):
+    with client(service) as rewards, pytest.raises(RewardUnavailable) as stopped:
         rewards.score(samples(1))
+    assert str(stopped.value).endswith("(last problem: HTTP 503, to be asked again after 3600 s).")
 
 
 def test_a_lost_sample_has_no_reward_rather_than_zero(service: Service) -> None:
@@ -311,3 +313,23 @@ def test_backoff_grows_to_its_limit_with_jitter() -> None:
         assert longest / 2 <= wait <= longest
     assert len(set(waits[-3:])) == 3
     assert backoff.next(at_least=60) == 60
+
+
+def test_a_service_may_be_away_for_days() -> None:
+    backoff = Backoff()
+    backoff.tries = 100_000
+    assert 5 <= backoff.next() <= 10
+
+
+def test_a_refusal_reaches_another_process() -> None:
+    refusal = pickle.loads(pickle.dumps(RewardRejected("no", 422)))
+    assert (str(refusal), refusal.status) == ("no", 422)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_a_service_on_this_machine_is_asked_past_any_proxy(
+    service: Service, monkeypatch: pytest.MonkeyPatch, host: str
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    with client(service, url=f"http://{host}:{service.port}", deadline=5) as rewards:
+        assert rewards.score(samples(1))[0].reward is not None

@@ -51,10 +51,16 @@ def test_several_processes_want_images_in_all_rows_or_in_none(
         run_training(config)
 
 
+def test_settings_of_retention_without_its_rows_are_refused(config: TrainConfig) -> None:
+    config.retention.weight = 2
+    with pytest.raises(ConfigError, match=r"retention does nothing without retention\.data"):
+        run_training(config)
+
+
 def test_an_evaluation_of_nothing_is_told(
     config: TrainConfig, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with pytest.raises(RuntimeError, match=r"did not answer within reward\.deadline"):
+    with pytest.raises(RuntimeError, match=r"gives no rewards within reward\.deadline"):
         run_training(config)
     assert "Nothing will be evaluated" in caplog.text
 

@@ -11,11 +11,14 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
 import httpx
+
+from train_client.loopback import PAST_PROXIES
 
 HOST = "127.0.0.1"
 START_SECONDS = 240.0
@@ -92,7 +95,7 @@ class RewardService:
 
     def count(self) -> Count:
         """What the service has scored since its process started, for this profile."""
-        return _count(httpx.get(f"{self.url}/metrics", timeout=10).text, self._profile)
+        return _count(_get(f"{self.url}/metrics", timeout=10).text, self._profile)
 
     def _start(self) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", "app", "serve", "--host", HOST]
@@ -109,11 +112,10 @@ class RewardService:
         while time.monotonic() < deadline:
             if self._process.poll() is not None:
                 raise ServiceError(f"The reward service ended while starting; see {self._log}.")
-            try:
-                if httpx.get(f"{self.url}/readyz", timeout=2).status_code == httpx.codes.OK:
+            with suppress(httpx.TransportError):
+                if _get(f"{self.url}/readyz", timeout=2).is_success:
                     return
-            except httpx.TransportError:
-                time.sleep(0.1)
+            time.sleep(0.1)
         raise ServiceError(
             f"The reward service was not ready after {START_SECONDS:.0f} s; see {self._log}."
         )
@@ -169,12 +171,17 @@ class RunningService:
 
     def _page(self) -> str:
         try:
-            reply = httpx.get(f"{self.url}/metrics", timeout=10).raise_for_status()
+            reply = _get(f"{self.url}/metrics", timeout=10).raise_for_status()
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise ServiceError(
                 f"{self.url}/metrics cannot be read ({error}); is the reward service there?"
             ) from error
         return reply.text
+
+
+def _get(url: str, timeout: float) -> httpx.Response:
+    with httpx.Client(mounts=PAST_PROXIES, timeout=timeout) as client:
+        return client.get(url)
 
 
 def _free_port() -> int:

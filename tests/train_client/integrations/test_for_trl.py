@@ -102,7 +102,7 @@ def test_a_service_that_stays_away_masks_the_batch_or_raises(service: Service) -
     assert masking(prompts=["", ""], completions=["a", "ab"], **COLUMNS) == [1.0, 2.0]
     service.kill()
     assert masking(prompts=["", ""], completions=["a", "b"], **COLUMNS) == [None, None]
-    with pytest.raises(RuntimeError, match="did not answer within"):
+    with pytest.raises(RuntimeError, match="gives no rewards within"):
         raising(prompts=["", ""], completions=["a", "b"], **COLUMNS)
     service.start()
 
@@ -110,7 +110,7 @@ def test_a_service_that_stays_away_masks_the_batch_or_raises(service: Service) -
 def test_one_that_has_never_answered_raises_in_any_case(service: Service) -> None:
     """A run at a wrong address would mask every batch and learn nothing."""
     service.kill()
-    with pytest.raises(RuntimeError, match=r"It never has: is reward\.url right\?"):
+    with pytest.raises(RuntimeError, match=r"It never has answered: is reward\.url right\?"):
         SafetyReward(deadline=0.3)(prompts=["", ""], completions=["a", "b"], **COLUMNS)
     service.start()
 

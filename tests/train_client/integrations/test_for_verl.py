@@ -79,7 +79,7 @@ def test_without_a_reward_it_raises_unless_a_value_was_chosen(
 
 def test_a_service_that_stays_away_raises_unless_a_value_was_chosen(service: Service) -> None:
     service.kill()
-    with pytest.raises(RewardUnavailable, match="did not answer within"):
+    with pytest.raises(RewardUnavailable, match="gives no rewards within"):
         compute_score_blocking("s", "ab", TAGS, deadline=0.3)
     score = compute_score_blocking("s", "ab", TAGS, deadline=0.3, fallback=0.0)
     assert (score["score"], score["unscored"]) == (0.0, 1.0)

@@ -23,7 +23,10 @@ GOOD = (
 )
 
 
-def test_counts_what_it_scored_and_comes_back_when_killed(tmp_path: Path) -> None:
+def test_counts_what_it_scored_and_comes_back_when_killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")  # of the cluster, for the world outside
     samples = [Sample(id=str(n), completion=GOOD if n else "", labels=SAFE) for n in range(4)]
     with RewardService(tmp_path / "log") as service:
         assert service.count() == Count()
@@ -38,6 +41,7 @@ def test_counts_what_it_scored_and_comes_back_when_killed(tmp_path: Path) -> Non
         assert service.pid != killed
         assert service.restarts == 1
         url, last = service.url, service.pid
+    monkeypatch.delenv("HTTP_PROXY")
     with pytest.raises(httpx.TransportError):
         httpx.get(f"{url}/healthz")
     assert last is not None
