@@ -4,14 +4,20 @@
   a body that has had its reply; or does not read its reply.
 - What comes around a body (head, sizes of chunks, trailers) is bounded, as bodies are elsewhere.
 - It notes when a request arrived, so that a wait for the event loop counts as one in the queue.
+- Who is refused while still sending, and wants the connection closed, can finish sending: a socket
+  that is closed with bytes unread tells its client nothing but that it is broken.
+- When it is lost, each request on it that has no reply yet is told so, and not the newest alone.
 - A reply's head and body go out in one piece. In two, each is a system call, and wakes the client.
 """
 
 import asyncio
 import time
+import weakref
+from collections import deque
+from collections.abc import Callable
 from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from app.exchange import ARRIVED
 
@@ -39,6 +45,8 @@ class Connection(HttpToolsProtocol):
         self._unwanted = False
         self._unread = False
         self._framing = 0
+        self._earlier: deque[RequestResponseCycle] = deque()
+        """Those before the newest, of a client that does not wait for its replies."""
         self._give_up: asyncio.TimerHandle | None = None
 
     def connection_made(
@@ -46,13 +54,25 @@ class Connection(HttpToolsProtocol):
         transport: asyncio.Transport,  # type: ignore[override]  # as uvicorn's own narrows it
     ) -> None:
         # A `Gathering` is a transport in all but its base class, which it need not inherit from.
-        super().connection_made(Gathering(transport, self.loop))  # type: ignore[arg-type]
+        client = weakref.WeakMethod(self._is_sending)
+        ours = Gathering(transport, self.loop, lambda: (client() or _never)())
+        super().connection_made(ours)  # type: ignore[arg-type]
         self._watch()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._in_head = self._unwanted = self._unread = False
         self._watch()
+        self._tell_earlier()
         super().connection_lost(exc)
+
+    def _tell_earlier(self) -> None:
+        for cycle in self._earlier:
+            cycle.disconnected = True
+            cycle.message_event.set()
+        self._earlier.clear()
+        for cycle, _ in self.pipeline:  # never begun, so that nothing else would let go of them
+            cycle.on_response = _nothing
+        self.pipeline.clear()
 
     def data_received(self, data: bytes) -> None:
         self._framing += len(data)
@@ -68,6 +88,10 @@ class Connection(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._in_head = False
+        while self._earlier and self._earlier[0].response_complete:
+            self._earlier.popleft()
+        if self.cycle is not None and not self.cycle.response_complete:
+            self._earlier.append(self.cycle)
         self.scope[ARRIVED] = time.perf_counter()  # type: ignore[literal-required]  # our own
         super().on_headers_complete()
 
@@ -79,6 +103,8 @@ class Connection(HttpToolsProtocol):
         self._in_request = self._unwanted = False
         self._framing = 0
         super().on_message_complete()
+        if self.cycle.response_complete and not self.cycle.keep_alive:
+            self.transport.close()  # which was put off while it was sending
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
@@ -106,8 +132,18 @@ class Connection(HttpToolsProtocol):
             self._give_up.cancel()
             self._give_up = None
 
+    def _is_sending(self) -> bool:
+        """Whether the client goes on with a body that has had its reply."""
+        return self._in_request and not self._in_head and self.cycle.response_complete
+
     def _let_go(self) -> None:
         self.transport.abort()
+
+    def send_400_response(self, msg: str) -> None:
+        if self._is_sending():  # what has had its reply gets no second one
+            self._let_go()
+        else:
+            super().send_400_response(msg)
 
     def _refuse(self) -> None:
         if self._in_head:
@@ -116,12 +152,30 @@ class Connection(HttpToolsProtocol):
             self._let_go()
 
 
-class Gathering:
-    """A transport that sends what was written in one turn of the event loop in one piece."""
+def _nothing() -> None:
+    pass
 
-    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+
+def _never() -> bool:
+    return False
+
+
+class Gathering:
+    """A transport that sends what was written in one turn of the event loop in one piece.
+
+    Args:
+        is_sending: whether the client is; the connection is not closed then.
+    """
+
+    def __init__(
+        self,
+        transport: asyncio.Transport,
+        loop: asyncio.AbstractEventLoop,
+        is_sending: Callable[[], bool],
+    ) -> None:
         self._transport = transport
         self._loop = loop
+        self._is_sending = is_sending
         self._written: list[bytes] = []
 
     def write(self, data: bytes) -> None:
@@ -131,7 +185,8 @@ class Gathering:
 
     def close(self) -> None:
         self._send()
-        self._transport.close()
+        if not self._is_sending():
+            self._transport.close()
 
     def _send(self) -> None:
         if self._written and not self._transport.is_closing():  # the client may have hung up

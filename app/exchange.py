@@ -26,6 +26,7 @@ class Exchange:
         begun = time.perf_counter()
         self.started: float = scope.get(ARRIVED, begun)
         self.headers: Mapping[bytes, bytes] = dict(scope["headers"])
+        self.encoding = _encoding(scope) if b"content-encoding" in self.headers else ""
         self.id = _request_id(self.headers.get(b"x-request-id", b""))
         self.protocol: str | None = None
         self.route: str | None = None
@@ -83,6 +84,12 @@ def exchange_of(scope: Scope) -> Exchange:
     """The exchange that the gate began for this request."""
     exchange: Exchange = scope[_KEY]
     return exchange
+
+
+def _encoding(scope: Scope) -> str:
+    """All that was done to the body: one header may name several encodings, and so may two."""
+    given = [value for name, value in scope["headers"] if name == b"content-encoding"]
+    return b", ".join(given).decode("latin-1")
 
 
 def _request_id(given: bytes) -> bytes:

@@ -150,7 +150,9 @@ _QUEUE_WAIT = _histogram(
     "queue_wait_seconds", "Seconds that a request waited to be scored", _SECONDS
 )
 _COMPUTE = _histogram(
-    "compute_seconds", "Seconds of parsing, scoring and writing a reply", _SECONDS
+    "compute_seconds",
+    "Seconds of parsing, scoring (a judge's time too), replying",
+    _SECONDS,
 )
 _batches, _queue_waits, _computes = map(tallies.series, (_BATCH, _QUEUE_WAIT, _COMPUTE))
 _REJECTED = _counter("rejected", "Requests that got no rewards", "status", "reason")
@@ -237,6 +239,11 @@ def answered(protocol: str, status: int, seconds: float) -> None:
 def rejected(status: int, reason: str) -> None:
     """Count a request that got no rewards."""
     tallies.count(_REJECTED, str(status), reason)
+
+
+def unscored(profile: str, samples: int) -> None:
+    """Count samples of a request that got no rewards because these have none."""
+    tallies.count(_SAMPLES, profile, "service_error", amount=samples)
 
 
 def timed(phases: Mapping[str, float]) -> None:

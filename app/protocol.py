@@ -39,8 +39,10 @@ class Protocol(Generic[Wire]):
     response_model: Any
     """The reply, for the documentation."""
     summary: str
+    nulls: bool = False
+    """Whether a reply can say of some samples that they have no reward."""
     masks: bool = False
-    """Whether a reply can say that nothing was scored; otherwise that is a 503."""
+    """Whether it can say so of all of them."""
 
 
 REWARD = Protocol(
@@ -53,5 +55,6 @@ REWARD = Protocol(
     ),
     response_model=RewardReply,
     summary="Score a batch of completions",
+    nulls=True,
 )
 """The service's own."""

@@ -1,10 +1,12 @@
 """The one scoring path: validated samples -> scores. Server, commands and protocols all use it."""
 
+import asyncio
 import logging
 import math
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Final, NamedTuple, Protocol, TypeVar
+from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
 from app.errors import RequestError
 from app.logs import failure
@@ -38,6 +40,8 @@ class Patience(NamedTuple):
     """On `time.monotonic`."""
     abandoned: Callable[[], bool] = _never
     """Whether nobody waits any more; asked in the scoring thread."""
+    gone: asyncio.Future[Any] | None = None
+    """Done when nobody waits any more, for who asks a judge meanwhile."""
 
     def is_over(self) -> bool:
         return time.monotonic() > self.deadline or self.abandoned()
@@ -102,8 +106,13 @@ class Scoring:
         if judge is None:
             return await offload(lambda: score_by_rules(scorer, samples, patience))
         examined = await offload(lambda: examine(scorer, samples, patience))
-        judged = await _consult(judge, scorer, samples, examined, patience.deadline)
+        judged = await _consult(judge, scorer, samples, examined, patience)
         return await offload(lambda: settle(scorer, samples, judged))
+
+    @property
+    def asks_judges(self) -> bool:
+        """Whether scoring may wait for somebody else."""
+        return bool(self._judges)
 
     async def close(self) -> None:
         """Close the connections to the judges."""
@@ -162,12 +171,14 @@ async def _consult(
     scorer: Scorer,
     samples: Sequence[Sample],
     examined: Sequence[Examined | None],
-    deadline: float,
+    patience: Patience,
 ) -> list[Examined | None]:
     """Ask the judge about the answers that the profile says, and put its word in their place."""
     asked = [(i, one) for i, one in enumerate(examined) if one and scorer.needs_judge(one)]
     questions = [Question(samples[index].prompt, one.answer) for index, one in asked]
-    words = await judge.ask(questions, deadline - time.monotonic())
+    seconds = patience.deadline - time.monotonic()
+    words = await judge.ask(questions, seconds, patience.gone)
+    _tell_failures(scorer.profile.name, words)
     outcome = list(examined)
     for (index, one), word in zip(asked, words, strict=True):
         if isinstance(word, JudgeError):
@@ -175,6 +186,13 @@ async def _consult(
         elif word is not None:
             outcome[index] = one._replace(stance=Stance(word, judge.rule))
     return outcome
+
+
+def _tell_failures(profile: str, words: Sequence[object]) -> None:
+    """Log why the judge failed, and for how many samples; its errors quote nothing."""
+    why = Counter(str(word) for word in words if isinstance(word, JudgeError))
+    for reason, times in why.items():
+        log.error("%s (samples: %d)", reason, times, extra={"event": {"profile": profile}})
 
 
 def _truth(sample: Sample) -> Labels:

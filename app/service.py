@@ -17,7 +17,8 @@ them, as one worker scores one batch at a time either way; more workers use more
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import orjson
@@ -73,21 +74,27 @@ class Service:
         with self.admission.ticket() as ticket:
             body = await self.read(scope, receive, ticket)
             request = _Request(self, protocol, body, ticket, exchange)
-            if len(body) <= INLINE_BYTES and not request.encoding:
-                if time.monotonic() > request.deadline:
-                    raise waited_too_long()
+            inline = len(body) <= INLINE_BYTES and not request.encoding
+            if inline and time.monotonic() > request.deadline:
+                raise waited_too_long()
+            if inline and not self.scoring.asks_judges:
                 return await request.steps(at_once, Patience(request.deadline))
-            gone = asyncio.ensure_future(receive())  # its next word can only be that it hangs up
+            with self._watched(receive, request.deadline) as patience:
+                place = self.turns.place(patience.deadline, patience.abandoned, exchange.waited)
+                return await request.steps(at_once if inline else place.run, patience)
 
-            def abandoned() -> bool:
-                return self._closing or gone.done()
+    @contextmanager
+    def _watched(self, receive: Receive, deadline: float) -> Iterator[Patience]:
+        """The patience of a client that has sent its body: it is over when it hangs up."""
+        gone = asyncio.ensure_future(receive())  # its next word can only be that
 
-            patience = Patience(request.deadline, abandoned)
-            place = self.turns.place(*patience, exchange.waited)
-            try:
-                return await request.steps(place.run, patience)
-            finally:
-                gone.cancel()
+        def abandoned() -> bool:
+            return self._closing or gone.done()
+
+        try:
+            yield Patience(deadline, abandoned, gone)
+        finally:
+            gone.cancel()
 
     async def read(self, scope: Scope, receive: Receive, ticket: Ticket) -> bytes:
         """The body as it is sent, within the limits; raises what `read_body` does."""
@@ -139,7 +146,7 @@ class _Request:
         self._body = body
         self._ticket = ticket
         self._exchange = exchange
-        self.encoding = exchange.headers.get(b"content-encoding", b"").decode("latin-1")
+        self.encoding = exchange.encoding
         patience = service.settings.deadline_seconds - exchange.phases["queue"]
         self.deadline = time.monotonic() + patience
 
@@ -150,7 +157,7 @@ class _Request:
         if patience.abandoned():
             raise ClientDisconnect
         self._exchange.lap("score")
-        self._check_scored(scores)
+        self._check_scored(scorer, scores)
         return await offload(lambda: self._reply(wire, Scored(scorer, batch, scores)))
 
     def _prepare(self) -> tuple[BaseModel, RewardRequest, Scorer]:
@@ -166,17 +173,20 @@ class _Request:
         self._exchange.lap("parse")
         return wire, batch, scorer
 
-    def _check_scored(self, scores: list[Score]) -> None:
-        if self._protocol.masks:
+    def _check_scored(self, scorer: Scorer, scores: list[Score]) -> None:
+        """Refuse with 503 what the protocol cannot say: a made-up number would be trained on."""
+        missing = sum(score.reward is None for score in scores)
+        protocol = self._protocol
+        if not missing or protocol.masks or (protocol.nulls and missing < len(scores)):
             return
-        if scores and all(score.reward is None for score in scores):
-            late = time.monotonic() > self.deadline
-            why = "in time" if late else "now"
-            raise RequestError(
-                503,
-                f"none of the samples could be scored {why}; send them again",
-                reason="deadline" if late else "internal",
-            )
+        metrics.unscored(scorer.profile.name, missing)
+        late = time.monotonic() > self.deadline
+        which, when = "none" if missing == len(scores) else "not all", "in time" if late else "now"
+        raise RequestError(
+            503,
+            f"{which} of the samples could be scored {when}; send them again",
+            reason="deadline" if late else "internal",
+        )
 
     def _reply(self, wire: BaseModel, scored: Scored) -> Response:
         exchange = self._exchange

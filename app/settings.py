@@ -21,7 +21,7 @@ from pydantic_settings import (
 
 from app.yaml_text import load_yaml
 from rules.judge import JudgeError, authorization
-from rules.profile import Profile, load_profile
+from rules.profile import Profile, load_profile, shipped_profiles
 
 PREFIX = "SAFEGRPO_"
 """What the names of the settings' variables begin with."""
@@ -31,6 +31,7 @@ WholeSeconds = Annotated[int, Field(ge=1, le=86_400)]
 """At most a day each, like `Seconds`: clocks of the system take no number that is much larger."""
 
 
+_CAPTURE = frozenset({"capture_share", "capture_max_bytes"})
 _CAPTURED_BYTES = 2**20
 """Least that the capture may keep of each worker: in files of much less, no batch has room."""
 
@@ -192,6 +193,8 @@ class Settings(BaseSettings):
             )
         if self.capture_max_bytes < self.workers * _CAPTURED_BYTES:
             raise ValueError("capture_max_bytes must be at least 1 MiB for each of the workers")
+        if self.capture_folder is None and not _CAPTURE.isdisjoint(self.model_fields_set):
+            raise ValueError("capture_share and capture_max_bytes are of capture_folder; give it")
         if (self.tls_certificate is None) != (self.tls_key is None):
             raise ValueError("tls_certificate and tls_key go together; give both or neither")
         if self.tls_client_ca is not None and self.tls_certificate is None:
@@ -202,8 +205,8 @@ class Settings(BaseSettings):
     def _profiles_load(self) -> Self:
         self._default = _load(self.profile)
         self._others = tuple(_load(source) for source in self.profiles)
-        named = {self._default.name: self._default}
-        for other in self._others:
+        named = {name: load_profile(name) for name in shipped_profiles()}
+        for other in (self._default, *self._others):
             if named.setdefault(other.name, other) != other:
                 raise ValueError(
                     f"two profiles have the name {other.name!r}, by which requests ask for them; "
@@ -296,8 +299,9 @@ def _refuse_misspelt(variables: Iterable[str], settings: Iterable[str]) -> None:
     open, and who has set SAFEGRPO_API_KEY would not know. Other names are others' variables."""
     known = [PREFIX + setting.upper() for setting in settings]
     for variable in variables:
-        if variable.startswith(PREFIX) and variable not in known:
-            for near in get_close_matches(variable, known, n=1, cutoff=0.9):
+        name = variable.upper()  # they are read in any case
+        if name.startswith(PREFIX) and name not in known:
+            for near in get_close_matches(name, known, n=1, cutoff=0.9):
                 raise SettingsError(f"{variable} is no setting; {near} is")
 
 

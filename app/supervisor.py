@@ -57,16 +57,22 @@ class Supervisor(Multiprocess):
                 continue
             if not process.process.is_alive() and process not in self._started:
                 self._failed_starts += 1
+            died = {} if process.process.is_alive() else {"exit_code": process.exitcode}
             process.kill()
             process.join()
             self._asked.pop(process, None)
             self._started.discard(process)
             if process.exitcode == STARTUP_FAILURE or self._failed_starts == MOST_FAILED_STARTS:
-                log.error("a worker cannot start, nor would another one: the server ends")
+                log.error(
+                    "a worker cannot start, nor would another one: the server ends",
+                    extra={"event": died},
+                )
                 self.failed = True
                 self.should_exit.set()
                 return
-            log.error("a worker died, or was stuck; another one takes its place")
+            log.error(
+                "a worker died, or was stuck; another one takes its place", extra={"event": died}
+            )
             self.processes[index] = Process(self.config, self.sockets)
             self.processes[index].start()
 

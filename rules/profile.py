@@ -24,6 +24,8 @@ from rules.yaml_model import YamlModel, parse_yaml
 
 PACKAGES = ("grammar", "rules")
 """The packages whose files decide a reward."""
+TRANSLATORS = ("rows.py", "chat_templates.py", "protocols")
+"""Those of `app`: which text of a trainer's request is the completion, and which the prompt."""
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Weight = Annotated[float, Field(ge=0, le=1e6)]
@@ -49,6 +51,13 @@ class TagShares(YamlModel):
     combined: Share = 0.5
     visual: Share = 0.25
     text: Share = 0.25
+
+    @model_validator(mode="after")
+    def _are_shares_of_one(self) -> "TagShares":
+        total = self.combined + self.visual + self.text
+        if abs(total - 1) > 1e-9:
+            raise ValueError(f"combined, visual and text must add up to 1, not to {total:g}")
+        return self
 
 
 class StanceByRules(YamlModel):
@@ -270,26 +279,30 @@ def _text(file: Traversable, origin: str) -> str:
 
 @cache
 def _code_digest() -> bytes:
-    return code_digest([Path(str(files(package))) for package in PACKAGES])
+    app = Path(str(files("app")))
+    packages = [Path(str(files(package))) for package in PACKAGES]
+    return code_digest([*packages, *(app / name for name in TRANSLATORS)])
 
 
-def code_digest(folders: list[Path]) -> bytes:
-    """SHA-256 over the grammars, rules, lexicons, instructions and code in `folders`.
+def code_digest(places: list[Path]) -> bytes:
+    """SHA-256 over the grammars, rules, lexicons, instructions and code in files and folders.
 
     The shipped profiles are left out: the one in use is part of the version in its validated form.
     """
     digest = hashlib.sha256()
-    for folder in folders:
-        for path in _deciding_files(folder):
-            name = f"{folder.name}/{path.relative_to(folder).as_posix()}"
+    for place in places:
+        for path in _deciding_files(place):
+            name = path.relative_to(place.parent).as_posix()
             content = path.read_bytes()
             digest.update(f"{name}\0{len(content)}\0".encode())
             digest.update(content)
     return digest.digest()
 
 
-def _deciding_files(folder: Path) -> Iterator[Path]:
-    for path in sorted(folder.rglob("*")):
-        shipped_profile = path.parent == folder / "profiles"
+def _deciding_files(place: Path) -> Iterator[Path]:
+    if place.is_file():
+        yield place
+    for path in sorted(place.rglob("*")):
+        shipped_profile = path.parent == place / "profiles"
         if path.suffix in (".py", ".lark", ".yaml", ".txt") and not shipped_profile:
             yield path

@@ -67,8 +67,17 @@ def explain(
     labels = _labels({"visual": visual, "text": text, "combined": combined})
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # where the terminal's characters are few
+    try:
+        _print(scorer, scorer.examine(completion, prompt), labels)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise  # typer ends quietly: nobody reads on
+    except OSError as error:
+        sys.exit(f"safegrpo explain: it cannot be printed: {error.strerror}")
+
+
+def _print(scorer: Scorer, examined: Examined, labels: Labels | None) -> None:
     console = Console(highlight=False)
-    examined = scorer.examine(completion, prompt)
     console.print(_coloured(examined))
     console.print()
     console.print(f"profile  {scorer.version}")

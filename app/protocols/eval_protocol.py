@@ -52,7 +52,8 @@ def batch(wire: EvaluateRequest) -> RewardRequest:
 
 
 def reply(_: EvaluateRequest, scored: Scored) -> dict[str, Any]:
-    """The reward as the score, why it is what it is, and each component as a metric."""
+    """The reward as the score, why it is what it is, and each component as a metric: but for
+    those outside 0 … 1, a penalty or one of great weight, which eval-protocol takes for none."""
     (score,) = rewards_of(scored.scores)
     (result,) = scored.scores
     if result.failure is not None:
@@ -66,6 +67,7 @@ def reply(_: EvaluateRequest, scored: Scored) -> dict[str, Any]:
         "metrics": {
             name: {"score": value, "is_score_valid": True, "reason": name}
             for name, value in numbers(result).items()
+            if 0 <= value <= 1
         },
         "error": None,
     }

@@ -7,17 +7,18 @@ else fails on our side is a 5xx, which its clients count as infrastructure. Noth
 requests, so seeding a session is empty and rollouts can be verified again.
 """
 
-import asyncio
+import time
 from collections.abc import Mapping
 from typing import Any
 
 import orjson
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Request, Response
 from pydantic import BaseModel, ConfigDict
 from pydantic_core import to_json
 
 from app.body import parse_body
 from app.encoding import unpack
+from app.exchange import exchange_of
 from app.openapi import REFUSALS, TRAINERS
 from app.protocol import Protocol, Scored
 from app.protocols.nemo_gym_metrics import AggregateMetrics, AggregateMetricsRequest, aggregate
@@ -152,21 +153,23 @@ def add_routes(app: FastAPI, service: Service) -> None:
         },
         summary="NeMo Gym: statistics of scored rollouts",
         tags=[TRAINERS],
+        response_model=AggregateMetrics,
     )
-    async def aggregate_metrics(request: Request) -> AggregateMetrics:
+    async def aggregate_metrics(request: Request) -> Response:
+        exchange, settings = exchange_of(request.scope), service.settings
         with service.admission.ticket() as ticket:
             body = await service.read(request.scope, request.receive, ticket)
-            encoding = request.headers.get("content-encoding", "")
-            limit = service.settings.max_body_bytes
-            return await asyncio.to_thread(
-                lambda: _aggregated(unpack(body, encoding, limit, ticket.hold))
-            )
+            deadline = time.monotonic() + settings.deadline_seconds
+            place = service.turns.place(deadline, lambda: False, exchange.waited)
+
+            def aggregated() -> bytes:
+                content = unpack(body, exchange.encoding, settings.max_body_bytes, ticket.hold)
+                rollouts = parse_body(AggregateMetricsRequest, content).verify_responses
+                return orjson.dumps(aggregate(rollouts).model_dump())
+
+            return Response(await place.run(aggregated), media_type="application/json")
 
     @app.get("/health", include_in_schema=False)
     @app.get("/", include_in_schema=False)
     async def alive() -> dict[str, str]:
         return {"status": "ok"}
-
-
-def _aggregated(body: bytes) -> AggregateMetrics:
-    return aggregate(parse_body(AggregateMetricsRequest, body).verify_responses)

@@ -11,10 +11,13 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from app.errors import RequestError
 from app.schema import Many
 
 TASK = "_ng_task_index"
 ROLLOUT = "_ng_rollout_index"
+MOST_DESCRIBED = 2**18
+"""Columns of tasks, all in all, each of which becomes five numbers with names."""
 LARGEST = 1e150
 """Larger numbers, infinite ones and NaN are left out: their squares are no floats."""
 
@@ -34,10 +37,21 @@ class AggregateMetrics(BaseModel):
 
 
 def aggregate(rollouts: Iterable[Mapping[str, Any]]) -> AggregateMetrics:
-    """Statistics of each task's rollouts, in the tasks' order, and of all together."""
+    """Statistics of each task's rollouts, in the tasks' order, and of all together.
+
+    Raises:
+        RequestError: 413, there are too many columns.
+    """
     tasks: dict[int, list[dict[str, float]]] = {}
     for rollout in rollouts:
         tasks.setdefault(_task(rollout), []).append(_numeric(rollout))
+    described = sum(len(set().union(*rows)) for rows in tasks.values())
+    if described > MOST_DESCRIBED:
+        raise RequestError(
+            413,
+            f"the tasks have {described} numeric columns together; at most {MOST_DESCRIBED} are "
+            "described",
+        )
     overall = _describe(chain.from_iterable(tasks.values()))
     return AggregateMetrics(
         group_level_metrics=[{TASK: task, **_describe(tasks[task])} for task in sorted(tasks)],

@@ -1,6 +1,6 @@
 """What all formats share: labels from a field, rewards and numbers from scores."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from app.errors import RequestError
 from app.rows import LabelError, read_labels
@@ -35,18 +35,10 @@ def wrong_field(field: str, index: int | None, message: str) -> RequestError:
     return RequestError(422, message, [Problem(field=field, sample=index, message=message)])
 
 
-def rewards_of(scores: Iterable[Score]) -> list[float]:
-    """The rewards, for formats that know no missing one.
-
-    Raises:
-        RequestError: 503 if a sample could not be scored, since a made-up number would be trained
-            on and the trainers ask again.
-    """
-    rewards: list[float] = []
-    for score in scores:
-        if score.reward is None:
-            raise RequestError(503, "a sample could not be scored; send the request again")
-        rewards.append(score.reward)
+def rewards_of(scores: Sequence[Score]) -> list[float]:
+    """The rewards, for formats that know no missing one: such a request has been refused before."""
+    rewards = [score.reward for score in scores if score.reward is not None]
+    assert len(rewards) == len(scores)
     return rewards
 
 

@@ -2,12 +2,13 @@
 
 import asyncio
 import hashlib
+import json
 import math
 import os
 import random
 from collections import OrderedDict
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import httpx
 
@@ -17,6 +18,8 @@ from rules.stance import StanceKind
 
 _RETRIED_STATUS = {408, 425, 429, 500, 502, 503, 504}
 _LONGEST_PAUSE = 10.0
+_LARGEST_REPLY = 2**20
+"""Bytes; a verdict has some hundred."""
 
 
 class Question(NamedTuple):
@@ -45,17 +48,21 @@ class Judge:
         self._places = asyncio.Semaphore(settings.concurrency)
         self._client = httpx.AsyncClient(
             timeout=settings.timeout,
-            headers=authorization(settings),
+            headers={"Accept-Encoding": "identity", **authorization(settings)},
             limits=httpx.Limits(max_connections=settings.concurrency),
         )
 
     async def ask(
-        self, questions: Sequence[Question], seconds: float = math.inf
+        self,
+        questions: Sequence[Question],
+        seconds: float = math.inf,
+        gone: asyncio.Future[Any] | None = None,
     ) -> list[StanceKind | JudgeError | None]:
         """The stance of each answer; None where the judge leaves it to the rules.
 
-        A question that gets no readable reply within `seconds` has a `JudgeError` in its place: its
-        sample is a service error, never a guess. Equal questions are asked once.
+        A question that gets no readable reply within `seconds`, or until `gone` is done, has a
+        `JudgeError` in its place: its sample is a service error, never a guess. Equal questions are
+        asked once.
         """
         asked = {
             question: asyncio.create_task(self._answer(question))
@@ -63,13 +70,15 @@ class Judge:
         }
         if not asked:
             return []
+        everything = asyncio.gather(*asked.values())
+        ends = [everything] if gone is None else [everything, gone]
         try:
-            answered, _ = await asyncio.wait(asked.values(), timeout=max(0.0, seconds))
+            await asyncio.wait(ends, timeout=max(0.0, seconds), return_when=asyncio.FIRST_COMPLETED)
+            answered = {one for one, task in asked.items() if task.done()}
         finally:
-            for task in asked.values():
-                task.cancel()
+            everything.cancel()
         late = JudgeError("the judge did not answer in time")
-        replies = {one: task.result() if task in answered else late for one, task in asked.items()}
+        replies = {one: task.result() if one in answered else late for one, task in asked.items()}
         return [replies[question] for question in questions]
 
     async def close(self) -> None:
@@ -120,15 +129,26 @@ class Judge:
 
     async def _once(self, question: Question) -> StanceKind | None:
         body = {"model": self._settings.model, **self._format.request(*question)}
-        reply = await self._client.post(
-            self._settings.url.rstrip("/") + self._format.path, json=body
-        )
-        reply.raise_for_status()
+        if self._settings.max_tokens is not None:
+            body["max_tokens"] = self._settings.max_tokens
+        address = self._settings.url.rstrip("/") + self._format.path
+        async with self._client.stream("POST", address, json=body) as reply:
+            reply.raise_for_status()
+            said = await _bounded(reply)
         try:
-            content = reply.json()
+            content = json.loads(said)
         except (ValueError, RecursionError) as error:
             raise UnreadableReplyError("it is no JSON") from error
         return self._format.read(self._format.text(content))
+
+
+async def _bounded(reply: httpx.Response) -> bytes:
+    said = bytearray()
+    async for piece in reply.aiter_bytes():
+        said += piece
+        if len(said) > _LARGEST_REPLY:
+            raise UnreadableReplyError("it is too long")
+    return bytes(said)
 
 
 def _retry_after(reply: httpx.Response) -> float:
@@ -151,11 +171,15 @@ def authorization(settings: JudgeSettings) -> dict[str, str]:
     """The headers that open the endpoint; none where no key is named.
 
     Raises:
-        JudgeError: the environment variable that should hold the key is not set.
+        JudgeError: the environment variable that should hold the key is not set, or holds none.
     """
     if settings.api_key_variable is None:
         return {}
     key = os.environ.get(settings.api_key_variable, "").strip()  # a secret may end with "\n"
     if not key:
         raise JudgeError(f"the judge's key is not set: export {settings.api_key_variable}")
+    if not key.isascii() or not key.isprintable():
+        raise JudgeError(
+            f"the judge's key in {settings.api_key_variable} has characters that no header carries"
+        )
     return {"Authorization": f"Bearer {key}"}

@@ -42,7 +42,7 @@ def format_of(settings: JudgeSettings) -> Format:
     if settings.format == "llama_guard":
         return Format("/chat/completions", _conversation, _chat_text, read_llama_guard)
     rubric = settings.rubric or _shipped("rubric.txt")
-    return Format("/chat/completions", _rubric(rubric), _chat_text, read_rubric)
+    return Format("/chat/completions", _rubric(rubric), _whole_chat_text, read_rubric)
 
 
 def read_wildguard(text: str) -> StanceKind:
@@ -65,7 +65,9 @@ def read_llama_guard(text: str) -> StanceKind | None:
 
 def read_rubric(text: str) -> StanceKind:
     """The `stance` of the JSON object in `text`, behind what a judge thinks aloud."""
-    text = text.rpartition("</think>")[2]
+    _, closed, text = text.rpartition("</think>")
+    if not closed and "<think>" in text:
+        raise UnreadableReplyError("it ends within its thoughts")
     start, end = text.find("{"), text.rfind("}")
     try:
         kind = json.loads(text[start : end + 1])["stance"]
@@ -118,6 +120,14 @@ def _completion_text(reply: Any) -> str:
 
 def _chat_text(reply: Any) -> str:
     return _text(lambda: reply["choices"][0]["message"]["content"])
+
+
+def _whole_chat_text(reply: Any) -> str:
+    """Of a reply that was cut off, what looks like the verdict may be a thought about it."""
+    text = _chat_text(reply)
+    if reply["choices"][0].get("finish_reason") == "length":
+        raise UnreadableReplyError("it was cut off; give the judge more max_tokens")
+    return text
 
 
 def _text(find: Callable[[], Any]) -> str:

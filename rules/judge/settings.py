@@ -27,6 +27,9 @@ class JudgeSettings(YamlModel):
     api_key_variable: str | None = Field(
         None, description="the environment variable that holds the endpoint's key"
     )
+    max_tokens: int | None = Field(
+        None, ge=1, description="most tokens of a reply, where the format's own are too few"
+    )
     timeout: float = Field(10.0, gt=0, le=3600, description="seconds for one request")
     retries: int = Field(2, ge=0, description="further tries after a failed one")
     concurrency: int = Field(32, ge=1, description="requests in flight at most")
@@ -36,11 +39,13 @@ class JudgeSettings(YamlModel):
     @classmethod
     def _is_an_address(cls, value: str) -> str:
         try:
-            host = httpx.URL(value).host
+            url = httpx.URL(value)
         except httpx.InvalidURL as error:
             raise ValueError(f"is no address: {error}") from None
-        if not host:
+        if not url.host:
             raise ValueError("names no host")
+        if url.userinfo:  # anybody may read the profile
+            raise ValueError("holds a password; put the key into the api_key_variable's variable")
         return value
 
     @model_validator(mode="after")

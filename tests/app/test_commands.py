@@ -100,6 +100,16 @@ def test_score_says_that_its_results_cannot_be_written(tmp_path: Path) -> None:
     assert done.stderr == "safegrpo score: the results cannot be written: No space left on device\n"
 
 
+def test_explain_says_that_it_cannot_be_printed() -> None:
+    command = [sys.executable, "-m", "app", "explain", "-"]
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            command, input="x", stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert done.returncode == 1
+    assert done.stderr == "safegrpo explain: it cannot be printed: No space left on device\n"
+
+
 def test_the_command_tells_its_version() -> None:
     assert run("--version").stdout == f"safegrpo {version('safegrpo')}\n"
 

@@ -26,7 +26,7 @@ def test_a_reply_to_a_client_that_has_hung_up_is_dropped_without_an_error() -> N
         transport, _ = await loop.create_connection(asyncio.Protocol, sock=ours)
         transport.abort()
         await asyncio.sleep(0.1)
-        Gathering(transport, loop).write(b"reply")
+        Gathering(transport, loop, lambda: False).write(b"reply")
         await asyncio.sleep(0.1)
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

@@ -4,12 +4,14 @@ import gzip
 import zlib
 from collections.abc import Iterator
 
+import httpx
 import pytest
 import zstandard
 
 from app import encoding as encodings
 from app.encoding import unpack
 from app.errors import RequestError
+from tests.app.local import ask
 
 LIMIT = 2**22
 TEXT = b'{"samples": []}' * 1000
@@ -99,3 +101,12 @@ def test_a_zstd_frame_that_asks_for_much_memory_is_refused(window_log: int, fits
         with pytest.raises(RequestError) as refused:
             unpack(body, "zstd", LIMIT, held)
         assert refused.value.status == 400
+
+
+def test_encodings_may_stand_in_two_headers() -> None:
+    twice = [("Content-Encoding", "gzip")] * 2
+
+    async def talk(client: httpx.AsyncClient) -> httpx.Response:
+        return await client.post("/reward", content=gzip.compress(TEXT), headers=twice)
+
+    assert ask(talk).status_code == 415

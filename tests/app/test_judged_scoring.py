@@ -13,10 +13,13 @@ import pytest
 
 from app.schema import Sample
 from app.scoring import Patience, Scoring, at_once
+from app.server import create_app
+from app.settings import Settings
 from rules.labels import Labels
 from rules.reward import Examined, Score, Scorer
 from tests.app.commands import run
 from tests.app.judged import UNCLEAR, judged_profile
+from tests.app.local import sent
 from tests.app.serving import sample, server, unsafe_sample
 from tests.rules.completions import unsafe
 from tests.rules.judge.endpoint import chat, serving
@@ -133,3 +136,30 @@ def test_the_command_says_so_when_the_judge_failed(tmp_path: Path) -> None:
     assert [json.loads(line)["reward"] for line in done.stdout.splitlines()] == [1.0, None]
     assert done.returncode == 1
     assert "1 sample could not be scored" in done.stderr
+    assert "the judge answered 500 (samples: 1)" in done.stderr
+
+
+def test_a_judge_is_left_alone_when_the_client_hangs_up(tmp_path: Path) -> None:
+    release, asked = threading.Event(), threading.Event()
+
+    def answer(body: dict[str, Any]) -> tuple[int, Any]:
+        asked.set()
+        release.wait(20)
+        return chat('{"stance": "refusal"}')
+
+    async def run(source: str) -> tuple[int, int]:
+        app = create_app(Settings(profile=source), Scoring(source))
+        hangs_up = asyncio.Event()
+        body = json.dumps({"samples": [unclear_sample()]}).encode()
+        sending = asyncio.create_task(sent(app, body, hangs_up))
+        await asyncio.to_thread(asked.wait)
+        hangs_up.set()
+        started = time.monotonic()
+        replies = await sending
+        assert time.monotonic() - started < 5
+        return len(replies), app._service.admission.samples
+
+    with serving(answer) as endpoint:
+        found = asyncio.run(run(judged_profile(tmp_path, endpoint.url)))
+        release.set()
+    assert found == (0, 0)

@@ -7,6 +7,8 @@ import signal
 import socket
 import threading
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Any
@@ -192,6 +194,27 @@ def test_who_goes_on_with_a_body_that_nobody_wants_is_let_go(address: str) -> No
         connection.sendall(b"POST /nowhere" + CHUNKED)
         assert connection.recv(4096).startswith(b"HTTP/1.1 404 ")
         keep_sending(connection, b"1\r\nx\r\n", pause=0.1)
+
+
+def test_who_wants_the_connection_closed_is_told_why_the_body_is_refused(address: str) -> None:
+    """As `urllib` asks: it sends all of the body before it reads anything."""
+    for _ in range(10):
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            urllib.request.urlopen(f"{address}/reward", b" " * (40 * len(BODY)), timeout=60)
+        assert refused.value.code == 413
+
+
+def test_who_hangs_up_with_further_requests_behind_is_noticed(address: str) -> None:
+    head = f"POST /reward HTTP/1.1\r\nHost: x\r\nContent-Length: {len(BODY)}\r\n\r\n".encode()
+    seconds = "safegrpo_request_seconds_count"
+    gone = (seconds, frozenset({("protocol", "reward"), ("status", "499")}))
+    before = statistics(address).get(gone, 0)
+    for _ in range(5):
+        with connected(address) as connection:
+            connection.sendall((head + BODY) * 2)
+    eventually(lambda: statistics(address).get(gone, 0) >= before + 5)
+    held = ("safegrpo_queue_samples", frozenset[tuple[str, str]]())
+    eventually(lambda: statistics(address)[held] == 0)
 
 
 def test_who_does_not_read_a_reply_is_let_go(address: str) -> None:

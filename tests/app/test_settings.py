@@ -47,6 +47,7 @@ from tests.documentation import PAGES, named, rows
         ({"log_level": "loud"}, "log_level"),
         ({"capture_share": 2}, "capture_share"),
         ({"capture_share": 0}, "capture_share"),
+        ({"capture_share": 0.5}, "capture_share and capture_max_bytes are of capture_folder"),
         ({"capture_max_bytes": 2**20 - 1}, "capture_max_bytes must be at least 1 MiB for each"),
         ({"capture_max_bytes": 2**20, "workers": 2}, "capture_max_bytes must be at least 1 MiB"),
         ({"workerz": 2}, "workerz"),
@@ -80,10 +81,12 @@ def test_a_variable_that_is_nearly_a_settings_is_refused_and_others_variables_ar
     for name in others:  # Kubernetes' for a service `safegrpo`, and the training client's
         monkeypatch.setenv(f"SAFEGRPO_{name}", "x")
     Settings()
-    monkeypatch.setenv("SAFEGRPO_API_KEY", "my-secret")
-    with pytest.raises(SettingsError, match="SAFEGRPO_API_KEY is no setting") as wrong:
-        Settings()
-    assert "my-secret" not in str(wrong.value)
+    for name in ("SAFEGRPO_API_KEY", "safegrpo_api_key"):  # they are read in any case
+        monkeypatch.setenv(name, "my-secret")
+        with pytest.raises(SettingsError, match=f"{name} is no setting") as wrong:
+            Settings()
+        assert "my-secret" not in str(wrong.value)
+        monkeypatch.delenv(name)
 
 
 @pytest.mark.parametrize(
@@ -130,12 +133,16 @@ def test_a_worker_that_starts_later_serves_the_profile_as_it_was(tmp_path: Path)
 
 
 def test_two_profiles_of_one_name_are_refused(tmp_path: Path) -> None:
+    """A request for `safegrpo` would be paid by the file of that name, were it the default too."""
     mine = tmp_path / "mine.yaml"
     shipped = files("rules").joinpath("profiles", "safegrpo.yaml").read_text()
-    mine.write_text(shipped.replace("{tag: 0.5, behavior: 0.5}", "{tag: 0.1, behavior: 0.9}"))
+    changed = shipped.replace("{tag: 0.5, behavior: 0.5}", "{tag: 0.1, behavior: 0.9}")
+    mine.write_text(changed)
+    for given in ({"profiles": (str(mine),)}, {"profile": str(mine)}):
+        with pytest.raises(ValidationError, match="two profiles have the name 'safegrpo'"):
+            Settings(**given)  # type: ignore[arg-type]
+    mine.write_text(changed.replace("name: safegrpo", "name: mine"))
     assert Settings(profile=str(mine), profiles=(str(mine),)).default_profile.weights.tag == 0.1
-    with pytest.raises(ValidationError, match="two profiles have the name 'safegrpo'"):
-        Settings(profiles=(str(mine),))
 
 
 def test_a_judge_without_its_key_is_told_of_at_the_start(

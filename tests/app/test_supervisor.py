@@ -83,9 +83,12 @@ def test_a_worker_is_stuck_when_it_does_not_answer_for_long(
     assert supervisor.processes[1] is not stuck
 
 
-def test_a_worker_that_cannot_start_ends_the_server(supervisor: Supervisor) -> None:
+def test_a_worker_that_cannot_start_ends_the_server(
+    supervisor: Supervisor, caplog: pytest.LogCaptureFixture
+) -> None:
     supervisor.processes[0].die(3)  # type: ignore[attr-defined]
     supervisor.keep_subprocess_alive()
+    assert [vars(record)["event"] for record in caplog.records] == [{"exit_code": 3}]
     assert supervisor.should_exit.is_set()
     assert supervisor.failed
 

@@ -10,6 +10,7 @@ import pytest
 
 from rules.profile import (
     PACKAGES,
+    TRANSLATORS,
     ProfileError,
     code_digest,
     load_profile,
@@ -142,17 +143,19 @@ def test_any_edit_of_a_grammar_rule_lexicon_or_instruction_changes_the_version(
     tmp_path: Path,
 ) -> None:
     folders = []
-    for package in PACKAGES:
+    for package in (*PACKAGES, "app"):
         shutil.copytree(str(files(package)), tmp_path / package)
         folders.append(tmp_path / package)
+    app = folders.pop()
+    folders += [app / name for name in TRANSLATORS]
     before = code_digest(folders)
     deciding = [
         path
         for folder in folders
-        for path in folder.rglob("*")
+        for path in ([folder] if folder.is_file() else folder.rglob("*"))
         if path.suffix in (".py", ".lark", ".yaml", ".txt") and path.parent.name != "profiles"
     ]
-    assert {"tags.lark", "trailing_tokens.yaml", "tags.txt", "tags.py", "en.yaml"} <= {
+    assert {"tags.lark", "tags.txt", "tags.py", "en.yaml", "rows.py", "openrlhf.py"} <= {
         p.name for p in deciding
     }
     for path in deciding:

@@ -43,7 +43,7 @@ def test_without_labels_no_reward_is_made_up(command: list[str], service: Servic
     [
         (["--url", "", "--labels", "safe,maybe"], "must be the visual, text and combined label"),
         (["--url", "", "--image", "/no/such.png"], "The image /no/such.png cannot be read"),
-        (["--url", "http://127.0.0.1:9", "--labels", ""], "did not answer"),
+        (["--url", "http://127.0.0.1:9", "--labels", ""], "gives no rewards"),
         (["--url", "localhost:9"], "url: must be a URL such as http://127.0.0.1:8700 (given:"),
         (["--url", "", "--temperature", "-1"], "'--temperature'"),
         (["--url", "", "--max-tokens", "0"], "'--max-tokens'"),

@@ -1,11 +1,12 @@
 """eval-protocol's evaluator format."""
 
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from tests.app.protocols.services import UNSCORABLE
+from tests.app.protocols.services import UNSCORABLE, client
 from tests.app.serving import LABELS_UNSAFE
 from tests.rules.completions import unsafe
 
@@ -34,6 +35,20 @@ def test_a_policys_fault_is_a_valid_zero_with_its_reason(service: httpx.Client) 
     reply = ask(service, "no").json()
     assert (reply["score"], reply["is_score_valid"]) == (0.0, True)
     assert reply["reason"].startswith("missing_section")
+
+
+def test_what_is_no_metric_of_eval_protocols_is_left_out(tmp_path: Path) -> None:
+    """Its metrics lie within 0 and 1; one that does not would cost the whole evaluation."""
+    profile = tmp_path / "mine.yaml"
+    profile.write_text(
+        "name: mine\nrelease: 1.0.0\nstructure: strict\ndialect: tags\ninstruction: tags.txt\n"
+        "stance: {detector: rules}\nextras: {overlong: {limit: 20, buffer: 10, weight: 0.5}}\n"
+    )
+    with client("--profile", str(profile)) as mine:
+        reply = ask(mine, unsafe()).json()
+    assert reply["score"] == 0.5
+    assert reply["metrics"].keys().isdisjoint({"overlong", "raw_overlong"})
+    assert reply["metrics"]["tag"]["score"] == 0.5
 
 
 @pytest.mark.parametrize(

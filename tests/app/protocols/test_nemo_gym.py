@@ -7,7 +7,8 @@ from typing import Any
 import httpx
 import pytest
 
-from app.protocols.nemo_gym_metrics import aggregate
+from app.errors import RequestError
+from app.protocols.nemo_gym_metrics import MOST_DESCRIBED, aggregate
 from tests.app.local import ask
 from tests.app.protocols.services import UNSCORABLE
 from tests.app.serving import LABELS_UNSAFE
@@ -169,6 +170,12 @@ def test_metrics_are_aggregated_by_task_and_over_all(service: httpx.Client) -> N
 def test_many_tasks_are_aggregated_as_well() -> None:
     rollouts = [{"_ng_task_index": index, "reward": 1.0} for index in range(30_000)]
     assert len(aggregate(rollouts).group_level_metrics) == 30_000
+
+
+def test_more_columns_than_anybody_reads_are_refused() -> None:
+    row = {f"column {n}": n for n in range(MOST_DESCRIBED + 1)}
+    with pytest.raises(RequestError, match="numeric columns together; at most 262144"):
+        aggregate([row])
 
 
 def test_rollouts_to_aggregate_are_read_within_the_limit() -> None:

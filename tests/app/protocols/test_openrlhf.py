@@ -10,7 +10,7 @@ from app.protocol import Scored
 from app.protocols.openrlhf import OPENRLHF, OpenRLHFRequest, batch
 from tests.app.local import SCORING
 from tests.app.protocols.services import UNSCORABLE
-from tests.app.serving import LABELS_SAFE, LABELS_UNSAFE
+from tests.app.serving import LABELS_SAFE, LABELS_UNSAFE, statistics
 from tests.rules.completions import completion, unsafe
 
 PROMPT = (
@@ -119,10 +119,16 @@ def test_lists_of_different_lengths_are_refused(service: httpx.Client) -> None:
 def test_a_sample_that_we_cannot_score_is_asked_again_rather_than_zero(
     judgeless: httpx.Client,
 ) -> None:
-    body = {"query": [UNSCORABLE], "prompts": [""], "labels": [LABELS_UNSAFE]}
+    address = str(judgeless.base_url)
+    labels = {"profile": "judged", "status": "service_error"}
+    series = ("safegrpo_samples_total", frozenset(labels.items()))
+    before = statistics(address).get(series, 0)
+    body = {"query": [unsafe(), UNSCORABLE], "prompts": [""] * 2, "labels": [LABELS_UNSAFE] * 2}
     reply = judgeless.post("/openrlhf", json=body)
     assert reply.status_code == 503
     assert "Retry-After" in reply.headers
+    assert reply.json()["error"].startswith("not all of the samples could be scored now")
+    assert statistics(address)[series] == before + 1
 
 
 def test_a_token_that_the_policy_repeats_after_the_prompt_is_the_policys() -> None:

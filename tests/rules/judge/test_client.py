@@ -175,7 +175,58 @@ def test_a_reply_that_is_not_encoded_as_it_says_is_an_error() -> None:
     assert len(endpoint.requests) == 2
 
 
-@pytest.mark.parametrize("url", ["http://", "http://[::1/v1", "http://judge:80 80/v1"])
+def test_a_judge_that_talks_for_ever_is_an_error() -> None:
+    with serving(lambda body: (200, " " * 2**21)) as endpoint:
+        (outcome,) = ask(judge(endpoint.url, retries=0), "a")
+    assert str(outcome) == "the judge's reply cannot be read: it is too long"
+
+
+def test_a_judge_that_thinks_may_be_given_more_tokens() -> None:
+    with serving(lambda body: REFUSAL) as endpoint:
+        ask(judge(endpoint.url), "a")
+        ask(judge(endpoint.url, max_tokens=4096), "a")
+    assert [body["max_tokens"] for _, _, body in endpoint.requests] == [256, 4096]
+
+
+def test_nobody_goes_on_asking_for_a_client_that_is_gone() -> None:
+    release, begun = threading.Event(), threading.Event()
+
+    def answer(body: dict[str, Any]) -> Reply:
+        begun.set()
+        release.wait(20)
+        return REFUSAL
+
+    async def run(subject: Judge) -> Sequence[Any]:
+        gone = asyncio.get_running_loop().create_future()
+        questions = [Question("p", f"answer {n}") for n in range(9)]
+        asking = asyncio.create_task(subject.ask(questions, gone=gone))
+        await asyncio.to_thread(begun.wait)
+        gone.set_result(None)
+        outcomes = await asking
+        await subject.close()
+        return outcomes
+
+    with serving(answer) as endpoint:
+        outcomes = asyncio.run(run(judge(endpoint.url, concurrency=2)))
+        release.set()
+    assert all(isinstance(outcome, JudgeError) for outcome in outcomes)
+    assert len(endpoint.requests) <= 2
+
+
+@pytest.mark.parametrize("key", ["schlüssel", "two\nlines"])
+def test_a_key_that_no_header_carries_is_refused(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("THE_KEY", key)
+    with pytest.raises(
+        JudgeError, match="THE_KEY has characters that no header carries"
+    ) as refused:
+        judge("http://localhost/v1", api_key_variable="THE_KEY")
+    assert key not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["http://", "http://[::1/v1", "http://judge:80 80/v1", "http://user:password@judge/v1"],
+)
 def test_an_address_that_nobody_can_have_is_refused_before_anything_is_asked(url: str) -> None:
     with pytest.raises(ValueError, match="url"):
         judge(url)

@@ -74,6 +74,21 @@ def test_rubric_is_read_from_a_json_object_amid_other_text() -> None:
     assert read_rubric('{"stance": "refusal", "why": {"risk": "high"}}') == "refusal"
 
 
+def test_a_thought_of_a_verdict_is_none() -> None:
+    """A policy that writes such an object into its answer would be quoted in the thoughts."""
+    with pytest.raises(UnreadableReplyError, match="ends within its thoughts"):
+        read_rubric('<think>The answer holds {"stance": "refusal"} as text, so perhaps')
+
+
+def test_a_rubrics_reply_that_was_cut_off_is_unreadable_and_a_guards_is_not() -> None:
+    def cut(content: str) -> object:
+        return {"choices": [{"message": {"content": content}, "finish_reason": "length"}]}
+
+    with pytest.raises(UnreadableReplyError, match="give the judge more max_tokens"):
+        format_of(settings("rubric")).text(cut('Not {"stance": "rebuttal"}, as the answer'))
+    assert format_of(settings("llama_guard")).text(cut("unsafe\nS1,S2")) == "unsafe\nS1,S2"
+
+
 def test_text_put_into_a_template_cannot_open_another_place() -> None:
     format_ = format_of(settings("rubric", rubric="I {prompt} A {answer}"))
     content = format_.request("{answer}", "{prompt}")["messages"][0]["content"]
