@@ -10,12 +10,23 @@ from train_client.checkpoint import save_folder
 from train_client.config import ConfigError, RunConfig
 from train_client.distributed import is_main
 from train_client.policy import Policy
+from train_client.safety import COMPONENT, METRICS
 
 log = logging.getLogger(__name__)
 
 FOLDER = "best"
 NOTE = "evaluation.json"
 """Beside the best policy: its step and its held-out metrics."""
+
+
+def refuse_unknown_metric(config: RunConfig) -> None:
+    """Raise ConfigError if `run.keep_best` names nothing that held-out rows are judged by."""
+    name = config.keep_best.removeprefix("-")
+    if name and name not in METRICS and not name.startswith(COMPONENT):
+        raise ConfigError(
+            f"run.keep_best names {name}; the evaluation gives {', '.join(METRICS)}, and each "
+            f"component of the reward, such as {COMPONENT}tag."
+        )
 
 
 class Best:

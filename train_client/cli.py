@@ -38,7 +38,6 @@ def train(
     from train_client.reward_client import RewardError
     from train_client.run import run_training
     from train_client.sources import DataError
-    from train_client.train import STOPPED
 
     console = Console(stderr=True)
     try:
@@ -54,7 +53,8 @@ def train(
     except torch.OutOfMemoryError as error:
         raise _refused(RuntimeError(f"{error}\n{_LESS_MEMORY}"), status=3) from error
     if not speaks:
-        raise typer.Exit(0 if outcome.finished or outcome.reason == STOPPED else 3)
+        # torchrun ends all when one fails, and the main one has yet to say how to resume.
+        raise typer.Exit(0 if outcome.stopped_by else outcome.status)
     show_evaluations(run.run.output, console)
     if outcome.finished:
         policy = run.run.output / "policy"
@@ -66,7 +66,7 @@ def train(
         f"{outcome.reason}\nStopped after step {outcome.steps}. Resume with:\n  {command} {again}"
     )
     console.print(words, soft_wrap=True, markup=False, highlight=False)
-    raise typer.Exit(0 if outcome.reason == STOPPED else 3)
+    raise typer.Exit(outcome.status)
 
 
 def demo(

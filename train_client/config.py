@@ -12,7 +12,15 @@ from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from train_client.config_errors import sentences
 
@@ -26,6 +34,21 @@ Scale = Literal["group", "batch", "none"]
 
 class ConfigError(ValueError):
     """The configuration cannot be used; the message names the key and what is allowed."""
+
+
+def _spaced(told: dict[str, Any]) -> dict[str, Any]:
+    """YAML takes `{name:value}` for a key without a value, which no template would read."""
+    for key in told:
+        if ":" in key:
+            raise ValueError(
+                f"the key {key!r} holds a colon; write a space after the colon, as in "
+                "{enable_thinking: false}"
+            )
+    return told
+
+
+ToldTemplate = Annotated[dict[str, Any], AfterValidator(_spaced)]
+"""What a chat template is told."""
 
 
 class Section(BaseModel):
@@ -100,7 +123,7 @@ class DataConfig(Section):
     shuffle: bool = True
     append_instruction: bool = True
     """Append the reward profile's format instruction to the user's text."""
-    chat_template_kwargs: dict[str, Any] = {}
+    chat_template_kwargs: ToldTemplate = {}
     """What the model's chat template is told, such as {enable_thinking: false}. (A template that
     opens the thinking and knows no such switch then has it closed at once.)"""
     max_pixels: int = Field(default=0, ge=0)
@@ -202,7 +225,7 @@ class RetentionConfig(Section):
     examples_per_pass: int = Field(default=1, ge=0)
     """Rows that one forward pass carries; 0: all. Memory, not mathematics: a pass holds several
     tensors of a number for each word of the vocabulary at each token of its replies."""
-    chat_template_kwargs: dict[str, Any] = {"enable_thinking": False}
+    chat_template_kwargs: ToldTemplate = {"enable_thinking": False}
     """As `data.chat_template_kwargs`, for these rows: their responses hold no thinking."""
 
 
@@ -295,6 +318,20 @@ class TrainConfig(Section):
             raise ValueError(
                 "rollout.vllm_memory does nothing with rollout.engine=local; leave it out"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _a_file_has_no_splits(self) -> TrainConfig:
+        data = self.data
+        readers = {"split": [data.train, self.retention.data], "test_split": [data.test]}
+        for key, sources in readers.items():
+            read = [source for source in sources if source]
+            given = getattr(data, key) != getattr(DataConfig(), key)
+            if given and read and all(source.endswith((".jsonl", ".parquet")) for source in read):
+                raise ValueError(
+                    f"data.{key} does nothing with {' and '.join(read)}, because a single file has "
+                    "no splits; leave it out"
+                )
         return self
 
     @model_validator(mode="after")

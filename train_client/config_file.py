@@ -21,6 +21,10 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> TrainConfig:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise ConfigError(f"Cannot read the configuration {path}: {error.strerror}.") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(
+            f"The configuration {path} is not text in UTF-8; save it in that encoding."
+        ) from error
     try:
         tree = load_yaml(text)
     except (yaml.YAMLError, ValueError) as error:

@@ -176,16 +176,12 @@ def _example(row: Row, max_pixels: int) -> Example:
 
 
 def _answered(row: Row, max_pixels: int) -> AnsweredExample:
-    text = row.values.get("response")
-    if not isinstance(text, str) or not text:
-        raise DataError("`response` is missing or empty.")
+    text = _text(row, "response")
     return AnsweredExample(_example_of(row, NO_JUDGEMENT, max_pixels), text)
 
 
 def _example_of(row: Row, labels: Labels, max_pixels: int) -> Example:
-    prompt = row.values.get("prompt")
-    if not isinstance(prompt, str) or not prompt.strip():
-        raise DataError("`prompt` is missing or empty.")
+    prompt = _text(row, "prompt")
     pictures = tuple(_picture(image, row.images, max_pixels) for image in _images(row.values))
     around = _around(prompt.strip(), len(pictures))
     text = " ".join(filter(None, map(str.strip, around)))
@@ -194,6 +190,18 @@ def _example_of(row: Row, labels: Labels, max_pixels: int) -> Example:
     if len(row.id) > LONGEST_ID:
         raise DataError(f"`id` has {len(row.id)} characters; at most {LONGEST_ID} can be.")
     return Example(id=row.id, instruction=text, labels=labels, pictures=pictures, around=cut)
+
+
+def _text(row: Row, column: str) -> str:
+    text = row.values.get(column)
+    if text is None or (isinstance(text, str) and not text.strip()):
+        raise DataError(f"`{column}` is missing or empty.")
+    if not isinstance(text, str):
+        raise DataError(
+            f"`{column}` must be text, and is a {type(text).__name__}; of a conversation give the "
+            "one message's text."
+        )
+    return text
 
 
 def _around(prompt: str, pictures: int) -> tuple[str, ...]:
@@ -212,7 +220,7 @@ def _around(prompt: str, pictures: int) -> tuple[str, ...]:
 def _images(values: Mapping[str, Any]) -> Iterator[Any]:
     images = values.get("images")
     if images is None:
-        raise DataError("the column `images` is missing.")
+        raise DataError('the column `images` is missing; a row of text alone wants "images": [].')
     yield from images if isinstance(images, list) else [images]
 
 

@@ -19,11 +19,13 @@ from transformers.utils.logging import disable_progress_bar
 
 from train_client.checkpoint import SaveError, checkpoints, make_run_folder, step_of
 from train_client.config import ConfigError, TrainConfig, parse_config
+from train_client.outcome import Outcome
 from train_client.policy import Policy, frozen_copy
 from train_client.retention import Retention
 from train_client.reward_client import RewardClient, RewardError
 from train_client.sampling import sampling_of
-from train_client.train import Outcome, Trainer
+from train_client.saved_config import begun_with
+from train_client.train import Trainer
 from train_client.world.cases import Drawn, balanced, draw_cases
 from train_client.world.evaluation import WorldEvaluation
 from train_client.world.outcome import Report, evaluations, table, training_count, write_report
@@ -60,11 +62,12 @@ def demo(
 
     Rewards come from the service at `service_url`, or without one from a process started for it.
     `warmup` and `overrides` (section -> key -> value) change the schedule. Ends the process with
-    status 2 and a sentence when the run cannot start, 3 when it had to stop, 1 on a count mismatch.
+    status 2 and a sentence when the run cannot start, 3 when it had to stop, 130 or 143 when Ctrl-C
+    or SIGTERM stopped it, 1 on a count mismatch.
     """
     started = time.monotonic()
     try:
-        _make(output, resume=resume)
+        _make(output, seed, resume=resume)
         with (
             RunningService(service_url) if service_url else RewardService(output / "service.log")
         ) as service:
@@ -78,11 +81,18 @@ def demo(
         raise typer.Exit(statuses.get(type(error), 2)) from error
 
 
-def _make(output: Path, *, resume: bool) -> None:
-    """The run's folder. Raises ConfigError if it holds a run, whose start must not be replaced."""
+def _make(output: Path, seed: int, *, resume: bool) -> None:
+    """The run's folder. Raises ConfigError if it holds a run, whose start must not be replaced, or
+    one of another seed, by which its policy was warmed up."""
     if not resume and checkpoints(output / "checkpoints"):
         raise ConfigError(
             f"{output} already holds a run. Continue it with --resume, or choose another --output."
+        )
+    begun = begun_with(output).get("run", {}).get("seed", seed)
+    if resume and begun != seed:
+        raise ConfigError(
+            f"The run in {output} began with --seed {begun} and cannot go on with --seed {seed}. "
+            f"Resume it with --seed {begun}, or choose another --output."
         )
     make_run_folder(output)
 
@@ -157,7 +167,7 @@ def _run(
         outcome = trainer.run()
         if not outcome.finished:
             _say_how_to_resume(outcome, config, service)
-            raise typer.Exit(3)
+            raise typer.Exit(outcome.status)
         client = training_count(output, before_run) + Count(
             evaluation.scored, evaluation.reward_sum
         )

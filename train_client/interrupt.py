@@ -30,12 +30,17 @@ class Stopped(Exception):  # noqa: N818
 
 
 class Interrupt:
-    """A context in which the two signals only set `asked`. Outside the main thread it does nothing,
+    """A context in which the two signals are only noted. Outside the main thread it does nothing,
     since only the main thread may handle signals."""
 
     def __init__(self) -> None:
-        self.asked = False
+        self.signal = 0
+        """Number of the first signal that came; 0: none."""
         self._before: dict[int, Any] = {}
+
+    @property
+    def asked(self) -> bool:
+        return self.signal != 0
 
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
@@ -52,4 +57,4 @@ class Interrupt:
             raise KeyboardInterrupt
         if not self.asked and is_main():
             log.warning("Stopping at the next safe point; Ctrl-C once more stops at once.")
-        self.asked = True
+        self.signal = self.signal or number

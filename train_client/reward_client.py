@@ -183,12 +183,25 @@ class AsyncRewardClient:
     def _check(self, version: str) -> None:
         if self.version is None:
             self.version = version
-        if version != self.version:
+        if version == self.version:
+            return
+        before, now = _profile_of(self.version), _profile_of(version)
+        if before != now:
             raise RewardVersionChanged(
-                f"The reward changed during the run: it was {self.version} and is now {version}. "
-                "Rewards of different versions cannot be compared; start a new run, or bring the "
-                "old version of the service back and resume."
+                f"This run's reward was {self.version} and is now {version}, by "
+                f"reward.profile={self._config.profile}. Set reward.profile={before}, as it was, "
+                "or start a new run."
             )
+        raise RewardVersionChanged(
+            f"The reward changed during the run: it was {self.version} and is now {version}. "
+            "Rewards of different versions cannot be compared; start a new run, or bring the "
+            "old version of the service back and resume."
+        )
+
+
+def _profile_of(version: str) -> str:
+    """A version is the profile's name, its release and more, as in `paper-1.2.0+0123abcd`."""
+    return version.partition("+")[0].rpartition("-")[0]
 
 
 def batched(samples: Sequence[Sample], size: int) -> list[list[Sample]]:
@@ -249,9 +262,10 @@ class RewardClient:
 
     def expect(self, version: str | None) -> None:
         """Insist on the reward version of an earlier part of this run."""
-        if version is not None and self.version is not None:
-            self._client._check(version)
-        self._client.version = version or self.version
+        seen = self.version
+        self._client.version = version or seen
+        if seen is not None:
+            self._client._check(seen)
 
     def profile(self) -> ProfileReply:
         return self._wait(self._client.profile())

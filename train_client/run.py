@@ -8,27 +8,29 @@ from functools import partial
 
 import torch
 
+from train_client.best import refuse_unknown_metric
 from train_client.checkpoint import claim_run_folder
 from train_client.config import ConfigError, RetentionConfig, TrainConfig
 from train_client.data import AnsweredExample, Example, load_both, load_replies
 from train_client.distributed import process_share, shard, world_size
 from train_client.evaluation import BATCH, evaluate
+from train_client.outcome import Outcome
 from train_client.policy import Policy, load_policy
 from train_client.prompts import encode_prompts
 from train_client.retention import Retention
 from train_client.reward_client import RewardClient
 from train_client.sampling import Sampling
+from train_client.saved_config import refuse_other_held_out_rows
 from train_client.screening import screened_rows
-from train_client.train import Outcome, Trainer
+from train_client.train import Trainer
 
 log = logging.getLogger(__name__)
 
 
 def run_training(config: TrainConfig) -> Outcome:
     """Everything `safegrpo train` does. Raises ConfigError, DataError, RewardError."""
-    claim_run_folder(config.run)  # before all that takes long
+    _check(config)  # before all that takes long
     examples, held_out = load_both(config.data, seed=config.run.seed)
-    _refuse_idle_retention(config.retention)
     general = load_replies(config.data, config.retention.data) if config.retention.data else []
     _refuse_mixed("data.train", examples)
     _refuse_mixed("retention.data", [reply.example for reply in general])
@@ -72,6 +74,23 @@ def run_training(config: TrainConfig) -> Outcome:
             retention=retention,
         )
         return trainer.run()
+
+
+def _check(config: TrainConfig) -> None:
+    """What can be said of a run before anything is read; makes its folder."""
+    claim_run_folder(config.run)
+    refuse_other_held_out_rows(config)
+    refuse_unknown_metric(config.run)
+    _refuse_idle_retention(config.retention)
+    updates = config.run.steps * config.updates_per_step
+    if config.optimizer.warmup_steps >= updates:
+        log.warning(
+            "optimizer.warmup_steps=%d lasts the whole run, which makes %d updates (run.steps x "
+            "optimizer.minibatches x algorithm.updates_per_batch), so that the learning rate comes "
+            "to optimizer.lr with the last of them at best.",
+            config.optimizer.warmup_steps,
+            updates,
+        )
 
 
 def _sharded_policy(config: TrainConfig, *, reference: bool) -> Policy:

@@ -24,6 +24,12 @@ ROWS = {
 }
 """Metric -> its name in the table that a person reads."""
 
+METRICS = (*ROWS, "refusal_on_unsafe")
+"""All that the two functions below give, but the components, which are the service's to name."""
+
+COMPONENT = "reward/"
+"""How the metric of a component begins."""
+
 
 def safety_table(results: Sequence[Result], labels: Sequence[Labels]) -> dict[str, float]:
     """Shares in 0..1 over the scored completions; a share of nothing is left out.
@@ -73,5 +79,5 @@ def reward_means(results: Sequence[Result]) -> dict[str, float]:
         return {}
     means = {"reward": sum(r.reward or 0.0 for r in scored) / len(scored)}
     for name in scored[0].components:
-        means[f"reward/{name}"] = sum(r.components.get(name) or 0.0 for r in scored) / len(scored)
+        means[COMPONENT + name] = sum(r.components.get(name) or 0.0 for r in scored) / len(scored)
     return means

@@ -9,7 +9,8 @@ from typing import Any
 
 import yaml
 
-from train_client.config import TrainConfig
+from train_client.checkpoint import checkpoints
+from train_client.config import ConfigError, TrainConfig
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +45,30 @@ def save_config(config: TrainConfig, resumed: int | None) -> None:
     told = [c for c in changed if not c.startswith("run.") or c.startswith(tuple(decisive))]
     if told:
         log.warning("The run goes on with other settings than it had: %s", "; ".join(told))
+
+
+def begun_with(folder: Path) -> dict[str, Any]:
+    """What the run in this folder began with, as it was saved; nothing where none did."""
+    first = folder / FIRST
+    saved: dict[str, Any] = yaml.safe_load(first.read_text()) if first.exists() else {}
+    return saved
+
+
+def refuse_other_held_out_rows(config: TrainConfig) -> None:
+    """Raise ConfigError where a resumed run would train on rows that it was evaluated on before."""
+    folder = config.run.output
+    before = begun_with(folder)
+    if not before or not config.run.resume or not checkpoints(folder / "checkpoints"):
+        return
+    found = _differences(before, config.model_dump(mode="json"))
+    changed = [change for change in found if change.startswith(("run.seed:", "data.hold_out:"))]
+    if changed and (config.data.hold_out or before["data"].get("hold_out")):
+        raise ConfigError(
+            f"The run in {folder} cannot go on with other held-out rows "
+            f"({'; '.join(changed)}): run.seed draws the data.hold_out rows, and some that it was "
+            "evaluated on would be trained on. Resume it with the values it began with, or choose "
+            "another run.output."
+        )
 
 
 def _differences(before: Mapping[str, Any], now: Mapping[str, Any], at: str = "") -> list[str]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -95,6 +95,8 @@ class Step:
         if every and step % every == 0:
             writer.completions(completion_rows(step, everyone, advantages_R))
         values = step_metrics(everyone, advantages_R, learned, rates[-1], self._timer.take())
+        if step == 1:
+            _warn_of_no_format(values, config.data.append_instruction)
         return {**values, REWARD_TAIL: scored.tail, **peak_memory(self._policy.device)}
 
     def _scored(self, step: int) -> Scored:
@@ -180,3 +182,24 @@ def _warn_of_idle_weights(collected: Collected) -> None:
             "profile has weighted already; format is always 0, because it is a gate.",
             ", ".join(collected.rewards.idle),
         )
+
+
+def _warn_of_no_format(values: Mapping[str, float], appended: bool) -> None:
+    """Whatever such a policy judges, it earns nothing that it could learn from."""
+    if values["format"] or values["reward"] or not is_main():
+        return
+    if appended:
+        advice = (
+            "is appended to the prompts; if the policy learned the format without it, as the "
+            "demo's did, set data.append_instruction=false."
+        )
+    else:
+        advice = (
+            "is not appended to the prompts; if the policy has not learned the format, set "
+            "data.append_instruction=true."
+        )
+    log.warning(
+        "Every reward of the first step is 0, because no completion has the profile's format; "
+        "completions.jsonl shows what the policy writes. The profile's instruction %s",
+        advice,
+    )

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -45,6 +43,7 @@ from train_client.fork import can_fork
 from train_client.interrupt import Interrupt, Stopped
 from train_client.metrics import MetricsWriter, open_writer
 from train_client.optimizer import MasterAdamW
+from train_client.outcome import STOPPED, Outcome
 from train_client.plots import write_plots
 from train_client.policy import Policy
 from train_client.progress import TrainingProgress
@@ -59,24 +58,10 @@ from train_client.update import Learner
 
 log = logging.getLogger(__name__)
 
-STOPPED = "Stopped on request."
-
 Evaluate = Callable[[int], Mapping[str, float]]
 """step -> metrics; called before training, every `run.evaluate_every` steps, and after it.
 
 One that raises Stopped is done again when the run goes on."""
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How a run ended."""
-
-    steps: int
-    """Steps done, those before a resume included."""
-    finished: bool
-    reason: str
-    """Why it stopped early, as a sentence; empty if it did not."""
-    checkpoint: Path | None
 
 
 def _forks(policy: Policy) -> bool:
@@ -189,7 +174,15 @@ class Trainer:
             self._feed.close()
         wait_for_all()
         newest = checkpoints(self._output / "checkpoints")
-        return Outcome(self.step, finished, reason, newest[-1] if newest else None)
+        # It may have come to another process alone.
+        signal = max(all_gather(self._interrupt.signal))
+        return Outcome(
+            self.step,
+            finished,
+            reason,
+            newest[-1] if newest else None,
+            stopped_by=signal if reason == STOPPED else 0,
+        )
 
     def _loop(self, writer: MetricsWriter, progress: TrainingProgress) -> str:
         reason = self._attempt(lambda: self._evaluation_if_due(writer, progress))

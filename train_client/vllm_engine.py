@@ -110,8 +110,8 @@ def _vllm() -> Any:
         return importlib.import_module("vllm")
     except ImportError as error:
         raise ConfigError(
-            f"rollout.engine=vllm needs vLLM ({error}): pip install 'safegrpo[train,vllm]', "
-            "or sample with rollout.engine=local."
+            f"rollout.engine=vllm needs vLLM ({error}): pip install '.[train,vllm]' in the folder "
+            "of this repository, or sample with rollout.engine=local."
         ) from error
 
 

@@ -9,9 +9,10 @@ from typing import Any
 from train_client.config import parse_config
 from train_client.data import Example
 from train_client.metrics import read_metrics
+from train_client.outcome import Outcome
 from train_client.policy import Policy
 from train_client.reward_client import RewardClient
-from train_client.train import Outcome, Trainer
+from train_client.train import Trainer
 
 EXACT = ("loss", "kl", "reward", "grad_norm", "length/mean", "clipped")
 

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from signal import SIGINT, SIGTERM
 
 import pytest
 import torch
@@ -20,8 +21,8 @@ from train_client.cli import train
 from train_client.config import TrainConfig
 from train_client.config_file import load_config
 from train_client.metrics import read_metrics
+from train_client.outcome import STOPPED, Outcome
 from train_client.policy import Policy
-from train_client.train import STOPPED, Outcome
 
 ROW = (
     '{"prompt":"what is it","images":[],"image_tag":"safe","text_tag":"safe","combine_tag":"safe"}'
@@ -77,11 +78,14 @@ def test_an_error_with_brackets_is_shown_as_it_is(config: Path) -> None:
     assert "(given: '[ppo]')" in result.output
 
 
-@pytest.mark.parametrize(("reason", "code"), [(STOPPED, 0), ("The service is away.", 3)])
+@pytest.mark.parametrize(
+    ("reason", "by", "code"),
+    [(STOPPED, SIGINT, 130), (STOPPED, SIGTERM, 143), ("The service is away.", 0, 3)],
+)
 def test_a_stopped_run_says_how_to_resume(
-    config: Path, monkeypatch: pytest.MonkeyPatch, reason: str, code: int
+    config: Path, monkeypatch: pytest.MonkeyPatch, reason: str, by: int, code: int
 ) -> None:
-    outcome = Outcome(1, False, reason, None)
+    outcome = Outcome(1, False, reason, None, by)
     monkeypatch.setattr(train_client.run, "run_training", lambda config: outcome)
     given = ["run.loggers=[trackio, wandb]", "run.steps=9", "run.resume=false"]
     result = invoke(train, str(config), *given)

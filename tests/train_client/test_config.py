@@ -59,6 +59,10 @@ def test_overrides_win_and_are_yaml(file: Path) -> None:
         ("policy.lora={merge: true}", r"policy\.lora makes no adapter with policy\.lora\.rank=0"),
         ("policy.lora={rank: 2, targets: []}", r"policy\.lora\.targets.*at least 1"),
         ("data.test_split=validation", r"data\.test_split is of data\.test"),
+        ("data={train: a.jsonl, split: dev}", r"data\.split does nothing with a\.jsonl"),
+        ("data={test: a.parquet, test_split: dev}", r"data\.test_split does nothing with a\.par"),
+        ("data.chat_template_kwargs={thinking:false}", "'thinking:false' holds a colon; write a s"),
+        ("retention.chat_template_kwargs={a:1}", r"retention\.chat_template_kwargs: the key 'a:1'"),
         ("rollout.vllm_memory=0.9", r"vllm_memory does nothing with rollout\.engine=local"),
         ("algorithm.component_weights={tag: 0}", "component_weights weighs no component"),
         ("algorithm.old_logprobs=sampler", "old_logprobs=sampler does nothing with a single"),
@@ -70,6 +74,20 @@ def test_overrides_win_and_are_yaml(file: Path) -> None:
 def test_impossible_values_name_the_key(file: Path, override: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         load_config(file, [override])
+
+
+@pytest.mark.parametrize(
+    "tree",
+    [
+        {"data": {"train": "owner/name", "split": "dev"}},
+        {"data": {"train": "a.jsonl", "test": "folder", "test_split": "dev"}},
+        {"data": {"train": "a.jsonl", "split": "dev"}, "retention": {"data": "folder"}},
+    ],
+    ids=["training rows", "held-out rows", "general rows"],
+)
+def test_a_split_may_be_named_of_rows_that_have_some(tree: dict[str, dict[str, str]]) -> None:
+    data = parse_config(tree).data
+    assert "dev" in (data.split, data.test_split)
 
 
 def test_a_key_that_is_given_twice_is_refused(file: Path) -> None:
@@ -93,6 +111,12 @@ def test_a_section_that_is_no_section(file: Path) -> None:
     file.write_text("rollout: 3\n")
     with pytest.raises(ConfigError, match=r"rollout\.group_size=4.*no section"):
         load_config(file, ["rollout.group_size=4"])
+
+
+def test_a_file_in_another_encoding_is_a_sentence(file: Path) -> None:
+    file.write_bytes("# Größe\nrun: {steps: 3}\n".encode("latin-1"))
+    with pytest.raises(ConfigError, match=r"run\.yaml is not text in UTF-8"):
+        load_config(file)
 
 
 @pytest.mark.parametrize(("text", "message"), [("- 1", "must hold sections"), ("a: [", "YAML")])

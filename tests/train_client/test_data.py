@@ -129,9 +129,14 @@ BAD = {
     r"has 2 times <image>, and `images` has 1": row(prompt="<image> or <image>?"),
     r"`text_tag` must be safe or unsafe": row(text_tag="maybe"),
     r"the row has no `combine_tag`": row(combine_tag=None),
-    r"the column `images` is missing": {k: v for k, v in row().items() if k != "images"},
+    r'`images` is missing; a row of text alone wants "images": \[\]': {
+        k: v for k, v in row().items() if k != "images"
+    },
     r"the row has no `image_tag`": {k: v for k, v in row().items() if k != "image_tag"},
     r"`prompt` is missing or empty": row(prompt=" "),
+    r"`prompt` must be text, and is a list; of a conversation give": row(
+        prompt=[{"role": "user", "content": "What is this?"}]
+    ),
     r"neither a path nor embedded bytes": row(images=[3]),
 }
 

@@ -29,7 +29,7 @@ def test_a_run_asked_to_stop_while_it_evaluates_makes_no_step(
         return {}
 
     outcome = train(settings(tmp_path, service.url), policy, examples, evaluate=evaluate)
-    assert (outcome.finished, outcome.steps) == (False, 0)
+    assert (outcome.finished, outcome.steps, outcome.status) == (False, 0, 143)
     assert outcome.checkpoint == tmp_path / "checkpoints/step-0"
     assert not service.requests
 
@@ -54,6 +54,7 @@ def test_sampling_stops_at_once_and_the_step_is_done_again(
     engine = Interrupted(policy.model, policy.eos_ids, policy.pad_id)
     outcome = train(config, policy, examples, engine=engine)
     assert (outcome.finished, outcome.steps, outcome.reason) == (False, 0, "Stopped on request.")
+    assert outcome.status == 130
     assert not service.requests
     assert caplog.text.count("Stopping at the next safe point") == 1
 

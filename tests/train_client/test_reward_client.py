@@ -225,6 +225,22 @@ def test_a_resumed_run_insists_on_its_version(service: Service) -> None:
             rewards.score(samples(1))
 
 
+def test_a_resumed_run_names_its_own_version_first(service: Service) -> None:
+    with client(service) as rewards:
+        rewards.profile()
+        with pytest.raises(RewardVersionChanged, match="was test-0 and is now test-1"):
+            rewards.expect("test-0")
+
+
+def test_a_run_resumed_with_another_profile_names_the_setting(service: Service) -> None:
+    service.version = "safegrpo-1.2.0+b"
+    with client(service, profile="safegrpo") as rewards:
+        rewards.profile()
+        told = r"was paper-1.1.0\+a and is now safegrpo-1.2.0\+b, .*Set reward\.profile=paper,"
+        with pytest.raises(RewardVersionChanged, match=told):
+            rewards.expect("paper-1.1.0+a")
+
+
 def test_a_run_resumed_from_before_its_first_reward_insists_on_what_it_has_seen_since(
     service: Service,
 ) -> None:

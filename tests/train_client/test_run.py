@@ -13,6 +13,7 @@ from tests.train_client.service import Service
 from train_client.config import ConfigError, RolloutConfig, TrainConfig, parse_config
 from train_client.metrics import read_metrics
 from train_client.policy import Policy
+from train_client.reward_client import RewardError
 from train_client.run import rows_at_once, run_training
 from train_client.sources import DataError
 
@@ -70,6 +71,49 @@ def test_a_used_folder_is_refused_before_anything_is_loaded(config: TrainConfig)
     config.data.train = "no such rows"
     with pytest.raises(ConfigError, match=r"already holds a run of 4 steps.*run\.resume=true"):
         run_training(config)
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "told"),
+    [((0, 1), (7, 1), "run.seed: 0 -> 7"), ((0, 1), (0, 0), "1 -> 0"), ((0, 0), (0, 1), "0 -> 1")],
+    ids=["another seed", "none any more", "none before"],
+)
+def test_a_run_goes_on_with_no_other_held_out_rows(
+    config: TrainConfig, before: tuple[int, int], now: tuple[int, int], told: str
+) -> None:
+    config.run.seed, config.data.hold_out = before
+    (config.run.output / "checkpoints" / "step-4").mkdir(parents=True)
+    config.save(config.run.output / "config.yaml")
+    config.run.seed, config.data.hold_out = now
+    config.run.resume = True
+    with pytest.raises(ConfigError, match=rf"other held-out rows \(.*{told}\)"):
+        run_training(config)
+
+
+def test_a_run_without_a_step_may_begin_anew_with_other_held_out_rows(config: TrainConfig) -> None:
+    config.run.output.mkdir()
+    config.save(config.run.output / "config.yaml")
+    config.data.hold_out, config.run.resume = 1, True
+    with pytest.raises(RewardError, match="gives no rewards"):
+        run_training(config)
+
+
+def test_a_best_by_no_metric_is_refused_before_anything_is_loaded(config: TrainConfig) -> None:
+    config.run.keep_best = "-rewrad"
+    with pytest.raises(ConfigError, match=r"names rewrad; the evaluation gives .*reward, "):
+        run_training(config)
+    config.run.keep_best = "reward/behavior"  # which components there are is the service's to say
+    with pytest.raises(RewardError, match="gives no rewards"):
+        run_training(config)
+
+
+def test_a_warm_up_that_lasts_the_whole_run_is_told(
+    config: TrainConfig, caplog: pytest.LogCaptureFixture
+) -> None:
+    config.run.steps, config.optimizer.minibatches, config.optimizer.warmup_steps = 10, 2, 20
+    with pytest.raises(RewardError, match="gives no rewards"):
+        run_training(config)
+    assert "warmup_steps=20 lasts the whole run, which makes 20 updates" in caplog.text
 
 
 def test_held_out_rows_are_screened_before_anything_is_trained(

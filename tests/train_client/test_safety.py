@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from app.schema import Labels, Result
-from train_client.safety import reward_means, safety_table
+from train_client.safety import COMPONENT, METRICS, reward_means, safety_table
 
 
 def result(stance: str | None, combined: str | None, reward: float | None = 1.0) -> Result:
@@ -53,6 +53,12 @@ def test_shares_by_the_true_combination() -> None:
         "refusal_on_unsafe": 2 / 4,
         "compliance_on_unsafe": 1 / 4,
     }
+
+
+def test_every_metric_is_known_beforehand_but_the_components() -> None:
+    results = [result("refusal", "unsafe")] * 2
+    found = reward_means(results) | safety_table(results, [truth("safe"), truth("unsafe")])
+    assert {name for name in found if not name.startswith(COMPONENT)} == set(METRICS)
 
 
 def test_a_share_of_nothing_is_left_out() -> None:

@@ -134,6 +134,32 @@ def test_a_weight_of_what_is_always_0_is_told_once(
     assert caplog.text.count("weighs format, which was 0 in every completion") == 1
 
 
+@pytest.mark.parametrize("appended", [True, False])
+def test_a_policy_that_never_writes_the_format_is_told_once_with_what_to_change(
+    tmp_path: Path,
+    service: Service,
+    policy: Policy,
+    examples: list[Example],
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    appended: bool,
+) -> None:
+    score, service.reward = service.score, lambda text: 0.0
+
+    def unreadable(body: dict[str, Any]) -> dict[str, Any]:
+        reply = score(body)
+        for result in reply["results"]:
+            result["status"] = "policy_invalid"
+        return reply
+
+    monkeypatch.setattr(service, "score", unreadable)
+    data = {"append_instruction": appended}
+    config = settings(tmp_path, service.url, run={"steps": 2}, data=data)
+    assert train(config, policy, examples, engine=Rule()).finished
+    assert caplog.text.count("no completion has the profile's format") == 1
+    assert f"set data.append_instruction={not appended}".lower() in caplog.text
+
+
 def test_why_a_completion_fails_the_format_is_written_down(
     tmp_path: Path,
     service: Service,

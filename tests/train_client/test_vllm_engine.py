@@ -174,7 +174,7 @@ def test_without_vllm_the_sentence_says_what_to_install(
     monkeypatch: pytest.MonkeyPatch, configured: Callable[..., Any], policy: Policy
 ) -> None:
     monkeypatch.setitem(sys.modules, "vllm", None)
-    with pytest.raises(ConfigError, match=r"pip install 'safegrpo\[train,vllm\]'"):
+    with pytest.raises(ConfigError, match=r"pip install '\.\[train,vllm\]'"):
         VllmEngine(configured(), policy)
 
 

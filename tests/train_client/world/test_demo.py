@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import random
+import signal
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
@@ -48,8 +51,8 @@ def _spoken(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Policy, "decode", decode)
 
 
-def _demo(output: Path, *, steps: int, resume: bool = False) -> None:
-    demo(steps=steps, seed=0, output=output, resume=resume, warmup=WARMUP, overrides=SMALL)
+def _demo(output: Path, *, steps: int, seed: int = 0, resume: bool = False) -> None:
+    demo(steps=steps, seed=seed, output=output, resume=resume, warmup=WARMUP, overrides=SMALL)
 
 
 def test_a_short_demo_writes_its_report_and_the_server_confirms_the_counts(tmp_path: Path) -> None:
@@ -84,6 +87,24 @@ def test_a_short_demo_writes_its_report_and_the_server_confirms_the_counts(tmp_p
     assert resumed["before"] == report["before"]
     assert resumed["client"] == pytest.approx(resumed["server"])
     assert 0 < resumed["client"]["reward_sum"] < report["client"]["reward_sum"]
+
+
+def test_a_demo_that_is_stopped_ends_by_the_signal_and_goes_on_with_its_own_seed_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stop(*_: Any) -> dict[str, float]:
+        os.kill(os.getpid(), signal.SIGTERM)
+        return {}
+
+    monkeypatch.setattr(evaluation.WorldEvaluation, "__call__", stop)
+    with pytest.raises(typer.Exit) as stopped:
+        _demo(tmp_path, steps=1)
+    assert stopped.value.exit_code == 143
+    with pytest.raises(typer.Exit) as refused:
+        _demo(tmp_path, steps=1, seed=4, resume=True)
+    assert refused.value.exit_code == 2
+    words = capsys.readouterr().out.replace("\n", " ")
+    assert "began with --seed 0 and cannot go on with --seed 4" in words
 
 
 def test_nothing_to_resume_is_a_sentence(
