@@ -45,6 +45,8 @@ class _Tally:
                 self._failures[score.failure.code] += 1
 
     def sentences(self) -> Iterator[str]:
+        if not self._scored and not self.wrong and not self.unscored:
+            yield "there are no samples"
         if self._scored:
             mean = self._rewards / self._scored
             yield f"{_counted(self._scored, 'sample')}, mean reward {mean:.3f}"
@@ -103,7 +105,7 @@ async def _score(file: str, profile: str) -> _Tally:
             try:
                 samples.append(parse_body(Sample, line))
             except RequestError as error:
-                said = str(error).replace("the body", "the line")
+                said = str(error).replace("the body", "the line").replace("the request", "the line")
                 print(f"{file}, line {number}: {said}", file=sys.stderr)
                 tally.wrong += 1
         scores = await scoring.score(scorer, samples, at_once)

@@ -43,6 +43,19 @@ def test_score_reports_a_bad_line_and_scores_the_others(tmp_path: Path) -> None:
     assert "no result of 2 lines: no sample" in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("\n", "safegrpo score: there are no samples\n"),
+        ("[]", "samples.jsonl, line 1: the line: must be an object\n"),
+    ],
+)
+def test_score_says_what_a_file_lacks(tmp_path: Path, content: str, said: str) -> None:
+    file = tmp_path / "samples.jsonl"
+    file.write_text(content)
+    assert said in run("score", str(file)).stderr
+
+
 def test_score_reads_a_file_as_windows_writes_it(tmp_path: Path) -> None:
     file = tmp_path / "samples.jsonl"
     file.write_bytes(b"\xef\xbb\xbf" + b"\r\n".join([json.dumps(sample()).encode()] * 2))

@@ -58,6 +58,7 @@ def test_instruction_names_the_tags_that_the_grammar_wants() -> None:
         ("weights: 0.5", "weights: must be a mapping; its keys: tag, behavior"),
         ("weights: {tag: -1}", "weights.tag"),
         ("weights: {tag: .nan}", "weights.tag"),
+        ("tag_shares: {visual: 0.5}", "tag_shares: combined, visual and text must add up to 1"),
         ("weights: {tag: 1.0e+308}", "weights.tag"),
         ("dialect: klingon", "dialect"),
         ("structure: official", "dialect"),
