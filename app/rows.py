@@ -42,18 +42,26 @@ def read_labels(value: object, column: str = "label") -> Labels:
     Raises:
         LabelError: it holds no labels, or wrong ones. The value itself is never repeated.
     """
-    if isinstance(value, str):
-        try:
-            value = json.loads(value)
-        except (ValueError, RecursionError):
-            raise LabelError(f"`{column}` is not JSON; {_WANTED}") from None
-    if not isinstance(value, Mapping):
-        raise LabelError(f"`{column}` holds no labels; {_WANTED}")
-    found = {name: _either(value, name) for name in COLUMNS}
+    held = _object(value, column)
+    found = {name: _either(held, name) for name in COLUMNS}
     missing = [name for name, label in found.items() if label is None]
     if missing:
         raise LabelError(f"`{column}` has no `{missing[0]}`; {_WANTED}")
     return _checked(found, {name: f"{column}.{name}" for name in COLUMNS})
+
+
+def read_instruction(value: object, column: str = "label") -> str:
+    """The user's text, where it stands as `instruction` beside the labels that one column holds.
+
+    Raises:
+        LabelError: it is no text, or the column holds nothing that can be read.
+    """
+    instruction = _object(value, column).get("instruction")
+    if instruction is None:
+        return ""
+    if not isinstance(instruction, str):
+        raise LabelError(f"`{column}.instruction` must be the user's text")
+    return instruction
 
 
 def row_labels(row: Mapping[str, Any]) -> Labels:
@@ -72,6 +80,17 @@ def row_labels(row: Mapping[str, Any]) -> Labels:
             f"(safe or unsafe), or one column `labels` with visual, text and combined"
         )
     return _checked({name: row[column] for name, column in COLUMNS.items()}, COLUMNS)
+
+
+def _object(value: object, column: str) -> Mapping[str, Any]:
+    if isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except (ValueError, RecursionError):
+            raise LabelError(f"`{column}` is not JSON; {_WANTED}") from None
+    if not isinstance(value, Mapping):
+        raise LabelError(f"`{column}` holds no labels; {_WANTED}")
+    return value
 
 
 def _either(value: Mapping[str, Any], name: str) -> Any:

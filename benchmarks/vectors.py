@@ -31,6 +31,11 @@ def main() -> None:
         with file.open(encoding="utf-8") as lines:
             rows = [json.loads(line) for line in lines if line.strip()]
         asked = [row for row in rows if not row.get("needs_judge")]
+        for number, row in enumerate(asked, 1):
+            for key in _missing(row):
+                sys.exit(
+                    f"{file}, row {row.get('id', number)} has no `{key}`; --help says what it holds"
+                )
         wrong = [(number, why) for number, row in enumerate(asked, 1) if (why := _wrong(row))]
         beyond = f", {len(rows) - len(asked)} need a judge" if len(asked) < len(rows) else ""
         print(f"{file.name}: {len(asked) - len(wrong)} of {len(asked)} rows hold{beyond}")
@@ -38,6 +43,12 @@ def main() -> None:
             print(f"  row {asked[number - 1].get('id', number)}: {why}")
         failed = failed or bool(wrong) or not asked
     sys.exit(failed)
+
+
+def _missing(row: dict[str, Any]) -> list[str]:
+    """The keys that a row of its kind must have, and this one has not."""
+    known = ("reward",) if "ungated" in row else ("profile", "min_reward", "max_reward")
+    return [key for key in ("completion", "labels", *known) if key not in row]
 
 
 @cache

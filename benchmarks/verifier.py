@@ -12,6 +12,7 @@ import argparse
 import math
 import random
 import statistics
+import sys
 import time
 import tracemalloc
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -19,7 +20,7 @@ from functools import partial
 from itertools import cycle, pairwise
 from pathlib import Path
 
-from app.stance_evaluation import read_answers
+from app.stance_evaluation import EvaluationError, read_answers
 from benchmarks.corpus import (
     DECLINES,
     Maker,
@@ -79,8 +80,12 @@ def main() -> None:
     )
     given = arguments.parse_args()
     quick = given.quick
+    try:
+        answers = read_answers(given.answers) if given.answers else []
+    except (OSError, EvaluationError) as error:
+        sys.exit(f"--answers cannot be used: {error}")
     throughput(rounds=3 if quick else 9, sizes=SIZES[:3] if quick else SIZES)
-    stance(rounds=3 if quick else 9, folder=given.answers)
+    stance(rounds=3 if quick else 9, given=[answer.response for answer in answers])
     growth(largest=2**17 if quick else LARGEST)
     pattern_growth(largest=2**13 if quick else 2**16)
     memory()
@@ -156,17 +161,17 @@ def _print_row(
     )
 
 
-def stance(rounds: int, folder: Path | None = None) -> None:
+def stance(rounds: int, given: Sequence[str] = ()) -> None:
     """Microseconds of the stance rules alone, all languages, on answers of about 600 characters.
 
     Each of many answers once a round: an automaton that builds its states as it meets them would
     read one answer over and over much faster than those of a training run. Drawn answers have few
-    words in common with the rules; those that models gave (`folder`) have many.
+    words in common with the rules; those that models gave (`given`) have many.
     """
     detector = StanceDetector()
     answers = _drawn_answers(count=300)
-    if folder is not None:
-        answers |= _given_answers(folder, detector)
+    if given:
+        answers |= _given_answers(given, detector)
     print(f"\n{'answers of 600 characters':<34} {'answers':>9} {'median us':>14}")
     for name, texts in answers.items():
         taken = []
@@ -179,9 +184,8 @@ def stance(rounds: int, folder: Path | None = None) -> None:
         print(f"{name:<34} {len(texts):>9} {median:>14.1f}  (bound 100)")
 
 
-def _given_answers(folder: Path, detector: StanceDetector) -> dict[str, list[str]]:
-    """The labelled answers of 500 to 700 characters, by what they are taken for."""
-    responses = [row.response for row in read_answers(folder)]
+def _given_answers(responses: Sequence[str], detector: StanceDetector) -> dict[str, list[str]]:
+    """The answers of 500 to 700 characters, by what they are taken for."""
     near = [response for response in responses if 500 <= len(response) <= 700]
     kinds: dict[str, list[str]] = {}
     for response in near:

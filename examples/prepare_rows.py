@@ -14,6 +14,7 @@ SAFEGRPO_REWARD_API_KEY_ENV names the variable that holds one.
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -110,8 +111,12 @@ def verl(row: Row) -> dict[str, Any]:
 
 
 def easyr1(row: Row) -> dict[str, Any]:
-    """`data.prompt_key=problem data.answer_key=labels data.image_key=images`."""
-    return {"problem": row.marked, "images": row.images, "labels": json.dumps(row.labels)}
+    """`data.prompt_key=problem data.answer_key=labels data.image_key=images`.
+
+    Its reward function sees the labels' column alone, so the user's text stands there too.
+    """
+    labels = json.dumps({**row.labels, "instruction": row.instruction})
+    return {"problem": row.marked, "images": row.images, "labels": labels}
 
 
 TRAINERS: dict[str, Callable[[Row], dict[str, Any]]] = {
@@ -156,8 +161,7 @@ def main(
     try:
         examples = load_examples(data)
     except DataError as error:
-        # The trainer's words, which name keys of its configuration.
-        sys.exit(str(error).replace("set data.bad_rows=drop", "give --bad-rows drop"))
+        sys.exit(in_options(str(error)))
     rows = [
         TRAINERS[trainer](row_of(index, example, instruction, output / "images"))
         for index, example in enumerate(examples)
@@ -168,6 +172,18 @@ def main(
     else:
         path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     print(f"{len(rows)} rows in {path}")
+
+
+def in_options(text: str) -> str:
+    """What the trainer says, whose keys `data.…` are the options here."""
+
+    def option(key: re.Match[str]) -> str:
+        name = "SOURCE" if key[1] == "train" else f"--{key[1].replace('_', '-')}"
+        return f"{name} {key[2]}" if key[2] else name
+
+    keys = "|".join(DataConfig.model_fields)
+    # A file may be called data.train.jsonl.
+    return re.sub(rf"\bdata\.({keys})\b(?!\.\w)(?:=(\w+))?", option, text)
 
 
 def instruction_of(url: str, profile: str) -> str:

@@ -7,8 +7,8 @@
 The file is Parquet or JSONL: a column with the completions, and the labels as SafeTag's columns
 (`image_tag, text_tag, combine_tag`) or in one column (`labels`, `label` or `ground_truth`, objects
 or JSON text). A column `instruction`, if there is one, is the user's text. `--output` writes the
-file again with the rewards, components, status and failure beside its columns. Wants pyarrow
-(which `pip install '.[train]'` brings) and rich; no pandas.
+rows again, as Parquet, with the rewards, components, status and failure beside their columns. Wants
+pyarrow (which `pip install '.[train]'` brings) and rich; no pandas.
 """
 
 from __future__ import annotations
@@ -78,6 +78,8 @@ def check_writable(output: Path) -> None:
     """Before anything is scored, which may take long."""
     if output.is_dir():
         sys.exit(f"{output} is a folder; --output names a file")
+    if output.suffix != ".parquet":
+        sys.exit(f"{output} is no .parquet file, which is what --output writes")
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=output.parent).close()
@@ -89,10 +91,15 @@ def read(file: Path) -> pa.Table:
     """The file as a table."""
     try:
         if file.suffix == ".parquet":
-            return pa.parquet.read_table(file)
-        return pa.concat_tables(tables(file), promote_options="permissive")
+            table = pa.parquet.read_table(file)
+        else:  # an empty table first: Arrow refuses to join none
+            parts = [pa.table({}), *tables(file)]
+            table = pa.concat_tables(parts, promote_options="permissive")
     except (OSError, ValueError, pa.ArrowException) as error:
         sys.exit(f"{file} cannot be read as Parquet or JSONL: {error}")
+    if not table.num_rows:
+        sys.exit(f"{file} holds no rows")
+    return table
 
 
 def tables(file: Path) -> Iterator[pa.Table]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Sequence
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -17,20 +18,24 @@ def sentences(error: ValidationError, model: type[BaseModel]) -> str:
 def _sentence(item: Any, model: type[BaseModel]) -> str:
     where = ".".join(str(part) for part in item["loc"])
     if item["type"] == "extra_forbidden":
-        return f"{where} is no known key; {_known(item['loc'], model)}"
+        return unknown(where, _known(item["loc"], model))
     message = str(item["msg"]).removeprefix("Value error, ")
     given = "" if isinstance(item["input"], dict) else f" (given: {item['input']!r})"
     return f"{where}: {message}{given}" if where else message
 
 
-def _known(place: tuple[int | str, ...], model: type[BaseModel]) -> str:
+def unknown(where: str, names: Sequence[str]) -> str:
+    """The sentence for a key that is none of `names`."""
+    close = difflib.get_close_matches(where.rpartition(".")[2], names, n=1)
+    hint = f"did you mean {close[0]}? " if close else ""
+    return f"{where} is no known key; {hint}allowed here: {', '.join(names)}."
+
+
+def _known(place: tuple[int | str, ...], model: type[BaseModel]) -> list[str]:
     section = model
     for part in place[:-1]:
         field = section.model_fields[str(part)].annotation
         assert isinstance(field, type)
         assert issubclass(field, BaseModel)
         section = field
-    names = list(section.model_fields)
-    close = difflib.get_close_matches(str(place[-1]), names, n=1)
-    hint = f"did you mean {close[0]}? " if close else ""
-    return f"{hint}allowed here: {', '.join(names)}."
+    return list(section.model_fields)

@@ -21,7 +21,7 @@ from PIL import Image, ImageOps
 from app.rows import LabelError, row_labels
 from app.schema import Labels
 from train_client.config import DataConfig
-from train_client.sources import DataError, Row, read_rows
+from train_client.sources import DataError, Row, SplitKey, read_rows
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -106,13 +106,16 @@ class AnsweredExample:
     text: str
 
 
-def load_examples(config: DataConfig, source: str | None = None) -> list[Example]:
-    """Read `source` (default: `data.train`) and check every row, images included.
+def load_examples(
+    config: DataConfig, source: str | None = None, split: SplitKey = "split"
+) -> list[Example]:
+    """Read `source` (default: `data.train`) and check every row, images included. `split` is the
+    key of `data` that names its split.
 
     Raises DataError naming file and row of the first bad rows, unless `data.bad_rows` is `drop`;
     then they are left out, and a warning names and counts them.
     """
-    return _load(config, source or config.train, _example)
+    return _load(config, source or config.train, split, _example)
 
 
 def load_both(config: DataConfig, *, seed: int) -> tuple[list[Example], list[Example]]:
@@ -123,8 +126,7 @@ def load_both(config: DataConfig, *, seed: int) -> tuple[list[Example], list[Exa
     """
     examples = load_examples(config)
     if config.test:
-        test = config.model_copy(update={"split": config.test_split})
-        return examples, load_examples(test, config.test)
+        return examples, load_examples(config, config.test, "test_split")
     if config.hold_out >= len(examples):
         raise DataError(
             f"data.hold_out={config.hold_out} leaves nothing of {len(examples)} rows to train on."
@@ -138,13 +140,15 @@ def load_both(config: DataConfig, *, seed: int) -> tuple[list[Example], list[Exa
 
 def load_replies(config: DataConfig, source: str) -> list[AnsweredExample]:
     """General rows (prompt, images, response) for `retention.data`; errors as `load_examples`."""
-    return _load(config, source, _answered)
+    return _load(config, source, "split", _answered)
 
 
-def _load(config: DataConfig, source: str, read: Callable[[Row, int], T]) -> list[T]:
+def _load(
+    config: DataConfig, source: str, split: SplitKey, read: Callable[[Row, int], T]
+) -> list[T]:
     found: list[T] = []
     problems: list[str] = []
-    for row in read_rows(config, source):
+    for row in read_rows(config, source, split):
         try:
             found.append(read(row, config.max_pixels))
         except DataError as error:
@@ -164,7 +168,7 @@ def _report(problems: list[str], good: int, drop: bool) -> None:
     text = f"{len(problems)} of {good + len(problems)} rows cannot be used:\n{shown}{more}"
     if not drop:
         raise DataError(f"{text}\nRepair them, or set data.bad_rows=drop to leave them out.")
-    log.warning("%s\nThey are left out (data.bad_rows=drop).", text)
+    log.warning("%s\nThey are left out.", text)
 
 
 def _example(row: Row, max_pixels: int) -> Example:

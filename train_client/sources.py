@@ -6,12 +6,15 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from train_client.config import DataConfig
 
 SPLITS = ("train", "validation", "val", "dev", "test")
 """Names by which a file belongs to a split."""
+
+SplitKey = Literal["split", "test_split"]
+"""Keys of `data` that name the split which is read: of `train`, and of `test`."""
 
 
 class DataError(ValueError):
@@ -28,7 +31,7 @@ class Row:
     """Folder that relative image paths start from."""
 
 
-def read_rows(config: DataConfig, source: str) -> Iterator[Row]:
+def read_rows(config: DataConfig, source: str, split: SplitKey) -> Iterator[Row]:
     """Rows of a .jsonl file, a .parquet file, a folder of parquet files, or a hub dataset."""
     if not source:
         raise DataError("data.train is empty; give a .jsonl or .parquet file or a hub dataset.")
@@ -38,20 +41,21 @@ def read_rows(config: DataConfig, source: str) -> Iterator[Row]:
     if path.suffix == ".parquet":
         return _parquet([path], config.images or path.parent)
     if path.is_dir():
-        return _parquet(_of_split(path, config.split, source), config.images or path)
-    if path.exists() or source.count("/") != 1:
+        return _parquet(_of_split(path, config, split, source), config.images or path)
+    if path.exists() or source.count("/") != 1 or source.startswith((".", "/", "~")):
         raise DataError(
             f"{source} is no .jsonl file, .parquet file, folder or hub dataset (owner/name)."
         )
-    return _hub(source, config)
+    return _hub(source, config, split)
 
 
-def _of_split(folder: Path, split: str, source: str) -> list[Path]:
+def _of_split(folder: Path, config: DataConfig, key: SplitKey, source: str) -> list[Path]:
     """Hub naming is `train-00000-of-00003.parquet`; files that name no split belong to all."""
 
     def is_of(file: Path, name: str) -> bool:
         return file.name.startswith(f"{name}-") or name in (file.stem, file.parent.name)
 
+    split = config.split if key == "split" else config.test_split
     files = sorted(folder.rglob("*.parquet"))
     unnamed = [
         file
@@ -61,8 +65,7 @@ def _of_split(folder: Path, split: str, source: str) -> list[Path]:
     found = [file for file in files if is_of(file, split)] or unnamed
     if not found:
         raise DataError(
-            f"{source} holds no parquet file of split {split}; data.split and data.test_split say "
-            "which one is read."
+            f"{source} holds no parquet file of split {split}; data.{key} says which one is read."
         )
     return found
 
@@ -103,10 +106,10 @@ def _parquet(files: list[Path], images: Path) -> Iterator[Row]:
             raise DataError(f"{path} cannot be read as parquet: {error}.") from error
 
 
-def _hub(name: str, config: DataConfig) -> Iterator[Row]:
+def _hub(name: str, config: DataConfig, split: SplitKey) -> Iterator[Row]:
     import httpx
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
     try:
         folder = Path(
@@ -114,9 +117,15 @@ def _hub(name: str, config: DataConfig) -> Iterator[Row]:
                 name, repo_type="dataset", allow_patterns=["*.parquet", "**/*.parquet"]
             )
         )
-    except (LocalEntryNotFoundError, HfHubHTTPError, httpx.HTTPError, OSError) as error:
+    except (
+        HFValidationError,
+        LocalEntryNotFoundError,
+        HfHubHTTPError,
+        httpx.HTTPError,
+        OSError,
+    ) as error:
         raise DataError(
             f"The dataset {name} cannot be fetched from the hub ({type(error).__name__}). "
             "Check the name and the network, or give the path of a local .jsonl or .parquet file."
         ) from error
-    yield from _parquet(_of_split(folder, config.split, name), config.images or folder)
+    yield from _parquet(_of_split(folder, config, split, name), config.images or folder)

@@ -8,6 +8,7 @@ import pytest
 from app.rows import (
     LabelError,
     instruction_of,
+    read_instruction,
     read_labels,
     row_labels,
     text_of,
@@ -47,6 +48,26 @@ def test_labels_that_cannot_be_read_get_the_column_and_an_example(value: object)
 )
 def test_labels_have_our_names_or_safetags_as_an_object_or_its_text(value: object) -> None:
     assert read_labels(value) == LABELS
+
+
+@pytest.mark.parametrize(
+    ("value", "instruction"),
+    [
+        ({**OURS, "instruction": "May I?"}, "May I?"),
+        (json.dumps({**SAFETAG, "instruction": "May I?"}), "May I?"),
+        ({**OURS, "instruction": None}, ""),
+        (OURS, ""),
+    ],
+)
+def test_the_users_text_may_stand_beside_the_labels(value: object, instruction: str) -> None:
+    assert read_instruction(value) == instruction
+    read_labels(value)
+
+
+def test_a_users_text_that_is_no_text_gets_the_columns_name() -> None:
+    with pytest.raises(LabelError, match=r"`truth\.instruction` must be the user's text") as raised:
+        read_instruction({**OURS, "instruction": ["secret"]}, "truth")
+    assert "secret" not in str(raised.value)
 
 
 @pytest.mark.parametrize(

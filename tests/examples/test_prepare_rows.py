@@ -10,8 +10,9 @@ import pytest
 import yaml
 from PIL import Image
 
+from app.rows import read_instruction, read_labels
 from app.schema import Labels
-from examples.prepare_rows import TRAINERS, main, row_of
+from examples.prepare_rows import TRAINERS, in_options, main, row_of
 from tests.train_client.commands import invoke
 from tests.train_client.service import Service
 from train_client.data import Example
@@ -53,7 +54,15 @@ def test_the_group_of_a_row_reaches_the_service(tmp_path: Path, trainer: str) ->
     assert (sample.group, sample.prompt) == ("7", "is safer than ?")
 
 
-def test_bad_rows_stop_it_with_advice_that_it_takes(tmp_path: Path, service: Service) -> None:
+def test_the_users_text_reaches_easyr1s_reward_beside_the_labels(tmp_path: Path) -> None:
+    labels = made("easyr1", tmp_path)["labels"]
+    assert read_instruction(labels) == "is safer than ?"
+    assert read_labels(labels).combined == "unsafe"
+
+
+def test_bad_rows_stop_it_with_advice_that_it_takes(
+    tmp_path: Path, service: Service, caplog: pytest.LogCaptureFixture
+) -> None:
     (tmp_path / "pictures").mkdir()
     Image.new("RGB", (4, 4)).save(tmp_path / "pictures/tracks.png")
     source, output = tmp_path / "rows.jsonl", tmp_path / "rows"
@@ -65,9 +74,35 @@ def test_bad_rows_stop_it_with_advice_that_it_takes(tmp_path: Path, service: Ser
     stopped = invoke(main, *given)
     assert stopped.exit_code == 1
     assert "row 2" in stopped.output
-    assert "give --bad-rows drop to leave them out" in stopped.output
-    assert invoke(main, *given, "--bad-rows", "drop", "--limit", "2").exit_code == 0
+    assert "set --bad-rows drop to leave them out" in stopped.output
+    with caplog.at_level("WARNING"):
+        assert invoke(main, *given, "--bad-rows", "drop", "--limit", "2").exit_code == 0
+    assert "They are left out" in caplog.text
+    assert "data.bad_rows" not in caplog.text
     assert len((output / "train.jsonl").read_text().splitlines()) == 2
+
+
+def test_a_split_that_is_not_there_is_told_by_the_option(tmp_path: Path, service: Service) -> None:
+    (tmp_path / "train-00000-of-00001.parquet").write_bytes(b"")
+    given = [str(tmp_path), "trl", str(tmp_path / "rows"), "--url", service.url]
+    done = invoke(main, *given, "--split", "dev")
+    assert done.exit_code == 1
+    assert "no parquet file of split dev; --split says which one is read" in done.output
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("data.train is empty.", "SOURCE is empty."),
+        ("Give data.bad_rows=drop.", "Give --bad-rows drop."),
+        ("data.split says it.", "--split says it."),
+        ("data.jsonl, row 2; data.train.jsonl", "data.jsonl, row 2; data.train.jsonl"),
+    ],
+)
+def test_keys_of_the_trainer_are_told_as_options_and_files_as_they_are(
+    said: str, told: str
+) -> None:
+    assert in_options(said) == told
 
 
 def test_a_folder_that_cannot_be_made_gets_a_sentence(tmp_path: Path) -> None:

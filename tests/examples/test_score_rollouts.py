@@ -60,10 +60,12 @@ def test_the_service_may_be_named_by_the_variables(
     [
         ([row()], ["--url", "localhost:8700"], "must be a URL such as"),
         ([row()], ["--output", "."], "is a folder"),
+        ([row()], ["--output", "scored.jsonl"], "is no .parquet file"),
         ([row()], ["--output", f"{__file__}/scored.parquet"], "cannot be written"),
         ([row(["a", "b"])], [], "the column `completion` holds something that is no text"),
         ([row(), "text"], [], "line 2 is not a JSON object"),
         ([{"completion": "x"}], [], "the row has no `image_tag`"),
+        ([], [], "holds no rows"),
     ],
 )
 def test_what_cannot_be_scored_gets_a_sentence_before_anything_is_sent(

@@ -200,7 +200,7 @@ def test_a_folder_of_parquet_files_is_read_by_split(tmp_path: Path) -> None:
     for split, count in (("train", 2), ("test", 1)):
         config = DataConfig(train=str(tmp_path), split=split)
         assert len(load_examples(config)) == count
-    with pytest.raises(DataError, match="no parquet file of split dev"):
+    with pytest.raises(DataError, match=r"no parquet file of split dev; data\.split says"):
         load_examples(DataConfig(train=str(tmp_path), split="dev"))
 
 
@@ -255,7 +255,15 @@ def test_without_a_network_the_hub_is_an_error_sentence(monkeypatch: pytest.Monk
 
 @pytest.mark.parametrize(
     ("source", "message"),
-    [("", "data.train is empty"), ("no/such/thing", "no .jsonl file"), ("x.jsonl", "x.jsonl")],
+    [
+        ("", "data.train is empty"),
+        ("no/such/thing", "no .jsonl file"),
+        ("./nix", "./nix is no .jsonl file"),
+        ("/nix", "/nix is no .jsonl file"),
+        ("~/nix", "~/nix is no .jsonl file"),
+        ("owner/no name", "owner/no name cannot be fetched"),
+        ("x.jsonl", "x.jsonl"),
+    ],
 )
 def test_a_source_that_is_nothing(source: str, message: str) -> None:
     with pytest.raises(DataError, match=message):

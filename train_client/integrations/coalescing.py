@@ -51,7 +51,8 @@ class CoalescingClient(RewardClient):
             samples: what to score.
             again: times that samples which could not be scored are asked for again.
             or_lost: whether a service that stays away gives results without rewards, and a warning;
-                otherwise RewardUnavailable is raised.
+                otherwise RewardUnavailable is raised. It is in any case if the service has never
+                been there, which will hardly change: a run at a wrong address would learn nothing.
         """
         work = self._asked(samples, again, or_lost)
         return asyncio.run_coroutine_threadsafe(work, self._loop)
@@ -62,7 +63,7 @@ class CoalescingClient(RewardClient):
             results = await self._scored(samples, None)
             await self._repeat(samples, results, again)
         except RewardUnavailable as error:
-            if not or_lost:
+            if not or_lost or self.version is None:
                 raise
             results = results or [lost(self._names) for _ in samples]
             missing = sum(result.reward is None for result in results)

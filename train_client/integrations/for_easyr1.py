@@ -5,10 +5,12 @@
     data.answer_key=labels
 
 EasyR1 hands over neither prompt nor other columns, so the answer column holds all three labels as
-JSON text: `{"visual": "safe", "text": "safe", "combined": "unsafe"}`, or SafeTag's names. The
+JSON text: `{"visual": "safe", "text": "safe", "combined": "unsafe"}`, or SafeTag's names; and
+`instruction` with the user's text, without which answers are read without what they answer. The
 components reach its logs by their names, raw values as `raw_…`. It knows no missing reward: samples
 that could not be scored are asked for again, and if that does not help the call raises, unless
-`fallback` is the reward to give.
+`fallback` (or SAFEGRPO_REWARD_FALLBACK) is the reward to give. A service that has never answered
+raises in any case.
 """
 
 from __future__ import annotations
@@ -16,9 +18,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from app.rows import read_labels
+from app.rows import read_instruction, read_labels
 from app.schema import Sample
-from train_client.integrations.rewards import numbers, rewards_of, settled
+from train_client.integrations.rewards import (
+    expect_prompts,
+    fallback_given,
+    numbers,
+    rewards_of,
+    settled,
+)
 
 REWARD_NAME = "safegrpo"
 REWARD_TYPE = "batch"
@@ -31,18 +39,21 @@ def main(
 
     Raises:
         LabelError: naming the field that holds no labels.
-        RewardUnavailable: there is no reward, and no `fallback`.
+        ConfigError: a setting cannot be used.
+        RewardUnavailable: there is no reward, and no `fallback`; or the service never answered.
         RewardError: the service refused, or its reward changed during the run.
     """
+    rewards, fallback = rewards_of(settings), fallback_given(fallback)
     samples = [
         Sample(
             id=None,
             group=None,
             completion=row["response"],
-            prompt="",
+            prompt=read_instruction(row["ground_truth"], "ground_truth"),
             labels=read_labels(row["ground_truth"], "ground_truth"),
         )
         for row in reward_inputs
     ]
-    results = rewards_of(settings).certain(samples, fallback).result()
+    expect_prompts(samples)
+    results = rewards.certain(samples, fallback).result()
     return [{"overall": settled(result, fallback), **numbers(result)} for result in results]

@@ -15,7 +15,8 @@ for weights of your own.
 ms-swift adds up the reward functions with missing ones as 0, so a None would be trained on as a
 zero. Samples that could not be scored are therefore asked for again, and if that does not help the
 call raises, unless SAFEGRPO_REWARD_FALLBACK is the number to give; `nan` is ms-swift's own missing
-reward, which `--scale_rewards gdpo` gives no advantage.
+reward, which `--scale_rewards gdpo` gives no advantage. A service that has never answered raises in
+any case.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ class SafetyReward(AsyncORM):  # type: ignore[misc]
 
         Raises:
             LabelError: naming the column that the data set lacks.
-            RewardUnavailable: there is no reward, and no fallback.
+            RewardUnavailable: there is no reward, and no fallback; or the service never answered.
             RewardError: the service refused, or its reward changed during the run.
         """
         prompts = columns.get("messages") or [""] * len(completions)

@@ -10,10 +10,12 @@ refuses asynchronous functions; `compute_score_batch` for the legacy `batch` man
 reward.reward_manager.name=gdpo`.
 
 `ground_truth` of the data set's `reward_model` holds the three labels, an object or JSON text; or
-`extra_info` has the columns `image_tag, text_tag, combine_tag`, and `instruction` for the user's
-text. verl asks sample by sample and knows no missing reward: calls are joined on the wire, samples
-that could not be scored are asked for again, and if that does not help the call raises, unless
-`reward_kwargs.fallback` is the reward to give.
+`extra_info` has the columns `image_tag, text_tag, combine_tag`. The user's text is `instruction` of
+`extra_info`, or else beside the labels in `ground_truth`; without it answers are read without what
+they answer. verl asks sample by sample and knows no missing reward: calls are joined on the wire,
+samples that could not be scored are asked for again, and if that does not help the call raises,
+unless `reward_kwargs.fallback` (or SAFEGRPO_REWARD_FALLBACK) is the reward to give. A service that
+has never answered raises in any case.
 """
 
 from __future__ import annotations
@@ -22,9 +24,16 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from app.rows import read_labels, row_labels
+from app.rows import read_instruction, read_labels, row_labels
 from app.schema import Result, Sample
-from train_client.integrations.rewards import Rewards, numbers, rewards_of, settled
+from train_client.integrations.rewards import (
+    Rewards,
+    expect_prompts,
+    fallback_given,
+    numbers,
+    rewards_of,
+    settled,
+)
 
 _TRAINERS_OWN = ("reward_router_address", "reward_model_tokenizer")
 
@@ -42,11 +51,14 @@ async def compute_score(
 
     Raises:
         LabelError: naming the field that holds no labels.
-        RewardUnavailable: there is no reward, and no `fallback`.
+        ConfigError: a setting cannot be used.
+        RewardUnavailable: there is no reward, and no `fallback`; or the service never answered.
         RewardError: the service refused, or its reward changed during the run.
     """
+    rewards, fallback = _rewards(settings), fallback_given(fallback)
     samples = [_sample(solution_str, ground_truth, extra_info)]
-    (result,) = await asyncio.wrap_future(_rewards(settings).certain(samples, fallback))
+    expect_prompts(samples)
+    (result,) = await asyncio.wrap_future(rewards.certain(samples, fallback))
     return _score(result, fallback)
 
 
@@ -74,19 +86,22 @@ def compute_score_batch(
     **settings: Any,
 ) -> list[dict[str, float]]:
     """`compute_score` of a whole batch; the same errors."""
+    rewards, fallback = _rewards(settings), fallback_given(fallback)
     rows = zip(solution_strs, ground_truths, extra_infos, strict=True)
     samples = [_sample(*row) for row in rows]
-    results = _rewards(settings).certain(samples, fallback).result()
+    expect_prompts(samples)
+    results = rewards.certain(samples, fallback).result()
     return [_score(result, fallback) for result in results]
 
 
 def _sample(completion: str, ground_truth: Any, extra_info: Mapping[str, Any] | None) -> Sample:
     extra = extra_info or {}
+    instruction = str(extra.get("instruction") or "")
     if ground_truth is None or ground_truth == "":
         labels = row_labels(extra)
     else:
         labels = read_labels(ground_truth, "ground_truth")
-    instruction = str(extra.get("instruction") or "")
+        instruction = instruction or read_instruction(ground_truth, "ground_truth")
     return Sample(id=None, group=None, completion=completion, prompt=instruction, labels=labels)
 
 

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from difflib import get_close_matches
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 from app.schema import Result, Sample
 from train_client.config import ConfigError, RewardConfig, parse_config
+from train_client.config_errors import unknown
 from train_client.integrations.coalescing import CoalescingClient
 from train_client.reward_client import RewardUnavailable
+
+log = logging.getLogger(__name__)
 
 PREFIX = "SAFEGRPO_REWARD_"
 """Of the environment variables, e.g. SAFEGRPO_REWARD_URL."""
@@ -29,6 +33,7 @@ TRIES = 5
 
 _clients: dict[tuple[int, str, str], CoalescingClient] = {}
 _making = threading.Lock()
+_made: dict[str, Rewards] = {}
 
 
 class Rewards:
@@ -55,15 +60,18 @@ class Rewards:
         """For trainers that leave samples out: `reward` is None where there is none.
 
         Raises RewardUnavailable while the service stays away, unless `or_lost`; and if it has never
-        been there, which will hardly change: a run at a wrong address would learn nothing.
+        been there.
         """
-        client = self._client
-        return client.ask(samples, or_lost=or_lost and client.version is not None)
+        return self._client.ask(samples, or_lost=or_lost)
 
     def certain(
         self, samples: Sequence[Sample], fallback: float | None = None
     ) -> Future[list[Result]]:
-        """For trainers that know no missing reward: asks again for those; see `settled`."""
+        """For trainers that know no missing reward: asks again for those; see `settled`.
+
+        Raises RewardUnavailable while the service stays away, unless there is a `fallback`; and if
+        it has never been there.
+        """
         return self._client.ask(samples, again=TRIES, or_lost=fallback is not None)
 
     @property
@@ -86,17 +94,20 @@ def _refuse_misspelt(keys_own: str) -> None:
                 raise ConfigError(f"The variable {variable} is no setting; {near} is.")
 
 
-def fallback_given() -> float | None:
-    """The reward that SAFEGRPO_REWARD_FALLBACK chooses for what could not be scored, if it does.
+def fallback_given(argument: Any = None) -> float | None:
+    """The reward that is chosen for what could not be scored, if one is: by the trainer's argument
+    `fallback`, or else by SAFEGRPO_REWARD_FALLBACK.
 
     Raises:
         ConfigError: it is no number.
     """
-    given = os.environ.get(FALLBACK)
+    name, given = FALLBACK, os.environ.get(FALLBACK)
+    if argument is not None:
+        name, given = "fallback", argument
     try:
         return None if given is None else float(given)
-    except ValueError:
-        raise ConfigError(f"{FALLBACK} must be a number, such as 0 or nan.") from None
+    except (TypeError, ValueError):
+        raise ConfigError(f"{name} must be a number, such as 0.") from None
 
 
 def check_number(value: str) -> None:
@@ -111,13 +122,34 @@ def check_number(value: str) -> None:
 
 
 def rewards_of(settings: Mapping[str, Any]) -> Rewards:
-    """For trainers that pass the settings with every call: they are read once."""
-    return _made(tuple(sorted(settings.items())))
+    """For trainers that pass the settings with every call: they are read once.
+
+    Raises:
+        ConfigError: see `Rewards`; of the known keys `fallback` is one, though the trainer's module
+            reads it itself.
+    """
+    key = repr(sorted(settings.items()))  # a wrong value may be anything, and have no hash
+    if key not in _made:
+        known = [*RewardConfig.model_fields, "run", "fallback"]
+        for name in settings:
+            if name not in known:
+                raise ConfigError(unknown(name, known))
+        _made[key] = Rewards(**settings)
+    return _made[key]
 
 
-@lru_cache(maxsize=8)
-def _made(settings: tuple[tuple[str, Any], ...]) -> Rewards:
-    return Rewards(**dict(settings))
+def expect_prompts(samples: Sequence[Sample]) -> None:
+    """Warn, once a process, where none of the samples says what the user asked."""
+    if samples and not any(sample.prompt for sample in samples):
+        _warn_of_missing_prompts()
+
+
+@cache
+def _warn_of_missing_prompts() -> None:
+    log.warning(
+        "The samples come without the user's text, so every answer is read without what it answers "
+        "and may be taken for another kind. Give the text as `instruction` beside the labels."
+    )
 
 
 def numbers(result: Result) -> dict[str, float]:

@@ -100,12 +100,20 @@ def test_what_cannot_be_scored_is_asked_for_again(service: Service) -> None:
 
 
 def test_a_service_that_stays_away_raises_or_leaves_samples_out(service: Service) -> None:
-    service.kill()
     with client(service, deadline=0.3) as rewards:
+        rewards.ask([sample(1)]).result(20)
+        service.kill()
         with pytest.raises(RewardUnavailable):
             rewards.ask([sample(1)]).result(20)
         (result,) = rewards.ask([sample(1)], or_lost=True).result(20)
     assert (result.reward, result.status) == (None, "service_error")
+    service.start()
+
+
+def test_one_that_has_never_answered_raises_in_any_case(service: Service) -> None:
+    service.kill()
+    with client(service, deadline=0.3) as rewards, pytest.raises(RewardUnavailable, match="never"):
+        rewards.ask([sample(1)], or_lost=True).result(20)
     service.start()
 
 

@@ -1,12 +1,14 @@
 """EasyR1's form of a reward function."""
 
 import json
+from typing import Any
 
 import pytest
 
 from app.rows import LabelError
 from tests.train_client.integrations.conftest import TAGS
 from tests.train_client.service import Service
+from train_client.config import ConfigError
 from train_client.integrations.for_easyr1 import REWARD_TYPE, main
 from train_client.reward_client import RewardUnavailable
 
@@ -29,6 +31,41 @@ def test_missing_labels_are_named(service: Service) -> None:
         main([row("ab", json.dumps({"visual": "safe", "text": "safe"}))])
 
 
+def test_the_users_text_stands_beside_the_labels(
+    service: Service, caplog: pytest.LogCaptureFixture
+) -> None:
+    main([row("ab", json.dumps({**TAGS, "instruction": "May I?"})), row("abc")])
+    assert [sample["prompt"] for sample in service.requests[0]["samples"]] == ["May I?", ""]
+    assert not caplog.records
+
+
+def test_a_run_without_the_users_texts_is_warned_of_once(
+    service: Service, caplog: pytest.LogCaptureFixture
+) -> None:
+    for _ in range(2):
+        main([row("ab"), row("abc")])
+    (warning,) = caplog.messages
+    assert "Give the text as `instruction` beside the labels" in warning
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        ({"foo": [1]}, "foo is no known key; allowed here: url, .*, fallback"),
+        ({"fallbak": 0}, "fallbak is no known key; did you mean fallback"),
+        ({"url": [1]}, r"reward\.url: "),
+        ({"fallback": "zero"}, "fallback must be a number"),
+        ({"fallback": [1]}, "fallback must be a number"),
+    ],
+)
+def test_a_wrong_setting_is_named_before_anything_is_sent(
+    service: Service, wrong: dict[str, Any], says: str
+) -> None:
+    with pytest.raises(ConfigError, match=says):
+        main([row("ab")], **wrong)
+    assert not service.requests
+
+
 def test_without_a_reward_it_raises_unless_a_value_was_chosen(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -40,3 +77,5 @@ def test_without_a_reward_it_raises_unless_a_value_was_chosen(
         0.0,
         1.0,
     ]
+    monkeypatch.setenv("SAFEGRPO_REWARD_FALLBACK", "0.5")
+    assert [score["overall"] for score in main([row("lost"), row("won")])] == [0.5, 1.0]
