@@ -44,6 +44,8 @@ class Connection(HttpToolsProtocol):
         self._in_request = False
         self._unwanted = False
         self._unread = False
+        self._has_body = False
+        """Whether some of this request's has come."""
         self._framing = 0
         self._earlier: deque[RequestResponseCycle] = deque()
         """Those before the newest, of a client that does not wait for its replies."""
@@ -84,6 +86,8 @@ class Connection(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         self._in_head = self._in_request = True
+        self._has_body = False
+        self._unset_keepalive_if_required()
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
@@ -96,6 +100,7 @@ class Connection(HttpToolsProtocol):
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
+        self._has_body = True
         self._framing -= 2 * len(body)
         super().on_body(body)
 
@@ -103,8 +108,21 @@ class Connection(HttpToolsProtocol):
         self._in_request = self._unwanted = False
         self._framing = 0
         super().on_message_complete()
-        if self.cycle.response_complete and not self.cycle.keep_alive:
-            self.transport.close()  # which was put off while it was sending
+        if self.cycle.response_complete:
+            self._after_refused_body()
+
+    def _after_refused_body(self) -> None:
+        """Do what uvicorn did after the reply, which the rest of the body put off or undid."""
+        if self.cycle.keep_alive:
+            later = self.loop.call_later(self.timeout_keep_alive, self.timeout_keep_alive_handler)
+            self.timeout_keep_alive_task = later
+        else:
+            self.transport.close()
+
+    def shutdown(self) -> None:
+        if self.cycle is not None:
+            self.cycle.keep_alive = False  # who still sends is let go when it has sent
+        super().shutdown()
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
@@ -134,7 +152,11 @@ class Connection(HttpToolsProtocol):
 
     def _is_sending(self) -> bool:
         """Whether the client goes on with a body that has had its reply."""
-        return self._in_request and not self._in_head and self.cycle.response_complete
+        newest = self.cycle  # none, or the request's before, while a head is read or refused
+        if not self._in_request or newest is None or newest.scope is not self.scope:
+            return False
+        # Who has asked whether to send, and was refused instead of told to go on, sends nothing.
+        return newest.response_complete and (self._has_body or not self.expect_100_continue)
 
     def _let_go(self) -> None:
         self.transport.abort()

@@ -178,7 +178,8 @@ async def _consult(
     questions = [Question(samples[index].prompt, one.answer) for index, one in asked]
     seconds = patience.deadline - time.monotonic()
     words = await judge.ask(questions, seconds, patience.gone)
-    _tell_failures(scorer.profile.name, words)
+    if not patience.abandoned():  # of what nobody waits for, no judge failed
+        _tell_failures(scorer.profile.name, words)
     outcome = list(examined)
     for (index, one), word in zip(asked, words, strict=True):
         if isinstance(word, JudgeError):

@@ -182,8 +182,8 @@ def in_options(text: str) -> str:
         return f"{name} {key[2]}" if key[2] else name
 
     keys = "|".join(DataConfig.model_fields)
-    # A file may be called data.train.jsonl.
-    return re.sub(rf"\bdata\.({keys})\b(?!\.\w)(?:=(\w+))?", option, text)
+    # A file may be called data.train.jsonl, a folder my-data.images.
+    return re.sub(rf"(?<![\w/.-])data\.({keys})\b(?![./]\w)(?:=(\w+))?", option, text)
 
 
 def instruction_of(url: str, profile: str) -> str:

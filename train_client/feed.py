@@ -16,7 +16,7 @@ from typing import Any
 import torch
 
 from train_client.config import DataConfig
-from train_client.data import UNREADABLE, Example
+from train_client.data import Example
 from train_client.prompts import Prompts, encode_prompts
 from train_client.screening import screened
 from train_client.sources import DataError
@@ -103,7 +103,7 @@ class PromptFeed:
     def _encode_again(self, examples: Sequence[Example]) -> dict[str, Any]:
         try:
             return self._encode(examples).inputs
-        except UNREADABLE as error:
+        except OSError as error:  # of an image that is another file now, too
             raise DataError(
                 f"A prompt that was encoded before can no longer be: {error}. Is an image gone?"
             ) from error

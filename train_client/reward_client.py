@@ -70,10 +70,10 @@ class AsyncRewardClient:
                 raise ConfigError(
                     f"reward.api_key_env names {config.api_key_env}, which is not set."
                 )
-            if not key.isascii():
+            if not key.isascii() or not key.isprintable():
                 raise ConfigError(
-                    f"The key in {config.api_key_env} has characters beyond ASCII, which no header "
-                    "can carry."
+                    f"The key in {config.api_key_env} has characters that no header can carry: "
+                    "beyond ASCII, or no letters at all."
                 )
             headers["Authorization"] = f"Bearer {key}"
         self.last_reply = 0.0

@@ -54,6 +54,19 @@ def begun_with(folder: Path) -> dict[str, Any]:
     return saved
 
 
+_DRAWN_BY = tuple(
+    f"{key}:"
+    for key in (
+        "run.seed",
+        "data.hold_out",
+        "data.split",
+        "data.limit",
+        "data.bad_rows",
+    )
+)
+"""What decides which rows are held out. (A data file that is elsewhere now may be the same.)"""
+
+
 def refuse_other_held_out_rows(config: TrainConfig) -> None:
     """Raise ConfigError where a resumed run would train on rows that it was evaluated on before."""
     folder = config.run.output
@@ -61,13 +74,12 @@ def refuse_other_held_out_rows(config: TrainConfig) -> None:
     if not before or not config.run.resume or not checkpoints(folder / "checkpoints"):
         return
     found = _differences(before, config.model_dump(mode="json"))
-    changed = [change for change in found if change.startswith(("run.seed:", "data.hold_out:"))]
+    changed = [change for change in found if change.startswith(_DRAWN_BY)]
     if changed and (config.data.hold_out or before["data"].get("hold_out")):
         raise ConfigError(
             f"The run in {folder} cannot go on with other held-out rows "
-            f"({'; '.join(changed)}): run.seed draws the data.hold_out rows, and some that it was "
-            "evaluated on would be trained on. Resume it with the values it began with, or choose "
-            "another run.output."
+            f"({'; '.join(changed)}): some that it was evaluated on would be trained on. Resume it "
+            "with the values it began with, or choose another run.output."
         )
 
 

@@ -117,10 +117,17 @@ class Step:
             collected = self._collector.refill(step, collected, timer)
             if collected.inputs is None:
                 passes = self._learner.passes(examples_of(collected.groups), None)
-        # A prompt that can no longer be encoded is to stop the step before it has learned anything.
-        for work in (work for minibatch in passes for work in minibatch):
-            work.encoded.result()
+        if self._config.updates_per_step > 1 or world_size() > 1:
+            self._await_encodings(passes)
         return Scored(collected, passes, reference_RT, tail)
+
+    def _await_encodings(self, passes: Sequence[Sequence[Pass]]) -> None:
+        """A prompt that can no longer be encoded is to stop the step before any update, or before
+        other processes wait for this one. Else it stops the only update before that changes
+        anything, and the first passes run while the prompts of later ones are encoded."""
+        with self._timer("prompts"):
+            for work in (work for minibatch in passes for work in minibatch):
+                work.encoded.result()
 
     def _experience(self, scored: Scored, advantages_R: Tensor) -> Experience:
         """What the update reads: reference and old log-probs included, where it needs them."""

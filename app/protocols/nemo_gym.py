@@ -165,7 +165,7 @@ def add_routes(app: FastAPI, service: Service) -> None:
             def aggregated() -> bytes:
                 content = unpack(body, exchange.encoding, settings.max_body_bytes, ticket.hold)
                 rollouts = parse_body(AggregateMetricsRequest, content).verify_responses
-                return orjson.dumps(aggregate(rollouts).model_dump())
+                return aggregate(rollouts).model_dump_json().encode()
 
             return Response(await place.run(aggregated), media_type="application/json")
 

@@ -70,13 +70,14 @@ class Judge:
         }
         if not asked:
             return []
-        everything = asyncio.gather(*asked.values())
+        everything = asyncio.ensure_future(asyncio.wait(asked.values()))
         ends = [everything] if gone is None else [everything, gone]
         try:
             await asyncio.wait(ends, timeout=max(0.0, seconds), return_when=asyncio.FIRST_COMPLETED)
             answered = {one for one, task in asked.items() if task.done()}
         finally:
-            everything.cancel()
+            for work in (everything, *asked.values()):
+                work.cancel()
         late = JudgeError("the judge did not answer in time")
         replies = {one: task.result() if one in answered else late for one, task in asked.items()}
         return [replies[question] for question in questions]

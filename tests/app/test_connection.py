@@ -36,7 +36,7 @@ def test_a_reply_to_a_client_that_has_hung_up_is_dropped_without_an_error() -> N
 
 def test_a_head_and_the_reading_of_a_reply_have_times_of_their_own() -> None:
     loop = Mock()
-    loop.create_task = lambda answering, **_: answering.close()
+    loop.create_task = lambda answering, **_: answering.close() or Mock()
     config = uvicorn.Config(create_app(Settings(), SCORING), log_config=None, ws="none")
     config.load()
     make = _connection(Settings(head_seconds=1, body_seconds=2))

@@ -204,6 +204,23 @@ def test_who_wants_the_connection_closed_is_told_why_the_body_is_refused(address
         assert refused.value.code == 413
 
 
+@pytest.mark.parametrize("before", [b"", PROBE])
+@pytest.mark.parametrize("target", [b"http://host", b"http://["])
+def test_an_address_that_is_none_is_refused(address: str, before: bytes, target: bytes) -> None:
+    with connected(address) as connection:
+        connection.sendall(before + b"GET " + target + b" HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert b"HTTP/1.1 400 " in reply_of(connection)
+
+
+def test_who_asks_whether_to_send_and_is_refused_is_not_waited_for(address: str) -> None:
+    head = b"POST /nowhere HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n"
+    with connected(address) as connection:
+        started = time.monotonic()
+        connection.sendall(head + b"Connection: close\r\nExpect: 100-continue\r\n\r\n")
+        assert reply_of(connection).startswith(b"HTTP/1.1 404 ")
+        assert time.monotonic() - started < 0.9  # the server's `body_seconds` is 1
+
+
 def test_who_hangs_up_with_further_requests_behind_is_noticed(address: str) -> None:
     head = f"POST /reward HTTP/1.1\r\nHost: x\r\nContent-Length: {len(BODY)}\r\n\r\n".encode()
     seconds = "safegrpo_request_seconds_count"
@@ -277,6 +294,23 @@ def test_on_sigterm_it_is_not_ready_then_listens_no_more_and_finishes_what_is_in
         process.kill()
     assert reply.startswith(b"HTTP/1.1 200 ")
     assert json.loads(reply.partition(b"\r\n\r\n")[2])["rewards"] == [1.0] * SAMPLES
+
+
+def test_who_still_sends_what_was_refused_does_not_hold_up_the_end() -> None:
+    port = free_port()
+    process = started(port, "--drain-seconds", "0", "--max-body-bytes", "1024")
+    address = f"http://127.0.0.1:{port}"
+    try:
+        wait_ready(address, process)
+        with connected(address) as connection:
+            connection.sendall(b"POST /reward HTTP/1.1\r\nHost: x\r\nContent-Length: 2000\r\n\r\n")
+            assert connection.recv(4096).startswith(b"HTTP/1.1 413 ")
+            process.send_signal(signal.SIGTERM)
+            eventually(lambda: not listens(address))
+            connection.sendall(b"x" * 2000)
+            assert process.wait(20) in (0, -signal.SIGTERM)  # its grace would be 35 seconds
+    finally:
+        process.kill()
 
 
 def listens(address: str) -> bool:

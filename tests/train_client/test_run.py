@@ -90,6 +90,15 @@ def test_a_run_goes_on_with_no_other_held_out_rows(
         run_training(config)
 
 
+def test_a_run_goes_on_with_no_other_rows_to_hold_some_out_of(config: TrainConfig) -> None:
+    config.data.hold_out, config.data.limit = 1, 2
+    (config.run.output / "checkpoints" / "step-4").mkdir(parents=True)
+    config.save(config.run.output / "config.yaml")
+    config.data.limit, config.run.resume = 0, True
+    with pytest.raises(ConfigError, match=r"other held-out rows \(data\.limit: 2 -> 0\)"):
+        run_training(config)
+
+
 def test_a_run_without_a_step_may_begin_anew_with_other_held_out_rows(config: TrainConfig) -> None:
     config.run.output.mkdir()
     config.save(config.run.output / "config.yaml")

@@ -147,7 +147,7 @@ def expect_prompts(samples: Sequence[Sample]) -> None:
 @cache
 def _warn_of_missing_prompts() -> None:
     log.warning(
-        "The samples come without the user's text, so every answer is read without what it answers "
+        "Samples come without the user's text; their answers are read without what they answer "
         "and may be taken for another kind. Give the text as `instruction` beside the labels."
     )
 

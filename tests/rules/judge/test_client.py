@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import math
 import threading
 import time
@@ -190,6 +191,7 @@ def test_a_judge_that_thinks_may_be_given_more_tokens() -> None:
 
 def test_nobody_goes_on_asking_for_a_client_that_is_gone() -> None:
     release, begun = threading.Event(), threading.Event()
+    untold: list[dict[str, Any]] = []
 
     def answer(body: dict[str, Any]) -> Reply:
         begun.set()
@@ -197,6 +199,7 @@ def test_nobody_goes_on_asking_for_a_client_that_is_gone() -> None:
         return REFUSAL
 
     async def run(subject: Judge) -> Sequence[Any]:
+        asyncio.get_running_loop().set_exception_handler(lambda _, told: untold.append(told))
         gone = asyncio.get_running_loop().create_future()
         questions = [Question("p", f"answer {n}") for n in range(9)]
         asking = asyncio.create_task(subject.ask(questions, gone=gone))
@@ -211,6 +214,8 @@ def test_nobody_goes_on_asking_for_a_client_that_is_gone() -> None:
         release.set()
     assert all(isinstance(outcome, JudgeError) for outcome in outcomes)
     assert len(endpoint.requests) <= 2
+    gc.collect()
+    assert not untold
 
 
 @pytest.mark.parametrize("key", ["schlüssel", "two\nlines"])
