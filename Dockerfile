@@ -29,7 +29,8 @@ WORKDIR /tmp
 EXPOSE 8700
 # For HTTPS give a container one of its own: docs/operations.md.
 HEALTHCHECK --interval=5s --timeout=5s --start-period=60s --retries=3 CMD ["python", "-c", \
-    "import os, urllib.request as http; http.urlopen('http://127.0.0.1:%s/readyz' % os.environ['SAFEGRPO_PORT'])"]
+    "import os, urllib.request as http; direct = http.build_opener(http.ProxyHandler({})); \
+     direct.open('http://127.0.0.1:%s/readyz' % os.environ['SAFEGRPO_PORT'])"]
 ENTRYPOINT ["safegrpo"]
 CMD ["serve"]
 

@@ -8,7 +8,7 @@ install: .venv/installed
 
 .venv/installed: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "safegrpo needs Python 3.11 or newer")'
-	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv
 	$(BIN)/python -m pip install --quiet --requirement requirements.lock
 	$(BIN)/python -m pip install --quiet --no-deps --editable .
 	@touch $@
@@ -31,11 +31,11 @@ CONTRACTS := .contracts/venv
 WITHOUT_DEPENDENCIES := $(CONTRACTS)/bin/python -m pip install --quiet --no-compile --no-deps
 
 contracts: .contracts/installed
-	EASYR1=$(EASYR1) SLIME=$(SLIME) NEMO_RL=$(NEMO_RL) VLLM=$(VLLM) \
+	EASYR1='$(EASYR1)' SLIME='$(SLIME)' NEMO_RL='$(NEMO_RL)' VLLM='$(VLLM)' \
 		$(CONTRACTS)/bin/python -m pytest -rs --timeout 300 contracts
 
-.contracts/installed: contracts/requirements.txt pyproject.toml
-	test -x $(CONTRACTS)/bin/python || $(PYTHON) -m venv $(CONTRACTS)
+.contracts/installed: contracts/requirements.txt pyproject.toml Makefile
+	$(CONTRACTS)/bin/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(CONTRACTS)
 	$(CONTRACTS)/bin/python -m pip install --quiet --no-compile --requirement contracts/requirements.txt
 	$(WITHOUT_DEPENDENCIES) openrlhf==0.11.2 ms-swift==4.6.0
 	$(WITHOUT_DEPENDENCIES) --ignore-requires-python nemo-gym==0.4.0

@@ -29,6 +29,8 @@ CLIENTS = 8
 HOSTILE_CHARACTERS = 20_000
 SCORER = Scorer(load_profile("safegrpo"))
 """What the service should say, in process."""
+READINGS = 4
+"""Of memory, at least."""
 MOST_GROWTH = 0.05
 """Share by which memory may grow from the middle of the soak to its end."""
 
@@ -41,6 +43,8 @@ def main() -> None:
     arguments.add_argument("--minutes", type=float, default=30)
     arguments.add_argument("--workers", type=int, default=2)
     given = arguments.parse_args()
+    if not given.minutes > 0:
+        arguments.error("--minutes must be above 0")
     with service("--workers", str(given.workers), "--max-runs", "5") as server:
         wrong = asyncio.run(_soak(server, given.minutes * 60))
     raise SystemExit(1 if wrong else 0)
@@ -49,13 +53,13 @@ def main() -> None:
 async def _soak(server: Server, seconds: float) -> bool:
     until = time.monotonic() + seconds
     answers: Counter[str] = Counter()
-    async with httpx.AsyncClient(base_url=server.url, timeout=60) as client:
+    async with httpx.AsyncClient(base_url=server.url, timeout=60, trust_env=False) as client:
         watch = asyncio.create_task(_watch(server, answers, until))
         async with asyncio.TaskGroup() as group:
             for number in range(CLIENTS):
                 group.create_task(_traffic(client, random.Random(number), answers, until))
         memory = await watch
-    half, end = memory[len(memory) // 2], memory[-1]
+    half, end = memory[(len(memory) - 1) // 2], memory[-1]
     grown = end / half - 1
     unexpected = {name: count for name, count in answers.items() if "not" in name}
     print(f"memory {half / 1e6:.1f} MB at half time, {end / 1e6:.1f} MB at the end: {grown:+.1%}")
@@ -65,8 +69,9 @@ async def _soak(server: Server, seconds: float) -> bool:
 
 async def _watch(server: Server, answers: Counter[str], until: float) -> list[int]:
     began, memory = time.monotonic(), []
+    pause = min(60.0, (until - began) / READINGS)
     while time.monotonic() < until:
-        await asyncio.sleep(min(60.0, max(0.0, until - time.monotonic())))
+        await asyncio.sleep(min(pause, max(0.0, until - time.monotonic())))
         memory.append(server.memory_bytes())
         minutes = (time.monotonic() - began) / 60
         print(f"{minutes:6.1f} min {memory[-1] / 1e6:8.1f} MB  {dict(answers)}", flush=True)

@@ -4,7 +4,9 @@
 
 Sends numbered batches from many threads without any retry of its own, kills one replica without
 warning in the middle, and checks that every batch is answered with the rewards of an undisturbed
-server, that a request keeps its id, and that the load was balanced. Ends with status 1 otherwise.
+server, that a request keeps its id, and that the load was balanced. Beside them it asks for what
+cannot be scored, since the judge is away: that must be a 503 with its time, and cost nobody else
+anything. Ends with status 1 otherwise.
 """
 
 import os
@@ -23,12 +25,15 @@ from typing import Any
 
 import httpx
 
+from tests.app.judged import judged_profile
 from tests.app.serving import free_port, sample, server, statistics, wait_ready
 
 REPLICAS = 3
 BATCHES = 600
 SAMPLES = 8
 THREADS = 16
+UNSCORABLE_EVERY = 10
+"""Batches for one request that no replica can answer with rewards."""
 
 CONFIGURATION = Path(__file__).with_name("nginx.conf")
 
@@ -38,7 +43,10 @@ def main() -> None:
     if shutil.which("nginx") is None:
         sys.exit("nginx is not installed: apt-get install nginx-light")
     with ExitStack() as stack:
-        replicas = [stack.enter_context(server()) for _ in range(REPLICAS)]
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        judged = judged_profile(folder, "http://127.0.0.1:1/v1", ask="all")
+        flags = ("--profiles", judged)
+        replicas = [stack.enter_context(server(*flags)) for _ in range(REPLICAS)]
         address = stack.enter_context(_nginx([url for url, _ in replicas]))
         sent = {"X-Request-Id": "trainer-7/3"}
         if httpx.get(f"{address}/healthz", headers=sent).headers["X-Request-Id"] != "trainer-7/3":
@@ -72,6 +80,8 @@ def _load(address: str, victim: int) -> list[list[float] | None]:
     def send(number: int) -> list[float] | None:
         samples = [_sample(number, index) for index in range(SAMPLES)]
         try:
+            if number % UNSCORABLE_EVERY == 0:
+                _ask_in_vain(client)
             reply = client.post("/reward", json={"samples": samples, "detail": "none"})
         except httpx.TransportError:
             return None
@@ -82,6 +92,12 @@ def _load(address: str, victim: int) -> list[list[float] | None]:
 
     with httpx.Client(base_url=address, timeout=120) as client, ThreadPoolExecutor(THREADS) as pool:
         return list(pool.map(send, range(BATCHES)))
+
+
+def _ask_in_vain(client: httpx.Client) -> None:
+    reply = client.post("/reward", json={"profile": "judged", "samples": [sample()]})
+    if reply.status_code != httpx.codes.SERVICE_UNAVAILABLE or "Retry-After" not in reply.headers:
+        sys.exit(f"what cannot be scored got a {reply.status_code}")
 
 
 def _scored(url: str) -> int:

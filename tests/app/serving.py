@@ -69,7 +69,7 @@ def wait_ready(
     address: str, process: subprocess.Popen[bytes], verify: ssl.SSLContext | bool = True
 ) -> None:
     deadline = time.monotonic() + START_SECONDS
-    with httpx.Client(base_url=address, verify=verify) as client:
+    with httpx.Client(base_url=address, verify=verify, trust_env=False) as client:
         while time.monotonic() < deadline:
             assert process.poll() is None, "the server ended before it was ready"
             try:
@@ -93,7 +93,7 @@ Statistics = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
 def statistics(address: str) -> Statistics:
     """What `/metrics` says: a series' name and labels -> its value."""
-    page = httpx.get(f"{address.rstrip('/')}/metrics", timeout=60).text
+    page = httpx.get(f"{address.rstrip('/')}/metrics", timeout=60, trust_env=False).text
     return {
         (metric.name, frozenset(metric.labels.items())): metric.value
         for family in text_string_to_metric_families(page)
