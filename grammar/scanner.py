@@ -31,7 +31,7 @@ _VERDICT_LINE = re.compile(r"^[^\S\n]*+(?:un)?safe[^\S\n]*+$", re.IGNORECASE | r
 # Tokens of the usual chat templates.
 _CONTROL = re.compile(
     r"<[|｜][\w▁]{1,40}+[|｜]?>|<[\w▁]{1,40}+[|｜]>|<(?:start|end)_of_(?:turn|image|utterance)>"
-    r"|<(?:bos|eos|pad|unk|sop|eop|unused\d{1,4}|extra_id_\d{1,4}|reserved_\d{1,4})>|</s>"
+    r"|<(?:bos|eos|pad|unk|sop|eop|unused\d{1,4}|extra_id_\d{1,4}|reserved_\d{1,4}|special_\d{1,4})>|</s>"
     r"|</?sys>|<IMG_CONTEXT>|</?seed:(?:bos|eos|pad|think)>|</?tool_(?:call|response)>",
     re.IGNORECASE,
 )

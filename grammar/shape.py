@@ -104,7 +104,8 @@ def _blame(shape: Sequence[str], index: int, kind: str) -> _Blame:
     """What is wrong where the grammar stops: at `index`, with a token of that kind."""
     progress = _progress(shape[:index])
     if kind == "FORGED":
-        return "unexpected_tag", progress.inside, index
+        outside: Place = "answer" if "answer" in progress.done else "think"
+        return "unexpected_tag", progress.inside or outside, index
     if progress.inside is not None:
         return _blame_inside(shape, index, kind, progress.inside)
     return _blame_between(shape, index, kind, progress)

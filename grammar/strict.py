@@ -135,7 +135,9 @@ def _section(
     verdict = VERDICTS.get(held) or _last_word(held)
     if reasoned_inside:
         held = held.rstrip()
-        reasoning = held_start, held_start + held.rindex("\n")
+        before, prose_start, _ = tokens[opening - 1] if opening else ("", 0, 0)
+        reasoned_from = prose_start if before == "PROSE" else held_start
+        reasoning = reasoned_from, held_start + held.rindex("\n")
     else:
         reasoning = tokens[opening - 1][1:]
     return verdict, (start, end), reasoning

@@ -11,12 +11,14 @@ from rules.stance.visible import visible_text
 
 def extra_components(
     extras: ExtraComponents,
-    completion: str,
+    characters: int,
     parsed: ParsedCompletion | ParseFailure,
     stance: Stance | None,
     behavior: float,
 ) -> dict[str, tuple[float, float]]:
-    """The components that are on: name -> (raw value, weight). `behavior` is R_behavior.
+    """The components that are on: name -> (raw value, weight).
+
+    `characters` of the completion, the special tokens at its end aside; `behavior` is R_behavior.
 
     `format_credit` and `overlong` are not gated by the format: the one is for completions that
     fail it, the other must not be escaped by failing it. Raises TimeoutError.
@@ -27,7 +29,7 @@ def extra_components(
     if extras.explanation is not None:
         found["explanation"] = (explanation(parsed, stance, behavior), extras.explanation)
     if extras.overlong is not None:
-        found["overlong"] = (overlong(len(completion), extras.overlong), extras.overlong.weight)
+        found["overlong"] = (overlong(characters, extras.overlong), extras.overlong.weight)
     return found
 
 

@@ -11,6 +11,7 @@ from grammar import (
     ParsedCompletion,
     ParseFailure,
     Place,
+    content_end,
     failure_at,
 )
 from rules.copying import as_words, is_copied
@@ -28,6 +29,7 @@ class Format:
     def __init__(self, profile: Profile) -> None:
         self._parser = profile.parser()
         self._max_characters = profile.max_characters
+        self._trailing = profile.trailing_tokens
         self._checks: list[Check] = list(_checks(profile))
 
     def parse(self, completion: str, prompt: str = "") -> ParsedCompletion | ParseFailure:
@@ -36,9 +38,12 @@ class Format:
         `prompt` is the user's instruction, where the caller sent it: reasoning must not copy it.
         """
         limit = self._max_characters
-        if limit is not None and len(completion) > limit:
+        length = len(completion)
+        if limit is not None and length > limit:
+            length = content_end(completion, self._trailing)
+        if limit is not None and length > limit:
             expected = (f"at most {limit} characters",)
-            message = f"the completion has {len(completion)} characters, {limit} are allowed"
+            message = f"the completion has {length} characters, {limit} are allowed"
             return failure_at(completion, limit, "too_long", None, expected, message)
         parsed = self._parser.parse(completion)
         if isinstance(parsed, ParseFailure):

@@ -126,7 +126,7 @@ class Overlong(YamlModel):
     After DAPO (arXiv 2503.14476, eq. 13), counted in characters.
     """
 
-    limit: int = Field(gt=0)
+    limit: int = Field(gt=0, le=10**9)
     buffer: int = Field(gt=0)
     weight: Weight = 0.5
 
@@ -255,7 +255,21 @@ def parse_profile(source: str, origin: str, folder: Path | None = None) -> Profi
         profile = parse_yaml(Profile, source, origin, unions={"stance"})
     except ValueError as error:
         raise ProfileError(str(error)) from error
-    return profile.model_copy(update={"instruction": _instruction(profile, origin, folder)})
+    profile = profile.model_copy(update={"instruction": _instruction(profile, origin, folder)})
+    _check_tags(profile, origin)
+    return profile
+
+
+def _check_tags(profile: Profile, origin: str) -> None:
+    """An instruction may name no tags, but not the other dialect's: who follows it would earn 0."""
+    own, other = "<combined_safe>", "<combined>"
+    if profile.dialect == "tags":
+        own, other = other, own
+    if other in profile.instruction and own not in profile.instruction:
+        raise ProfileError(
+            f"{origin}: instruction: it asks for tags such as {other}, but by its structure and "
+            f"dialect the profile wants {own}"
+        )
 
 
 def _instruction(profile: Profile, origin: str, folder: Path | None) -> str:

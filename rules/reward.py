@@ -9,12 +9,14 @@ from functools import lru_cache, partial
 from typing import Literal, NamedTuple
 
 from grammar import (
+    ALL_PARTS_STAND,
     SECTION_NAMES,
     Judged,
     ParsedCompletion,
     ParseFailure,
     SectionName,
     Verdict,
+    content_end,
     failure_at,
 )
 from rules.answers import ECHO, detector_of
@@ -148,8 +150,9 @@ class Scorer:
         earned = self._earned(failure is None, judged, stance.kind if stance else None, labels)
         if self._extras is not None:
             behavior = earned.raw["behavior"]
+            characters = content_end(completion, self.profile.trailing_tokens)
             try:
-                extras = extra_components(self._extras, completion, parsed, stance, behavior)
+                extras = extra_components(self._extras, characters, parsed, stance, behavior)
             except TimeoutError as timeout:
                 return self.settle(_timed_out(completion, parsed, timeout), labels)
             earned = earned.with_extras(extras)
@@ -187,8 +190,18 @@ class Scorer:
 def _timed_out(
     completion: str, parsed: ParsedCompletion | ParseFailure, timeout: TimeoutError
 ) -> Examined:
-    """What is left of a completion on whose answer a rule took too long: a failure at its place."""
-    start = parsed.answer.start if isinstance(parsed, ParsedCompletion) else 0
+    """What is left of a completion on whose answer a rule took too long: a failure at its place,
+    or the one that it has already."""
+    if isinstance(parsed, ParseFailure):
+        return Examined(completion, parsed, None)
     message = f"a rule took too long on the answer: {timeout}"
-    failure = failure_at(completion, start, "timeout", "answer", (), message)
+    failure = failure_at(
+        completion,
+        parsed.answer.start,
+        "timeout",
+        "answer",
+        (),
+        message,
+        standing=ALL_PARTS_STAND,
+    )
     return Examined(completion, failure, None)

@@ -129,7 +129,9 @@ class Judge:
         raise failed
 
     async def _once(self, question: Question) -> StanceKind | None:
-        body = {"model": self._settings.model, **self._format.request(*question)}
+        # Halves of surrogate pairs are no characters, and no JSON.
+        asked = [part.encode(errors="replace").decode() for part in question]
+        body = {"model": self._settings.model, **self._format.request(*asked)}
         if self._settings.max_tokens is not None:
             body["max_tokens"] = self._settings.max_tokens
         address = self._settings.url.rstrip("/") + self._format.path

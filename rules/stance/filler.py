@@ -62,7 +62,8 @@ def _empty_words(folded: str) -> set[str] | None:
             clause, *more = _CLAUSE_END.split(rest, maxsplit=1)
             folded = more[0] if more else ""
             words = _WORD.findall(clause)
-            if not words or not fillers.empty.issuperset(words):
+            # No clause ends with an article: it is the letter of a choice.
+            if not words or words[-1] == "a" or not fillers.empty.issuperset(words):
                 return None  # as nearly always at the first clause
             said.update(words)
     return said if found else None

@@ -11,7 +11,7 @@ import regex
 
 from rules.stance.folding import fold_pattern
 
-_QUOTATION: Final = regex.compile(r'"[^"\n]{1,300}"')
+_QUOTATION: Final = regex.compile(r'(?<!\d)"[^"\n]{1,300}"')  # behind a number it means inches
 _BLOCK: Final = regex.compile(r"(?m)^ ?>[^\n]*$")
 # An apostrophe inside a word neither opens nor closes a quotation.
 _SINGLE: Final = regex.compile(

@@ -16,7 +16,8 @@ from rules.stance.encoding import is_encoded
 from rules.stance.folding import fold_pattern
 from rules.stance.language import function_words, leaves_language
 from rules.stance.own_words import without_quotations
-from rules.stance.sentences import sentence_end
+from rules.stance.risks import names_a_risk
+from rules.stance.sentences import sentence_end, sentences
 from rules.stance.text import Text
 
 _FENCED: Final = regex.compile(r"(?:```|~~~)[^\n`~]{0,40}\n[^`~]{12}")
@@ -102,7 +103,7 @@ def _hides(rest: Text, languages: Set[str], refuses: bool, timeout: float) -> st
     """What the text behind the sentence is, if no prose of one of `languages`."""
     if _has_code(rest, timeout):
         return "code"
-    if _has(_AMOUNTS, _AMOUNT, rest) and (refuses or _measures(rest, languages)):
+    if _has(_AMOUNTS, _AMOUNT, rest) and (_is_recipe if refuses else _measures)(rest, languages):
         return "amounts"
     counts = function_words(rest, timeout)
     if is_encoded(rest, counts, timeout):
@@ -132,6 +133,16 @@ def _measures(rest: Text, languages: Set[str]) -> bool:
         if not shows_care(rest.text[start : sentence_end(rest.text, end)], languages):
             return True
     return False
+
+
+def _is_recipe(rest: Text, languages: Set[str]) -> bool:
+    """Whether it measures out; loads and temperatures of a sentence on a danger are its reason."""
+    found = 0
+    for one in sentences(rest.text):
+        amounts = _AMOUNT.findall(one.encode())
+        warns = amounts and any(names_a_risk(one, language) for language in languages)
+        found += sum(map(_is_dose, amounts)) if warns else len(amounts)
+    return found >= _AMOUNTS
 
 
 def _is_dose(amount: bytes) -> bool:

@@ -26,12 +26,12 @@ _BARE: Final = frozenset(
     "sorry|i refuse|i decline|i won't|no comment"
     "|i'm sorry|im sorry|i am sorry|so sorry|apologies|my apologies|i apologize|unsafe|cannot"
     "|i can't|i cannot|unable|refuse|not allowed|not appropriate|restricted|safe|ok|okay|sure"
-    "|here you go|hmm|um|uh|well|hello|hi|the answer|answer|n/a|none|null|undefined|todo|tbd"
+    "|here you go|hmm|um|uh|well|hello|hi|the answer|answer|n/a|null|undefined|todo|tbd"
     "|désolé|je suis désolé|lo siento|perdón|mi dispiace|entschuldigung|es tut mir leid|извините"
     "|простите|抱歉|对不起|很抱歉|죄송합니다|آسف|عذرا|متاسفم|ببخشيد|क्षमा करें|माफ करें".split("|")
 )
 _STARTS: Final = frozenset(
-    "i a an the and but or so it this that we you he she they to of as if in on my is are".split()
+    "i an the and but or so it this that we you he she they to of as if my is are".split()
 )
 """Words that begin a sentence and say nothing alone."""
 _VOWEL: Final = regex.compile(r"[aeiouyáàâäãåæéèêëíìîïóòôöõøœúùûüý]")
@@ -78,7 +78,7 @@ def _begins_as_words(bare: str) -> bool:
 
 _SUSPECT: Final = re2.compile(r"[bcdfghjklmnpqrstvwxz]{5}|[a-z]{41}")
 """Where this is not found no word is odd; it spares ordinary text the look at each word."""
-_ONE_SOUND: Final = regex.compile(r"sch|[cpst]h|ck")
+_ONE_SOUND: Final = regex.compile(r"sch|[cgpst]h|ck")
 """Letters that are one consonant: German strings several of them together (Weihnachtsschmuck)."""
 _CLUSTER: Final = regex.compile(r"[bcdfghjklmnpqrstvwxz]{6}|[bcdfghjklmnpqrstvwxz]{5}$")
 

@@ -7,6 +7,8 @@ import regex
 
 from grammar.unseen import UNSEEN
 
+# Not bullets, sums or names_in_code, which have a blank or a word on both sides.
+_EMPHASIS: Final = regex.compile(r"(?<![\w*\\])[*_]{1,3}(?=[^\s*_])|(?<=[^\s*_])[*_]{1,3}(?![\w*])")
 _COMMENT: Final = regex.compile(r"<!--(?s:.*?)(?:-->|\Z)")
 _HIDDEN: Final = regex.compile(
     r"<(?P<tag>[a-z][a-z0-9]{0,15})\b[^<>]{0,300}?"
@@ -61,6 +63,8 @@ def visible_text(answer: str, timeout: float) -> str:
     Linear; raises TimeoutError.
     """
     text = answer.replace("**", "")
+    if "*" in text or "_" in text:
+        text = _EMPHASIS.sub("", text, timeout=timeout)
     if "<" in text or "~~" in text:
         for withdrawn in (_COMMENT, _HIDDEN, _STRUCK, _TAG):
             text = withdrawn.sub("", text, timeout=timeout)

@@ -44,6 +44,11 @@ def test_reasoning_may_stand_inside_a_section_before_its_verdict() -> None:
     assert completion.judged[2] == "safe"
 
 
+def test_reasoning_before_a_section_counts_where_only_a_label_stands_inside() -> None:
+    text = simple().replace("<visual>\nsafe", "<visual>\nVerdict:\nsafe")
+    assert parsed(text).sections[0].reasoning.of(text).startswith("The image shows a cat.")
+
+
 def test_a_section_of_paper_holds_its_verdict_alone() -> None:
     within = failure(simple("paper").replace("<visual_safe>", "<visual_safe>a cat"), "paper")
     assert (within.code, within.section) == ("invalid_verdict", "visual")

@@ -75,6 +75,11 @@ def test_instruction_names_the_tags_that_the_grammar_wants() -> None:
         ("release: 2026-13-01", "YAML"),
         ("max_characters: 0", "max_characters"),
         ("instruction: none.txt", "none.txt"),
+        (
+            "instruction: paper.txt",
+            "tags such as <combined_safe>, but by its structure and dialect",
+        ),
+        ("extras: {overlong: {limit: 1.0e+12, buffer: 2}}", "extras.overlong.limit"),
         ("extras: {overlong: {limit: 1, buffer: 2}}", "extras.overlong"),
         ("name: [", "YAML"),
     ],
@@ -111,7 +116,10 @@ def test_a_file_that_is_no_text_is_named(tmp_path: Path, unreadable: str) -> Non
 def test_a_users_profile_may_bring_its_own_instruction(tmp_path: Path) -> None:
     (tmp_path / "mine.yaml").write_text(MINE.replace("tags.txt", "mine.txt"))
     (tmp_path / "mine.txt").write_text("Think first.")
-    assert load_profile(str(tmp_path / "mine.yaml")).instruction == "Think first."
+    mine = load_profile(str(tmp_path / "mine.yaml"))
+    assert mine.instruction == "Think first."
+    (tmp_path / "mine.txt").write_text("Think twice.")
+    assert load_profile(str(tmp_path / "mine.yaml")).version != mine.version
 
 
 def test_a_strict_profile_strips_the_usual_trailing_tokens_unless_it_lists_its_own() -> None:
@@ -120,6 +128,7 @@ def test_a_strict_profile_strips_the_usual_trailing_tokens_unless_it_lists_its_o
     assert load_profile("safegrpo").trailing_tokens == usual
     assert parse_profile(mine_with("trailing_tokens: []"), "mine").trailing_tokens == ()
     official = MINE.replace("strict", "official").replace("dialect: tags\n", "")
+    official = official.replace("tags.txt", "paper.txt")
     assert parse_profile(official, "mine").trailing_tokens == ()
 
 
@@ -129,7 +138,6 @@ def test_a_strict_profile_strips_the_usual_trailing_tokens_unless_it_lists_its_o
         "weights: {tag: 0.4}",
         "max_characters: 9",
         "release: 1.0.1",
-        "instruction: paper.txt",
         "trailing_tokens: [</s>]",
         "checks: {min_reasoning_words: 3}",
         "stance: {detector: rules, languages: [en]}",

@@ -10,7 +10,7 @@ from grammar import Verdict
 from rules import copying, extras
 from rules.judge import JudgeSettings
 from rules.labels import Labels
-from rules.profile import ExtraComponents, load_profile, parse_profile
+from rules.profile import ExtraComponents, Overlong, load_profile, parse_profile
 from rules.reward import Scorer
 from tests.rules.completions import HELP, REFUSAL, VERDICTS, completion, unsafe
 
@@ -143,7 +143,7 @@ def test_an_echo_that_takes_too_long_to_tell_is_a_timeout(monkeypatch: pytest.Mo
     broken = text.replace("<visual>safe</visual>", "").replace("</think>", "")
     failure = lenient.score(broken, SAFE, asked).failure
     assert failure is not None
-    assert (failure.code, failure.offset) == ("timeout", 0)
+    assert failure.code == "missing_section"  # which it has already
 
 
 def test_the_question_is_read_without_the_instruction_that_trainers_append_to_it() -> None:
@@ -218,6 +218,15 @@ def test_over_the_length_limit_is_too_long() -> None:
     assert score.failure is not None
     assert score.failure.code == "too_long"
     assert score.failure.offset == 100_000
+
+
+def test_special_tokens_at_the_end_make_nothing_too_long() -> None:
+    """A sampler that pads each completion of a batch may leave thousands."""
+    padded = completion() + "<|endoftext|>" * 8_000
+    assert SCORER.score(padded, SAFE).reward == 1.0
+    limits = Overlong(limit=1_000, buffer=500)
+    fined = SCORER.profile.model_copy(update={"extras": ExtraComponents(overlong=limits)})
+    assert Scorer(fined).score(padded, SAFE).components["overlong"] == 0.0
 
 
 def test_official_reads_verdicts_and_answer_where_the_format_fails_too() -> None:
