@@ -135,9 +135,11 @@ def _section(
     verdict = VERDICTS.get(held) or _last_word(held)
     if reasoned_inside:
         held = held.rstrip()
+        reasoned_to = held.rindex("\n")
         before, prose_start, _ = tokens[opening - 1] if opening else ("", 0, 0)
-        reasoned_from = prose_start if before == "PROSE" else held_start
-        reasoning = reasoned_from, held_start + held.rindex("\n")
+        # What ends with a colon is a label ("Verdict:"); the reasoning stands before the section.
+        labelled = before == "PROSE" and held[:reasoned_to].rstrip().endswith((":", "："))
+        reasoning = (prose_start if labelled else held_start), held_start + reasoned_to
     else:
         reasoning = tokens[opening - 1][1:]
     return verdict, (start, end), reasoning
