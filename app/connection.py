@@ -56,6 +56,7 @@ class Connection(HttpToolsProtocol):
         transport: asyncio.Transport,  # type: ignore[override]  # as uvicorn's own narrows it
     ) -> None:
         # A `Gathering` is a transport in all but its base class, which it need not inherit from.
+        # Weakly: in a cycle, what a lost connection holds would stay until it is collected.
         client = weakref.WeakMethod(self._is_sending)
         ours = Gathering(transport, self.loop, lambda: (client() or _never)())
         super().connection_made(ours)  # type: ignore[arg-type]

@@ -293,8 +293,8 @@ def _text(file: Traversable, origin: str) -> str:
 
 @cache
 def _code_digest() -> bytes:
-    app = Path(str(files("app")))
     packages = [Path(str(files(package))) for package in PACKAGES]
+    app = packages[-1].with_name("app")  # the files alone: nothing here may import it
     return code_digest([*packages, *(app / name for name in TRANSLATORS)])
 
 
@@ -314,8 +314,9 @@ def code_digest(places: list[Path]) -> bytes:
 
 
 def _deciding_files(place: Path) -> Iterator[Path]:
-    if place.is_file():
+    if not place.is_dir():
         yield place
+        return
     for path in sorted(place.rglob("*")):
         shipped_profile = path.parent == place / "profiles"
         if path.suffix in (".py", ".lark", ".yaml", ".txt") and not shipped_profile:

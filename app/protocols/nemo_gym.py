@@ -161,15 +161,18 @@ def add_routes(app: FastAPI, service: Service) -> None:
             body = await service.read(request.scope, request.receive, ticket)
             deadline = time.monotonic() + settings.deadline_seconds
             place = service.turns.place(deadline, lambda: False, exchange.waited)
-
-            def aggregated() -> bytes:
-                content = unpack(body, exchange.encoding, settings.max_body_bytes, ticket.hold)
-                rollouts = parse_body(AggregateMetricsRequest, content).verify_responses
-                return aggregate(rollouts).model_dump_json().encode()
-
-            return Response(await place.run(aggregated), media_type="application/json")
+            limit = settings.max_body_bytes
+            content = await place.run(
+                lambda: _aggregated(unpack(body, exchange.encoding, limit, ticket.hold))
+            )
+            return Response(content, media_type="application/json")
 
     @app.get("/health", include_in_schema=False)
     @app.get("/", include_in_schema=False)
     async def alive() -> dict[str, str]:
         return {"status": "ok"}
+
+
+def _aggregated(body: bytes) -> str:
+    rollouts = parse_body(AggregateMetricsRequest, body).verify_responses
+    return aggregate(rollouts).model_dump_json()

@@ -8,13 +8,11 @@ import threading
 import time
 from collections.abc import Callable
 
-import httpx
 import pytest
 
 from app.schema import Labels, Sample
 from tests.train_client.service import Service
 from train_client.config import ConfigError, RewardConfig
-from train_client.retry import Backoff, retryable
 from train_client.reward_client import (
     RewardClient,
     RewardError,
@@ -312,29 +310,6 @@ def test_a_client_that_refuses_its_settings_leaves_no_thread(
     with pytest.raises(ConfigError):
         RewardClient(RewardConfig(api_key_env="REWARD_KEY"))
     assert threading.active_count() == before
-
-
-def test_retry_after_dates_are_read() -> None:
-    past = {"Retry-After": "Wed, 21 Oct 2015 07:28:00 GMT"}
-    assert retryable(httpx.Response(503, headers=past)) == (True, 0.0)
-    assert retryable(httpx.Response(503, headers={"Retry-After": "soon"})) == (True, None)
-    assert retryable(httpx.Response(422, headers={"Retry-After": "9"})) == (False, None)
-
-
-def test_backoff_grows_to_its_limit_with_jitter() -> None:
-    backoff = Backoff(seed=1)
-    waits = [backoff.next() for _ in range(12)]
-    for tries, wait in enumerate(waits):
-        longest = min(0.2 * 2**tries, 10)
-        assert longest / 2 <= wait <= longest
-    assert len(set(waits[-3:])) == 3
-    assert backoff.next(at_least=60) == 60
-
-
-def test_a_service_may_be_away_for_days() -> None:
-    backoff = Backoff()
-    backoff.tries = 100_000
-    assert 5 <= backoff.next() <= 10
 
 
 def test_a_refusal_reaches_another_process() -> None:
