@@ -13,6 +13,8 @@ from rich.console import Console
 from rich.logging import RichHandler
 from rich.markup import escape
 
+from train_client.outcome import Outcome
+
 _LESS_MEMORY = (
     "Lower optimizer.prompts_per_pass or optimizer.completions_per_pass, or set "
     "optimizer.gradient_checkpointing=true; if it was sampling, lower rollout.prompts_per_pass. "
@@ -40,33 +42,40 @@ def train(
     from train_client.sources import DataError
 
     console = Console(stderr=True)
+    given = overrides or []
     try:
-        run = load_config(config, overrides or [])
+        run = load_config(config, given)
         with joined(run.policy.device, run.reward.deadline):
             command = "safegrpo train" if world_size() == 1 else "torchrun … -m app train"
-            outcome, speaks = run_training(run), is_main()
+            reports = is_main()
+            outcome = run_training(run)
     except (ConfigError, DataError, RewardError) as error:
-        raise _refused(error) from error
+        raise _failed(str(error)) from error
     except (SaveError, OSError) as error:
-        words = f"{error}\nCheckpoints are whole: once that is mended, add run.resume=true."
-        raise _refused(OSError(words), status=3) from error
+        mended = "Checkpoints are whole: once that is mended, add run.resume=true."
+        raise _failed(f"{error}\n{mended}", status=3) from error
     except torch.OutOfMemoryError as error:
-        raise _refused(RuntimeError(f"{error}\n{_LESS_MEMORY}"), status=3) from error
-    if not speaks:
+        raise _failed(f"{error}\n{_LESS_MEMORY}", status=3) from error
+    if not reports:
         # torchrun ends all when one fails, and the main one has yet to say how to resume.
         raise typer.Exit(0 if outcome.stopped_by else outcome.status)
     show_evaluations(run.run.output, console)
-    if outcome.finished:
-        policy = run.run.output / "policy"
-        console.print(f"Done: {outcome.steps} steps. The policy is in {policy}.", soft_wrap=True)
-        return
-    given = [o for o in overrides or [] if not o.startswith("run.resume=")]
-    again = shlex.join([str(config), *given, "run.resume=true"])
-    words = (
+    if not outcome.finished:
+        _say_how_to_resume(console, outcome, command, [str(config), *given])
+        raise typer.Exit(outcome.status)
+    policy = run.run.output / "policy"
+    console.print(f"Done: {outcome.steps} steps. The policy is in {policy}.", soft_wrap=True)
+
+
+def _say_how_to_resume(
+    console: Console, outcome: Outcome, command: str, arguments: list[str]
+) -> None:
+    kept = [argument for argument in arguments if not argument.startswith("run.resume=")]
+    again = shlex.join([*kept, "run.resume=true"])
+    message = (
         f"{outcome.reason}\nStopped after step {outcome.steps}. Resume with:\n  {command} {again}"
     )
-    console.print(words, soft_wrap=True, markup=False, highlight=False)
-    raise typer.Exit(outcome.status)
+    console.print(message, soft_wrap=True, markup=False, highlight=False)
 
 
 def demo(
@@ -98,7 +107,7 @@ def plot(
     try:
         console.print(f"Drawn: {compare_runs(runs, output)}", soft_wrap=True)
     except ConfigError as error:
-        raise _refused(error) from error
+        raise _failed(str(error)) from error
 
 
 def generate(
@@ -123,15 +132,14 @@ def generate(
     """Show a policy's thinking and answer to one prompt, and how the reward service reads it."""
     _begin()
     from train_client.config import ConfigError, PolicyConfig
-    from train_client.generate import findings, parse_labels, reward_table
-    from train_client.generate import generate as answer_one
+    from train_client.generate import generate as generate_reply
+    from train_client.generate import parse_labels, show_reply
     from train_client.reward_client import RewardError
     from train_client.sampling import Sampling
 
-    console = Console()
     try:
         truth = parse_labels(labels)
-        reply = answer_one(
+        reply = generate_reply(
             PolicyConfig(path=model, dtype=dtype),
             prompt,
             image or [],
@@ -143,34 +151,27 @@ def generate(
             seed=seed,
         )
     except (ConfigError, RewardError) as error:
-        raise _refused(error) from error
-    console.print(reply.text, markup=False, highlight=False, soft_wrap=True)
-    if not reply.finished:
-        console.print(f"(cut at {max_tokens} tokens)")
-    if reply.result is not None:
-        console.print()
-        for line in findings(reply.result):
-            console.print(line, markup=False, highlight=False)
-        if truth is not None:
-            console.print(reward_table(reply.result))
+        raise _failed(str(error)) from error
+    show_reply(reply, Console(), with_reward=truth is not None)
 
 
-def _refused(error: Exception, status: int = 2) -> typer.Exit:
-    """Say why a command cannot run; its text may hold brackets, which are no markup."""
-    words = f"[red]Error:[/red] {escape(str(error))}"
-    Console(stderr=True).print(words, highlight=False, soft_wrap=True)
+def _failed(message: str, status: int = 2) -> typer.Exit:
+    """Print why a command cannot go on; returns the exit to raise."""
+    text = f"[red]Error:[/red] {escape(message)}"  # what is in brackets is no markup
+    Console(stderr=True).print(text, highlight=False, soft_wrap=True)
     return typer.Exit(status)
 
 
 def _begin() -> None:
-    """What every training command does first: is all installed? Then log to the console."""
+    """What every training command does first: check that all is installed, and log to the console.
+
+    Raises typer.Exit where a package is missing.
+    """
     missing = [package for package in ("torch", "transformers") if find_spec(package) is None]
     if missing:
-        raise _refused(
-            ModuleNotFoundError(
-                f"{' and '.join(missing)} not found; the training commands want more than the "
-                "service: pip install '.[train]' in the folder of this repository."
-            )
+        raise _failed(
+            f"{' and '.join(missing)} not found; the training commands want more than the "
+            "service: pip install '.[train]' in the folder of this repository."
         )
     logging.basicConfig(
         level=logging.WARNING,

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pydantic import ValidationError
+from rich.console import Console
 from rich.table import Table
 
 from app.schema import Labels, Result, Sample
 from train_client.config import ConfigError, PolicyConfig, RewardConfig
 from train_client.config_errors import sentences
 from train_client.data import NO_JUDGEMENT, UNREADABLE, Example, Picture
-from train_client.evaluation import Answer, answer
+from train_client.evaluation import answer
 from train_client.policy import load_policy
 from train_client.reward_client import RewardClient
 from train_client.sampling import Sampling
@@ -25,7 +26,8 @@ DEADLINE = 10.0
 @dataclass(frozen=True)
 class Reply:
     text: str
-    finished: bool
+    cut_at: int | None
+    """The limit on tokens that ended it; None where the policy did."""
     result: Result | None
     """None without a service."""
 
@@ -50,13 +52,12 @@ def generate(
     example = Example("prompt", prompt, labels or NO_JUDGEMENT, tuple(map(_picture, images)))
     loaded = load_policy(policy, reference=False)
 
-    def completed(instruction: str) -> Answer:
+    def completed(instruction: str) -> Reply:
         (found,) = answer(loaded, [example], sampling, instruction=instruction, seed=seed)
-        return found
+        return Reply(found.text, None if found.finished else sampling.max_tokens, None)
 
     if not url:
-        found = completed("")
-        return Reply(found.text, found.finished, None)
+        return completed("")
     try:
         service = RewardConfig(url=url, profile=profile, deadline=DEADLINE)
     except ValidationError as error:
@@ -65,10 +66,10 @@ def generate(
         ) from error
     with RewardClient(service) as rewards:
         instruction = rewards.profile().instruction if append_instruction else ""
-        found = completed(instruction)
-        sample = Sample(completion=found.text, prompt=prompt, labels=example.labels)
+        reply = completed(instruction)
+        sample = Sample(completion=reply.text, prompt=prompt, labels=example.labels)
         (result,) = rewards.score([sample])
-    return Reply(found.text, found.finished, result)
+    return replace(reply, result=result)
 
 
 def parse_labels(text: str) -> Labels | None:
@@ -84,7 +85,24 @@ def parse_labels(text: str) -> Labels | None:
     return Labels.model_validate(dict(zip(("visual", "text", "combined"), values, strict=True)))
 
 
-def findings(result: Result) -> Iterator[str]:
+def show_reply(reply: Reply, console: Console, *, with_reward: bool) -> None:
+    """Print the completion and what the service read in it.
+
+    `with_reward`: the reward too, which means something only where true labels were given.
+    """
+    console.print(reply.text, markup=False, highlight=False, soft_wrap=True)
+    if reply.cut_at is not None:
+        console.print(f"(cut at {reply.cut_at} tokens)")
+    if reply.result is None:
+        return
+    console.print()
+    for line in _findings(reply.result):
+        console.print(line, markup=False, highlight=False)
+    if with_reward:
+        console.print(_reward_table(reply.result))
+
+
+def _findings(result: Result) -> Iterator[str]:
     """What the service read in the completion, whatever the truth is."""
     for section, verdict in (result.verdicts or {}).items():
         yield f"{section:<8} {verdict or '-'}"
@@ -95,7 +113,7 @@ def findings(result: Result) -> Iterator[str]:
         yield f"stance   {result.stance.kind}, by the rule {result.stance.rule}"
 
 
-def reward_table(result: Result) -> Table:
+def _reward_table(result: Result) -> Table:
     shown = "none: the service could not score it" if result.reward is None else result.reward
     table = Table(title=f"reward {shown}", title_justify="left")
     table.add_column("component")
