@@ -21,19 +21,19 @@ Kl = Literal["k1", "k2", "k3"]
 Scale = Literal["group", "batch", "none"]
 
 
-def _spaced(told: dict[str, Any]) -> dict[str, Any]:
-    """YAML takes `{name:value}` for a key without a value, which no template would read."""
-    for key in told:
+def _spaced(template_kwargs: dict[str, Any]) -> dict[str, Any]:
+    """Refuse `{name:value}`, which YAML takes for a key without a value: no template reads it."""
+    for key in template_kwargs:
         if ":" in key:
             raise ValueError(
                 f"the key {key!r} holds a colon; write a space after the colon, as in "
                 "{enable_thinking: false}"
             )
-    return told
+    return template_kwargs
 
 
-ToldTemplate = Annotated[dict[str, Any], AfterValidator(_spaced)]
-"""What a chat template is told."""
+ChatTemplateKwargs = Annotated[dict[str, Any], AfterValidator(_spaced)]
+"""Arguments of a chat template besides the messages."""
 
 
 class Section(BaseModel):
@@ -108,7 +108,7 @@ class DataConfig(Section):
     shuffle: bool = True
     append_instruction: bool = True
     """Append the reward profile's format instruction to the user's text."""
-    chat_template_kwargs: ToldTemplate = {}
+    chat_template_kwargs: ChatTemplateKwargs = {}
     """What the model's chat template is told, such as {enable_thinking: false}. (A template that
     opens the thinking and knows no such switch then has it closed at once.)"""
     max_pixels: int = Field(default=0, ge=0)
@@ -210,7 +210,7 @@ class RetentionConfig(Section):
     examples_per_pass: int = Field(default=1, ge=0)
     """Rows that one forward pass carries; 0: all. Memory, not mathematics: a pass holds several
     tensors of a number for each word of the vocabulary at each token of its replies."""
-    chat_template_kwargs: ToldTemplate = {"enable_thinking": False}
+    chat_template_kwargs: ChatTemplateKwargs = {"enable_thinking": False}
     """As `data.chat_template_kwargs`, for these rows: their responses hold no thinking."""
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 
 import torch
@@ -27,53 +28,67 @@ from train_client.train import Trainer
 log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True)
+class _Rows:
+    """All that a run reads before it loads its policy."""
+
+    training: list[Example]
+    held_out: list[Example]
+    general: list[AnsweredExample]
+    """Of `retention.data`."""
+
+
 def run_training(config: TrainConfig) -> Outcome:
     """Everything `safegrpo train` does. Raises ConfigError, DataError, RewardError."""
     _check(config)  # before all that takes long
-    examples, held_out = load_both(config.data, seed=config.run.seed)
+    rows = _read_rows(config)
+    with RewardClient(config.reward, run=config.run.output.name) as rewards:
+        profile = rewards.profile()
+        instruction = profile.instruction if config.data.append_instruction else ""
+        policy = _sharded_policy(config, reference=config.algorithm.beta > 0 or bool(rows.general))
+        template_kwargs = config.data.chat_template_kwargs
+        encode = partial(
+            encode_prompts,
+            policy.processor,
+            instruction=instruction,
+            template_kwargs=template_kwargs,
+        )
+        held_out = screened_rows("held-out rows", encode, rows.held_out, config.data)
+        retention = _retention(config, policy, rows.general)
+        evaluation = partial(
+            evaluate,
+            policy,
+            rewards,
+            held_out,
+            Sampling(max_tokens=config.rollout.max_tokens, temperature=0),
+            instruction=instruction,
+            template_kwargs=template_kwargs,
+            batch=rows_at_once(config),
+        )
+        trainer = Trainer(
+            config,
+            policy,
+            rows.training,
+            rewards,
+            instruction=instruction,
+            evaluate=(lambda _: evaluation(stop=trainer.asked_to_stop)) if held_out else None,
+            retention=retention,
+        )
+        return trainer.run()
+
+
+def _read_rows(config: TrainConfig) -> _Rows:
+    """Raises DataError, and ConfigError where several processes could not train on them."""
+    training, held_out = load_both(config.data, seed=config.run.seed)
     general = load_replies(config.data, config.retention.data) if config.retention.data else []
-    _refuse_mixed("data.train", examples)
+    _refuse_mixed("data.train", training)
     _refuse_mixed("retention.data", [reply.example for reply in general])
     if config.run.evaluate_every and not held_out:
         log.warning(
             "Nothing will be evaluated, whatever run.evaluate_every says: there are no held-out "
             "rows. Set data.test or data.hold_out."
         )
-    with RewardClient(config.reward, run=config.run.output.name) as rewards:
-        profile = rewards.profile()
-        instruction = profile.instruction if config.data.append_instruction else ""
-        policy = _sharded_policy(config, reference=config.algorithm.beta > 0 or bool(general))
-        sampling = Sampling(max_tokens=config.rollout.max_tokens, temperature=0)
-        told = config.data.chat_template_kwargs
-        encode = partial(
-            encode_prompts, policy.processor, instruction=instruction, template_kwargs=told
-        )
-        held_out = screened_rows("held-out rows", encode, held_out, config.data)
-        retention = _retention(config, policy, general)
-        batch = rows_at_once(config)
-
-        def held_out_evaluation(step: int) -> Mapping[str, float]:
-            return evaluate(
-                policy,
-                rewards,
-                held_out,
-                sampling,
-                instruction=instruction,
-                template_kwargs=told,
-                batch=batch,
-                stop=trainer.asked_to_stop,
-            )
-
-        trainer = Trainer(
-            config,
-            policy,
-            examples,
-            rewards,
-            instruction=instruction,
-            evaluate=held_out_evaluation if held_out else None,
-            retention=retention,
-        )
-        return trainer.run()
+    return _Rows(training, held_out, general)
 
 
 def _check(config: TrainConfig) -> None:
@@ -108,8 +123,8 @@ def _retention(
     """On the general rows whose prompts can be used, if there are general rows."""
     if not replies:
         return None
-    told = config.retention.chat_template_kwargs
-    encode = partial(encode_prompts, policy.processor, instruction="", template_kwargs=told)
+    template_kwargs = config.retention.chat_template_kwargs
+    encode = partial(encode_prompts, policy.processor, template_kwargs=template_kwargs)
     examples = [reply.example for reply in replies]
     kept = screened_rows("rows of retention.data", encode, examples, config.data)
     usable = set(map(id, kept))
@@ -126,7 +141,10 @@ def rows_at_once(config: TrainConfig) -> int:
 
 
 def _refuse_idle_retention(config: RetentionConfig) -> None:
-    """A key that would change nothing is as bad as a misspelt one."""
+    """As `config_checks` does with other keys that would change nothing.
+
+    It is not one of those checks because the demo brings general rows of its own, without a file.
+    """
     if not config.data and config != RetentionConfig():
         raise ConfigError(
             "retention does nothing without retention.data; give its rows, or leave it out."
