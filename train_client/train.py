@@ -63,16 +63,10 @@ Evaluate = Callable[[int], Mapping[str, float]]
 
 One that raises Stopped is done again when the run goes on."""
 
-
-def _forks(policy: Policy) -> bool:
-    """Whether a group's completions can share one prefilled prompt; logs a warning if not."""
-    forked = can_fork(policy.model)
-    if not forked:
-        log.warning(
-            "The cache of this model cannot be forked (linear attention); every completion "
-            "carries its own copy of the prompt, which is slower and equally exact."
-        )
-    return forked
+_NOT_FORKED = (
+    "The cache of this model cannot be forked (linear attention); every completion carries its own "
+    "copy of the prompt, which is slower and equally exact."
+)
 
 
 class Trainer:
@@ -94,49 +88,34 @@ class Trainer:
         engine: RolloutEngine | None = None,
         retention: Retention | None = None,
     ) -> None:
-        if config.algorithm.beta > 0 and not policy.has_reference:
-            raise ConfigError("algorithm.beta is above 0, but the policy has no reference model.")
-        if config.run.keep_best and evaluate is None:
-            raise ConfigError("run.keep_best needs held-out rows: set data.test or data.hold_out.")
+        _refuse_unusable(config, policy, evaluate)
         self.config = config
         self.policy = policy
         self.step = 0
         """Steps done."""
         self._evaluated = -1
-        """Step of the newest evaluation: one that the service could not score is done on resume."""
+        """Step of the newest evaluation; one that came to no end is done again on resume."""
         self._saved: tuple[Any, ...] = ()
-        """What the newest checkpoint knows of the run: see `_reached`."""
+        """How far the run had come at its newest checkpoint: see `_reached`."""
         self._output = config.run.output
         self._rewards = rewards
         self._evaluate = evaluate
         self._best = Best(config.run, policy, merge=config.policy.lora.merge)
         self._interrupt = Interrupt()
         self._timer = Timer(policy.device)
-        forked = _forks(policy)
-        self._feed = PromptFeed(
-            examples,
-            policy.processor,
-            config.data,
-            instruction=instruction,
-            seed=config.run.seed,
-            repeat=1 if forked else config.rollout.group_size,
-            prompts_per_pass=config.rollout.prompts_per_pass,
-            share=(rank(), world_size()),
-        )
+        forked = can_fork(policy.model)
+        if not forked:
+            log.warning(_NOT_FORKED)
+        self._feed = _prompt_feed(config, policy, examples, instruction, forked=forked)
         mine = process_share(config)
+        engine = engine or engine_of(config, policy)
         self._collector = Collector(
-            mine,
-            policy,
-            self._feed,
-            engine or engine_of(config, policy),
-            rewards,
-            forked=forked,
-            stop=self.asked_to_stop,
+            mine, policy, self._feed, engine, rewards, forked=forked, stop=self.asked_to_stop
         )
         self._optimizer = MasterAdamW(policy.model, config.optimizer)
         encode = self._feed.encode
         learner = Learner(mine, policy, self._optimizer, encode, forked=forked, retention=retention)
-        self._work = Step(config, policy, self._collector, learner, rewards, self._timer)
+        self._stepper = Step(config, policy, self._collector, learner, rewards, self._timer)
 
     def asked_to_stop(self) -> bool:
         """Whether a person wants the run to stop; a long evaluation should ask now and then."""
@@ -185,6 +164,7 @@ class Trainer:
         )
 
     def _loop(self, writer: MetricsWriter, progress: TrainingProgress) -> str:
+        """Steps, evaluations and checkpoints. Returns why it ended early, or an empty text."""
         reason = self._attempt(lambda: self._evaluation_if_due(writer, progress))
         state = self._state()
         while self.step < self.config.run.steps and not reason:
@@ -193,13 +173,12 @@ class Trainer:
                 break
             reason = self._attempt(lambda: self._next_step(writer, progress))
             if reason:
-                # The step is undone: what it used up is put back before the state is saved.
-                break
+                break  # `state` is still that from before the step, and is what is saved
             reason = self._attempt(lambda: self._evaluation_if_due(writer, progress))
             state = self._state()
             if self.config.run.save_every and self.step % self.config.run.save_every == 0:
                 self._save(state)
-        # What was resumed and learned nothing more has its checkpoint, which it would replace.
+        # A resumed run that came no further has this checkpoint already.
         if any(all_gather(self._saved != _reached(state))):
             self._save(state)
         return reason
@@ -222,7 +201,7 @@ class Trainer:
         return ""
 
     def _next_step(self, writer: MetricsWriter, progress: TrainingProgress) -> None:
-        values = self._work.run(self.step + 1, writer)
+        values = self._stepper.run(self.step + 1, writer)
         self.step += 1
         writer.write(self.step, values)
         progress.step(values)
@@ -297,6 +276,38 @@ class Trainer:
         return True
 
 
+def _refuse_unusable(config: TrainConfig, policy: Policy, evaluate: Evaluate | None) -> None:
+    """Raise ConfigError where the configuration wants what the run was not given."""
+    if config.algorithm.beta > 0 and not policy.has_reference:
+        raise ConfigError("algorithm.beta is above 0, but the policy has no reference model.")
+    if config.run.keep_best and evaluate is None:
+        raise ConfigError("run.keep_best needs held-out rows: set data.test or data.hold_out.")
+
+
+def _prompt_feed(
+    config: TrainConfig,
+    policy: Policy,
+    examples: Sequence[Example],
+    instruction: str,
+    *,
+    forked: bool,
+) -> PromptFeed:
+    """This process's share of the examples, in the order that the run's seed gives."""
+    return PromptFeed(
+        examples,
+        policy.processor,
+        config.data,
+        instruction=instruction,
+        seed=config.run.seed,
+        repeat=1 if forked else config.rollout.group_size,
+        prompts_per_pass=config.rollout.prompts_per_pass,
+        share=(rank(), world_size()),
+    )
+
+
 def _reached(state: dict[str, Any]) -> tuple[Any, ...]:
-    """What of a run's state changes by work alone: its processes' part may be another one's."""
+    """How far a run has come by its state; two that agree in this need one checkpoint only.
+
+    Cursors and generators are left out: with another number of processes they differ at once.
+    """
     return tuple(state[name] for name in ("step", "version", "evaluated", "best"))
