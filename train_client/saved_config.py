@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -35,16 +35,23 @@ def save_config(config: TrainConfig, resumed: int | None) -> None:
     if not saved:
         config.save(folder / FIRST)
         return
-    before = yaml.safe_load(saved[-1].read_text())
-    found = _differences(before, config.model_dump(mode="json"))
-    changed = [change for change in found if not change.startswith("run.resume:")]
-    if changed:
+    changes = _changes(yaml.safe_load(saved[-1].read_text()), config)
+    changes.pop("run.resume", None)
+    if changes:
         config.save(folder / f"{_LATER}{resumed}.yaml")
-    # What it shows may change; what it draws by may not unnoticed, nor what its schedule ends with.
-    decisive = ["run.seed:"] + ["run.steps:"] * (config.optimizer.schedule != "constant")
-    told = [c for c in changed if not c.startswith("run.") or c.startswith(tuple(decisive))]
-    if told:
-        log.warning("The run goes on with other settings than it had: %s", "; ".join(told))
+    decisive = {key: change for key, change in changes.items() if _is_decisive(key, config)}
+    if decisive:
+        log.warning("The run goes on with other settings than it had: %s", _listed(decisive))
+
+
+def _is_decisive(key: str, config: TrainConfig) -> bool:
+    """Whether the setting decides what is computed; most of `run` decides what is shown and kept.
+
+    A schedule that is not constant ends with the run, so that other steps are other learning rates.
+    """
+    if key == "run.steps":
+        return config.optimizer.schedule != "constant"
+    return key == "run.seed" or not key.startswith("run.")
 
 
 def begun_with(folder: Path) -> dict[str, Any]:
@@ -54,16 +61,7 @@ def begun_with(folder: Path) -> dict[str, Any]:
     return saved
 
 
-_DRAWN_BY = tuple(
-    f"{key}:"
-    for key in (
-        "run.seed",
-        "data.hold_out",
-        "data.split",
-        "data.limit",
-        "data.bad_rows",
-    )
-)
+_DRAWN_BY = {"run.seed", "data.hold_out", "data.split", "data.limit", "data.bad_rows"}
 """What decides which rows are held out. (A data file that is elsewhere now may be the same.)"""
 
 
@@ -73,26 +71,33 @@ def refuse_other_held_out_rows(config: TrainConfig) -> None:
     before = begun_with(folder)
     if not before or not config.run.resume or not checkpoints(folder / "checkpoints"):
         return
-    found = _differences(before, config.model_dump(mode="json"))
-    changed = [change for change in found if change.startswith(_DRAWN_BY)]
-    if changed and (config.data.hold_out or before["data"].get("hold_out")):
+    changes = {k: change for k, change in _changes(before, config).items() if k in _DRAWN_BY}
+    if changes and (config.data.hold_out or before["data"].get("hold_out")):
         raise ConfigError(
             f"The run in {folder} cannot go on with other held-out rows "
-            f"({'; '.join(changed)}): some that it was evaluated on would be trained on. Resume it "
+            f"({_listed(changes)}): some that it was evaluated on would be trained on. Resume it "
             "with the values it began with, or choose another run.output."
         )
 
 
-def _differences(before: Mapping[str, Any], now: Mapping[str, Any], at: str = "") -> list[str]:
-    """`section.key: old -> new` of two configurations as they are saved; what one lacks is None."""
-    found = []
+def _changes(saved: Mapping[str, Any], config: TrainConfig) -> dict[str, str]:
+    """`section.key` -> `old -> new` of what differs; a key that one of them lacks is None there."""
+    return dict(_differences(saved, config.model_dump(mode="json")))
+
+
+def _differences(
+    before: Mapping[str, Any], now: Mapping[str, Any], at: str = ""
+) -> Iterator[tuple[str, str]]:
     for key in {**before, **now}:
         old, new = before.get(key), now.get(key)
         if isinstance(old, Mapping) and isinstance(new, Mapping):
-            found += _differences(old, new, f"{at}{key}.")
+            yield from _differences(old, new, f"{at}{key}.")
         elif old != new:
-            found.append(f"{at}{key}: {old} -> {new}")
-    return found
+            yield f"{at}{key}", f"{old} -> {new}"
+
+
+def _listed(changes: Mapping[str, str]) -> str:
+    return "; ".join(f"{key}: {change}" for key, change in changes.items())
 
 
 def _later(folder: Path) -> list[Path]:
