@@ -1,4 +1,4 @@
-"""Everything that decides how a run goes on, written so that a crash never leaves half of it.
+"""Checkpoints: whole or absent, whatever crashes while one is written.
 
 A checkpoint is a folder that `from_pretrained` loads, plus `trainer.pt`. It appears under its name
 only when it is complete and on disk.
@@ -6,10 +6,7 @@ only when it is complete and on disk.
 
 from __future__ import annotations
 
-import logging
-import math
 import os
-import random
 import re
 import shutil
 import tempfile
@@ -18,7 +15,6 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from safetensors import SafetensorError
 from torch import Tensor
@@ -26,11 +22,8 @@ from transformers import AutoModelForImageTextToText, PreTrainedModel
 
 from train_client.adapter import adapter_file, has_adapter
 from train_client.config import ConfigError, RunConfig
-from train_client.distributed import is_main, own_seed, rank, sharded_like, wait_for_all, world_size
-from train_client.feed import PromptFeed
+from train_client.distributed import is_main, sharded_like, wait_for_all
 from train_client.policy import Policy
-
-log = logging.getLogger(__name__)
 
 _NAME = re.compile(r"step-(\d+)")
 _DRAFT = ".writing-"
@@ -40,59 +33,6 @@ STATE = "trainer.pt"
 
 class SaveError(RuntimeError):
     """Nothing can be written, on a full disk for one; what was saved before is still whole."""
-
-
-def rng_state() -> dict[str, Any]:
-    """Every global generator that training may draw from; of the GPUs that of this process alone,
-    as another machine may have another number of them."""
-    cuda = torch.cuda.get_rng_state() if torch.cuda.is_initialized() else None
-    return {
-        "python": random.getstate(),
-        "numpy": np.random.get_state(),
-        "torch": torch.get_rng_state(),
-        "cuda": cuda,
-    }
-
-
-def restore_rng(state: dict[str, Any]) -> None:
-    random.setstate(state["python"])
-    np.random.set_state(state["numpy"])
-    torch.set_rng_state(state["torch"])
-    if state["cuda"] is not None and torch.cuda.is_available():
-        torch.cuda.set_rng_state(state["cuda"])
-
-
-def process_state(feed: PromptFeed, sampler: torch.Generator) -> dict[str, Any]:
-    """Where this process is: its place in the data, and every generator."""
-    return {"cursor": feed.cursor, "sampler": sampler.get_state(), "rng": rng_state()}
-
-
-def restore_process(
-    saved: list[dict[str, Any]], feed: PromptFeed, sampler: torch.Generator, seed: int, step: int
-) -> None:
-    """Go on from the states of all processes: of as many as there are now, exactly.
-
-    Of another number, or of another kind of device, from the next prompts, with a sampler of this
-    seed and step.
-    """
-    mine = saved[rank()] if len(saved) == world_size() else None
-    if mine is None:
-        used = max(process["cursor"] for process in saved) * len(saved)
-        feed.cursor = math.ceil(used / world_size())
-        change = f"{len(saved)} processes and goes on with {world_size()}"
-    else:
-        feed.cursor = mine["cursor"]
-        if mine["sampler"].shape == sampler.get_state().shape:
-            sampler.set_state(mine["sampler"])
-            restore_rng(mine["rng"])
-            return
-        change = f"another kind of device and goes on with {sampler.device.type}"
-    log.warning(
-        "The run was on %s: it continues with the next prompts, but its samples are not those that "
-        "it would have drawn.",
-        change,
-    )
-    sampler.manual_seed(own_seed(seed) + 7_919 * step)
 
 
 def claim_run_folder(run: RunConfig) -> None:
@@ -112,7 +52,7 @@ def claim_run_folder(run: RunConfig) -> None:
 
 
 def _put_back(folder: Path) -> None:
-    """A process that was killed while it replaced a checkpoint may have left it by its old name."""
+    """Undo a replacement that a kill cut short: what was replaced gets its name again."""
     for replaced in folder.glob(f"{_REPLACED}*"):
         final = folder / replaced.name.removeprefix(_REPLACED)
         if not final.exists():
@@ -168,7 +108,7 @@ def save_folder(
     Raises SaveError if it cannot be written.
     """
     draft = final.with_name(f"{_DRAFT}{final.name}")
-    with _or_nothing(final, draft):
+    with _whole_or_absent(final, draft):
         if is_main():
             shutil.rmtree(draft, ignore_errors=True)
             draft.mkdir(parents=True)
@@ -183,8 +123,11 @@ def save_folder(
 
 
 def _put_in_place(draft: Path, final: Path) -> None:
-    """What is replaced gives way by a rename: to delete many gigabytes takes seconds, and a process
-    that is killed meanwhile would leave half of them under the name of a whole one."""
+    """Rename the draft; what it replaces is renamed first, and deleted last.
+
+    To delete many gigabytes takes seconds, and a process that is killed meanwhile would leave half
+    of them under the name of a whole checkpoint.
+    """
     replaced = final.with_name(f"{_REPLACED}{final.name}")
     shutil.rmtree(replaced, ignore_errors=True)
     if final.exists():
@@ -195,7 +138,7 @@ def _put_in_place(draft: Path, final: Path) -> None:
 
 
 @contextmanager
-def _or_nothing(final: Path, draft: Path) -> Iterator[None]:
+def _whole_or_absent(final: Path, draft: Path) -> Iterator[None]:
     """Raise SaveError, and leave no part behind, where something cannot be written."""
     try:
         yield

@@ -20,8 +20,6 @@ from train_client.checkpoint import (
     claim_run_folder,
     load_state,
     load_weights,
-    process_state,
-    restore_process,
     save_checkpoint,
     save_folder,
 )
@@ -46,6 +44,7 @@ from train_client.optimizer import MasterAdamW
 from train_client.outcome import STOPPED, Outcome
 from train_client.plots import write_plots
 from train_client.policy import Policy
+from train_client.process_state import process_state, restore_process
 from train_client.progress import TrainingProgress
 from train_client.retention import Retention
 from train_client.reward_client import RewardClient, RewardError

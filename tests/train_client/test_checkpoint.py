@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import copy
-import json
 import os
-import random
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 
@@ -22,15 +18,10 @@ from train_client.checkpoint import (
     claim_run_folder,
     load_state,
     load_weights,
-    process_state,
-    restore_process,
-    restore_rng,
-    rng_state,
     save_checkpoint,
     save_folder,
 )
 from train_client.config import ConfigError, RunConfig
-from train_client.metrics import MetricsWriter, read_metrics
 from train_client.policy import Policy
 
 
@@ -168,92 +159,3 @@ def test_weights_of_another_model_are_refused(tmp_path: Path, policy: Policy) ->
     other = type(policy.model)(config)
     with pytest.raises(ConfigError, match="do not fit the policy"):
         load_weights(other, saved)
-
-
-def test_every_generator_comes_back() -> None:
-    state = rng_state()
-    first = (random.random(), float(np.random.rand()), float(torch.rand(())))
-    restore_rng(state)
-    assert first == (random.random(), float(np.random.rand()), float(torch.rand(())))
-
-
-def test_the_generator_of_the_gpu_comes_back_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    """That of this process alone, where there is one, for which a number stands in."""
-    there, restored = torch.tensor([1]), []
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
-    monkeypatch.setattr(torch.cuda, "get_rng_state", lambda: there)
-    monkeypatch.setattr(torch.cuda, "set_rng_state", restored.append)
-    restore_rng(rng_state())
-    assert restored == [there]
-
-
-def drawn(sampler: torch.Generator) -> list[float]:
-    return [float(torch.rand((), generator=generator)) for generator in (sampler, None)]
-
-
-def test_a_process_goes_on_from_its_place_with_its_generators() -> None:
-    feed: Any = SimpleNamespace(cursor=5)
-    sampler = torch.Generator().manual_seed(1)
-    saved = process_state(feed, sampler)
-    first = drawn(sampler)
-    feed.cursor = 0
-    restore_process([saved], feed, sampler, seed=0, step=3)
-    assert (feed.cursor, drawn(sampler)) == (5, first)
-
-
-def test_another_kind_of_device_goes_on_at_its_place(caplog: pytest.LogCaptureFixture) -> None:
-    """A GPU's generator has a state of 16 bytes, a CPU's of 5,056."""
-    feed: Any = SimpleNamespace(cursor=0)
-    sampler = torch.Generator()
-    state = {"cursor": 5, "sampler": torch.zeros(16, dtype=torch.uint8)}
-    restore_process([state], feed, sampler, seed=0, step=3)
-    assert feed.cursor == 5
-    assert sampler.initial_seed() != torch.Generator().initial_seed()
-    assert "on another kind of device and goes on with cpu" in caplog.text
-
-
-def test_another_number_of_processes_goes_on_with_the_next_prompts(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    feed: Any = SimpleNamespace(cursor=0)
-    sampler, found = torch.Generator(), []
-    for step in (3, 4, 3):
-        restore_process([{"cursor": 4}, {"cursor": 5}], feed, sampler, seed=0, step=step)
-        found.append(float(torch.rand((), generator=sampler)))
-    assert feed.cursor == 10
-    assert found[0] == found[2] != found[1]
-    assert "on 2 processes and goes on with 1" in caplog.text
-
-
-def test_lines_after_the_resumed_step_are_dropped(tmp_path: Path) -> None:
-    writer = MetricsWriter(tmp_path)
-    for step in (1, 2, 3):
-        writer.write(step, {"reward": float(step), "bad": float("nan")})
-    writer.close()
-    with (tmp_path / "metrics.jsonl").open("a") as file:
-        file.write('{"step": 4, "rew')
-    again = MetricsWriter(tmp_path, after=2)
-    again.write(3, {"reward": 30.0})
-    again.close()
-    lines = read_metrics(tmp_path)
-    assert [(line["step"], line["reward"]) for line in lines] == [(1, 1.0), (2, 2.0), (3, 30.0)]
-    assert lines[0]["bad"] is None
-
-
-def test_going_on_keeps_completions_that_hold_line_separators(tmp_path: Path) -> None:
-    rows = [{"step": step, "completion": "a\u2028b\x85c"} for step in (1, 2, 3)]
-    writer = MetricsWriter(tmp_path)
-    writer.completions(rows)
-    writer.close()
-    MetricsWriter(tmp_path, after=2).close()
-    kept = (tmp_path / "completions.jsonl").read_text(encoding="utf-8").split("\n")
-    assert [json.loads(line) for line in kept if line] == rows[:2]
-
-
-def test_a_completion_that_a_crash_cut_within_a_character_is_dropped(tmp_path: Path) -> None:
-    row = json.dumps({"step": 1, "completion": "不能"}, ensure_ascii=False).encode()
-    within = row.index("能".encode()) + 1
-    (tmp_path / "completions.jsonl").write_bytes(row + b"\n" + row[:within])
-    MetricsWriter(tmp_path, after=1).close()
-    assert (tmp_path / "completions.jsonl").read_bytes() == row + b"\n"
