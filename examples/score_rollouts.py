@@ -146,7 +146,7 @@ def text(row: Mapping[str, Any], column: str) -> str:
 
 def ask(rewards: Rewards, samples: Sequence[Sample]) -> list[Result]:
     """Their results, in the same order."""
-    return rewards.maybe(samples, or_lost=False).result()
+    return rewards.score(samples, mask_unavailable=False).result()
 
 
 def show(results: Sequence[Result]) -> None:

@@ -43,37 +43,39 @@ class CoalescingClient(RewardClient):
         super().__init__(config, run)
 
     def ask(
-        self, samples: Sequence[Sample], *, again: int = 0, or_lost: bool = False
+        self, samples: Sequence[Sample], *, retries: int = 0, mask_unavailable: bool = False
     ) -> Future[list[Result]]:
         """Results aligned with `samples`.
 
         Args:
             samples: what to score.
-            again: times that samples which could not be scored are asked for again.
-            or_lost: whether a service that stays away gives results without rewards, and a warning;
-                otherwise RewardUnavailable is raised. It is in any case if the service has never
-                been there, which will hardly change: a run at a wrong address would learn nothing.
+            retries: times that samples which could not be scored are asked for again.
+            mask_unavailable: whether a service that stays away gives results without rewards, and
+                a warning; otherwise RewardUnavailable is raised. It is in any case if the service
+                has never answered, because a run at a wrong address would learn nothing.
         """
-        work = self._asked(samples, again, or_lost)
+        work = self._asked(samples, retries, mask_unavailable)
         return asyncio.run_coroutine_threadsafe(work, self._loop)
 
-    async def _asked(self, samples: Sequence[Sample], again: int, or_lost: bool) -> list[Result]:
+    async def _asked(
+        self, samples: Sequence[Sample], retries: int, mask_unavailable: bool
+    ) -> list[Result]:
         results: list[Result] = []
         try:
             results = await self._scored(samples, None)
-            await self._repeat(samples, results, again)
+            await self._retry(samples, results, retries)
         except RewardUnavailable as error:
-            if not or_lost or self.version is None:
+            if not mask_unavailable or self.version is None:
                 raise
-            results = results or [lost(self._names) for _ in samples]
+            results = results or [unscored(self._names) for _ in samples]
             missing = sum(result.reward is None for result in results)
             log.warning("%s %d samples get no reward.", error, missing)
         return results
 
-    async def _repeat(self, samples: Sequence[Sample], results: list[Result], again: int) -> None:
-        """Ask again for what could not be scored, and put it in its place."""
+    async def _retry(self, samples: Sequence[Sample], results: list[Result], retries: int) -> None:
+        """Ask again for what has no reward in `results`, and put what comes of it there."""
         backoff = Backoff()
-        for _ in range(again):
+        for _ in range(retries):
             missing = [index for index, result in enumerate(results) if result.reward is None]
             if not missing:
                 return
@@ -83,6 +85,7 @@ class CoalescingClient(RewardClient):
                 results[index] = result
 
     async def _scored(self, samples: Sequence[Sample], step: int | None) -> list[Result]:
+        """The results of these samples, asked for together with those of other calls."""
         loop = asyncio.get_running_loop()
         call = _Call(samples, loop.create_future())
         self._waiting.append(call)
@@ -126,8 +129,8 @@ def _fail(calls: Sequence[_Call], error: Exception) -> None:
             call.results.set_exception(error)
 
 
-def lost(names: Sequence[str]) -> Result:
-    """The result, with components of these names, of a sample that was never answered for."""
+def unscored(names: Sequence[str]) -> Result:
+    """The result of a sample that the service never answered for; `names`: of its components."""
     nothing = dict.fromkeys(names)
     return Result(
         id=None,

@@ -21,11 +21,11 @@ from typing import Any
 from app.rows import read_instruction, read_labels
 from app.schema import Sample
 from train_client.integrations.rewards import (
-    expect_prompts,
     fallback_given,
     numbers,
-    rewards_of,
-    settled,
+    reward_or_fallback,
+    shared_rewards,
+    warn_without_prompts,
 )
 
 REWARD_NAME = "safegrpo"
@@ -43,7 +43,7 @@ def main(
         RewardUnavailable: there is no reward, and no `fallback`; or the service never answered.
         RewardError: the service refused, or its reward changed during the run.
     """
-    rewards, fallback = rewards_of(settings), fallback_given(fallback)
+    rewards, fallback = shared_rewards(settings), fallback_given(fallback)
     samples = [
         Sample(
             id=None,
@@ -54,6 +54,8 @@ def main(
         )
         for row in reward_inputs
     ]
-    expect_prompts(samples)
-    results = rewards.certain(samples, fallback).result()
-    return [{"overall": settled(result, fallback), **numbers(result)} for result in results]
+    warn_without_prompts(samples)
+    results = rewards.score_with_retries(samples, fallback).result()
+    return [
+        {"overall": reward_or_fallback(result, fallback), **numbers(result)} for result in results
+    ]

@@ -29,7 +29,7 @@ from swift.rewards import AsyncORM, orms
 
 from app.schema import Result
 from train_client.integrations.columns import samples_of
-from train_client.integrations.rewards import Rewards, chosen, fallback_given, settled
+from train_client.integrations.rewards import Rewards, fallback_given, reward_or_fallback, value_of
 
 VALUES = ("reward", "tag", "behavior", "raw_format", "raw_tag", "raw_behavior")
 
@@ -54,13 +54,13 @@ class SafetyReward(AsyncORM):  # type: ignore[misc]
         """
         prompts = columns.get("messages") or [""] * len(completions)
         samples = samples_of(prompts, completions, columns)
-        asked = self.rewards.certain(samples, self.fallback)
+        asked = self.rewards.score_with_retries(samples, self.fallback)
         results = await asyncio.wrap_future(asked)
         return [self._number(result) for result in results]
 
     def _number(self, result: Result) -> float:
-        number = chosen(result, self.value)
-        return settled(result, self.fallback) if number is None else number
+        number = value_of(result, self.value)
+        return reward_or_fallback(result, self.fallback) if number is None else number
 
 
 def _register() -> None:

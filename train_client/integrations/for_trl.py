@@ -28,7 +28,7 @@ from typing import Any, Literal, get_args
 from app.schema import Result
 from train_client.config import ConfigError
 from train_client.integrations.columns import samples_of
-from train_client.integrations.rewards import Rewards, check_number, chosen, numbers
+from train_client.integrations.rewards import Rewards, check_number, numbers, value_of
 
 Unavailable = Literal["mask", "raise"]
 
@@ -79,10 +79,10 @@ class SafetyReward:
                 run.
         """
         samples = samples_of(prompts, completions, columns)
-        results = self.rewards.maybe(samples, or_lost=self.unavailable == "mask").result()
+        results = self.rewards.score(samples, mask_unavailable=self.unavailable == "mask").result()
         if self.value == "reward":
             _report(results, log_extra, log_metric)
-        return [chosen(result, self.value) for result in results]
+        return [value_of(result, self.value) for result in results]
 
 
 def _report(

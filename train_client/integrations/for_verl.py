@@ -28,11 +28,11 @@ from app.rows import read_instruction, read_labels, row_labels
 from app.schema import Result, Sample
 from train_client.integrations.rewards import (
     Rewards,
-    expect_prompts,
     fallback_given,
     numbers,
-    rewards_of,
-    settled,
+    reward_or_fallback,
+    shared_rewards,
+    warn_without_prompts,
 )
 
 _TRAINERS_OWN = ("reward_router_address", "reward_model_tokenizer")
@@ -57,8 +57,8 @@ async def compute_score(
     """
     rewards, fallback = _rewards(settings), fallback_given(fallback)
     samples = [_sample(solution_str, ground_truth, extra_info)]
-    expect_prompts(samples)
-    (result,) = await asyncio.wrap_future(rewards.certain(samples, fallback))
+    warn_without_prompts(samples)
+    (result,) = await asyncio.wrap_future(rewards.score_with_retries(samples, fallback))
     return _score(result, fallback)
 
 
@@ -89,8 +89,8 @@ def compute_score_batch(
     rewards, fallback = _rewards(settings), fallback_given(fallback)
     rows = zip(solution_strs, ground_truths, extra_infos, strict=True)
     samples = [_sample(*row) for row in rows]
-    expect_prompts(samples)
-    results = rewards.certain(samples, fallback).result()
+    warn_without_prompts(samples)
+    results = rewards.score_with_retries(samples, fallback).result()
     return [_score(result, fallback) for result in results]
 
 
@@ -107,8 +107,8 @@ def _sample(completion: str, ground_truth: Any, extra_info: Mapping[str, Any] | 
 
 def _rewards(settings: Mapping[str, Any]) -> Rewards:
     ours = {name: value for name, value in settings.items() if name not in _TRAINERS_OWN}
-    return rewards_of(ours)
+    return shared_rewards(ours)
 
 
 def _score(result: Result, fallback: float | None) -> dict[str, float]:
-    return {"score": settled(result, fallback), **numbers(result)}
+    return {"score": reward_or_fallback(result, fallback), **numbers(result)}

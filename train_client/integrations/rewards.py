@@ -33,7 +33,9 @@ TRIES = 5
 
 _clients: dict[tuple[int, str, str], CoalescingClient] = {}
 _making = threading.Lock()
-_made: dict[str, Rewards] = {}
+"""Held while a client is looked for or made."""
+_by_settings: dict[str, Rewards] = {}
+"""See `shared_rewards`."""
 
 
 class Rewards:
@@ -56,23 +58,25 @@ class Rewards:
         _refuse_misspelt(self.config.api_key_env)
         self.run = run or os.environ.get(RUN, "")
 
-    def maybe(self, samples: Sequence[Sample], *, or_lost: bool = True) -> Future[list[Result]]:
+    def score(
+        self, samples: Sequence[Sample], *, mask_unavailable: bool = True
+    ) -> Future[list[Result]]:
         """For trainers that leave samples out: `reward` is None where there is none.
 
-        Raises RewardUnavailable while the service stays away, unless `or_lost`; and if it has never
-        been there.
+        Raises RewardUnavailable while the service stays away, unless `mask_unavailable`; and if it
+        has never answered.
         """
-        return self._client.ask(samples, or_lost=or_lost)
+        return self._client.ask(samples, mask_unavailable=mask_unavailable)
 
-    def certain(
+    def score_with_retries(
         self, samples: Sequence[Sample], fallback: float | None = None
     ) -> Future[list[Result]]:
-        """For trainers that know no missing reward: asks again for those; see `settled`.
+        """For trainers that know no missing reward: asks again for what could not be scored.
 
-        Raises RewardUnavailable while the service stays away, unless there is a `fallback`; and if
-        it has never been there.
+        What has no reward in the end is left to `reward_or_fallback`. Raises RewardUnavailable
+        while the service stays away, unless there is a `fallback`; and if it has never answered.
         """
-        return self._client.ask(samples, again=TRIES, or_lost=fallback is not None)
+        return self._client.ask(samples, retries=TRIES, mask_unavailable=fallback is not None)
 
     @property
     def _client(self) -> CoalescingClient:
@@ -95,8 +99,9 @@ def _refuse_misspelt(keys_own: str) -> None:
 
 
 def fallback_given(argument: Any = None) -> float | None:
-    """The reward that is chosen for what could not be scored, if one is: by the trainer's argument
-    `fallback`, or else by SAFEGRPO_REWARD_FALLBACK.
+    """The reward that the user wants for what could not be scored; None if there is to be none.
+
+    `argument`: the trainer's own `fallback`, which goes before SAFEGRPO_REWARD_FALLBACK.
 
     Raises:
         ConfigError: it is no number.
@@ -121,24 +126,24 @@ def check_number(value: str) -> None:
         raise ConfigError(f"there is no number `{value}`; did you mean {near}?")
 
 
-def rewards_of(settings: Mapping[str, Any]) -> Rewards:
-    """For trainers that pass the settings with every call: they are read once.
+def shared_rewards(settings: Mapping[str, Any]) -> Rewards:
+    """`Rewards` of these settings, for trainers that pass them with every call: made once.
 
     Raises:
-        ConfigError: see `Rewards`; of the known keys `fallback` is one, though the trainer's module
-            reads it itself.
+        ConfigError: see `Rewards`. The sentence names `fallback` among the known keys, though each
+            trainer's module takes that one out itself.
     """
     key = repr(sorted(settings.items()))  # a wrong value may be anything, and have no hash
-    if key not in _made:
+    if key not in _by_settings:
         known = [*RewardConfig.model_fields, "run", "fallback"]
         for name in settings:
             if name not in known:
                 raise ConfigError(unknown(name, known))
-        _made[key] = Rewards(**settings)
-    return _made[key]
+        _by_settings[key] = Rewards(**settings)
+    return _by_settings[key]
 
 
-def expect_prompts(samples: Sequence[Sample]) -> None:
+def warn_without_prompts(samples: Sequence[Sample]) -> None:
     """Warn, once a process, where none of the samples says what the user asked."""
     if samples and not any(sample.prompt for sample in samples):
         _warn_of_missing_prompts()
@@ -160,7 +165,7 @@ def numbers(result: Result) -> dict[str, float]:
     return {**values, "unscored": float(result.reward is None)}
 
 
-def settled(result: Result, fallback: float | None) -> float:
+def reward_or_fallback(result: Result, fallback: float | None) -> float:
     """The reward, for trainers that know no missing one.
 
     Raises:
@@ -176,7 +181,7 @@ def settled(result: Result, fallback: float | None) -> float:
     return fallback
 
 
-def chosen(result: Result, value: str) -> float | None:
+def value_of(result: Result, value: str) -> float | None:
     """The reward, or another number of the result by its name; None if it was not scored."""
     if value == "reward" or result.reward is None:
         return result.reward

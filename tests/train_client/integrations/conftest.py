@@ -13,7 +13,7 @@ TAGS = {"image_tag": "safe", "text_tag": "unsafe", "combine_tag": "unsafe"}
 @pytest.fixture
 def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
     """Reached without settings: its address is in the environment, which is read anew."""
-    rewards._made.clear()
+    rewards._by_settings.clear()
     rewards._warn_of_missing_prompts.cache_clear()
     service = Service(lambda text: float(len(text)), tag_share=0.25)
     service.start()

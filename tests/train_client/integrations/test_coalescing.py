@@ -94,7 +94,7 @@ def test_what_cannot_be_scored_is_asked_for_again(service: Service) -> None:
     answers = iter([None, None, 0.5])
     service.reward = lambda text: next(answers) if len(text) == 1 else 1.0
     with client(service) as rewards:
-        results = rewards.ask([sample(2), sample(1)], again=5).result(20)
+        results = rewards.ask([sample(2), sample(1)], retries=5).result(20)
     assert [result.reward for result in results] == [1.0, 0.5]
     assert [len(request["samples"]) for request in service.requests] == [2, 1, 1]
 
@@ -105,7 +105,7 @@ def test_a_service_that_stays_away_raises_or_leaves_samples_out(service: Service
         service.kill()
         with pytest.raises(RewardUnavailable):
             rewards.ask([sample(1)]).result(20)
-        (result,) = rewards.ask([sample(1)], or_lost=True).result(20)
+        (result,) = rewards.ask([sample(1)], mask_unavailable=True).result(20)
     assert (result.reward, result.status) == (None, "service_error")
     service.start()
 
@@ -113,7 +113,7 @@ def test_a_service_that_stays_away_raises_or_leaves_samples_out(service: Service
 def test_one_that_has_never_answered_raises_in_any_case(service: Service) -> None:
     service.kill()
     with client(service, deadline=0.3) as rewards, pytest.raises(RewardUnavailable, match="never"):
-        rewards.ask([sample(1)], or_lost=True).result(20)
+        rewards.ask([sample(1)], mask_unavailable=True).result(20)
     service.start()
 
 
@@ -122,7 +122,7 @@ def test_samples_left_out_have_the_components_of_those_that_were_scored(service:
     with client(service, deadline=0.3) as rewards:
         (first,) = rewards.ask([sample(1)]).result(20)
         service.kill()
-        (left_out,) = rewards.ask([sample(1)], or_lost=True).result(20)
+        (left_out,) = rewards.ask([sample(1)], mask_unavailable=True).result(20)
     assert list(left_out.components) == list(first.components) == ["tag", "behavior"]
     assert list(left_out.raw) == list(first.raw)
     service.start()
@@ -136,7 +136,7 @@ def test_a_service_that_goes_away_takes_no_reward_back(service: Service) -> None
 
     service.reward = reward
     with client(service, deadline=0.3) as rewards:
-        results = rewards.ask([sample(2), sample(1)], again=2, or_lost=True).result(20)
+        results = rewards.ask([sample(2), sample(1)], retries=2, mask_unavailable=True).result(20)
     assert [result.reward for result in results] == [1.0, None]
 
 
@@ -145,4 +145,4 @@ def test_a_changed_reward_is_never_masked(service: Service) -> None:
         rewards.ask([sample(1)]).result(20)
         service.version = "test-2"
         with pytest.raises(RewardVersionChanged):
-            rewards.ask([sample(1)], again=2, or_lost=True).result(20)
+            rewards.ask([sample(1)], retries=2, mask_unavailable=True).result(20)

@@ -60,7 +60,7 @@ def test_a_fallback_that_is_no_number_is_refused_by_its_name(
 def test_what_is_pickled_is_settings_alone_after_calls_too(service: Service) -> None:
     reward = SafetyReward("tag", url=service.url, run="exp-12")
     labels = Labels(visual="safe", text="safe", combined="safe")
-    reward.rewards.maybe([Sample(completion="x", labels=labels)]).result(20)
+    reward.rewards.score([Sample(completion="x", labels=labels)]).result(20)
     copy = pickle.loads(pickle.dumps(reward))
     assert copy.rewards.config == reward.rewards.config
     assert (copy.value, copy.__name__, copy.rewards.run) == ("tag", "safegrpo_tag", "exp-12")
