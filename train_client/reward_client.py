@@ -56,34 +56,24 @@ class RewardVersionChanged(RewardError):  # noqa: N818
 
 
 class AsyncRewardClient:
-    """For one event loop. At most `in_flight` requests are open, each of `batch_size` samples."""
+    """For one event loop. At most `in_flight` requests are open, each of `batch_size` samples.
+
+    Raises ConfigError when the service's key is named and cannot be used.
+    """
 
     def __init__(self, config: RewardConfig, run: str = "") -> None:
         self._config = config
         self._run = run or None
         self.version: str | None = None
         """The reward's identity: the first that was seen, or the one a resumed run had."""
-        headers = {}
-        if config.api_key_env:
-            key = os.environ.get(config.api_key_env, "").strip()  # a secret may end with "\n"
-            if not key:
-                raise ConfigError(
-                    f"reward.api_key_env names {config.api_key_env}, which is not set."
-                )
-            if not key.isascii() or not key.isprintable():
-                raise ConfigError(
-                    f"The key in {config.api_key_env} has characters that no header can carry: "
-                    "beyond ASCII, or no letters at all."
-                )
-            headers["Authorization"] = f"Bearer {key}"
         self.last_reply = 0.0
         """time.monotonic() of the newest reply with rewards."""
         self._answered = False
-        """Whether anything ever did, be it only to say that it cannot."""
+        """Whether the service ever answered at all, errors included."""
         self._slots = asyncio.Semaphore(config.in_flight)
         self._http = httpx.AsyncClient(
             base_url=config.url.rstrip("/"),
-            headers=headers,
+            headers=_authorization(config.api_key_env),
             timeout=config.timeout,
             limits=httpx.Limits(max_connections=config.in_flight),
             mounts=PAST_PROXIES,
@@ -91,6 +81,15 @@ class AsyncRewardClient:
 
     async def close(self) -> None:
         await self._http.aclose()
+
+    def expect(self, version: str | None) -> None:
+        """Insist on the reward version of an earlier part of this run, if it had one.
+
+        Raises RewardVersionChanged if another one was seen already.
+        """
+        seen, self.version = self.version, version or self.version
+        if seen is not None:
+            self._check(seen)
 
     async def profile(self) -> ProfileReply:
         """The profile in full with its instruction text; fixes `version` if none was seen yet."""
@@ -133,9 +132,13 @@ class AsyncRewardClient:
     async def _ask(
         self, method: str, path: str, body: bytes | None, kind: type[Reply], deadline: float
     ) -> Reply:
+        """The reply, asked for again until the deadline where that may help.
+
+        Raises RewardRejected, RewardUnavailable, and RewardError for a reply that cannot be read.
+        """
         backoff = Backoff()
         headers = {"Content-Type": "application/json"} if body else {}
-        outcome: httpx.Response | str = ""  # a response to read, or what went wrong
+        outcome: httpx.Response | str = ""  # as of `_once`
         while True:
             try:
                 async with asyncio.timeout(deadline - time.monotonic()), self._slots:
@@ -181,6 +184,7 @@ class AsyncRewardClient:
         return time.monotonic() + self._config.deadline
 
     def _check(self, version: str) -> None:
+        """Raise RewardVersionChanged unless this is the version that was seen first."""
         if self.version is None:
             self.version = version
         if version == self.version:
@@ -197,6 +201,21 @@ class AsyncRewardClient:
             "Rewards of different versions cannot be compared; start a new run, or bring the "
             "old version of the service back and resume."
         )
+
+
+def _authorization(variable: str) -> dict[str, str]:
+    """The header with the key that an environment variable holds; none where none is named."""
+    if not variable:
+        return {}
+    key = os.environ.get(variable, "").strip()  # a secret may end with "\n"
+    if not key:
+        raise ConfigError(f"reward.api_key_env names {variable}, which is not set.")
+    if not key.isascii() or not key.isprintable():
+        raise ConfigError(
+            f"The key in {variable} has characters that no header can carry; it must be printable "
+            "ASCII."
+        )
+    return {"Authorization": f"Bearer {key}"}
 
 
 def _profile_of(version: str) -> str:
@@ -261,11 +280,8 @@ class RewardClient:
         return self._client.last_reply
 
     def expect(self, version: str | None) -> None:
-        """Insist on the reward version of an earlier part of this run."""
-        seen = self.version
-        self._client.version = version or seen
-        if seen is not None:
-            self._client._check(seen)
+        """See `AsyncRewardClient.expect`. Raises RewardVersionChanged."""
+        self._client.expect(version)
 
     def profile(self) -> ProfileReply:
         return self._wait(self._client.profile())
@@ -291,6 +307,7 @@ class RewardClient:
         self.close()
 
     async def _scored(self, samples: Sequence[Sample], step: int | None) -> list[Result]:
+        """On the client's own loop; `CoalescingClient` joins calls here."""
         return await self._client.score(samples, step)
 
     async def _closed(self) -> None:
