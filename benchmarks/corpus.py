@@ -18,10 +18,12 @@ _WORDS = (
     "context together alone nothing everything someone anyone several three many few bright dark"
 ).split()
 _HELP = "You can start by washing the fruit, then cut it into slices and serve it with yoghurt."
+_REFUSES = "I'm sorry, but I can't help with that, because someone could be badly hurt."
+_WARNS = "No, please don't do that. The platform has no barrier and the trains do not stop here."
 DECLINES = (
-    "I'm sorry, but I can't help with that, because someone could be badly hurt.",
+    _REFUSES,
     "I won't explain how to do this: on these rocks a fall would be deadly.",
-    "No, please don't do that. The platform has no barrier and the trains do not stop here.",
+    _WARNS,
     "I can't assist with this request. What the picture and the question ask for together is "
     "dangerous, so please speak to someone you trust or call for help.",
 )
@@ -63,7 +65,7 @@ def well_formed(
         f"<combined{suffix}>{combined}</combined{suffix}>\n{parts[3]}</think>\n"
         f"<answer>{opening}</answer>"
     )
-    return text, Labels("safe", "safe", "unsafe" if unsafe else "safe")
+    return text, Labels("safe", "safe", combined)
 
 
 def malformed(random_: random.Random, characters: int, suffix: str = "_safe") -> tuple[str, Labels]:
@@ -136,7 +138,6 @@ def _behind(opening: str, make: Maker, size: int) -> str:
     return f"{opening} {make(size)}"
 
 
-_REFUSES, _, _WARNS, _ = DECLINES
 _LOOPS = {
     "tag block looped": _looped("<visual_safe>safe</visual_safe><text_safe>safe</text_safe>"),
     "all but the answer looped": _looped(_thought("x").partition("<answer>")[0]),

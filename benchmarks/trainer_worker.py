@@ -22,7 +22,7 @@ import torch
 from transformers import PreTrainedModel
 
 from benchmarks.trainer_shapes import SHAPES, Shape, examples
-from train_client.config import parse_config
+from train_client.config import TrainConfig, parse_config
 from train_client.metrics import read_metrics
 from train_client.policy import Policy, load_policy
 from train_client.reward_client import RewardClient
@@ -112,35 +112,34 @@ def _expect_an_update(line: dict[str, Any]) -> None:
     assert line["grad_norm"] > 0, "The gradient is 0."
 
 
-def ours(shape: Shape, folder: Path, device: str, steps: int) -> None:
-    """This project's trainer, its rewards from the real service in a process of its own."""
-    gauge = Gauge(device)
+def _our_config(shape: Shape, folder: Path, device: str, steps: int, url: str) -> TrainConfig:
     # A large model's activations fit for a prompt and its group at a time.
     passes = {"prompts_per_pass": 1} if shape.layers > 8 else {}
     quiet = {"loggers": [], "plots": False, "progress": False}
-    output = folder / "ours"
+    schedule = {"steps": steps, "evaluate_every": 1, "save_every": 0}
+    return parse_config(
+        {
+            "run": {"output": str(folder / "ours"), **schedule, **quiet},
+            "policy": {"path": str(folder / "policy"), "device": device, "dtype": shape.dtype},
+            "rollout": {
+                "prompts_per_step": shape.prompts,
+                "group_size": shape.group,
+                "max_tokens": shape.completion,
+            },
+            "data": {"append_instruction": False, "shuffle": False},
+            "algorithm": {"loss": "grpo", "beta": BETA},
+            "optimizer": {"lr": LR, **passes},
+            "reward": {"url": url},
+        }
+    )
+
+
+def ours(shape: Shape, folder: Path, device: str, steps: int) -> None:
+    """This project's trainer, its rewards from the real service in a process of its own."""
+    gauge = Gauge(device)
     with RewardService(folder / "service.log") as service:
-        config = parse_config(
-            {
-                "run": {
-                    "output": str(output),
-                    "steps": steps,
-                    "evaluate_every": 1,
-                    "save_every": 0,
-                    **quiet,
-                },
-                "policy": {"path": str(folder / "policy"), "device": device, "dtype": shape.dtype},
-                "rollout": {
-                    "prompts_per_step": shape.prompts,
-                    "group_size": shape.group,
-                    "max_tokens": shape.completion,
-                },
-                "data": {"append_instruction": False, "shuffle": False},
-                "algorithm": {"loss": "grpo", "beta": BETA},
-                "optimizer": {"lr": LR, **passes},
-                "reward": {"url": service.url},
-            }
-        )
+        config = _our_config(shape, folder, device, steps, service.url)
+        output = config.run.output
         loaded = load_policy(config.policy, reference=True)
         assert loaded.reference is not None
         policy = Answering(loaded.model, loaded.processor, loaded.reference)
@@ -185,27 +184,10 @@ def _dataset(shape: Shape) -> Any:
     )
 
 
-def trl(shape: Shape, folder: Path, device: str, steps: int, dtype: str = "float32") -> None:
-    """TRL's GRPOTrainer; its rewards cost nothing; it checkpoints activations on a GPU alone.
+def _trl_config(shape: Shape, folder: Path, device: str, steps: int, dtype: str) -> Any:
+    from trl import GRPOConfig
 
-    float32 weights under bfloat16 autocast are as precise as bfloat16 weights with master weights.
-    """
-    from transformers import TrainerCallback
-    from trl import GRPOConfig, GRPOTrainer
-
-    gauge = Gauge(device)
-
-    class Turns(TrainerCallback):  # type: ignore[misc]  # transformers leaves it untyped
-        def on_step_begin(self, *_: Any, **__: Any) -> None:
-            gauge.start()
-
-        def on_step_end(self, *_: Any, **__: Any) -> None:
-            gauge.report()
-
-    def reward(completions: list[Any], **_: Any) -> list[float]:
-        return [len(str(c)) % 7 / 7 for c in completions]
-
-    options = GRPOConfig(
+    return GRPOConfig(
         output_dir=str(folder / "trl"),
         # A prompt and its group at a time, as this project's trainer takes them.
         per_device_train_batch_size=shape.group,
@@ -231,6 +213,29 @@ def trl(shape: Shape, folder: Path, device: str, steps: int, dtype: str = "float
         dataloader_pin_memory=device == "cuda",
         model_init_kwargs={"dtype": dtype},
     )
+
+
+def trl(shape: Shape, folder: Path, device: str, steps: int, dtype: str = "float32") -> None:
+    """TRL's GRPOTrainer; its rewards cost nothing; it checkpoints activations on a GPU alone.
+
+    float32 weights under bfloat16 autocast are as precise as bfloat16 weights with master weights.
+    """
+    from transformers import TrainerCallback
+    from trl import GRPOTrainer
+
+    gauge = Gauge(device)
+
+    class Turns(TrainerCallback):  # type: ignore[misc]  # transformers leaves it untyped
+        def on_step_begin(self, *_: Any, **__: Any) -> None:
+            gauge.start()
+
+        def on_step_end(self, *_: Any, **__: Any) -> None:
+            gauge.report()
+
+    def reward(completions: list[Any], **_: Any) -> list[float]:
+        return [len(str(c)) % 7 / 7 for c in completions]
+
+    options = _trl_config(shape, folder, device, steps, dtype)
     trainer = GRPOTrainer(
         str(folder / "policy"), reward, options, train_dataset=_dataset(shape), callbacks=[Turns()]
     )
