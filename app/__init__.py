@@ -10,6 +10,6 @@ A request's way, file by file:
     turns           whose turn it is in the scoring thread
 
 `commands/serve` takes the `settings` and starts `processes`: one, or several under a `supervisor`;
-`lifespan` is what each goes through. `metrics` are counted in `tally` first and added up over
-processes in `shared_counts`.
+`lifespan` is what each goes through. `metrics` are counted in `tally` first, handed over in the
+folder of `shared_counts`, and added up over processes by `exposition`.
 """

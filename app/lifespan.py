@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from types import FrameType
 
-from app import metrics
+from app import exposition, metrics
 from app.logs import failure
 from app.memory import keep_freed_memory
 from app.service import Service
@@ -54,7 +54,7 @@ def _begin(service: Service) -> asyncio.Task[None]:
     keep_freed_memory()
     if folder := shared_folder():
         hold(folder)
-    metrics.forget_dead_workers()
+    exposition.forget_dead_workers()
     metrics.announce(list(service.scoring.scorers.values()), service.admission)
     warm_up(service.scoring.scorers.values())
     heart = asyncio.create_task(_beat(service))

@@ -1,14 +1,12 @@
 """Reward statistics for Prometheus. No label value is an id, a prompt or a completion.
 
-With several workers, prometheus-client's multiprocess mode adds them up; the `serve` command sets
-its directory. What a worker counts reaches that directory at each heartbeat, and at its end.
+What a worker counts is handed over (`publish`) at each heartbeat, and at its end; `exposition` adds
+up what all workers have handed over.
 """
 
-import os
 import platform
 from collections import Counter as Multiset
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from importlib.metadata import version
 from typing import Literal
 
@@ -17,15 +15,12 @@ from prometheus_client import (
     Counter,
     Gauge,
     disable_created_metrics,
-    generate_latest,
-    multiprocess,
 )
 
 from app.admission import Admission
 from app.audit import GroupKind, group_kinds, triple
 from app.runs import Runs
 from app.schema import RewardRequest, Sample
-from app.shared_counts import shared_folder
 from app.tally import SummableHistogram, Tallies
 from grammar import SECTION_NAMES
 from rules.reward import Score, Scorer
@@ -195,40 +190,6 @@ def publish(admission: Admission, in_flight: int) -> None:
     _IN_FLIGHT.set(in_flight)
     _QUEUE_BYTES.set(admission.bytes)
     _QUEUE_SAMPLES.set(admission.samples)
-
-
-def forget_dead_workers() -> None:
-    """Take the gauges of workers that are no more out of the sums; their counters stay in."""
-    folder = shared_folder()
-    for name in os.listdir(folder) if folder else ():
-        pid = name.removesuffix(".db").rpartition("_")[2]
-        if name.startswith("gauge_live") and not _lives(int(pid)):
-            with suppress(FileNotFoundError):  # another scrape was quicker
-                # prometheus-client has types, but not for this module.
-                multiprocess.mark_process_dead(pid, str(folder))  # type: ignore[no-untyped-call]
-
-
-def _lives(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
-
-
-def exposition() -> bytes:
-    """All statistics in Prometheus' text format, of all workers together.
-
-    With many runs it takes a fifth of a second; any thread may do it.
-    """
-    if shared_folder():
-        forget_dead_workers()
-        merged = CollectorRegistry()
-        multiprocess.MultiProcessCollector(merged)  # type: ignore[no-untyped-call]  # as above
-        return generate_latest(merged)
-    return generate_latest(registry)
 
 
 def answered(protocol: str, status: int, seconds: float) -> None:

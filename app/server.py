@@ -11,7 +11,7 @@ from fastapi_offline import FastAPIOffline
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.exceptions import HTTPException
 
-from app import metrics
+from app import exposition, metrics
 from app.auth import DOCUMENTATION_FILES, Keys
 from app.errors import NO_SUCH_ADDRESS, RequestError
 from app.gate import Gate, failed, refused
@@ -160,7 +160,7 @@ def _add_operations(app: FastAPI, service: Service) -> None:
     )
     async def metrics_page() -> Response:
         metrics.publish(service.admission, service.in_flight)
-        page = await asyncio.to_thread(metrics.exposition)
+        page = await asyncio.to_thread(exposition.page)
         return Response(page, media_type=CONTENT_TYPE_LATEST)
 
 

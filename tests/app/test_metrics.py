@@ -8,7 +8,7 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from app import metrics
+from app import exposition, metrics
 from app.admission import Admission
 from app.runs import Runs
 from app.schema import RewardRequest
@@ -30,7 +30,7 @@ def scraped() -> dict[str, float]:
     metrics.publish(Admission(1, 1), in_flight=0)
     return {
         found.name + found.labels.get("component", ""): found.value
-        for family in text_string_to_metric_families(metrics.exposition().decode())
+        for family in text_string_to_metric_families(exposition.page().decode())
         for found in family.samples
         if found.labels.get("profile") == "penalising" and "le" not in found.labels
     }
@@ -74,7 +74,7 @@ def counts(counted: tuple[str, ...]) -> Counter[str]:
     return Counter(
         {
             " ".join([found.name.removeprefix("safegrpo_"), *found.labels.values()]): found.value
-            for family in text_string_to_metric_families(metrics.exposition().decode())
+            for family in text_string_to_metric_families(exposition.page().decode())
             for found in family.samples
             if found.name.endswith(("_count", "_total")) and found.value
             if found.name.removeprefix("safegrpo_").startswith(counted)
@@ -139,7 +139,7 @@ def test_requests_are_answered_while_the_page_is_written(monkeypatch: pytest.Mon
         answered.set()
         return (await page).content
 
-    monkeypatch.setattr(metrics, "exposition", slow)
+    monkeypatch.setattr(exposition, "page", slow)
     assert ask(talk) == b"page"
 
 
