@@ -10,8 +10,9 @@ from app.errors import RequestError
 
 _PIECE = 2**20
 _SLICE = 2**10
-"""Packed bytes taken at a time, of which come about `_PIECE` unpacked at most. What a gzip member
-leaves over of them is copied: were it the rest of the body, many tiny members would take hours."""
+"""Compressed bytes that are unpacked at a time, to about `_PIECE` at most. The decompressor copies
+what follows the end of a gzip member: were it given the rest of the body, many tiny members would
+take hours."""
 _WINDOW = 2**27
 """Most memory that a zstd frame may ask for: what the format's tools use at most by default."""
 

@@ -52,7 +52,7 @@ class Gate:
         try:
             await self._let_in(scope, receive, marked, protocol)
         except ClientDisconnect:
-            # An endpoint's own hang-up has gone through the handler of errors that nobody expects.
+            # Where an endpoint met it, the handler of unexpected errors has noted a 503 already.
             exchange.status, exchange.reason = CLIENT_GONE, None
         except (Exception, CancelledError) as error:  # the latter: the server ends
             log.error("a request failed", extra={"event": exchange.event(scope) | failure(error)})

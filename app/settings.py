@@ -238,13 +238,16 @@ class Settings(BaseSettings):
 
     @property
     def default_profile(self) -> Profile:
-        """As it was when these settings were made: a worker that starts later, in the place of
-        one that died, must pay as the others do, though the file be another one by then."""
+        """The default profile, as its file was when these settings were made.
+
+        A worker that takes the place of one that died must give the same rewards as the others,
+        even if the file has changed by then.
+        """
         return self._default
 
     @property
     def other_profiles(self) -> tuple[Profile, ...]:
-        """The further ones of the operator's own, likewise."""
+        """The operator's further profiles, as their files were when these settings were made."""
         return self._others
 
     @property
@@ -295,8 +298,11 @@ class _ConfigFile(InitSettingsSource):
 
 
 def _refuse_misspelt(variables: Iterable[str], settings: Iterable[str]) -> None:
-    """Refuse a variable whose name is nearly a setting's: without SAFEGRPO_API_KEYS the service is
-    open, and who has set SAFEGRPO_API_KEY would not know. Other names are others' variables."""
+    """Refuse a variable whose name is nearly that of a setting.
+
+    With SAFEGRPO_API_KEY in the place of SAFEGRPO_API_KEYS the service would be open, and nobody
+    would know. Names that are less alike belong to other programs.
+    """
     known = [PREFIX + setting.upper() for setting in settings]
     for variable in variables:
         name = variable.upper()  # they are read in any case

@@ -93,7 +93,7 @@ def _scaling(layer: Any) -> float:
 
 
 def _targets(model: PreTrainedModel, config: LoraConfig) -> list[str]:
-    """The names of the linear layers that are meant; `merged` could add no adapter of others."""
+    """The names of the layers to adapt: linear ones only, because `merged` knows no others."""
     linear = {n: module for n, module in model.named_modules() if isinstance(module, nn.Linear)}
     if isinstance(config.targets, list):
         return sorted({name for end in config.targets for name in _ending(linear, end)})
@@ -110,6 +110,7 @@ def _targets(model: PreTrainedModel, config: LoraConfig) -> list[str]:
 
 
 def _ending(layers: Iterable[str], end: str) -> list[str]:
+    """Those of `layers` whose name's last parts are `end`; raises ConfigError if there are none."""
     names = [name for name in layers if f".{name}".endswith(f".{end}")]
     if not names:
         raise ConfigError(f"policy.lora.targets names {end}, but no linear layer's name ends so.")

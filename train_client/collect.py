@@ -33,7 +33,7 @@ class Collected:
     groups: list[Group]
     """Those to learn from."""
     rewards: Rewards
-    """Theirs."""
+    """Of `groups`."""
     inputs: dict[str, Any] | None
     """The encoded prompts, if they are exactly those of `groups`."""
     seen: list[Group]
@@ -77,6 +77,11 @@ class Sampled:
 
 
 class Collector:
+    """Samples groups of completions for the feed's next prompts, and waits for their rewards.
+
+    `forked`: a group shares one prefill of its prompt; otherwise each completion has its own copy.
+    """
+
     def __init__(
         self,
         config: TrainConfig,

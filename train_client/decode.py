@@ -28,7 +28,7 @@ from train_client.fork import Prefix, can_fork
 from train_client.graphs import Graphs
 
 CPU_RATIO, GPU_RATIO = 0.75, 0.5
-"""Of a bucket of rows to the next larger one."""
+"""Batches shrink to one of a few sizes, each of which is this share of the next larger one."""
 
 
 class Decoder(Protocol):
@@ -148,6 +148,7 @@ class FixedDecoder:
 
 
 def _moved(tensor: Tensor, rows_N: Tensor) -> Tensor:
+    """These rows, moved to the front of the same memory."""
     tensor[: len(rows_N)] = tensor[rows_N]
     return tensor[: len(rows_N)]
 

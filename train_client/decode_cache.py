@@ -4,7 +4,7 @@ Attention reads the first `length` slots of `rows` rows; slots that hold nothing
 No Python number changes from one token to the next, so a step can be recorded as a CUDA graph.
 Only for decoding without gradients: autograd could not see the writes.
 
-Shapes: P prompts, R rows, H key heads, L slots, D head size.
+Shapes: P prompts, R rows, H key heads, L slots, D head size. `half`: a layer's keys or its values.
 """
 
 from __future__ import annotations
@@ -95,9 +95,10 @@ def _widened(room: Tensor, length: int) -> Tensor:
 
 
 def can_be_fixed(model: PreTrainedModel, cache: Cache) -> bool:
-    """Whether the layers keep plain keys and values, under masks that are known here.
+    """Whether all layers keep plain keys and values, and attend by a full or sliding-window mask.
 
-    Linear attention has none, chunked attention another mask, and flash attention takes none.
+    Not so: linear attention, which keeps no keys; chunked attention, whose mask is not made here;
+    and flash attention, which takes no explicit mask.
     """
     kinds = getattr(model.config.get_text_config(), "layer_types", None) or ["full_attention"]
     return (
@@ -116,7 +117,7 @@ def fixed_layers(
 
 
 def windows(cache: Cache) -> dict[str, int | None]:
-    """Attention kinds of the layers, by transformers' names, with the sliding ones' window."""
+    """The layers' kinds of attention, by transformers' names -> the window of the sliding kind."""
     found: dict[str, int | None] = {}
     for layer in cache.layers:
         if isinstance(layer, DynamicSlidingWindowLayer):

@@ -28,7 +28,7 @@ T = TypeVar("T")
 
 
 LONGEST_WRITE = timedelta(hours=1)
-"""Of a checkpoint, for which all processes wait; one of 8 B parameters is 112 GB."""
+"""Time to write a checkpoint, for which all processes wait; of 8 B parameters it is 112 GB."""
 
 
 @contextmanager
@@ -110,12 +110,12 @@ def raised_everywhere(*kinds: type[Exception]) -> Iterator[None]:
         yield
     except kinds as error:
         problem = error
-    # Told by the kind that was asked for: a kind of its own may be made of more than a sentence.
+    # Sent as one of `kinds`, which is made of a sentence; a subclass may want other arguments.
     kind = next((kind for kind in kinds if isinstance(problem, kind)), None)
-    told = all_gather(None if kind is None else (kind, str(problem)))
+    problems = all_gather(None if kind is None else (kind, str(problem)))
     if problem is not None:
         raise problem
-    for place, other in enumerate(told):
+    for place, other in enumerate(problems):
         if other is not None:
             shared, text = other
             raise shared(f"{text} (process {place})")

@@ -5,7 +5,7 @@ Shapes: P prompts (groups), G completions a group, R = P*G rows, T completion to
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -100,8 +100,14 @@ class Rewards:
 
     @property
     def _weights_K(self) -> Tensor:
-        given = dict.fromkeys(self.names, 1.0) if self.weights is None else self.weights
-        return torch.tensor([given.get(name, 0.0) for name in self.names])
+        if self.weights is None:
+            return torch.ones(len(self.names))
+        return _weights_of(self.names, self.weights)
+
+
+def _weights_of(names: Sequence[str], weights: Mapping[str, float]) -> Tensor:
+    """[K], 0 for a component that is not named."""
+    return torch.tensor([weights.get(name, 0.0) for name in names])
 
 
 def gather_rewards(groups: Sequence[Group], weights: dict[str, float] | None) -> Rewards:
@@ -126,8 +132,7 @@ def gather_rewards(groups: Sequence[Group], weights: dict[str, float] | None) ->
     if weights is None:
         rewards = torch.tensor([[r.reward or 0.0 for r in row] for row in results])
     else:
-        factors_K = torch.tensor([weights.get(name, 0.0) for name in names])
-        rewards = (components * factors_K[:, None, None]).sum(0)
+        rewards = (components * _weights_of(names, weights)[:, None, None]).sum(0)
     return Rewards(rewards, scored, components, names, weights)
 
 

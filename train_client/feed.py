@@ -71,6 +71,7 @@ class PromptFeed:
         """Whether it has been logged that prompts are left out."""
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="prompts")
         self._ahead: tuple[int, int, Future[PromptBatch]] | None = None
+        """The batch that is being prepared: from which cursor, how many examples, and itself."""
 
     def take(self, count: int) -> PromptBatch:
         """The next `count` examples, encoded; moves the cursor and starts on the batch after."""
@@ -109,6 +110,10 @@ class PromptFeed:
             ) from error
 
     def _fetch(self, cursor: int, count: int) -> PromptBatch:
+        """The next `count` examples from `cursor` on that can be used, encoded.
+
+        Raises DataError as `screened` does, and if of a whole epoch no example can be used.
+        """
         chosen: list[Example] = []
         passed_over = too_long = 0
         while len(chosen) < count:

@@ -17,6 +17,8 @@ PICTURES = {
     "entropy": ("Entropy (nats per token, estimated)", ("entropy",)),
     "length": ("Completion length (tokens)", ("length/mean", "length/max")),
 }
+SMOOTHING = 0.9
+"""Weight of the past in the lines that are drawn."""
 
 
 def write_plots(folder: Path) -> list[Path]:
@@ -65,10 +67,10 @@ def points(lines: list[dict[str, Any]], key: str) -> tuple[list[int], list[float
     return [step for step, _ in found], [value for _, value in found]
 
 
-def smooth(values: list[float], weight: float = 0.9) -> list[float]:
+def smooth(values: list[float]) -> list[float]:
     """Exponential moving average, corrected for its start."""
     smoothed, total = [], 0.0
     for count, value in enumerate(values, 1):
-        total = weight * total + (1 - weight) * value
-        smoothed.append(total / (1 - weight**count))
+        total = SMOOTHING * total + (1 - SMOOTHING) * value
+        smoothed.append(total / (1 - SMOOTHING**count))
     return smoothed

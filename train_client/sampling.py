@@ -1,6 +1,7 @@
-"""Drawing one token per row: temperature, top-k, top-p, without waiting for the device.
+"""Drawing one token per row (temperature, top-k, top-p, min-p) without waiting for the device.
 
-Shapes: R rows, V vocabulary.
+`mass`: probabilities that need not add up to 1, because some were set to 0.
+Shapes: R rows, V vocabulary, K tokens that are kept.
 """
 
 from __future__ import annotations

@@ -39,7 +39,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Scored:
-    """What the first half of a step makes, which leaves the policy as it is."""
+    """What the first half of a step gives to the second. The policy is still what it was."""
 
     collected: Collected
     passes: list[list[Pass]]
@@ -80,9 +80,9 @@ class Step:
             unsharded(self._policy.model),
         ):
             scored = self._scored(step)
-        _refuse_different(all_gather(self._rewards.version))
+        _refuse_mixed_versions(all_gather(self._rewards.version))
         everyone = scored.collected.of_all_processes(config.algorithm.component_weights)
-        _refuse_nothing(everyone)
+        _refuse_unscored(everyone)
         if step == 1:
             _warn_of_idle_weights(everyone)
         advantages_R = everyone.rewards.advantages(config.algorithm).flatten()
@@ -161,7 +161,7 @@ class Step:
         return algorithm.beta > 0 and not algorithm.dynamic_sampling and world_size() == 1
 
 
-def _refuse_different(versions: Sequence[str | None]) -> None:
+def _refuse_mixed_versions(versions: Sequence[str | None]) -> None:
     """Raise RewardVersionChanged where replicas of different versions answered the processes."""
     seen = sorted({version for version in versions if version is not None})
     if len(seen) > 1:
@@ -171,7 +171,7 @@ def _refuse_different(versions: Sequence[str | None]) -> None:
         )
 
 
-def _refuse_nothing(collected: Collected) -> None:
+def _refuse_unscored(collected: Collected) -> None:
     """Raise RewardError where no completion was scored: such a service is as good as away."""
     if not collected.rewards.scored_PG.any():
         raise RewardError(

@@ -31,9 +31,11 @@ def report(folder: Path, rows: list[str]) -> Report:
     return evaluate(folder, DETECTOR)
 
 
-def goal_figure(judged: Report, name: str, held_out: bool, by_list: bool = False) -> float | None:
+def goal_figure(
+    judged: Report, name: str, *, held_out: bool, by_list: bool = False
+) -> float | None:
     goal = next(goal for goal in judged.goals() if goal.name == name)
-    return judged.figure(goal, held_out, by_list)
+    return judged.figure(goal, held_out=held_out, by_list=by_list)
 
 
 COUNTED = {
@@ -75,8 +77,8 @@ def test_figures_are_those_of_a_count_by_hand(
     tmp_path: Path, name: str, figure: float, by_list: float
 ) -> None:
     judged = counted(tmp_path)
-    assert goal_figure(judged, name, False) == pytest.approx(figure)
-    assert goal_figure(judged, name, False, by_list=True) == pytest.approx(by_list)
+    assert goal_figure(judged, name, held_out=False) == pytest.approx(figure)
+    assert goal_figure(judged, name, held_out=False, by_list=True) == pytest.approx(by_list)
 
 
 def test_a_goal_is_met_on_its_own_side_of_its_bound(tmp_path: Path) -> None:
@@ -89,9 +91,9 @@ def test_a_goal_is_met_on_its_own_side_of_its_bound(tmp_path: Path) -> None:
 def test_held_out_rows_are_counted_apart(tmp_path: Path) -> None:
     (tuned,), (kept,) = prompts(False, 1), prompts(True, 1)
     judged = report(tmp_path, [row(tuned, REFUSAL, "refusal"), row(kept, HELP, "refusal")])
-    assert goal_figure(judged, "XSTest F1, full refusal", False) == 100
-    assert goal_figure(judged, "XSTest F1, full refusal", True) == 0
-    assert goal_figure(judged, "MSTS English declining seen", True) is None
+    assert goal_figure(judged, "XSTest F1, full refusal", held_out=False) == 100
+    assert goal_figure(judged, "XSTest F1, full refusal", held_out=True) == 0
+    assert goal_figure(judged, "MSTS English declining seen", held_out=True) is None
 
 
 def test_about_a_third_is_held_out() -> None:
