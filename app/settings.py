@@ -3,23 +3,13 @@
 import os
 import ssl
 import tempfile
-from collections.abc import Iterable
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-import yaml
 from pydantic import Field, FilePath, PrivateAttr, SecretStr, field_validator, model_validator
-from pydantic_settings import (
-    BaseSettings,
-    InitSettingsSource,
-    NoDecode,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-    SettingsError,
-)
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
-from app.yaml_text import load_yaml
+from app.settings_sources import ConfigFile, keys_of, refuse_misspelt
 from rules.judge import JudgeError, authorization
 from rules.profile import Profile, load_profile, shipped_profiles
 
@@ -264,8 +254,8 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        _refuse_misspelt(os.environ, settings_cls.model_fields)
-        return init_settings, env_settings, _ConfigFile(settings_cls, {})
+        refuse_misspelt(PREFIX, os.environ, settings_cls.model_fields)
+        return init_settings, env_settings, ConfigFile(settings_cls, {})
 
 
 def _load(source: str) -> Profile:
@@ -276,55 +266,3 @@ def _load(source: str) -> Profile:
         except JudgeError as error:
             raise ValueError(f"{source}: {error}") from None
     return profile
-
-
-class _ConfigFile(InitSettingsSource):
-    """The file that a flag or a variable names. Errors do not quote it: there may be keys in it."""
-
-    def __call__(self) -> dict[str, Any]:
-        path = self.current_state.get("config")
-        if not path or not Path(path).is_file():  # of which the setting itself says so
-            return {}
-        try:
-            content = load_yaml(Path(path).read_text(encoding="utf-8")) or {}
-        except yaml.MarkedYAMLError as error:
-            line = error.problem_mark.line + 1 if error.problem_mark else "?"
-            raise SettingsError(f"{path}, line {line}: {error.problem}") from None
-        except (yaml.YAMLError, OSError, ValueError):
-            content = None
-        if not isinstance(content, dict):
-            raise SettingsError(f"{path} must hold YAML, a line `name: value` a setting")
-        return content
-
-
-def _refuse_misspelt(variables: Iterable[str], settings: Iterable[str]) -> None:
-    """Refuse a variable whose name is nearly that of a setting.
-
-    With SAFEGRPO_API_KEY in the place of SAFEGRPO_API_KEYS the service would be open, and nobody
-    would know. Names that are less alike belong to other programs.
-    """
-    known = [PREFIX + setting.upper() for setting in settings]
-    for variable in variables:
-        name = variable.upper()  # they are read in any case
-        if name.startswith(PREFIX) and name not in known:
-            for near in get_close_matches(name, known, n=1, cutoff=0.9):
-                raise SettingsError(f"{variable} is no setting; {near} is")
-
-
-def keys_of(file: Path) -> tuple[str, ...]:
-    """The keys in a file: one a line, `#` begins a comment line.
-
-    Raises:
-        ValueError: there are none, or it is no text in UTF-8. The file is never quoted.
-    """
-    try:
-        text = file.read_text(encoding="utf-8-sig")  # as some editors write it
-    except OSError as error:
-        raise ValueError(f"api_keys_file cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise ValueError("api_keys_file is not text in UTF-8") from None
-    lines = (line.strip() for line in text.splitlines())
-    keys = tuple(line for line in lines if line and not line.startswith("#"))
-    if not keys:
-        raise ValueError("api_keys_file has no keys; write one on a line of its own")
-    return keys
