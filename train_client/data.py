@@ -6,64 +6,23 @@ or a dataset name on the hub. A row that cannot be used is never skipped in sile
 
 from __future__ import annotations
 
-import io
 import logging
-import math
 import random
-import struct
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from PIL import Image, ImageOps
+from PIL import Image
 
 from app.rows import LabelError, row_labels
 from app.schema import Labels
 from train_client.config import DataConfig
+from train_client.pictures import UNREADABLE, Picture
 from train_client.sources import DataError, Row, SplitKey, read_rows
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
-
-
-UNREADABLE = (
-    OSError,
-    SyntaxError,
-    ValueError,
-    TypeError,
-    RuntimeError,
-    struct.error,
-    Image.DecompressionBombError,
-)
-"""What Pillow raises for a file that is no image: SyntaxError for one whose EXIF data is none,
-ValueError for a PNG with text of more than a megabyte, RuntimeError for a broken AVIF, among
-others."""
-
-
-@dataclass(frozen=True)
-class Picture:
-    """An image that is decoded when it is asked for, upright: a data set's pixels need not fit in
-    memory. Files stay on disk; images embedded in parquet are held as they are stored."""
-
-    source: Path | bytes
-    max_pixels: int = 0
-    """A larger one is shrunk to so many; 0: as it is."""
-
-    def open(self) -> Image.Image:
-        raw = io.BytesIO(self.source) if isinstance(self.source, bytes) else self.source
-        with Image.open(raw) as image:
-            upright = ImageOps.exif_transpose(image).convert("RGB")
-        if self.max_pixels:
-            _shrink(upright, self.max_pixels)
-        return upright
-
-
-def _shrink(image: Image.Image, most: int) -> None:
-    """Make it, in its own proportions, at most so many pixels large."""
-    scale = math.sqrt(most / (image.width * image.height))
-    if scale < 1:
-        image.thumbnail((max(1, int(image.width * scale)), max(1, int(image.height * scale))))
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,9 @@ from rich.table import Table
 from app.schema import Labels, Result, Sample
 from train_client.config import ConfigError, PolicyConfig, RewardConfig
 from train_client.config_errors import sentences
-from train_client.data import NO_JUDGEMENT, UNREADABLE, Example, Picture
+from train_client.data import NO_JUDGEMENT, Example
 from train_client.evaluation import answer
+from train_client.pictures import UNREADABLE, Picture
 from train_client.policy import load_policy
 from train_client.reward_client import RewardClient
 from train_client.sampling import Sampling

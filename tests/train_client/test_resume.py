@@ -21,7 +21,8 @@ from tests.train_client.runs import exact, settings, train
 from tests.train_client.service import Service
 from train_client.config import ConfigError, TrainConfig
 from train_client.config_file import load_config
-from train_client.data import AnsweredExample, Example, Picture
+from train_client.data import AnsweredExample, Example
+from train_client.pictures import Picture
 from train_client.policy import Policy
 from train_client.retention import Retention
 from train_client.reward_client import RewardClient
