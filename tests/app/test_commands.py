@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from importlib.metadata import version
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from typer.testing import CliRunner
 
 from app.cli import build
 from app.settings import Settings
+from rules.profile import ExtraComponents
 from rules.stance import StanceDetector
 from rules.stance.lexicon import Lexicon, parse_lexicon
 from tests.app.commands import run
@@ -83,6 +85,19 @@ def test_explain_explains_what_the_service_pays_for_a_sample_with_its_prompt() -
     explained = run("explain", "-", "--prompt", asked, *labels, stdin=copied).stdout
     assert "copied_instruction" in explained
     assert "reward 0 (policy_invalid)" in explained
+
+
+def test_explain_knows_every_component_that_a_profile_may_have(tmp_path: Path) -> None:
+    extras = {"format_credit": 0.1, "explanation": 0.1, "overlong": {"limit": 9000, "buffer": 1000}}
+    assert set(extras) == set(ExtraComponents.model_fields)
+    profile = tmp_path / "all.yaml"
+    shipped = files("rules").joinpath("profiles", "safegrpo.yaml").read_text(encoding="utf-8")
+    profile.write_text(f"{shipped}\nextras: {json.dumps(extras)}\n")
+    labels = ("--visual", "safe", "--text", "safe", "--combined", "safe")
+    completion = sample()["completion"]
+    explained = run("explain", "-", "--profile", str(profile), *labels, stdin=completion)
+    assert explained.returncode == 0, explained.stderr
+    assert all(name in explained.stdout for name in extras)
 
 
 def test_explain_says_what_the_labels_are_where_verdicts_and_answer_are_wrong() -> None:

@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from app.schema import Labels, Sample
+from rules.profile import ExtraComponents
 from tests.train_client.service import Service
 from train_client.config import ConfigError
 from train_client.integrations.for_trl import SafetyReward
-from train_client.integrations.rewards import Rewards, fallback_given
+from train_client.integrations.rewards import COMPONENTS, Rewards, fallback_given
 
 FOLDER = Path(find_spec("train_client.integrations").submodule_search_locations[0])  # type: ignore
 
@@ -76,3 +77,7 @@ def test_no_integration_imports_torch() -> None:
 def test_no_integration_hides_a_trainer_when_its_folder_is_on_the_import_path() -> None:
     names = {path.stem for path in FOLDER.glob("*.py")}
     assert not names & {"trl", "verl", "swift", "openrlhf", "slime", "nemo_gym", "torch", "ray"}
+
+
+def test_every_component_that_a_profile_may_have_can_be_asked_for_by_name() -> None:
+    assert set(COMPONENTS) == {"format", "tag", "behavior", *ExtraComponents.model_fields}
