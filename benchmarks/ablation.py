@@ -22,6 +22,7 @@ from typing import Any
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
 from benchmarks.ablation_world import Dialect, Truth, cheating, share, truth
+from train_client.checkpoint import checkpoints
 from train_client.config import TrainConfig
 from train_client.demo import CASES_PER_PAIR, demo_config, retention_of
 from train_client.evaluation import answer, score_answers
@@ -125,7 +126,7 @@ def _config(arm: Arm, seed: int, steps: int, output: Path, url: str) -> TrainCon
         steps,
         seed,
         folder,
-        resume=any((folder / "checkpoints").glob("step-*")),
+        resume=bool(checkpoints(folder / "checkpoints")),
         overrides={
             "reward": {"profile": arm.profile},
             "algorithm": {"component_weights": arm.weights},

@@ -46,39 +46,39 @@ class Decoder(Protocol):
 
 
 def decoder(
-    model: PreTrainedModel, prefix: Prefix, group: int, limit: int, *, graphs: bool
+    model: PreTrainedModel, prefix: Prefix, per_prompt: int, limit: int, *, graphs: bool
 ) -> Decoder:
-    """For `group` completions of each prompt of `prefix`, of at most `limit` tokens."""
+    """For `per_prompt` completions of each prompt of `prefix`, of at most `limit` tokens."""
     if can_be_fixed(model, prefix.cache):
-        return FixedDecoder(model, prefix, group, limit, graphs=graphs)
-    return GrowingDecoder(model, prefix.repeated(group) if group > 1 else prefix, limit)
+        return FixedDecoder(model, prefix, per_prompt, limit, graphs=graphs)
+    return GrowingDecoder(model, prefix.repeated(per_prompt) if per_prompt > 1 else prefix, limit)
 
 
 class FixedDecoder:
     """Static cache, explicit mask and positions; few sizes of batch and cache, so few graphs."""
 
     def __init__(
-        self, model: PreTrainedModel, prefix: Prefix, group: int, limit: int, *, graphs: bool
+        self, model: PreTrainedModel, prefix: Prefix, per_prompt: int, limit: int, *, graphs: bool
     ) -> None:
         gpu = model.device.type == "cuda"
         # A graph is worth making for large steps only; without them a fine grain wastes less.
         self._grain, self._ratio = (256, GPU_RATIO) if gpu else (16, CPU_RATIO)
         self._model = model
         self._graphs = Graphs(enabled=graphs and gpu)
-        rows, width = len(prefix.mask_PS) * group, prefix.mask_PS.shape[1]
+        rows, width = len(prefix.mask_PS) * per_prompt, prefix.mask_PS.shape[1]
         self._rows = self._all = rows
         self._used, self._most = width, width + limit
         self._length = self._rounded(width + 1)
         device = model.device
         self._slot = torch.tensor([width], device=device)
         self._windows = windows(prefix.cache)
-        self._layers = fixed_layers(prefix.cache, group, width, self._length, self._slot)
+        self._layers = fixed_layers(prefix.cache, per_prompt, width, self._length, self._slot)
         self._cache = DynamicCache()
         self._cache.layers = list(self._layers)
-        prompt = prefix.mask_PS.repeat_interleave(group, dim=0)
+        prompt = prefix.mask_PS.repeat_interleave(per_prompt, dim=0)
         # Of the type that attention computes in, which need not be that of the weights.
         self._mask = empty_mask(prompt, self._length, self._layers[0].dtype)
-        start = prefix.start_P.repeat_interleave(group)[:, None]
+        start = prefix.start_P.repeat_interleave(per_prompt)[:, None]
         self._positions = start.clone()
         self._axes = prefix.axes
         self._tokens = torch.zeros(rows, 1, dtype=torch.long, device=device)

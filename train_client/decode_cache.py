@@ -30,12 +30,12 @@ class FixedLayer(CacheLayerMixin):
 
     is_sliding = False
 
-    def __init__(self, prompt: Any, group: int, width: int, length: int, slot: Tensor) -> None:
-        """`prompt` is the layer after prefill; its tokens end at slot `width`."""
+    def __init__(self, prompt: Any, times: int, width: int, length: int, slot: Tensor) -> None:
+        """`prompt`: the layer after prefill, to be repeated; its tokens end at slot `width`."""
         CacheLayerMixin.__init__(self)
         self._slot = slot
-        self._rows, self._length = len(prompt.keys) * group, length
-        self._room = [_spread(half, group, width, length) for half in (prompt.keys, prompt.values)]
+        self._rows, self._length = len(prompt.keys) * times, length
+        self._room = [_spread(half, times, width, length) for half in (prompt.keys, prompt.values)]
         self.dtype, self.device, self.is_initialized = prompt.keys.dtype, prompt.keys.device, True
         self._expose()
 
@@ -79,10 +79,10 @@ class FixedLayer(CacheLayerMixin):
         return self._length
 
 
-def _spread(half: Tensor, group: int, width: int, length: int) -> Tensor:
-    """[P, H, …, D] as [P*group, H, length, D], each prompt `group` times in a row."""
+def _spread(half: Tensor, times: int, width: int, length: int) -> Tensor:
+    """[P, H, …, D] as [P*times, H, length, D], each prompt `times` times in a row."""
     prompts, heads, filled, size = half.shape
-    room = half.new_zeros(prompts, group, heads, length, size)
+    room = half.new_zeros(prompts, times, heads, length, size)
     room[:, :, :, width - filled : width] = half[:, None]
     return room.flatten(0, 1)
 
@@ -110,10 +110,10 @@ def can_be_fixed(model: PreTrainedModel, cache: Cache) -> bool:
 
 
 def fixed_layers(
-    cache: Cache, group: int, width: int, length: int, slot: Tensor
+    cache: Cache, times: int, width: int, length: int, slot: Tensor
 ) -> list[FixedLayer]:
-    """The prefilled cache's layers, each prompt `group` times, with `length` slots a row."""
-    return [FixedLayer(layer, group, width, length, slot) for layer in cache.layers]
+    """The prefilled cache's layers, each prompt `times` times, with `length` slots a row."""
+    return [FixedLayer(layer, times, width, length, slot) for layer in cache.layers]
 
 
 def windows(cache: Cache) -> dict[str, int | None]:

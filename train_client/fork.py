@@ -44,11 +44,11 @@ class Prefix:
     axes: int | None
     """Position axes of the model's rotary embedding (3 for M-RoPE), None for ordinary positions."""
 
-    def repeated(self, group: int) -> Prefix:
-        """A new prefix with each prompt `group` times, one after the other."""
+    def repeated(self, times: int) -> Prefix:
+        """A new prefix with each prompt so many times, one after the other."""
         cache = copy_cache(self.cache)
-        cache.batch_repeat_interleave(group)
-        return self._with(cache, lambda of: of.repeat_interleave(group, dim=0))
+        cache.batch_repeat_interleave(times)
+        return self._with(cache, lambda of: of.repeat_interleave(times, dim=0))
 
     def selected(self, prompts_R: Tensor) -> Prefix:
         """A new prefix with a row for each place in `prompts_R`, which may name a prompt often."""

@@ -31,7 +31,7 @@ class Pass:
     """Rows of the batch that these groups are, a group's rows together."""
     encoded: Future[dict[str, Any]]
     """A row a prompt; for a model that cannot be forked, a row a completion of a micro-batch."""
-    group: int
+    group_size: int
     per_group: int
     """Completions of each group that a micro-batch holds, on average."""
     forked: bool
@@ -50,9 +50,9 @@ class Pass:
         model that cannot be forked they stand in the order of its encoded prompts.
         """
         lengths = lengths_R[self.rows].clamp(min=1)
-        places_PG = torch.arange(len(self.rows), device=self.rows.device).view(-1, self.group)
+        places_PG = torch.arange(len(self.rows), device=self.rows.device).view(-1, self.group_size)
         if not self.forked:
-            for start in range(0, self.group, self.per_group):
+            for start in range(0, self.group_size, self.per_group):
                 places = places_PG[:, start : start + self.per_group].flatten()
                 yield places, int(lengths[places].max())
             return
@@ -103,7 +103,7 @@ def pass_logprobs(
         if shared is None:
             yield rows, duplicated_logprobs(model, inputs, tokens, temperature)
         else:
-            fork = shared.leaf.selected(places // work.group)
+            fork = shared.leaf.selected(places // work.group_size)
             yield rows, completion_logprobs(model, fork, tokens, temperature)
     if shared is not None and torch.is_grad_enabled():
         shared.backward()

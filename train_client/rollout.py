@@ -58,12 +58,12 @@ class RolloutEngine(Protocol):
     def generate(
         self,
         prompts: Prompts,
-        group: int,
+        per_prompt: int,
         sampling: Sampling,
         generator: torch.Generator | None,
         listener: Listener | None = None,
     ) -> Rollout:
-        """Sample `group` completions for each prompt; rows of a prompt stand together.
+        """Sample `per_prompt` completions for each prompt; rows of a prompt stand together.
 
         `listener` may be called with completions as they end, each once; it need not be called.
         """
@@ -88,7 +88,7 @@ class LocalEngine:
     def generate(
         self,
         prompts: Prompts,
-        group: int,
+        per_prompt: int,
         sampling: Sampling,
         generator: torch.Generator | None,
         listener: Listener | None = None,
@@ -99,8 +99,8 @@ class LocalEngine:
         """
         limit = sampling.max_tokens
         prefix = prefill(self._model, prompts.inputs)
-        logits = prefix.logits_PV.repeat_interleave(group, dim=0)
-        work = decoder(self._model, prefix, group, limit, graphs=self._graphs)
+        logits = prefix.logits_PV.repeat_interleave(per_prompt, dim=0)
+        work = decoder(self._model, prefix, per_prompt, limit, graphs=self._graphs)
         del prefix
         record = RolloutRecord(len(logits), limit, self._pad, logits.device)
         for step in range(limit):

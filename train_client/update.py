@@ -74,21 +74,21 @@ class Learner:
         self, examples: Sequence[Example], inputs: dict[str, Any] | None
     ) -> list[list[Pass]]:
         """The passes of each minibatch; `inputs`, the rollout's, are used again where they fit."""
-        options, group = self._config.optimizer, self._config.rollout.group_size
+        options, group_size = self._config.optimizer, self._config.rollout.group_size
         per_minibatch = len(examples) // options.minibatches
         per_pass = options.prompts_per_pass or per_minibatch
-        per_group = options.completions_per_pass or group
+        per_group = options.completions_per_pass or group_size
         repeat = 1 if self._forked else per_group
-        rows = torch.arange(len(examples) * group, device=self._policy.device)
+        rows = torch.arange(len(examples) * group_size, device=self._policy.device)
 
         def made(first: int) -> Pass:
-            whole = per_pass == len(examples) and (self._forked or per_group == group)
+            whole = per_pass == len(examples) and (self._forked or per_group == group_size)
             if whole and inputs is not None:
                 encoded = Pass.ready(inputs)
             else:
                 encoded = self._encode(examples[first : first + per_pass], repeat)
-            mine = rows[first * group : (first + per_pass) * group]
-            return Pass(mine, encoded, group, per_group, self._forked)
+            mine = rows[first * group_size : (first + per_pass) * group_size]
+            return Pass(mine, encoded, group_size, per_group, self._forked)
 
         return [
             [made(first) for first in range(start, start + per_minibatch, per_pass)]

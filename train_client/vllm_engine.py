@@ -56,7 +56,7 @@ class VllmEngine:
     def generate(
         self,
         prompts: Prompts,
-        group: int,
+        per_prompt: int,
         sampling: Sampling,
         generator: torch.Generator | None,
         listener: Listener | None = None,
@@ -68,7 +68,7 @@ class VllmEngine:
         self._wake()
         try:
             outputs = self._llm.generate(
-                _requests(prompts), self._parameters(group, sampling), use_tqdm=False
+                _requests(prompts), self._parameters(per_prompt, sampling), use_tqdm=False
             )
         finally:
             self._llm.sleep(level=SLEEP)
@@ -86,9 +86,9 @@ class VllmEngine:
         )
         self._llm.wake_up(tags=["kv_cache"])
 
-    def _parameters(self, group: int, sampling: Sampling) -> Any:
+    def _parameters(self, per_prompt: int, sampling: Sampling) -> Any:
         return self._vllm.SamplingParams(
-            n=group,
+            n=per_prompt,
             temperature=sampling.temperature,
             top_p=sampling.top_p,
             top_k=sampling.top_k,
