@@ -45,7 +45,7 @@ class Keys:
 
 
 def _keys(headers: Mapping[bytes, bytes]) -> list[bytes]:
-    """Of both headers, since a gateway on the way may want one of them for itself."""
+    """The keys in both headers, since a gateway on the way may want one of them for itself."""
     scheme, _, token = headers.get(b"authorization", b"").partition(b" ")
     bearer = [token.strip()] if scheme.lower() == b"bearer" else []
     return [*bearer, headers.get(b"x-api-key", b"")]

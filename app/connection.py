@@ -45,10 +45,10 @@ class Connection(HttpToolsProtocol):
         self._unwanted = False
         self._unread = False
         self._has_body = False
-        """Whether some of this request's has come."""
+        """Whether a part of this request's body has come."""
         self._framing = 0
         self._earlier: deque[RequestResponseCycle] = deque()
-        """Those before the newest, of a client that does not wait for its replies."""
+        """Requests before the newest: a client that pipelines does not wait for its replies."""
         self._give_up: asyncio.TimerHandle | None = None
 
     def connection_made(

@@ -51,7 +51,7 @@ def unpack(body: bytes, encoding: str, limit: int, hold: Callable[[int], None]) 
 
 
 def _zlib(body: bytes) -> Iterator[bytes]:
-    """Of gzip members and of a zlib stream; `EOFError` if the last one is not whole."""
+    """Unpack gzip members or a zlib stream; `EOFError` if the last one is not whole."""
     stream = None
     for start in range(0, len(body), _SLICE):
         packed = body[start : start + _SLICE]
@@ -66,7 +66,7 @@ def _zlib(body: bytes) -> Iterator[bytes]:
 
 
 def _zstd(body: bytes) -> Iterator[bytes]:
-    """Of zstd frames; `EOFError` if there is less than the first one says it holds."""
+    """Unpack zstd frames; `EOFError` if there is less than the first one says it holds."""
     unpacked, announced = 0, zstandard.frame_content_size(body)  # -1 where it says nothing
     unpacker = zstandard.ZstdDecompressor(max_window_size=_WINDOW)
     with unpacker.stream_reader(io.BytesIO(body), read_across_frames=True) as reader:

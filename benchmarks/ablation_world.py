@@ -99,7 +99,7 @@ def truth(completion: str) -> Truth:
 
 
 def share(does: Callable[[Truth, Labels], bool], answers: Sequence[tuple[Truth, Labels]]) -> float:
-    """Of `answers`, in 0..1; not a number where there are none."""
+    """The share of `answers` for which it holds, in 0..1; not a number where there are none."""
     return sum(does(*each) for each in answers) / len(answers) if answers else float("nan")
 
 

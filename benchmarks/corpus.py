@@ -69,7 +69,7 @@ def well_formed(
 
 
 def malformed(random_: random.Random, characters: int, suffix: str = "_safe") -> tuple[str, Labels]:
-    """The same, broken in one of the ways that policies break it."""
+    """A well-formed completion broken in one of the ways that policies break it, and its labels."""
     text, labels = well_formed(random_, characters, suffix)
     broken = [
         text.removesuffix("</answer>"),
@@ -124,7 +124,7 @@ def _with_suffix(make: Maker, suffix: str, size: int) -> str:
 
 
 def hostile_answers() -> Iterator[tuple[str, Maker]]:
-    """The same for answers: each hostile text behind a sentence that takes a stance.
+    """Names and makers of hostile answers: each hostile text behind a sentence that takes a stance.
 
     Alone, most are too odd for the rules to read on; behind a refusal they read all of it.
     """
@@ -196,7 +196,7 @@ _DISGUISES: dict[str, Callable[[str], str]] = {
 
 
 def hostile_to(pattern: Pattern) -> Iterator[tuple[str, Maker]]:
-    """The same for one lexicon pattern: behind a refusal, what begins to match it over and over."""
+    """Names and makers of answers that begin to match a pattern over and over, behind a refusal."""
     written = pattern.written
     syntax = r"\\[a-zA-Z]|\\p\{\w+\}|\{\d*,?\d*\}|\[[^\]]*\]"
     words = list(dict.fromkeys(regex.findall(r"[\p{L}\p{M}']+", regex.sub(syntax, " ", written))))

@@ -21,7 +21,7 @@ class Load(NamedTuple):
     per_second: float
     cpu_seconds_each: float
     shares: list[float]
-    """Of that time, by process: those that took any."""
+    """Shares of that time, by process; those that took hardly any are left out."""
 
 
 class OverloadedError(Exception):

@@ -39,7 +39,7 @@ class Server:
 
 
 def _cpu_seconds(pid: int) -> float:
-    """Of a process's own clock (clock_getcpuclockid), finer than the ticks in /proc/PID/stat."""
+    """By the process's own clock (clock_getcpuclockid), finer than the ticks in /proc/PID/stat."""
     return time.clock_gettime(~pid << 3 | 2)
 
 

@@ -30,7 +30,7 @@ HOSTILE_CHARACTERS = 20_000
 SCORER = Scorer(load_profile("safegrpo"))
 """What the service should say, in process."""
 READINGS = 4
-"""Of memory, at least."""
+"""Least number of times that memory is read."""
 MOST_GROWTH = 0.05
 """Share by which memory may grow from the middle of the soak to its end."""
 

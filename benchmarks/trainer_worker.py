@@ -107,7 +107,7 @@ class Answering(Policy):
 
 
 def _expect_an_update(line: dict[str, Any]) -> None:
-    """Of a step that nothing is learned from, the time would be that of something else."""
+    """Fail where a step has learned nothing: its time would be that of something else."""
     assert line["advantage/abs"] > 0, "The rewards of every group are equal."
     assert line["grad_norm"] > 0, "The gradient is 0."
 

@@ -37,7 +37,7 @@ class Query(NamedTuple):
 
 
 def dashboard_queries() -> Iterator[Query]:
-    """Of the panels, the variables and the marks of what our metrics tell."""
+    """The queries of panels and variables, and of marks that come from our metrics."""
     dashboard: dict[str, Any] = json.loads(DASHBOARD.read_text("utf-8"))
     for panel in dashboard["panels"]:
         for target in panel.get("targets", ()):
@@ -53,7 +53,7 @@ def dashboard_queries() -> Iterator[Query]:
 
 
 def alert_queries() -> Iterator[Query]:
-    """Of the alerts, with comparisons that say 0 or 1: data whether or not the alert fires."""
+    """The queries of alerts, with comparisons that say 0 or 1: data whether or not it fires."""
     for group in yaml.safe_load(ALERTS.read_text("utf-8"))["groups"]:
         for rule in group["rules"]:
             expr = _COMPARISON.sub(lambda m: m[1] or f"{m[2]} bool", rule["expr"])

@@ -21,8 +21,8 @@ FINED = (
 
 
 def flags(folder: Path) -> list[str]:
-    """Of `safegrpo serve`: bounds that are soon reached, the capture on, a profile that fines, and
-    one whose judge is never there, so that what needs it cannot be scored."""
+    """Flags of `safegrpo serve` for bounds soon reached, the capture, a profile that fines,
+    and one whose judge is never there, so that what needs it cannot be scored."""
     judged = judged_profile(folder, "http://127.0.0.1:1/v1", ask="all")
     (fined := folder / "fined.yaml").write_text(FINED)
     return [

@@ -69,7 +69,7 @@ def adapter_file(model: PreTrainedModel, checkpoint: Path) -> dict[str, Tensor]:
 
 
 def merged(weights: Mapping[str, Tensor], model: PreTrainedModel) -> Iterator[tuple[str, Tensor]]:
-    """Of `weights`, the model's own with its adapter added, by the names of the bare model.
+    """The bare model's weights by its names for them, with the adapter in `weights` added.
 
     W + alpha / rank * B A, added in float32 and rounded once; the model is not touched. Without an
     adapter the weights as they are.
@@ -110,7 +110,7 @@ def _targets(model: PreTrainedModel, config: LoraConfig) -> list[str]:
 
 
 def _ending(layers: Iterable[str], end: str) -> list[str]:
-    """Those of `layers` whose name's last parts are `end`; raises ConfigError if there are none."""
+    """The names in `layers` that end with the parts `end`. Raises ConfigError if there are none."""
     names = [name for name in layers if f".{name}".endswith(f".{end}")]
     if not names:
         raise ConfigError(f"policy.lora.targets names {end}, but no linear layer's name ends so.")

@@ -39,7 +39,7 @@ class Best:
         self._policy = policy
         self._merge = merge
         self.value: float | None = None
-        """Of the metric, at its best so far."""
+        """The metric's best value so far."""
 
     def consider(self, step: int, found: Mapping[str, float]) -> None:
         """Save the policy if this evaluation is the best yet; the earlier one wins a tie.

@@ -31,9 +31,9 @@ log = logging.getLogger(__name__)
 @dataclass(frozen=True)
 class Collected:
     groups: list[Group]
-    """Those to learn from."""
+    """What is learned from."""
     rewards: Rewards
-    """Of `groups`."""
+    """The rewards of `groups`."""
     inputs: dict[str, Any] | None
     """The encoded prompts, if they are exactly those of `groups`."""
     seen: list[Group]

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
 
 Decay = Annotated[float, Field(ge=0, lt=1)]
-"""Of a running mean."""
+"""Decay of a running mean."""
 
 Loss = Literal["grpo", "dr_grpo", "dapo", "bnpo", "gspo", "cispo"]
 Kl = Literal["k1", "k2", "k3"]
@@ -82,7 +82,7 @@ class PolicyConfig(Section):
     """Folder or hub name that AutoModelForImageTextToText and AutoProcessor load."""
     device: str = "auto"
     dtype: Literal["float32", "bfloat16"] = "float32"
-    """Of the weights in the model; bfloat16 weights are updated through float32 master weights."""
+    """Type of the model's weights; those in bfloat16 are updated through float32 master weights."""
     attention: Literal["sdpa", "eager", "flash_attention_2"] = "sdpa"
     lora: LoraConfig = LoraConfig()
 
@@ -99,7 +99,7 @@ class DataConfig(Section):
     split: str = "train"
     """Which split of a hub dataset, or of a folder of parquet files."""
     test_split: str = "test"
-    """The same for `test`."""
+    """Which split `test` is read from."""
     limit: int = Field(default=0, ge=0)
     """Use only the first rows; 0: all."""
     bad_rows: Literal["error", "drop"] = "error"
@@ -204,7 +204,7 @@ class RetentionConfig(Section):
     """General rows (prompt, images, response) on which the policy must stay as it was, in the forms
     of `data.train`; empty: none."""
     weight: float = Field(default=0.5, gt=0)
-    """Of KL(reference || policy) on them, in the loss of every update."""
+    """Weight of KL(reference || policy) on those rows, in the loss of every update."""
     examples: int = Field(default=8, ge=1)
     """Rows that each process takes for each update."""
     examples_per_pass: int = Field(default=1, ge=0)

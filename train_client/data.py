@@ -54,7 +54,7 @@ PLACEHOLDER = "<image>"
 """Where an image stands in the prompt of a row."""
 
 NO_JUDGEMENT = Labels(visual="safe", text="safe", combined="safe")
-"""In the place of labels where nobody asks for them."""
+"""Stands for labels in examples whose labels nobody reads."""
 
 
 @dataclass(frozen=True)

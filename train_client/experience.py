@@ -62,9 +62,9 @@ class Rewards:
     """False where the service gave no reward: such a completion is left out, not worth zero."""
     components_KPG: Tensor
     names: list[str]
-    """Of the K components."""
+    """Names of the K components."""
     weights: dict[str, float] | None = None
-    """Of the components by name, missing ones 0; None: all 1."""
+    """Factors of the components by name, missing ones 0; None: all 1."""
 
     def informative(self, config: AlgorithmConfig) -> Tensor:
         """[P] bool: groups that something can be learned from, because their rewards differ.

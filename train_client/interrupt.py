@@ -21,7 +21,7 @@ Stop = Callable[[], bool]
 
 
 def never() -> bool:
-    """Of work that nobody stops."""
+    """The `Stop` of work that nobody stops."""
     return False
 
 

@@ -65,7 +65,7 @@ class Tracker:
 
 
 def open_loggers(config: TrainConfig, after: int | None) -> list[Logger]:
-    """Those that the run asks for. Raises ConfigError when one is not installed."""
+    """The loggers that the run asks for. Raises ConfigError when one is not installed."""
     folder = config.run.output
     return [
         TensorBoard(folder, after) if name == "tensorboard" else Tracker(name, config)

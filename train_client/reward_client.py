@@ -40,7 +40,7 @@ class RewardRejected(RewardError):  # noqa: N818
     def __init__(self, message: str, status: int) -> None:
         super().__init__(message)
         self.status = status
-        """Of HTTP."""
+        """The HTTP status."""
 
     def __reduce__(self) -> tuple[type[Self], tuple[str, int]]:
         """Trainers that score in processes of their own send it to where it is raised."""

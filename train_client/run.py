@@ -35,7 +35,7 @@ class _Rows:
     training: list[Example]
     held_out: list[Example]
     general: list[AnsweredExample]
-    """Of `retention.data`."""
+    """The rows of `retention.data`."""
 
 
 def run_training(config: TrainConfig) -> Outcome:

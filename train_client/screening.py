@@ -91,7 +91,7 @@ def _one_by_one(encode: Encode, examples: Sequence[Example]) -> tuple[list[Examp
 def screened_rows(
     name: str, encode: Encode, examples: Sequence[Example], config: DataConfig
 ) -> list[Example]:
-    """Those of `examples` that can be used, screened one at a time; warns of the others.
+    """The examples that can be used, screened one at a time; warns of the others.
 
     Raises DataError as `screened`, and when none can be used.
     """

@@ -43,7 +43,7 @@ class Scored:
 
     collected: Collected
     passes: list[list[Pass]]
-    """Of each minibatch."""
+    """The passes of each minibatch."""
     reference_RT: Tensor | None
     tail: float
     """Seconds from the last token to the last reward."""

@@ -164,7 +164,7 @@ class Learner:
         return metrics
 
     def _normalisers(self, mask_RT: Tensor) -> Normalisers:
-        """Of a minibatch of which this process has the rows of `mask_RT`."""
+        """The counts of a minibatch over all processes; `mask_RT`: of this process's rows of it."""
         counts = [float(mask_RT.any(1).sum()), float(mask_RT.sum()), float(len(mask_RT))]
         completions, tokens, every = map(int, all_reduce_sum(counts))
         return Normalisers(

@@ -21,14 +21,14 @@ _MESSAGES = {
     "path_not_file": "is not there, or no file",
     "tuple_type": "must be a list, or a text with commas",
 }
-"""Where pydantic's own words are Python's."""
+"""In the place of messages of pydantic that speak of Python."""
 
 _METAVARS = {
     "SecretStr": "str",
     "tuple[SecretStr,...]": "str,...",
     "tuple[str,...]": "Path,...",
 }
-"""Likewise in the help."""
+"""In the place of types that the help would show as Python writes them."""
 _NO_DEFAULT = re.compile(r" \(default: (?:null|\(\))\)")
 
 

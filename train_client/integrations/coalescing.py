@@ -37,7 +37,7 @@ class CoalescingClient(RewardClient):
     def __init__(self, config: RewardConfig, run: str = "") -> None:
         self._size = config.batch_size
         self._names: tuple[str, ...] = ("format", "tag", "behavior")
-        """Of the components: those of every profile, until the service has named all of its own."""
+        """Components of a result: those of every profile, until the service has named its own."""
         self._waiting: list[_Call] = []
         self._sending: set[asyncio.Task[None]] = set()
         super().__init__(config, run)

@@ -20,13 +20,13 @@ from train_client.reward_client import RewardUnavailable
 log = logging.getLogger(__name__)
 
 PREFIX = "SAFEGRPO_REWARD_"
-"""Of the environment variables, e.g. SAFEGRPO_REWARD_URL."""
+"""What the environment variables begin with, as in SAFEGRPO_REWARD_URL."""
 
 VARIABLES = {name: PREFIX + name.upper() for name in RewardConfig.model_fields}
 RUN, FALLBACK = PREFIX + "RUN", PREFIX + "FALLBACK"
 
 COMPONENTS = ("format", "tag", "behavior", "format_credit", "explanation", "overlong")
-"""Those that a profile may have."""
+"""All components that a profile may have."""
 
 TRIES = 5
 """Times that a sample is asked for again, by trainers that know no missing reward."""
