@@ -55,26 +55,32 @@ class Supervisor(Multiprocess):
         for index, process in enumerate(self.processes):
             if self._lives(process):
                 continue
-            if not process.process.is_alive() and process not in self._started:
-                self._failed_starts += 1
-            died = {} if process.process.is_alive() else {"exit_code": process.exitcode}
-            process.kill()
-            process.join()
-            self._asked.pop(process, None)
-            self._started.discard(process)
+            event = self._bury(process)
             if process.exitcode == STARTUP_FAILURE or self._failed_starts == MOST_FAILED_STARTS:
                 log.error(
                     "a worker cannot start, nor would another one: the server ends",
-                    extra={"event": died},
+                    extra={"event": event},
                 )
                 self.failed = True
                 self.should_exit.set()
                 return
             log.error(
-                "a worker died, or was stuck; another one takes its place", extra={"event": died}
+                "a worker died, or was stuck; another one takes its place", extra={"event": event}
             )
             self.processes[index] = Process(self.config, self.sockets)
             self.processes[index].start()
+
+    def _bury(self, process: Process) -> dict[str, int | None]:
+        """End a worker for good, and forget it. Returns what the log should say of its death."""
+        died = not process.process.is_alive()
+        event = {"exit_code": process.exitcode} if died else {}
+        if died and process not in self._started:
+            self._failed_starts += 1
+        process.kill()
+        process.join()
+        self._asked.pop(process, None)
+        self._started.discard(process)
+        return event
 
     def _lives(self, process: Process) -> bool:
         if not process.process.is_alive():
