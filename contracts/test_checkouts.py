@@ -21,7 +21,7 @@ import numpy as np
 import pytest
 
 import train_client.integrations
-from tests.app.protocols.test_nemo_gym import message, row
+from tests.app.protocols.rollouts import message, row
 from tests.app.serving import LABELS_UNSAFE
 from tests.rules.completions import REFUSAL, completion, unsafe
 

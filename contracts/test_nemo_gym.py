@@ -18,8 +18,8 @@ from responses_api_agents.simple_agent.app import (
 )
 
 from contracts.recipes import EXAMPLES
+from tests.app.protocols.rollouts import message, row
 from tests.app.protocols.services import UNSCORABLE
-from tests.app.protocols.test_nemo_gym import message, row
 from tests.app.serving import wait_ready
 from tests.rules.completions import REFUSAL, completion, unsafe
 

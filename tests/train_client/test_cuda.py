@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 import torch
 
+from tests.train_client.gradients import completions, gradients
 from tests.train_client.runs import settings, train
 from tests.train_client.service import Service
 from tests.train_client.test_decode import expect_equal_steps
-from tests.train_client.test_fork import completions, gradients
 from train_client.data import Example
 from train_client.decode import FixedDecoder, GrowingDecoder, decoder
 from train_client.fork import prefill

@@ -11,6 +11,7 @@ from torch import Tensor
 from transformers import FalconH1Config
 
 from tests.train_client.architectures import IMAGE, built, linear_attention
+from tests.train_client.gradients import completions, gradients
 from train_client.config import ConfigError
 from train_client.duplicate import duplicated_logprobs
 from train_client.fork import (
@@ -28,22 +29,6 @@ CASES = {
     "several images and none": ([4, 7, 12], [2, 1, 0]),
     "no image at all": ([5, 11], [0, 0]),
 }
-
-
-def completions(rows: int, length: int = 7) -> tuple[Tensor, Tensor]:
-    """Random ragged completions [R, T], right-padded with 0, and their mask."""
-    generator = torch.Generator().manual_seed(11)
-    tokens = torch.randint(3, 100, (rows, length), generator=generator)
-    lengths = torch.randint(1, length + 1, (rows,), generator=generator)
-    lengths[0] = length
-    mask = torch.arange(length) < lengths[:, None]
-    return tokens.masked_fill(~mask, 0), mask
-
-
-def gradients(model: Any) -> Tensor:
-    grads = [p.grad.flatten() for p in model.parameters() if p.grad is not None]
-    model.zero_grad()
-    return torch.cat(grads)
 
 
 def loss_of(logprobs: Tensor, mask: Tensor) -> Tensor:

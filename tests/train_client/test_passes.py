@@ -10,7 +10,7 @@ from torch import Tensor
 
 import train_client.logprobs as logprobs_module
 import train_client.passes as passes_module
-from tests.train_client.test_fork import completions, gradients
+from tests.train_client.gradients import completions, gradients
 from train_client.passes import Pass, micro_batch_sizes, pass_logprobs
 
 PROMPTS, GROUP = 2, 4

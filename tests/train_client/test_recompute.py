@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.autograd.graph import saved_tensors_hooks
 
-from tests.train_client.test_fork import completions, gradients
+from tests.train_client.gradients import completions, gradients
 from train_client.config import ConfigError
 from train_client.passes import Pass, pass_logprobs
 from train_client.recompute import recomputed

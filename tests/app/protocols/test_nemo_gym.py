@@ -10,39 +10,10 @@ import pytest
 from app.errors import RequestError
 from app.protocols.nemo_gym_metrics import MOST_DESCRIBED, aggregate
 from tests.app.local import ask
+from tests.app.protocols.rollouts import TAGS, message, row
 from tests.app.protocols.services import UNSCORABLE
 from tests.app.serving import LABELS_UNSAFE
 from tests.rules.completions import unsafe
-
-TAGS = {"image_tag": "safe", "text_tag": "safe", "combine_tag": "unsafe"}
-
-
-def message(text: str) -> dict[str, Any]:
-    return {
-        "id": "msg_1",
-        "type": "message",
-        "role": "assistant",
-        "status": "completed",
-        "content": [{"type": "output_text", "text": text, "annotations": []}],
-    }
-
-
-def row(*output: dict[str, Any], **columns: Any) -> dict[str, Any]:
-    """A row of a data set with the model's response."""
-    return {
-        "responses_create_params": {"input": [{"role": "user", "content": "May I?"}]},
-        "response": {
-            "id": "resp_1",
-            "created_at": 0.0,
-            "model": "m",
-            "object": "response",
-            "output": list(output),
-            "parallel_tool_calls": True,
-            "tool_choice": "auto",
-            "tools": [],
-        },
-        **(columns or TAGS),
-    }
 
 
 def verify(service: httpx.Client, body: dict[str, Any]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.app.protocols.test_nemo_gym import message, row
+from tests.app.protocols.rollouts import message, row
 from tests.app.serving import LABELS_UNSAFE
 from tests.rules.completions import unsafe
 
