@@ -85,7 +85,13 @@ class Example:
 
     @property
     def images(self) -> tuple[Image.Image, ...]:
-        return tuple(p.open() if isinstance(p, Picture) else p for p in self.pictures)
+        """Decoded now. Raises DataError where one can no longer be read as it was before."""
+        try:
+            return tuple(p.open() if isinstance(p, Picture) else p for p in self.pictures)
+        except UNREADABLE as error:
+            raise DataError(
+                f"An image of the row {self.id} can no longer be read: {error}. Is it gone?"
+            ) from error
 
 
 LONGEST_ID = 1000

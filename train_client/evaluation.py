@@ -18,6 +18,7 @@ from train_client.reward_client import RewardClient, RewardError
 from train_client.rollout import Ended, local_engine
 from train_client.safety import reward_means, safety_table
 from train_client.sampling import Sampling
+from train_client.sources import DataError
 
 BATCH = 64
 """Prompts that are answered at once, where nobody says how many fit."""
@@ -100,10 +101,11 @@ def evaluate(
 ) -> dict[str, float]:
     """Mean reward, its components and the safety table on `examples`, `batch` prompts at a time.
 
-    Processes that train together answer a share each.
+    Processes that train together answer a share each. Raises DataError where an image of theirs can
+    no longer be read.
     """
     mine = examples[rank() :: world_size()]
-    with raised_everywhere(RewardError, Stopped):
+    with raised_everywhere(RewardError, Stopped, DataError):
         answers = answer(
             policy,
             mine,
