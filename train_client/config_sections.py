@@ -43,7 +43,7 @@ class Section(BaseModel):
 class RunConfig(Section):
     output: Path = Path("runs/train")
     """Folder of this run: config, metrics, completions, checkpoints, plots, the saved policy."""
-    seed: int = 0
+    seed: int = Field(default=0, ge=0, lt=2**32)
     resume: bool = False
     """Continue from the newest checkpoint in `output`."""
     steps: int = Field(default=200, ge=1)
