@@ -193,13 +193,21 @@ def _answered(row: Row, max_pixels: int) -> AnsweredExample:
 def _example_of(row: Row, labels: Labels, max_pixels: int) -> Example:
     prompt = _text(row, "prompt")
     pictures = tuple(_picture(image, row.images, max_pixels) for image in _images(row.values))
+    if len(row.id) > LONGEST_ID:
+        raise DataError(f"`id` has {len(row.id)} characters; at most {LONGEST_ID} can be.")
+    return placed(row.id, prompt, labels, pictures)
+
+
+def placed(name: str, prompt: str, labels: Labels, pictures: tuple[Picture, ...]) -> Example:
+    """An example whose pictures stand where the prompt has its placeholders, or come first.
+
+    Raises DataError where it has some, and not as many as there are pictures.
+    """
     around = _around(prompt.strip(), len(pictures))
     text = " ".join(filter(None, map(str.strip, around)))
     # Where pictures come first, white space between them and the text is the chat template's.
     cut = around if any(map(str.strip, around[:-1])) else ()
-    if len(row.id) > LONGEST_ID:
-        raise DataError(f"`id` has {len(row.id)} characters; at most {LONGEST_ID} can be.")
-    return Example(id=row.id, instruction=text, labels=labels, pictures=pictures, around=cut)
+    return Example(id=name, instruction=text, labels=labels, pictures=pictures, around=cut)
 
 
 def _text(row: Row, column: str) -> str:

@@ -12,11 +12,13 @@ from rich.table import Table
 from app.schema import Labels, Result, Sample
 from train_client.config import ConfigError, PolicyConfig, RewardConfig
 from train_client.config_errors import sentences
-from train_client.data import NO_JUDGEMENT, UNREADABLE, Example, Picture
+from train_client.data import NO_JUDGEMENT, UNREADABLE, Example, Picture, placed
 from train_client.evaluation import Answer, answer
-from train_client.policy import load_policy
+from train_client.policy import Policy, load_policy
+from train_client.prompts import encode_prompts
 from train_client.reward_client import RewardClient
 from train_client.sampling import Sampling
+from train_client.sources import DataError
 
 DEADLINE = 10.0
 """Seconds that a person is made to wait for a service that is away."""
@@ -44,13 +46,14 @@ def generate(
 ) -> Reply:
     """Sample one completion; with a service at `url`, the prompt carries its instruction.
 
-    Raises ConfigError for a policy or an image that cannot be read, RewardError when the service
-    cannot be had.
+    Raises ConfigError for a policy or an image that cannot be read and for a prompt that the policy
+    cannot be given, RewardError when the service cannot be had.
     """
-    example = Example("prompt", prompt, labels or NO_JUDGEMENT, tuple(map(_picture, images)))
+    example = _example(prompt, labels, images)
     loaded = load_policy(policy, reference=False)
 
     def completed(instruction: str) -> Answer:
+        _refuse_what_the_processor_refuses(loaded, example, instruction)
         (found,) = answer(loaded, [example], sampling, instruction=instruction, seed=seed)
         return found
 
@@ -66,9 +69,23 @@ def generate(
     with RewardClient(service) as rewards:
         instruction = rewards.profile().instruction if append_instruction else ""
         found = completed(instruction)
-        sample = Sample(completion=found.text, prompt=prompt, labels=example.labels)
+        sample = Sample(completion=found.text, prompt=example.instruction, labels=example.labels)
         (result,) = rewards.score([sample])
     return Reply(found.text, found.finished, result)
+
+
+def _example(prompt: str, labels: Labels | None, images: Sequence[Path]) -> Example:
+    try:
+        return placed("prompt", prompt, labels or NO_JUDGEMENT, tuple(map(_picture, images)))
+    except DataError as error:
+        raise ConfigError(f"--prompt and --image cannot be used: {error}") from error
+
+
+def _refuse_what_the_processor_refuses(policy: Policy, example: Example, instruction: str) -> None:
+    try:
+        encode_prompts(policy.processor, [example], instruction)
+    except Exception as error:  # a processor may raise anything
+        raise ConfigError(f"The policy's processor refuses the prompt: {error}") from error
 
 
 def parse_labels(text: str) -> Labels | None:
