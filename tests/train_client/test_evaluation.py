@@ -202,6 +202,19 @@ def test_the_best_policy_is_kept_through_a_resume(
     assert torch.equal(best.lm_head.weight, weights[kept])
 
 
+def test_what_was_best_by_another_metric_says_nothing_on_resume(
+    tmp_path: Path, service: Service, policy: Policy, examples: list[Example]
+) -> None:
+    found = {0: {"reward": 0.9, "format": 0.1}, 2: {"reward": 0.8, "format": 0.2}}
+    config = settings(tmp_path, service.url)
+    config.run.keep_best, config.run.steps = "reward", 1
+    with RewardClient(config.reward) as rewards:
+        assert train(config, policy, examples, lambda step: found[0], rewards).finished
+        config.run.keep_best, config.run.steps, config.run.resume = "format", 2, True
+        assert train(config, policy, examples, found.__getitem__, rewards).finished
+    assert json.loads((tmp_path / "best/evaluation.json").read_text()) == {"step": 2, **found[2]}
+
+
 def test_a_best_that_cannot_be_found_is_a_sentence(
     tmp_path: Path, service: Service, policy: Policy, examples: list[Example]
 ) -> None:
