@@ -234,6 +234,8 @@ def load_weights(model: PreTrainedModel, checkpoint: Path) -> None:
             _put(model, adapter_file(model, checkpoint))
         else:
             saved = AutoModelForImageTextToText.from_pretrained(checkpoint, dtype=model.dtype)
+            if more := model.state_dict().keys() - saved.state_dict().keys():
+                raise ValueError(f"there is no {min(more)}")
             _put(model, saved.state_dict())
     except (OSError, RuntimeError, ValueError, KeyError, SafetensorError) as error:
         raise ConfigError(
@@ -245,6 +247,8 @@ def load_weights(model: PreTrainedModel, checkpoint: Path) -> None:
 def _put(model: PreTrainedModel, weights: dict[str, Tensor]) -> None:
     present = model.state_dict()
     for name, tensor in weights.items():
+        if tensor.shape != present[name].shape:  # copying would broadcast it
+            raise ValueError(f"{name} is {[*tensor.shape]}, not {[*present[name].shape]}")
         present[name].copy_(sharded_like(tensor, present[name]))
 
 

@@ -168,6 +168,10 @@ def test_weights_of_another_model_are_refused(tmp_path: Path, policy: Policy) ->
     other = type(policy.model)(config)
     with pytest.raises(ConfigError, match="do not fit the policy"):
         load_weights(other, saved)
+    config = copy.deepcopy(policy.model.config)
+    config.text_config.num_hidden_layers += 1
+    with pytest.raises(ConfigError, match=r"there is no model\.language_model\.layers\.2\."):
+        load_weights(type(policy.model)(config), saved)
 
 
 def test_every_generator_comes_back() -> None:
