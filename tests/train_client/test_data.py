@@ -103,6 +103,11 @@ def test_large_images_are_shrunk_and_all_stand_upright(folder: Path) -> None:
     assert [e.images[0].size for e in load_examples(config)] == [(50, 100), (6, 4)]
 
 
+def test_a_row_without_an_id_has_that_of_its_place(folder: Path) -> None:
+    rows = [{**row(), "id": own} for own in ("a", None, "", 0)]
+    assert [e.id for e in load_examples(jsonl(folder, *rows))] == ["a", "train-2", "train-3", "0"]
+
+
 def test_images_may_live_elsewhere(folder: Path) -> None:
     config = jsonl(folder, row(images=["a.png"]))
     config.images = folder / "images"
