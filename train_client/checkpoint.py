@@ -208,8 +208,9 @@ def _save_state(state: dict[str, Any], path: Path) -> None:
     try:
         torch.save(state, path)
     except RuntimeError as error:
-        # torch's own writer says no more of a full disk than this.
-        raise OSError(str(error).split("\n")[0]) from error
+        # Of a full disk torch's own writer says no more than which position is not what it was.
+        first, *_ = str(error).split("\n")
+        raise OSError(f"{first}. Is the disk full?") from error
 
 
 def load_state(checkpoint: Path) -> dict[str, Any]:

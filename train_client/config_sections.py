@@ -64,6 +64,14 @@ class RunConfig(Section):
     completions_every: int = Field(default=1, ge=0)
     """Steps between completions written to completions.jsonl; 0: none."""
 
+    @field_validator("output", mode="before")
+    @classmethod
+    def _is_named(cls, output: Any) -> Any:
+        """A path of no characters would be the folder in which the command was given."""
+        if output == "":
+            raise ValueError("must name a folder")
+        return output
+
 
 class LoraConfig(Section):
     rank: int = Field(default=0, ge=0)
