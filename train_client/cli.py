@@ -117,6 +117,9 @@ def generate(
         str, typer.Option(help="the reward service; empty: none")
     ] = "http://127.0.0.1:8700",
     profile: Annotated[str, typer.Option(help="reward profile")] = "safegrpo",
+    api_key_env: Annotated[
+        str, typer.Option(help="variable that holds the service's key; empty: no key")
+    ] = "",
     labels: Annotated[
         str, typer.Option(help="visual,text,combined as in safe,safe,unsafe: shows the reward too")
     ] = "",
@@ -146,6 +149,7 @@ def generate(
             Sampling(max_tokens=max_tokens, temperature=temperature),
             url=url,
             profile=profile,
+            api_key_env=api_key_env,
             labels=truth,
             append_instruction=instruction,
             seed=seed,

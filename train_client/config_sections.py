@@ -224,7 +224,7 @@ class RetentionConfig(Section):
 
 class RewardConfig(Section):
     url: str = "http://127.0.0.1:8700"
-    profile: str = "safegrpo"
+    profile: str = Field(default="safegrpo", min_length=1)
     api_key_env: str = ""
     """Name of the environment variable that holds the service's key; empty: no key."""
     batch_size: int = Field(default=64, ge=1)

@@ -40,6 +40,7 @@ def generate(
     *,
     url: str = "",
     profile: str = "safegrpo",
+    api_key_env: str = "",
     labels: Labels | None = None,
     append_instruction: bool = True,
     seed: int = 0,
@@ -61,7 +62,7 @@ def generate(
         found = completed("")
         return Reply(found.text, found.finished, None)
     try:
-        service = RewardConfig(url=url, profile=profile, deadline=DEADLINE)
+        service = RewardConfig(url=url, profile=profile, api_key_env=api_key_env, deadline=DEADLINE)
     except ValidationError as error:
         raise ConfigError(
             f"The service cannot be asked: {sentences(error, RewardConfig)}."

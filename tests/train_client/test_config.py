@@ -66,6 +66,7 @@ def test_overrides_win_and_are_yaml(file: Path) -> None:
         ("rollout.vllm_memory=0.9", r"vllm_memory does nothing with rollout\.engine=local"),
         ("algorithm.component_weights={tag: 0}", "component_weights weighs no component"),
         ("algorithm.old_logprobs=sampler", "old_logprobs=sampler does nothing with a single"),
+        ("reward.profile=", r"reward\.profile: String should have at least 1 character"),
         ("run.output=", r"run\.output: must name a folder"),
         ("run.seed=20240512123456", r"run\.seed: Input should be less than 4294967296"),
         ("rollout", "must look like section.key=value"),

@@ -91,3 +91,15 @@ def test_the_image_stands_where_the_prompt_says(
     assert result.exit_code == 0, result.output
     assert seen == [("is ", " safe")]
     assert service.requests[0]["samples"][0]["prompt"] == "is safe"
+
+
+def test_the_service_may_want_a_key(
+    command: list[str], service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = [*command, "--url", service.url, "--api-key-env", "A_KEY"]
+    refused = invoke(generate, *given)
+    assert refused.exit_code == 2
+    assert "A_KEY, which is not set" in " ".join(refused.output.split())
+    monkeypatch.setenv("A_KEY", "secret")
+    assert invoke(generate, *given).exit_code == 0
+    assert service.keys == ["Bearer secret"]
