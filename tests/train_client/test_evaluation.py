@@ -202,6 +202,20 @@ def test_the_best_policy_is_kept_through_a_resume(
     assert torch.equal(best.lm_head.weight, weights[kept])
 
 
+def test_what_an_evaluation_lacks_is_told(
+    service: Service,
+    policy: Policy,
+    examples: list[Example],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    scores = iter([None, 0.5, None, 0.5])
+    service.reward = lambda text: next(scores)
+    with RewardClient(RewardConfig(url=service.url)) as rewards:
+        found = evaluate(policy, rewards, examples[:4], GREEDY)
+    assert found["reward"] == 0.5
+    assert "could not score 2 of 4 held-out completions" in caplog.text
+
+
 def test_what_was_best_by_another_metric_says_nothing_on_resume(
     tmp_path: Path, service: Service, policy: Policy, examples: list[Example]
 ) -> None:
