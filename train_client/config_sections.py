@@ -232,7 +232,7 @@ class RewardConfig(Section):
     timeout: float = Field(default=30.0, gt=0)
     """Seconds for one request."""
     deadline: float = Field(default=300.0, gt=0)
-    """Seconds, retries included, until the run gives up, checkpoints and stops."""
+    """Seconds without a reward, retries included, until the run gives up, checkpoints and stops."""
 
     @field_validator("url")
     @classmethod

@@ -159,6 +159,13 @@ def test_the_deadline_ends_the_waiting(service: Service) -> None:
     assert time.monotonic() - started < 2
 
 
+def test_a_service_that_goes_on_answering_is_not_given_up(service: Service) -> None:
+    """However long it takes for all: a slow judge, many held-out rows, few requests at a time."""
+    service.reward = lambda text: time.sleep(0.1) or 0.5
+    with client(service, deadline=0.5, batch_size=1, in_flight=1) as rewards:
+        assert len(rewards.score(samples(12))) == 12
+
+
 def test_an_answer_that_takes_too_long_is_asked_for_again(service: Service) -> None:
     times = iter([0.8])
     service.reward = lambda text: time.sleep(next(times, 0)) or 0.5
