@@ -244,8 +244,9 @@ def _images(values: Mapping[str, Any]) -> Iterator[Any]:
 
 def _picture(image: Any, folder: Path, max_pixels: int) -> Picture:
     """Check that the image can be decoded, then forget its pixels."""
-    if isinstance(image, Mapping) and image.get("bytes"):
-        picture, name = Picture(bytes(image["bytes"]), max_pixels), "an embedded image"
+    held = image.get("bytes") if isinstance(image, Mapping) else image
+    if isinstance(held, bytes) and held:
+        picture, name = Picture(held, max_pixels), "an embedded image"
     else:
         path = image.get("path") if isinstance(image, Mapping) else image
         if not isinstance(path, str) or not path:

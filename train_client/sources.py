@@ -82,7 +82,7 @@ def _jsonl(path: Path, images: Path) -> Iterator[Row]:
         place = f"{path}, row {number}"
         try:
             values = json.loads(line)
-        except json.JSONDecodeError as error:
+        except (ValueError, RecursionError) as error:  # numbers and nesting without end, too
             raise DataError(f"{place} is not valid JSON: {error}.") from error
         if not isinstance(values, dict):
             raise DataError(f"{place} is not a JSON object.")

@@ -168,9 +168,14 @@ def test_nothing_left_is_an_error(folder: Path) -> None:
         load_examples(config)
 
 
-def test_a_line_that_is_no_json_is_named(folder: Path) -> None:
+@pytest.mark.parametrize(
+    "line",
+    ["{oops", '{"id": ' + "9" * 5000 + "}", '{"id": ' + "[" * 100_000 + "]" * 100_000 + "}"],
+    ids=["words", "digits", "brackets"],
+)
+def test_a_line_that_is_no_json_is_named(folder: Path, line: str) -> None:
     with pytest.raises(DataError, match=r"train\.jsonl, row 2 is not valid JSON"):
-        load_examples(jsonl(folder, row(), "{oops\n"))
+        load_examples(jsonl(folder, row(), f"{line}\n"))
 
 
 def test_separators_inside_a_prompt_end_no_line(folder: Path) -> None:
@@ -193,8 +198,10 @@ def embedded(color: str) -> dict[str, Any]:
 
 
 def test_parquet_with_embedded_images(tmp_path: Path) -> None:
-    parquet(tmp_path / "x.parquet", [embedded("red"), embedded("blue")])
-    examples = load_examples(DataConfig(train=str(tmp_path / "x.parquet")))
+    """As data sets' images are, or as a column of plain bytes."""
+    parquet(tmp_path / "x" / "1.parquet", [embedded("red")])
+    parquet(tmp_path / "x" / "2.parquet", [row(images=[png("blue")])])
+    examples = load_examples(DataConfig(train=str(tmp_path / "x")))
     assert [e.images[0].getpixel((0, 0)) for e in examples] == [(255, 0, 0), (0, 0, 255)]
 
 
