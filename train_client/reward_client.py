@@ -133,23 +133,28 @@ class AsyncRewardClient:
     async def _ask(
         self, method: str, path: str, body: bytes | None, kind: type[Reply], since: float
     ) -> Reply:
+        """Ask until there is a reply, and for `deadline` seconds from `since` at most; but the time
+        does not run while what only waits for its turn sees others get their rewards."""
         backoff = Backoff()
         headers = {"Content-Type": "application/json"} if body else {}
         outcome: httpx.Response | str = ""  # a response to read, or what went wrong
         while True:
             try:
-                left = self._deadline(since) - time.monotonic()
+                left = since + self._config.deadline - time.monotonic()
                 async with asyncio.timeout(left), self._slots:
                     outcome, wait = await self._once(method, path, body, headers)
             except TimeoutError:
-                if time.monotonic() < self._deadline(since):
+                if not outcome and self.last_reply > since:
+                    since = self.last_reply
                     continue
                 before = f"; before that: {outcome}" if outcome else ""
                 outcome, wait = f"no answer{before}", 0.0
             if isinstance(outcome, httpx.Response):
                 return _parsed(outcome, kind)
+            if backoff.tries == 0:
+                since = max(since, self.last_reply)
             wait = backoff.next(wait)
-            if time.monotonic() + wait > self._deadline(since):
+            if time.monotonic() + wait > since + self._config.deadline:
                 never = "" if self._answered else " It never has answered: is reward.url right?"
                 raise RewardUnavailable(
                     f"The reward service at {self._config.url} gives no rewards within "
@@ -179,11 +184,6 @@ class AsyncRewardClient:
             f"{_complaint(response)}",
             response.status_code,
         )
-
-    def _deadline(self, since: float) -> float:
-        """When to give up what has been asked for since then: a service that has rewards for other
-        requests meanwhile is slow, and not away."""
-        return max(since, self.last_reply) + self._config.deadline
 
     def _check(self, version: str) -> None:
         if self.version is None:

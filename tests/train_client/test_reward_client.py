@@ -7,6 +7,7 @@ import pickle
 import threading
 import time
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -164,6 +165,31 @@ def test_a_service_that_goes_on_answering_is_not_given_up(service: Service) -> N
     service.reward = lambda text: time.sleep(0.1) or 0.5
     with client(service, deadline=0.5, batch_size=1, in_flight=1) as rewards:
         assert len(rewards.score(samples(12))) == 12
+
+
+def test_a_request_that_always_fails_is_given_up_whatever_others_get(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Trainers that never pause would ask for it for ever."""
+    monkeypatch.setattr("train_client.retry.LONGEST_WAIT", 0.05)
+    score = service.score
+    failing: list[str] = []
+
+    def poisoned(body: dict[str, Any]) -> dict[str, Any]:
+        if body["samples"][0]["completion"] == "":
+            failing.append("again")
+            raise ConnectionError
+        return score(body)
+
+    service.score = poisoned  # type: ignore[method-assign]
+    stop = time.monotonic() + 3
+    with client(service, deadline=0.6, batch_size=1) as rewards:
+        asked = rewards.submit(samples(1))
+        while not asked.done() and time.monotonic() < stop:
+            rewards.score(samples(3)[1:])
+        with pytest.raises(RewardUnavailable):
+            asked.result(timeout=0)
+    assert len(failing) > 1
 
 
 def test_an_answer_that_takes_too_long_is_asked_for_again(service: Service) -> None:
