@@ -33,7 +33,6 @@ class Best:
     """`run.keep_best` names the metric; with a minus before it, the lowest value is the best."""
 
     def __init__(self, config: RunConfig, policy: Policy, *, merge: bool) -> None:
-        self._asked = config.keep_best
         self._metric = config.keep_best.removeprefix("-")
         self._sign = -1 if config.keep_best.startswith("-") else 1
         self._folder = config.output / FOLDER
@@ -41,15 +40,6 @@ class Best:
         self._merge = merge
         self.value: float | None = None
         """Of the metric, at its best so far."""
-
-    @property
-    def reached(self) -> tuple[str, float | None]:
-        """`run.keep_best` and the best value by it, for a checkpoint."""
-        return self._asked, self.value
-
-    def go_on(self, asked: str, value: float | None) -> None:
-        """Go on from what was reached; by another metric it says nothing."""
-        self.value = value if asked == self._asked else None
 
     def consider(self, step: int, found: Mapping[str, float]) -> None:
         """Save the policy if this evaluation is the best yet; the earlier one wins a tie.

@@ -259,7 +259,8 @@ class Trainer:
             "process": process_state(self._feed, self._collector.generator),
             "version": self._rewards.version,
             "evaluated": self._evaluated,
-            "best": self._best.reached,
+            "best": self._best.value,
+            "best_by": self.config.run.keep_best,
         }
 
     def _save(self, state: dict[str, Any]) -> None:
@@ -274,7 +275,7 @@ class Trainer:
         self._saved = _reached(state)
 
     def _prepare(self) -> bool:
-        """Make the run's folder, or load its newest checkpoint. Returns whether it resumes."""
+        """Load the newest checkpoint, if there is one. Returns whether the run resumes."""
         folder = self._output / "checkpoints"
         found = checkpoints(folder)
         wait_for_all()
@@ -289,7 +290,8 @@ class Trainer:
         load_weights(self.policy.model, found[-1])
         self._optimizer.load_state_dict(state["optimizer"])
         self.step, self._evaluated = state["step"], state["evaluated"]
-        self._best.go_on(*state["best"])
+        if state.get("best_by") == self.config.run.keep_best:
+            self._best.value = state["best"]
         self._saved = _reached(state)
         if is_main():
             save_config(self.config, self.step)
