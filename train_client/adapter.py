@@ -61,11 +61,17 @@ def switched_off(model: PreTrainedModel) -> Iterator[PreTrainedModel]:
 
 
 def adapter_file(model: PreTrainedModel, checkpoint: Path) -> dict[str, Tensor]:
-    """The adapter's weights in a checkpoint, by the names that they have in `model`."""
+    """The adapter's weights in a checkpoint, by the names that they have in `model`.
+
+    Raises KeyError or ValueError where it is of fewer layers or of others.
+    """
     saved = load_file(checkpoint / WEIGHTS)
     # In the model's order, which all processes share: they load a sharded model tensor by tensor.
     names = [name for name, _ in model.named_parameters() if "lora_" in name]
-    return {name: saved[_PREFIX + name.replace(".default.", ".")] for name in names}
+    of_names = {name: _PREFIX + name.replace(".default.", ".") for name in names}
+    if others := saved.keys() - set(of_names.values()):
+        raise ValueError(f"there is an adapter of other layers, such as {min(others)}")
+    return {name: saved[key] for name, key in of_names.items()}
 
 
 def merged(weights: Mapping[str, Tensor], model: PreTrainedModel) -> Iterator[tuple[str, Tensor]]:

@@ -151,8 +151,9 @@ def _save_state(state: dict[str, Any], path: Path) -> None:
     try:
         torch.save(state, path)
     except RuntimeError as error:
-        # torch's own writer says no more of a full disk than this.
-        raise OSError(str(error).split("\n")[0]) from error
+        # Of a full disk torch's own writer says no more than which position is not what it was.
+        first, *_ = str(error).split("\n")
+        raise OSError(f"{first}. Is the disk full?") from error
 
 
 def load_state(checkpoint: Path) -> dict[str, Any]:
@@ -177,6 +178,8 @@ def load_weights(model: PreTrainedModel, checkpoint: Path) -> None:
             _put(model, adapter_file(model, checkpoint))
         else:
             saved = AutoModelForImageTextToText.from_pretrained(checkpoint, dtype=model.dtype)
+            if more := model.state_dict().keys() - saved.state_dict().keys():
+                raise ValueError(f"there is no {min(more)}")
             _put(model, saved.state_dict())
     except (OSError, RuntimeError, ValueError, KeyError, SafetensorError) as error:
         raise ConfigError(
@@ -188,6 +191,8 @@ def load_weights(model: PreTrainedModel, checkpoint: Path) -> None:
 def _put(model: PreTrainedModel, weights: dict[str, Tensor]) -> None:
     present = model.state_dict()
     for name, tensor in weights.items():
+        if tensor.shape != present[name].shape:  # copying would broadcast it
+            raise ValueError(f"{name} is {[*tensor.shape]}, not {[*present[name].shape]}")
         present[name].copy_(sharded_like(tensor, present[name]))
 
 

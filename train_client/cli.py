@@ -21,6 +21,9 @@ _LESS_MEMORY = (
     "Checkpoints are whole: add run.resume=true."
 )
 
+_LARGEST_SEED = 2**32 - 1
+"""As of `run.seed`."""
+
 
 def train(
     config: Annotated[Path, typer.Argument(help="the run's YAML file")],
@@ -38,6 +41,7 @@ def train(
     from train_client.distributed import is_main, joined, world_size
     from train_client.progress import show_evaluations
     from train_client.reward_client import RewardError
+    from train_client.rollout import Diverged
     from train_client.run import run_training
     from train_client.sources import DataError
 
@@ -54,6 +58,8 @@ def train(
     except (SaveError, OSError) as error:
         mended = "Checkpoints are whole: once that is mended, add run.resume=true."
         raise _failed(f"{error}\n{mended}", status=3) from error
+    except Diverged as error:
+        raise _failed(str(error), status=3) from error
     except torch.OutOfMemoryError as error:
         raise _failed(f"{error}\n{_LESS_MEMORY}", status=3) from error
     if not reports:
@@ -80,7 +86,9 @@ def _say_how_to_resume(
 
 def demo(
     steps: Annotated[int | None, typer.Option(help="GRPO steps; default: the demo's own")] = None,
-    seed: Annotated[int, typer.Option(help="of the world, the policy and the run")] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, max=_LARGEST_SEED, help="of the world, the policy and the run")
+    ] = 0,
     output: Annotated[Path, typer.Option(help="folder of the run")] = Path("runs/demo"),
     resume: Annotated[bool, typer.Option("--resume", help="continue the run in --output")] = False,
     service: Annotated[
@@ -118,13 +126,16 @@ def generate(
         str, typer.Option(help="the reward service; empty: none")
     ] = "http://127.0.0.1:8700",
     profile: Annotated[str, typer.Option(help="reward profile")] = "safegrpo",
+    api_key_env: Annotated[
+        str, typer.Option(help="variable that holds the service's key; empty: no key")
+    ] = "",
     labels: Annotated[
         str, typer.Option(help="visual,text,combined as in safe,safe,unsafe: shows the reward too")
     ] = "",
     instruction: Annotated[bool, typer.Option(help="append the profile's instruction")] = True,
     max_tokens: Annotated[int, typer.Option(min=1, help="longest completion")] = 4096,
     temperature: Annotated[float, typer.Option(min=0, help="0: the likeliest token")] = 0.0,
-    seed: Annotated[int, typer.Option(help="of the sampling")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=_LARGEST_SEED, help="of the sampling")] = 0,
     dtype: Annotated[
         Literal["float32", "bfloat16"], typer.Option(help="of the weights")
     ] = "bfloat16",
@@ -146,6 +157,7 @@ def generate(
             Sampling(max_tokens=max_tokens, temperature=temperature),
             url=url,
             profile=profile,
+            api_key_env=api_key_env,
             labels=truth,
             append_instruction=instruction,
             seed=seed,

@@ -106,7 +106,7 @@ class Collector:
     def sample(self, step: int, round_: int, timer: Timer) -> Sampled:
         """Groups of completions for the next prompts, each sent for scoring once it is whole.
 
-        Raises Stopped if a person asks while they are sampled.
+        Raises Stopped if a person asks while they are sampled, and Diverged if nothing can be.
         """
         rollout, size = self._config.rollout, self._config.rollout.group_size
         with timer("prompts"):
@@ -127,6 +127,7 @@ class Collector:
                     sampled = self._engine.generate(
                         part, repeat, self._sampling, self.generator, on_ended
                     )
+                    sampled.refuse_no_numbers()
                     submission.add_rest(sampled, first)
                     first += len(part.texts) * repeat
             except BaseException:

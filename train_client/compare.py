@@ -24,7 +24,8 @@ COLUMNS = 2
 
 
 def compare_runs(folders: Sequence[Path], picture: Path) -> Path:
-    """Draw every panel that some run has numbers for; held-out values are dots.
+    """Draw every panel that some run has numbers for; held-out values are dots. Returns the file,
+    a PNG where its name says nothing else.
 
     Raises ConfigError when a folder holds no run, or the picture cannot be written.
     """
@@ -50,6 +51,7 @@ def compare_runs(folders: Sequence[Path], picture: Path) -> Path:
     for axes in grid[len(panels) :]:
         axes.set_visible(False)
     figure.legend(*grid[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
+    picture = picture if picture.suffix else picture.with_suffix(".png")
     try:
         picture.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(picture, dpi=120)

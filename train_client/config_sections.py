@@ -43,7 +43,7 @@ class Section(BaseModel):
 class RunConfig(Section):
     output: Path = Path("runs/train")
     """Folder of this run: config, metrics, completions, checkpoints, plots, the saved policy."""
-    seed: int = 0
+    seed: int = Field(default=0, ge=0, lt=2**32)
     resume: bool = False
     """Continue from the newest checkpoint in `output`."""
     steps: int = Field(default=200, ge=1)
@@ -63,6 +63,14 @@ class RunConfig(Section):
     progress: bool = True
     completions_every: int = Field(default=1, ge=0)
     """Steps between completions written to completions.jsonl; 0: none."""
+
+    @field_validator("output", mode="before")
+    @classmethod
+    def _is_named(cls, output: Any) -> Any:
+        """A path of no characters would be the folder in which the command was given."""
+        if output == "":
+            raise ValueError("must name a folder")
+        return output
 
 
 class LoraConfig(Section):
@@ -216,7 +224,7 @@ class RetentionConfig(Section):
 
 class RewardConfig(Section):
     url: str = "http://127.0.0.1:8700"
-    profile: str = "safegrpo"
+    profile: str = Field(default="safegrpo", min_length=1)
     api_key_env: str = ""
     """Name of the environment variable that holds the service's key; empty: no key."""
     batch_size: int = Field(default=64, ge=1)
@@ -224,7 +232,7 @@ class RewardConfig(Section):
     timeout: float = Field(default=30.0, gt=0)
     """Seconds for one request."""
     deadline: float = Field(default=300.0, gt=0)
-    """Seconds, retries included, until the run gives up, checkpoints and stops."""
+    """Seconds without a reward, retries included, until the run gives up, checkpoints and stops."""
 
     @field_validator("url")
     @classmethod

@@ -44,7 +44,13 @@ class Example:
 
     @property
     def images(self) -> tuple[Image.Image, ...]:
-        return tuple(p.open() if isinstance(p, Picture) else p for p in self.pictures)
+        """Decoded now. Raises DataError where one can no longer be read as it was before."""
+        try:
+            return tuple(p.open() if isinstance(p, Picture) else p for p in self.pictures)
+        except UNREADABLE as error:
+            raise DataError(
+                f"An image of the row {self.id} can no longer be read: {error}. Is it gone?"
+            ) from error
 
 
 LONGEST_ID = 1000
@@ -146,13 +152,21 @@ def _answered(row: Row, max_pixels: int) -> AnsweredExample:
 def _example_of(row: Row, labels: Labels, max_pixels: int) -> Example:
     prompt = _text(row, "prompt")
     pictures = tuple(_picture(image, row.images, max_pixels) for image in _images(row.values))
+    if len(row.id) > LONGEST_ID:
+        raise DataError(f"`id` has {len(row.id)} characters; at most {LONGEST_ID} can be.")
+    return placed(row.id, prompt, labels, pictures)
+
+
+def placed(name: str, prompt: str, labels: Labels, pictures: tuple[Picture, ...]) -> Example:
+    """An example whose pictures stand where the prompt has its placeholders, or come first.
+
+    Raises DataError where it has some, and not as many as there are pictures.
+    """
     around = _around(prompt.strip(), len(pictures))
     text = " ".join(filter(None, map(str.strip, around)))
     # Where pictures come first, white space between them and the text is the chat template's.
     cut = around if any(map(str.strip, around[:-1])) else ()
-    if len(row.id) > LONGEST_ID:
-        raise DataError(f"`id` has {len(row.id)} characters; at most {LONGEST_ID} can be.")
-    return Example(id=row.id, instruction=text, labels=labels, pictures=pictures, around=cut)
+    return Example(id=name, instruction=text, labels=labels, pictures=pictures, around=cut)
 
 
 def _text(row: Row, column: str) -> str:
@@ -189,8 +203,9 @@ def _images(values: Mapping[str, Any]) -> Iterator[Any]:
 
 def _picture(image: Any, folder: Path, max_pixels: int) -> Picture:
     """Check that the image can be decoded, then forget its pixels."""
-    if isinstance(image, Mapping) and image.get("bytes"):
-        picture, name = Picture(bytes(image["bytes"]), max_pixels), "an embedded image"
+    held = image.get("bytes") if isinstance(image, Mapping) else image
+    if isinstance(held, bytes) and held:
+        picture, name = Picture(held, max_pixels), "an embedded image"
     else:
         path = image.get("path") if isinstance(image, Mapping) else image
         if not isinstance(path, str) or not path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from concurrent.futures import wait
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ import torch
 
 from app.schema import Result, Sample
 from train_client.data import Example
-from train_client.distributed import all_gather, raised_everywhere, rank, world_size
+from train_client.distributed import all_gather, is_main, raised_everywhere, rank, world_size
 from train_client.interrupt import POLL, Stop, Stopped, never
 from train_client.policy import Policy
 from train_client.prompts import TemplateKwargs, encode_prompts
@@ -18,6 +19,9 @@ from train_client.reward_client import RewardClient, RewardError
 from train_client.rollout import Ended, local_engine
 from train_client.safety import reward_means, safety_table
 from train_client.sampling import Sampling
+from train_client.sources import DataError
+
+log = logging.getLogger(__name__)
 
 BATCH = 64
 """Prompts that are answered at once, where nobody says how many fit."""
@@ -100,10 +104,11 @@ def evaluate(
 ) -> dict[str, float]:
     """Mean reward, its components and the safety table on `examples`, `batch` prompts at a time.
 
-    Processes that train together answer a share each.
+    Processes that train together answer a share each. Raises DataError where an image of theirs can
+    no longer be read.
     """
     mine = examples[rank() :: world_size()]
-    with raised_everywhere(RewardError, Stopped):
+    with raised_everywhere(RewardError, Stopped, DataError):
         answers = answer(
             policy,
             mine,
@@ -117,4 +122,12 @@ def evaluate(
     parts = all_gather((scored, [a.example.labels for a in answers]))
     results = [result for found, _ in parts for result in found]
     labels = [truth for _, truths in parts for truth in truths]
+    unscored = sum(result.reward is None for result in results)
+    if unscored and is_main():
+        log.warning(
+            "The reward service could not score %d of %d held-out completions; the evaluation is "
+            "of the others.",
+            unscored,
+            len(results),
+        )
     return {**reward_means(results), **safety_table(results, labels)}

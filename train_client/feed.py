@@ -92,7 +92,7 @@ class PromptFeed:
         future raises DataError where an image has become unreadable meanwhile.
         """
         repeated = [example for example in examples for _ in range(repeat)]
-        return self._thread.submit(self._encode_again, repeated)
+        return self._thread.submit(lambda: self._encode(repeated).inputs)
 
     def close(self) -> None:
         self._thread.shutdown(cancel_futures=True)
@@ -100,14 +100,6 @@ class PromptFeed:
     def _encode(self, examples: Sequence[Example]) -> Prompts:
         template_kwargs = self._config.chat_template_kwargs
         return encode_prompts(self._processor, examples, self._instruction, template_kwargs)
-
-    def _encode_again(self, examples: Sequence[Example]) -> dict[str, Any]:
-        try:
-            return self._encode(examples).inputs
-        except OSError as error:  # of an image that is another file now, too
-            raise DataError(
-                f"A prompt that was encoded before can no longer be: {error}. Is an image gone?"
-            ) from error
 
     def _fetch(self, cursor: int, count: int) -> PromptBatch:
         """The next `count` examples from `cursor` on that can be used, encoded.

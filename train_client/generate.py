@@ -13,12 +13,14 @@ from rich.table import Table
 from app.schema import Labels, Result, Sample
 from train_client.config import ConfigError, PolicyConfig, RewardConfig
 from train_client.config_errors import sentences
-from train_client.data import NO_JUDGEMENT, Example
+from train_client.data import NO_JUDGEMENT, Example, placed
 from train_client.evaluation import answer
 from train_client.pictures import UNREADABLE, Picture
-from train_client.policy import load_policy
+from train_client.policy import Policy, load_policy
+from train_client.prompts import encode_prompts
 from train_client.reward_client import RewardClient
 from train_client.sampling import Sampling
+from train_client.sources import DataError
 
 DEADLINE = 10.0
 """Seconds that a person is made to wait for a service that is away."""
@@ -41,26 +43,28 @@ def generate(
     *,
     url: str = "",
     profile: str = "safegrpo",
+    api_key_env: str = "",
     labels: Labels | None = None,
     append_instruction: bool = True,
     seed: int = 0,
 ) -> Reply:
     """Sample one completion; with a service at `url`, the prompt carries its instruction.
 
-    Raises ConfigError for a policy or an image that cannot be read, RewardError when the service
-    cannot be had.
+    Raises ConfigError for a policy or an image that cannot be read and for a prompt that the policy
+    cannot be given, RewardError when the service cannot be had.
     """
-    example = Example("prompt", prompt, labels or NO_JUDGEMENT, tuple(map(_picture, images)))
+    example = _example(prompt, labels, images)
     loaded = load_policy(policy, reference=False)
 
     def completed(instruction: str) -> Reply:
+        _refuse_what_the_processor_refuses(loaded, example, instruction)
         (found,) = answer(loaded, [example], sampling, instruction=instruction, seed=seed)
         return Reply(found.text, None if found.finished else sampling.max_tokens, None)
 
     if not url:
         return completed("")
     try:
-        service = RewardConfig(url=url, profile=profile, deadline=DEADLINE)
+        service = RewardConfig(url=url, profile=profile, api_key_env=api_key_env, deadline=DEADLINE)
     except ValidationError as error:
         raise ConfigError(
             f"The service cannot be asked: {sentences(error, RewardConfig)}."
@@ -68,9 +72,23 @@ def generate(
     with RewardClient(service) as rewards:
         instruction = rewards.profile().instruction if append_instruction else ""
         reply = completed(instruction)
-        sample = Sample(completion=reply.text, prompt=prompt, labels=example.labels)
+        sample = Sample(completion=reply.text, prompt=example.instruction, labels=example.labels)
         (result,) = rewards.score([sample])
     return replace(reply, result=result)
+
+
+def _example(prompt: str, labels: Labels | None, images: Sequence[Path]) -> Example:
+    try:
+        return placed("prompt", prompt, labels or NO_JUDGEMENT, tuple(map(_picture, images)))
+    except DataError as error:
+        raise ConfigError(f"--prompt and --image cannot be used: {error}") from error
+
+
+def _refuse_what_the_processor_refuses(policy: Policy, example: Example, instruction: str) -> None:
+    try:
+        encode_prompts(policy.processor, [example], instruction)
+    except Exception as error:  # a processor may raise anything
+        raise ConfigError(f"The policy's processor refuses the prompt: {error}") from error
 
 
 def parse_labels(text: str) -> Labels | None:

@@ -98,12 +98,21 @@ class MasterAdamW:
         }
         # The groups' settings are those of this run, which may have changed.
         self._adam.load_state_dict({**self._adam.state_dict(), "state": moments})
+        self._let_go()
         with torch.no_grad():
             for weight, master, saved in zip(
                 self._weights, self._masters, state["masters"], strict=True
             ):
                 # Weights that were saved in float32 were their own masters.
                 master.copy_(weight if saved is None else sharded_like(saved, master))
+
+    def _let_go(self) -> None:
+        """Copy what was loaded and stays on the CPU, such as the number of steps. It may be a part
+        of a mapped file, which would take up its disk, deleted or not, for as long as the run."""
+        for values in self._adam.state.values():
+            for name, value in values.items():
+                if value.device.type == "cpu":
+                    values[name] = value.clone()
 
 
 def _move_gradient(master: Tensor, weight: Tensor) -> None:

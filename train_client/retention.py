@@ -25,6 +25,9 @@ from train_client.distributed import all_reduce_sum, rank, world_size
 from train_client.policy import Policy, to_device
 from train_client.prompts import encode_replies, prompt_text
 
+Replies = tuple[dict[str, Any], Tensor]
+"""The processor's output for some prompts with their replies, and the replies' mask [B, T]."""
+
 
 class Retention:
     """Draws some replies for each update and adds the gradient of their loss."""
@@ -45,16 +48,20 @@ class Retention:
         self._replies = replies
         self._seed = seed
 
-    def backward(self, update: int) -> float:
-        """Add the gradient of weight x KL to the model's. Returns the KL in nats per token, the
-        mean over all processes.
+    def passes(self, update: int) -> list[Replies]:
+        """This process's share of what an update learns from; raises DataError where an image of it
+        can no longer be read.
 
-        `update`: the number of the update in its run, which with the seed decides what is drawn, so
-        that a resumed run draws the same.
+        `update`: its number in its run, which with the seed decides what is drawn, so that a
+        resumed run draws the same.
         """
         drawn = self._draw(update)
         size = self._config.examples_per_pass or len(drawn)
-        passes = [self._encoded(drawn[at : at + size]) for at in range(0, len(drawn), size)]
+        return [self._encoded(drawn[at : at + size]) for at in range(0, len(drawn), size)]
+
+    def backward(self, passes: Sequence[Replies]) -> float:
+        """Add the gradient of weight x KL to the model's. Returns the KL in nats per token, the
+        mean over all processes."""
         mine = sum(float(mask_BT.sum()) for _, mask_BT in passes)
         # Sharded gradients are averaged over the processes; that of these is then the mean over
         # all tokens.
@@ -66,7 +73,7 @@ class Retention:
             found += float(kl.detach())
         return all_reduce_sum([found])[0] / world_size()
 
-    def _encoded(self, replies: Sequence[AnsweredExample]) -> tuple[dict[str, Any], Tensor]:
+    def _encoded(self, replies: Sequence[AnsweredExample]) -> Replies:
         processor, template_kwargs = self._policy.processor, self._config.chat_template_kwargs
         prompts = [prompt_text(processor, reply.example, "", template_kwargs) for reply in replies]
         return encode_replies(processor, prompts, replies)

@@ -94,7 +94,7 @@ class AsyncRewardClient:
     async def profile(self) -> ProfileReply:
         """The profile in full with its instruction text; fixes `version` if none was seen yet."""
         path = f"/profiles/{self._config.profile}"
-        reply = await self._ask("GET", path, None, ProfileReply, self._deadline())
+        reply = await self._ask("GET", path, None, ProfileReply, time.monotonic())
         self._check(reply.version)
         return reply
 
@@ -103,23 +103,23 @@ class AsyncRewardClient:
 
         Raises RewardRejected (4xx), RewardUnavailable (deadline), RewardVersionChanged.
         """
-        deadline = self._deadline()
+        since = time.monotonic()
         batches = batched(samples, self._config.batch_size)
         try:
             async with asyncio.TaskGroup() as group:
-                tasks = [group.create_task(self._batch(b, step, deadline)) for b in batches]
+                tasks = [group.create_task(self._batch(b, step, since)) for b in batches]
         except* RewardError as problems:
             raise problems.exceptions[0] from None
         return [result for task in tasks for result in task.result()]
 
     async def _batch(
-        self, samples: Sequence[Sample], step: int | None, deadline: float
+        self, samples: Sequence[Sample], step: int | None, since: float
     ) -> list[Result]:
         request = RewardRequest(
             profile=self._config.profile, run=self._run, step=step, samples=list(samples)
         )
         body = request.model_dump_json(exclude_none=True).encode()
-        reply = await self._ask("POST", "/reward", body, RewardReply, deadline)
+        reply = await self._ask("POST", "/reward", body, RewardReply, since)
         self._check(reply.version)
         self.last_reply = time.monotonic()
         if reply.results is None or len(reply.results) != len(samples):
@@ -130,10 +130,11 @@ class AsyncRewardClient:
         return reply.results
 
     async def _ask(
-        self, method: str, path: str, body: bytes | None, kind: type[Reply], deadline: float
+        self, method: str, path: str, body: bytes | None, kind: type[Reply], since: float
     ) -> Reply:
-        """The reply, asked for again until the deadline where that may help.
+        """The reply, asked for again where that may help, for `deadline` seconds from `since`.
 
+        That time does not run while what only waits for its turn sees others get their rewards.
         Raises RewardRejected, RewardUnavailable, and RewardError for a reply that cannot be read.
         """
         backoff = Backoff()
@@ -141,15 +142,21 @@ class AsyncRewardClient:
         outcome: httpx.Response | str = ""  # as of `_once`
         while True:
             try:
-                async with asyncio.timeout(deadline - time.monotonic()), self._slots:
+                left = since + self._config.deadline - time.monotonic()
+                async with asyncio.timeout(left), self._slots:
                     outcome, wait = await self._once(method, path, body, headers)
             except TimeoutError:
+                if not outcome and self.last_reply > since:
+                    since = self.last_reply
+                    continue
                 before = f"; before that: {outcome}" if outcome else ""
                 outcome, wait = f"no answer{before}", 0.0
             if isinstance(outcome, httpx.Response):
                 return _parsed(outcome, kind)
+            if backoff.tries == 0:
+                since = max(since, self.last_reply)
             wait = backoff.next(wait)
-            if time.monotonic() + wait > deadline:
+            if time.monotonic() + wait > since + self._config.deadline:
                 never = "" if self._answered else " It never has answered: is reward.url right?"
                 raise RewardUnavailable(
                     f"The reward service at {self._config.url} gives no rewards within "
@@ -179,9 +186,6 @@ class AsyncRewardClient:
             f"{_complaint(response)}",
             response.status_code,
         )
-
-    def _deadline(self) -> float:
-        return time.monotonic() + self._config.deadline
 
     def _check(self, version: str) -> None:
         """Raise RewardVersionChanged unless this is the version that was seen first."""

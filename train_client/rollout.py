@@ -26,6 +26,10 @@ REPORT_EVERY = 8
 """Tokens between two reports of completions that have ended."""
 
 
+class Diverged(RuntimeError):  # noqa: N818
+    """The policy gives no probabilities any more, so nothing can be sampled or learned."""
+
+
 @dataclass(frozen=True)
 class Rollout:
     tokens_RT: Tensor
@@ -35,6 +39,15 @@ class Rollout:
     """The sampler's log-probs at the sampling temperature, before top-p and top-k; 0 on padding."""
     finished_R: Tensor
     """False where the completion was cut at the token limit."""
+
+    def refuse_no_numbers(self) -> None:
+        """Raises Diverged where a token was drawn by a probability that is no number."""
+        if not self.logprobs_RT.isfinite().all():
+            raise Diverged(
+                "The policy's probabilities are no numbers any more, so that nothing can be "
+                "sampled: it has diverged, or policy.path was broken. Lower optimizer.lr, and "
+                "start anew, or delete the newest checkpoints and resume from a sound one."
+            )
 
     def rows(self) -> list[list[int]]:
         """The tokens of each completion, without padding."""

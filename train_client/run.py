@@ -17,7 +17,7 @@ from train_client.distributed import process_share, shard, world_size
 from train_client.evaluation import BATCH, evaluate
 from train_client.outcome import Outcome
 from train_client.policy import Policy, load_policy
-from train_client.prompts import encode_prompts
+from train_client.prompts import Prompts, encode_prompts
 from train_client.retention import Retention
 from train_client.reward_client import RewardClient
 from train_client.sampling import Sampling
@@ -124,7 +124,14 @@ def _retention(
     if not replies:
         return None
     template_kwargs = config.retention.chat_template_kwargs
-    encode = partial(encode_prompts, policy.processor, template_kwargs=template_kwargs)
+    image = getattr(policy.processor, "image_token", None)
+    texts = {id(reply.example): reply.text for reply in replies}
+
+    def encode(examples: Sequence[Example]) -> Prompts:
+        if image and any(image in texts[id(example)] for example in examples):
+            raise ValueError(f"its response has {image}, which stands for an image")
+        return encode_prompts(policy.processor, examples, template_kwargs=template_kwargs)
+
     examples = [reply.example for reply in replies]
     kept = screened_rows("rows of retention.data", encode, examples, config.data)
     usable = set(map(id, kept))

@@ -75,6 +75,8 @@ def _drawn(mass_RV: Tensor, generator: torch.Generator | None) -> Tensor:
     # Below the total even when the product is rounded up.
     point_R1 = torch.minimum(uniform_R1 * total_R1, total_R1.nextafter(total_R1.new_zeros(())))
     index_R = torch.searchsorted(sums_RV, point_R1, right=True).squeeze(1)
+    # Masses that are no numbers have no place in order; that of the last word is one at least.
+    index_R = index_R.clamp(max=mass_RV.shape[-1] - 1)
     return index_R if mass_RV.device.type == "cpu" else possible(index_R, mass_RV)
 
 

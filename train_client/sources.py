@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -82,11 +82,17 @@ def _jsonl(path: Path, images: Path) -> Iterator[Row]:
         place = f"{path}, row {number}"
         try:
             values = json.loads(line)
-        except json.JSONDecodeError as error:
+        except (ValueError, RecursionError) as error:  # numbers and nesting without end, too
             raise DataError(f"{place} is not valid JSON: {error}.") from error
         if not isinstance(values, dict):
             raise DataError(f"{place} is not a JSON object.")
-        yield Row(str(values.get("id", f"{path.stem}-{number}")), place, values, images)
+        yield Row(_id(values, path, number), place, values, images)
+
+
+def _id(values: Mapping[str, Any], path: Path, number: int) -> str:
+    """The row's own, or else by its place."""
+    own = values.get("id")
+    return f"{path.stem}-{number}" if own is None or own == "" else str(own)
 
 
 def _parquet(files: list[Path], images: Path) -> Iterator[Row]:
@@ -100,8 +106,8 @@ def _parquet(files: list[Path], images: Path) -> Iterator[Row]:
             for batch in batches:
                 for values in batch.to_pylist():
                     number += 1
-                    name = str(values.get("id", f"{path.stem}-{number}"))
-                    yield Row(name, f"{path}, row {number}", values, images)
+                    place = f"{path}, row {number}"
+                    yield Row(_id(values, path, number), place, values, images)
         except (OSError, ArrowException) as error:
             raise DataError(f"{path} cannot be read as parquet: {error}.") from error
 

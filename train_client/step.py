@@ -29,6 +29,7 @@ from train_client.optimizer import step_rates
 from train_client.passes import Pass
 from train_client.policy import Policy
 from train_client.records import completion_rows, step_metrics
+from train_client.retention import Replies
 from train_client.reward_client import RewardClient, RewardError, RewardVersionChanged
 from train_client.sources import DataError
 from train_client.timing import Timer, peak_memory
@@ -44,6 +45,8 @@ class Scored:
     collected: Collected
     passes: list[list[Pass]]
     """The passes of each minibatch."""
+    general: list[list[Replies]]
+    """The general rows of each update."""
     reference_RT: Tensor | None
     tail: float
     """Seconds from the last token to the last reward."""
@@ -89,8 +92,7 @@ class Step:
         experience = self._experience(scored, advantages_R.chunk(world_size())[rank()])
         rates = step_rates(config.optimizer, step - 1, config.run.steps, config.updates_per_step)
         with self._timer("update"):
-            done = len(rates) * (step - 1)
-            learned = self._learner.learn(experience, scored.passes, rates, done=done)
+            learned = self._learner.learn(experience, scored.passes, rates, scored.general)
         every = config.run.completions_every
         if every and step % every == 0:
             writer.completions(completion_rows(step, everyone, advantages_R))
@@ -119,7 +121,10 @@ class Step:
                 passes = self._learner.passes(examples_of(collected.groups), None)
         if self._config.updates_per_step > 1 or world_size() > 1:
             self._await_encodings(passes)
-        return Scored(collected, passes, reference_RT, tail)
+        updates = self._config.updates_per_step
+        with timer("prompts"):
+            general = self._learner.general_replies(range(updates * (step - 1), updates * step))
+        return Scored(collected, passes, general, reference_RT, tail)
 
     def _await_encodings(self, passes: Sequence[Sequence[Pass]]) -> None:
         """A prompt that can no longer be encoded is to stop the step before any update, or before

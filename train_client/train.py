@@ -49,6 +49,7 @@ from train_client.progress import TrainingProgress
 from train_client.retention import Retention
 from train_client.reward_client import RewardClient, RewardError
 from train_client.rollout import RolloutEngine
+from train_client.run_lock import only_run_in
 from train_client.saved_config import save_config
 from train_client.sources import DataError
 from train_client.step import Step
@@ -125,8 +126,14 @@ class Trainer:
 
         A service that stays away, or whose reward changes, or a row that cannot be used ends the
         run with `finished` False and the reason; the checkpoint holds the last whole step. Raises
-        ConfigError if `run.output` already holds a run and `run.resume` is off.
+        ConfigError if `run.output` already holds a run and `run.resume` is off, or if another
+        process trains there.
         """
+        claim_run_folder(self.config.run)
+        with only_run_in(self._output):
+            return self._run()
+
+    def _run(self) -> Outcome:
         # The bars of saving and loading would tear the run's own progress line.
         disable_progress_bar()
         resumed = self._prepare()
@@ -231,6 +238,7 @@ class Trainer:
             "version": self._rewards.version,
             "evaluated": self._evaluated,
             "best": self._best.value,
+            "best_by": self.config.run.keep_best,
         }
 
     def _save(self, state: dict[str, Any]) -> None:
@@ -245,9 +253,8 @@ class Trainer:
         self._saved = _reached(state)
 
     def _prepare(self) -> bool:
-        """Make the run's folder, or load its newest checkpoint. Returns whether it resumes."""
+        """Load the newest checkpoint, if there is one. Returns whether the run resumes."""
         folder = self._output / "checkpoints"
-        claim_run_folder(self.config.run)
         found = checkpoints(folder)
         wait_for_all()
         if not found:
@@ -261,7 +268,8 @@ class Trainer:
         load_weights(self.policy.model, found[-1])
         self._optimizer.load_state_dict(state["optimizer"])
         self.step, self._evaluated = state["step"], state["evaluated"]
-        self._best.value = state["best"]
+        if state.get("best_by") == self.config.run.keep_best:
+            self._best.value = state["best"]
         self._saved = _reached(state)
         if is_main():
             save_config(self.config, self.step)

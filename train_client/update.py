@@ -26,7 +26,7 @@ from train_client.optimizer import MasterAdamW
 from train_client.passes import Pass, pass_logprobs
 from train_client.policy import Policy
 from train_client.recompute import recomputed
-from train_client.retention import Retention
+from train_client.retention import Replies, Retention
 
 Encode = Callable[[Sequence[Example], int], Future[dict[str, Any]]]
 """(examples, rows of each) -> the processor's output, as soon as it is there."""
@@ -105,24 +105,31 @@ class Learner:
             found[rows, : values.shape[1]] = values
         return found * mask_RT
 
+    def general_replies(self, updates: range) -> list[list[Replies]]:
+        """What the updates of these numbers retain, encoded; nothing where nothing is asked for.
+
+        Raises DataError where that cannot be done: call it before any of them.
+        """
+        retention = self._retention
+        return [[] if retention is None else retention.passes(update) for update in updates]
+
     def learn(
         self,
         experience: Experience,
         minibatches: Sequence[Sequence[Pass]],
         rates: Sequence[float],
-        done: int,
+        general: Sequence[Sequence[Replies]],
     ) -> dict[str, float]:
-        """All updates of a rollout batch, with one learning rate each; their metrics' means.
-
-        `done`: how many updates of the run came before.
-        """
+        """All updates of a rollout batch, with one learning rate each, and the general replies that
+        `general_replies` gave for them; their metrics' means."""
         totals: dict[str, float] = {}
         updates = list(minibatches) * self._config.algorithm.updates_per_batch
-        for update, (passes, rate) in enumerate(zip(updates, rates, strict=True)):
+        each = zip(updates, rates, general, strict=True)
+        for update, (passes, rate, replies) in enumerate(each):
             with self._checkpointed():
                 found = self._minibatch(experience, passes, first=update == 0)
                 if self._retention is not None:
-                    found["retention_kl"] = self._retention.backward(done + update)
+                    found["retention_kl"] = self._retention.backward(replies)
             found["grad_norm"] = self._optimizer.step(rate)
             for name, value in found.items():
                 totals[name] = totals.get(name, 0.0) + value / len(updates)

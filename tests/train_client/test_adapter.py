@@ -13,6 +13,7 @@ from transformers import AutoModelForImageTextToText
 from tests.train_client.runs import exact, settings, train
 from tests.train_client.service import Service
 from train_client.adapter import add_adapter
+from train_client.checkpoint import load_weights
 from train_client.config import ConfigError, LoraConfig, PolicyConfig
 from train_client.data import Example
 from train_client.policy import Policy, load_policy
@@ -95,6 +96,22 @@ def test_a_resumed_run_is_the_uninterrupted_one(
     train(config("broken", 4, resume=True), again, examples)
     assert exact(tmp_path / "broken") == exact(tmp_path / "whole")
     assert torch.equal(scores(whole.model), scores(again.model))
+
+
+@pytest.mark.parametrize(
+    ("first", "then"),
+    [
+        ({"targets": "all"}, {"targets": "language"}),
+        ({"targets": "language"}, {"targets": "all"}),
+        ({"rank": 1}, {"rank": 4}),
+    ],
+)
+def test_a_checkpoint_of_another_adapter_is_refused(
+    tmp_path: Path, base: Path, first: dict[str, Any], then: dict[str, Any]
+) -> None:
+    load(base, **first).save(tmp_path / "first")
+    with pytest.raises(ConfigError, match="do not fit the policy of this run"):
+        load_weights(load(base, **then).model, tmp_path / "first")
 
 
 def test_an_adapter_of_an_adapter_is_refused(

@@ -26,10 +26,22 @@ from train_client.policy import Policy
 
 
 @pytest.mark.parametrize(
-    "error", [OSError("No space left"), RuntimeError("No space left\nframe #0: of torch's writer")]
+    ("error", "reason"),
+    [
+        (OSError("No space left"), "No space left"),
+        # All that torch's own writer says of it.
+        (
+            RuntimeError("unexpected pos 8 vs 4\nframe #0"),
+            "unexpected pos 8 vs 4. Is the disk full",
+        ),
+    ],
 )
 def test_a_crash_while_writing_leaves_the_checkpoint_before(
-    tmp_path: Path, policy: Policy, monkeypatch: pytest.MonkeyPatch, error: Exception
+    tmp_path: Path,
+    policy: Policy,
+    monkeypatch: pytest.MonkeyPatch,
+    error: Exception,
+    reason: str,
 ) -> None:
     save_checkpoint(tmp_path, 1, policy, {"step": 1}, keep=2)
 
@@ -38,7 +50,7 @@ def test_a_crash_while_writing_leaves_the_checkpoint_before(
 
     with monkeypatch.context() as patched:
         patched.setattr(torch, "save", crash)
-        with pytest.raises(SaveError, match=r"step-2 cannot be written: No space left$"):
+        with pytest.raises(SaveError, match=rf"step-2 cannot be written: {reason}\??$"):
             save_checkpoint(tmp_path, 2, policy, {"step": 2}, keep=2)
     assert [path.name for path in tmp_path.iterdir()] == ["step-1"]
     save_checkpoint(tmp_path, 2, policy, {"step": 2}, keep=2)
@@ -159,3 +171,7 @@ def test_weights_of_another_model_are_refused(tmp_path: Path, policy: Policy) ->
     other = type(policy.model)(config)
     with pytest.raises(ConfigError, match="do not fit the policy"):
         load_weights(other, saved)
+    config = copy.deepcopy(policy.model.config)
+    config.text_config.num_hidden_layers += 1
+    with pytest.raises(ConfigError, match=r"there is no model\.language_model\.layers\.2\."):
+        load_weights(type(policy.model)(config), saved)

@@ -111,6 +111,16 @@ def test_too_little_memory_says_which_settings_take_less(
     assert all(hasattr(getattr(settings, section), key) for section, key in told)
 
 
+def test_a_policy_that_diverges_ends_the_run_and_keeps_the_checkpoints_before(
+    config: Path,
+) -> None:
+    result = invoke(train, str(config), "optimizer.eps=1e-300", "run.save_every=1")
+    assert result.exit_code == 3
+    assert "it has diverged" in result.output
+    assert "Lower optimizer.lr" in result.output
+    assert [path.name for path in (config.parent / "run/checkpoints").iterdir()] == ["step-1"]
+
+
 def test_finding_the_commands_imports_no_torch() -> None:
     script = "import sys, train_client.cli; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0

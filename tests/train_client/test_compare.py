@@ -48,6 +48,12 @@ def test_a_run_is_named_by_the_end_of_its_path_that_tells_it_from_the_others(
     assert legends == [names]
 
 
+def test_a_picture_without_an_ending_is_a_png_and_named_so(tmp_path: Path) -> None:
+    result = invoke(plot, run(tmp_path / "a", 0.2), "--output", f"{tmp_path}/both")
+    assert f"{tmp_path}/both.png" in result.output.replace("\n", "")
+    assert (tmp_path / "both.png").exists()
+
+
 def test_a_folder_without_a_run_is_a_sentence(tmp_path: Path) -> None:
     result = invoke(plot, str(tmp_path))
     assert result.exit_code == 2

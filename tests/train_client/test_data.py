@@ -103,6 +103,11 @@ def test_large_images_are_shrunk_and_all_stand_upright(folder: Path) -> None:
     assert [e.images[0].size for e in load_examples(config)] == [(50, 100), (6, 4)]
 
 
+def test_a_row_without_an_id_has_that_of_its_place(folder: Path) -> None:
+    rows = [{**row(), "id": own} for own in ("a", None, "", 0)]
+    assert [e.id for e in load_examples(jsonl(folder, *rows))] == ["a", "train-2", "train-3", "0"]
+
+
 def test_images_may_live_elsewhere(folder: Path) -> None:
     config = jsonl(folder, row(images=["a.png"]))
     config.images = folder / "images"
@@ -163,9 +168,14 @@ def test_nothing_left_is_an_error(folder: Path) -> None:
         load_examples(config)
 
 
-def test_a_line_that_is_no_json_is_named(folder: Path) -> None:
+@pytest.mark.parametrize(
+    "line",
+    ["{oops", '{"id": ' + "9" * 5000 + "}", '{"id": ' + "[" * 100_000 + "]" * 100_000 + "}"],
+    ids=["words", "digits", "brackets"],
+)
+def test_a_line_that_is_no_json_is_named(folder: Path, line: str) -> None:
     with pytest.raises(DataError, match=r"train\.jsonl, row 2 is not valid JSON"):
-        load_examples(jsonl(folder, row(), "{oops\n"))
+        load_examples(jsonl(folder, row(), f"{line}\n"))
 
 
 def test_separators_inside_a_prompt_end_no_line(folder: Path) -> None:
@@ -188,8 +198,10 @@ def embedded(color: str) -> dict[str, Any]:
 
 
 def test_parquet_with_embedded_images(tmp_path: Path) -> None:
-    parquet(tmp_path / "x.parquet", [embedded("red"), embedded("blue")])
-    examples = load_examples(DataConfig(train=str(tmp_path / "x.parquet")))
+    """As data sets' images are, or as a column of plain bytes."""
+    parquet(tmp_path / "x" / "1.parquet", [embedded("red")])
+    parquet(tmp_path / "x" / "2.parquet", [row(images=[png("blue")])])
+    examples = load_examples(DataConfig(train=str(tmp_path / "x")))
     assert [e.images[0].getpixel((0, 0)) for e in examples] == [(255, 0, 0), (0, 0, 255)]
 
 

@@ -202,6 +202,33 @@ def test_the_best_policy_is_kept_through_a_resume(
     assert torch.equal(best.lm_head.weight, weights[kept])
 
 
+def test_what_an_evaluation_lacks_is_told(
+    service: Service,
+    policy: Policy,
+    examples: list[Example],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    scores = iter([None, 0.5, None, 0.5])
+    service.reward = lambda text: next(scores)
+    with RewardClient(RewardConfig(url=service.url)) as rewards:
+        found = evaluate(policy, rewards, examples[:4], GREEDY)
+    assert found["reward"] == 0.5
+    assert "could not score 2 of 4 held-out completions" in caplog.text
+
+
+def test_what_was_best_by_another_metric_says_nothing_on_resume(
+    tmp_path: Path, service: Service, policy: Policy, examples: list[Example]
+) -> None:
+    found = {0: {"reward": 0.9, "format": 0.1}, 2: {"reward": 0.8, "format": 0.2}}
+    config = settings(tmp_path, service.url)
+    config.run.keep_best, config.run.steps = "reward", 1
+    with RewardClient(config.reward) as rewards:
+        assert train(config, policy, examples, lambda step: found[0], rewards).finished
+        config.run.keep_best, config.run.steps, config.run.resume = "format", 2, True
+        assert train(config, policy, examples, found.__getitem__, rewards).finished
+    assert json.loads((tmp_path / "best/evaluation.json").read_text()) == {"step": 2, **found[2]}
+
+
 def test_a_best_that_cannot_be_found_is_a_sentence(
     tmp_path: Path, service: Service, policy: Policy, examples: list[Example]
 ) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import math
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -125,6 +127,21 @@ def test_state_goes_round_bit_for_bit() -> None:
         other.step(1e-3)
     assert torch.equal(model.weight, twin.weight)
     assert torch.equal(first.state_dict()["masters"][0], second.state_dict()["masters"][0])
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads Linux's list of mapped files")
+def test_a_file_that_was_loaded_can_be_deleted_for_good(tmp_path: Path) -> None:
+    """A mapped file keeps its place on the disk until nothing of it is in use any more."""
+    model = Model(torch.bfloat16)
+    first, second = optimizer(model), optimizer(Model(torch.bfloat16))
+    push(model)
+    first.step(0.1)
+    torch.save(first.state_dict(), tmp_path / "state")
+    state = torch.load(tmp_path / "state", mmap=True)
+    second.load_state_dict(state)
+    assert str(tmp_path) in Path("/proc/self/maps").read_text()
+    del state
+    assert str(tmp_path) not in Path("/proc/self/maps").read_text()
 
 
 def test_a_run_may_go_on_with_another_weight_decay() -> None:

@@ -35,6 +35,10 @@ def moved(policy: Policy) -> Policy:
     return policy
 
 
+def held(retention: Retention, update: int) -> float:
+    return retention.backward(retention.passes(update))
+
+
 def test_the_mask_is_over_the_replies_and_their_ends(
     policy: Policy, replies: list[AnsweredExample]
 ) -> None:
@@ -54,7 +58,7 @@ def test_where_nothing_moved_there_is_nothing_to_hold(
     policy: Policy, replies: list[AnsweredExample]
 ) -> None:
     retention = Retention(RetentionConfig(examples=7), policy, replies, seed=0)
-    assert retention.backward(0) == pytest.approx(0, abs=1e-6)
+    assert held(retention, 0) == pytest.approx(0, abs=1e-6)
     for weight in policy.model.parameters():
         if weight.grad is not None:
             assert weight.grad.abs().max() < 1e-5
@@ -68,7 +72,7 @@ def test_the_loss_is_the_kl_from_the_reference_over_the_whole_vocabulary(
     one = replies[3]
     for model in filter(None, (moved.model, moved.reference)):
         model.to(dtype)
-    found = Retention(RetentionConfig(examples=2), moved, [one], seed=0).backward(0)
+    found = held(Retention(RetentionConfig(examples=2), moved, [one], seed=0), 0)
     prompt = prompt_text(moved.processor, one.example, "")
     inputs = dict(
         moved.processor(
@@ -95,7 +99,7 @@ def test_steps_along_its_gradient_bring_the_policy_back(
     found = []
     for _ in range(20):
         optimizer.zero_grad()
-        found.append(retention.backward(0))
+        found.append(held(retention, 0))
         optimizer.step()
     assert found[0] > 1e-3
     assert found[-1] < found[0] / 3
@@ -105,7 +109,7 @@ def test_the_weight_scales_the_gradient(moved: Policy, replies: list[AnsweredExa
     norms = []
     for weight in (1.0, 3.0):
         moved.model.zero_grad()
-        Retention(RetentionConfig(weight=weight), moved, replies, seed=0).backward(4)
+        held(Retention(RetentionConfig(weight=weight), moved, replies, seed=0), 4)
         gradients = [w.grad for w in moved.model.parameters() if w.grad is not None]
         norms.append(float(torch.stack([g.square().sum() for g in gradients]).sum().sqrt()))
     assert norms[1] == pytest.approx(3 * norms[0], rel=1e-4)
@@ -115,9 +119,9 @@ def test_what_an_update_draws_depends_on_its_number_alone(
     moved: Policy, replies: list[AnsweredExample]
 ) -> None:
     first = Retention(RetentionConfig(examples=2), moved, replies, seed=0)
-    values = [first.backward(number) for number in range(4)]
+    values = [held(first, number) for number in range(4)]
     resumed = Retention(RetentionConfig(examples=2), moved, replies, seed=0)
-    assert [resumed.backward(number) for number in (2, 3)] == values[2:]
+    assert [held(resumed, number) for number in (2, 3)] == values[2:]
     assert len(set(values)) > 1
 
 
@@ -134,7 +138,7 @@ def test_passes_of_a_few_replies_add_up_to_one_of_all(
     def gradient(examples_per_pass: int) -> tuple[float, Tensor]:
         moved.model.zero_grad()
         config = RetentionConfig(examples=5, examples_per_pass=examples_per_pass)
-        value = Retention(config, moved, replies, seed=1).backward(0)
+        value = held(Retention(config, moved, replies, seed=1), 0)
         grads = [w.grad.flatten() for w in moved.model.parameters() if w.grad is not None]
         return value, torch.cat(grads)
 
@@ -157,7 +161,7 @@ def test_a_reply_never_stands_in_an_open_thought(
 
     monkeypatch.setattr("train_client.retention.encode_replies", encoded)
     plain = replace(replies[0], example=replace(replies[0].example, pictures=()))
-    Retention(RetentionConfig(examples=1), policy, [plain], seed=0).backward(0)
+    Retention(RetentionConfig(examples=1), policy, [plain], seed=0).passes(0)
     assert seen == ["<think>\n\n</think>\n\n"]
 
 

@@ -7,6 +7,7 @@ import pickle
 import threading
 import time
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -157,6 +158,38 @@ def test_the_deadline_ends_the_waiting(service: Service) -> None:
         with pytest.raises(RewardUnavailable, match=r"reward\.deadline=0\.6 s.*HTTP 503"):
             rewards.score(samples(1))
     assert time.monotonic() - started < 2
+
+
+def test_a_service_that_goes_on_answering_is_not_given_up(service: Service) -> None:
+    """However long it takes for all: a slow judge, many held-out rows, few requests at a time."""
+    service.reward = lambda text: time.sleep(0.1) or 0.5
+    with client(service, deadline=0.5, batch_size=1, in_flight=1) as rewards:
+        assert len(rewards.score(samples(12))) == 12
+
+
+def test_a_request_that_always_fails_is_given_up_whatever_others_get(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Trainers that never pause would ask for it for ever."""
+    monkeypatch.setattr("train_client.retry.LONGEST_WAIT", 0.05)
+    score = service.score
+    failing: list[str] = []
+
+    def poisoned(body: dict[str, Any]) -> dict[str, Any]:
+        if body["samples"][0]["completion"] == "":
+            failing.append("again")
+            raise ConnectionError
+        return score(body)
+
+    service.score = poisoned  # type: ignore[method-assign]
+    stop = time.monotonic() + 3
+    with client(service, deadline=0.6, batch_size=1) as rewards:
+        asked = rewards.submit(samples(1))
+        while not asked.done() and time.monotonic() < stop:
+            rewards.score(samples(3)[1:])
+        with pytest.raises(RewardUnavailable):
+            asked.result(timeout=0)
+    assert len(failing) > 1
 
 
 def test_an_answer_that_takes_too_long_is_asked_for_again(service: Service) -> None:

@@ -14,7 +14,7 @@ from train_client.decode import FixedDecoder
 from train_client.duplicate import duplicated_logprobs
 from train_client.fork import completion_logprobs, prefill
 from train_client.prompts import Prompts
-from train_client.rollout import Ended, LocalEngine
+from train_client.rollout import Diverged, Ended, LocalEngine
 from train_client.sampling import FEW, Sampling, possible, sample, sampling_of, truncated
 
 GROUP = 4
@@ -180,6 +180,17 @@ def test_what_has_no_mass_is_never_drawn(monkeypatch: pytest.MonkeyPatch, chance
     mass[:, [0, 4, 8]] = 0.0
     token, _ = sample(mass.log(), Sampling(max_tokens=1), None)
     assert (token == (1 if chance == 0 else 7)).all()
+
+
+@pytest.mark.parametrize("cuts", [{}, {"top_p": 0.9}, {"top_k": 2}, {"min_p": 0.1}])
+def test_a_policy_without_probabilities_is_told(qwen3: Any, cuts: dict[str, float]) -> None:
+    model, make = qwen3
+    with torch.no_grad():
+        model.get_output_embeddings().weight[5] = torch.nan
+    sampling = Sampling(max_tokens=4, **cuts)
+    found = engine(model).generate(encoded(make([6, 4], [0, 0])), 2, sampling, seeded())
+    with pytest.raises(Diverged, match=r"has diverged.*Lower optimizer\.lr"):
+        found.refuse_no_numbers()
 
 
 def test_logits_of_bfloat16_are_drawn_from_in_float32() -> None:

@@ -158,6 +158,17 @@ def test_general_rows_are_screened_too(general: TrainConfig) -> None:
         run_training(general)
 
 
+def test_a_general_response_with_the_placeholder_of_an_image_is_refused_at_the_start(
+    general: TrainConfig,
+) -> None:
+    """No processor would take it with the prompt before it, and that would be known in an update
+    only."""
+    row = {"prompt": "what is it", "images": [], "response": "see <image>"}
+    Path(general.retention.data).write_text(json.dumps(row))
+    with pytest.raises(DataError, match="its response has <image>, which stands for an image"):
+        run_training(general)
+
+
 @pytest.mark.parametrize(
     ("prompts", "per_pass", "rows"), [(8, 2, 8), (8, 0, 32), (99, 0, 64), (99, 99, 396)]
 )

@@ -1,0 +1,41 @@
+"""One run at a time in a folder: two would write over each other's steps, and both would finish."""
+
+from __future__ import annotations
+
+import fcntl
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from train_client.config import ConfigError
+from train_client.distributed import is_main, raised_everywhere
+
+NAME = ".running"
+"""The file in the folder that is locked; a process that ends, however it does, lets go of it."""
+
+
+@contextmanager
+def only_run_in(folder: Path) -> Iterator[None]:
+    """A context in which no other run is trained in the folder, which must be there.
+
+    Raises ConfigError, on every process, where one is. A file system without locks is taken for an
+    empty one.
+    """
+    with ExitStack() as held:
+        with raised_everywhere(ConfigError):
+            if is_main():
+                file = held.enter_context((folder / NAME).open("w"))
+                _lock(file.fileno(), folder)
+        yield
+
+
+def _lock(file: int, folder: Path) -> None:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise ConfigError(
+            f"Another process trains in {folder} now. Wait for it or stop it, or choose another "
+            "run.output."
+        ) from error
+    except OSError:
+        return
