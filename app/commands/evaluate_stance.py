@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from app.commands.output import printed_or
 from app.stance_evaluation import evaluate
 from rules.stance import StanceDetector
 
@@ -28,4 +29,5 @@ def evaluate_stance(
         report = evaluate(folder, StanceDetector())
     except (OSError, ValueError) as error:
         sys.exit(f"safegrpo evaluate-stance: {error}")
-    print(report.table())
+    with printed_or("safegrpo evaluate-stance: it cannot be printed"):
+        print(report.table())

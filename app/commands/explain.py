@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from app import schema
+from app.commands.output import printed_or
 from grammar import ParsedCompletion, ParseFailure, Span
 from rules.labels import Labels
 from rules.profile import ProfileError, load_profile
@@ -67,13 +68,8 @@ def explain(
     labels = _labels({"visual": visual, "text": text, "combined": combined})
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # where the terminal's characters are few
-    try:
+    with printed_or("safegrpo explain: it cannot be printed"):
         _print(scorer, scorer.examine(completion, prompt), labels)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        raise  # typer ends quietly: nobody reads on
-    except OSError as error:
-        sys.exit(f"safegrpo explain: it cannot be printed: {error.strerror}")
 
 
 def _print(scorer: Scorer, examined: Examined, labels: Labels | None) -> None:

@@ -11,6 +11,7 @@ import orjson
 import typer
 
 from app.body import parse_body
+from app.commands.output import printed_or
 from app.errors import RequestError
 from app.reply import result
 from app.schema import Sample
@@ -79,13 +80,8 @@ def score(
     its number; the others are scored all the same, and the exit code is then 1, as it is when the
     judge failed for a sample.
     """
-    try:
+    with printed_or("safegrpo score: the results cannot be written"):
         tally = asyncio.run(_score(file, profile))
-        sys.stdout.flush()
-    except BrokenPipeError:
-        raise  # typer ends quietly: nobody reads on
-    except OSError as error:
-        sys.exit(f"safegrpo score: the results cannot be written: {error.strerror}")
     for sentence in tally.sentences():
         print(f"safegrpo score: {sentence}", file=sys.stderr)
     sys.exit(1 if tally.wrong or tally.unscored else 0)
