@@ -112,7 +112,7 @@ def demo_config(
             "steps": STEPS if steps is None else steps,
             "seed": seed,
             "resume": resume,
-            "evaluate_every": 40,
+            "evaluate_every": 50,
             "save_every": 20,
         },
         "data": {"append_instruction": False, "shuffle": False},  # balanced already

@@ -23,7 +23,10 @@ from train_client.world.rules import Rules
 from train_client.world.skill import skill_accuracy, skill_test
 from train_client.world.split import split_pairs
 
-SCENES_PER_PAIR = 12
+SCENES_PER_PAIR = 36
+"""With nine safe and nine unsafe pairs, an error rate of 6 % is measured to within 1.3 points (one
+standard error)."""
+
 HELD_OUT_SEED = 2**20
 """No run's seed: its scenes are in no training data."""
 
