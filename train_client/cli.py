@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Literal
@@ -17,8 +19,7 @@ from train_client.outcome import Outcome
 
 _LESS_MEMORY = (
     "Lower optimizer.prompts_per_pass or optimizer.completions_per_pass, or set "
-    "optimizer.gradient_checkpointing=true; if it was sampling, lower rollout.prompts_per_pass. "
-    "Checkpoints are whole: add run.resume=true."
+    "optimizer.gradient_checkpointing=true; if it was sampling, lower rollout.prompts_per_pass."
 )
 
 _LARGEST_SEED = 2**32 - 1
@@ -33,35 +34,19 @@ def train(
 ) -> None:
     """Train a vision-language policy by GRPO against a running reward service."""
     _begin()
-    import torch
-
-    from train_client.checkpoint import SaveError
-    from train_client.config import ConfigError
     from train_client.config_file import load_config
     from train_client.distributed import is_main, joined, world_size
     from train_client.progress import show_evaluations
-    from train_client.reward_client import RewardError
-    from train_client.rollout import Diverged
     from train_client.run import run_training
-    from train_client.sources import DataError
 
     console = Console(stderr=True)
     given = overrides or []
-    try:
+    with _errors_as_sentences(resume="run.resume=true"):
         run = load_config(config, given)
         with joined(run.policy.device, run.reward.deadline):
             command = "safegrpo train" if world_size() == 1 else "torchrun … -m app train"
             reports = is_main()
             outcome = run_training(run)
-    except (ConfigError, DataError, RewardError) as error:
-        raise _failed(str(error)) from error
-    except (SaveError, OSError) as error:
-        mended = "Checkpoints are whole: once that is mended, add run.resume=true."
-        raise _failed(f"{error}\n{mended}", status=3) from error
-    except Diverged as error:
-        raise _failed(str(error), status=3) from error
-    except torch.OutOfMemoryError as error:
-        raise _failed(f"{error}\n{_LESS_MEMORY}", status=3) from error
     if not reports:
         # torchrun ends all when one fails, and the main one has yet to say how to resume.
         raise typer.Exit(0 if outcome.stopped_by else outcome.status)
@@ -98,8 +83,13 @@ def demo(
     """Train a small policy on the drawn world by the rewards of the service: before and after."""
     _begin()
     from train_client.demo import demo as run_demo
+    from train_client.world.service import ServiceError
 
-    run_demo(steps=steps, seed=seed, output=output, resume=resume, service_url=service)
+    with _errors_as_sentences(resume="--resume"):
+        try:
+            run_demo(steps=steps, seed=seed, output=output, resume=resume, service_url=service)
+        except ServiceError as error:
+            raise _failed(str(error), status=1) from error
 
 
 def plot(
@@ -165,6 +155,33 @@ def generate(
     except (ConfigError, RewardError) as error:
         raise _failed(str(error)) from error
     show_reply(reply, Console(), with_reward=truth is not None)
+
+
+@contextmanager
+def _errors_as_sentences(*, resume: str) -> Iterator[None]:
+    """End the command with a sentence where a run cannot begin (status 2) or go on (status 3).
+
+    `resume` is what continues a run from its newest checkpoint.
+    """
+    import torch
+
+    from train_client.checkpoint import SaveError
+    from train_client.config import ConfigError
+    from train_client.reward_client import RewardError
+    from train_client.rollout import Diverged
+    from train_client.sources import DataError
+
+    whole = f"Checkpoints are whole: once that is mended, add {resume}."
+    try:
+        yield
+    except (ConfigError, DataError, RewardError) as error:
+        raise _failed(str(error)) from error
+    except (SaveError, OSError) as error:
+        raise _failed(f"{error}\n{whole}", status=3) from error
+    except Diverged as error:
+        raise _failed(str(error), status=3) from error
+    except torch.OutOfMemoryError as error:
+        raise _failed(f"{error}\n{_LESS_MEMORY} {whole}", status=3) from error
 
 
 def _failed(message: str, status: int = 2) -> typer.Exit:

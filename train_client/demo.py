@@ -17,12 +17,12 @@ from rich.markup import escape
 from transformers import AutoModelForImageTextToText
 from transformers.utils.logging import disable_progress_bar
 
-from train_client.checkpoint import SaveError, checkpoints, make_run_folder, step_of
+from train_client.checkpoint import checkpoints, make_run_folder, step_of
 from train_client.config import ConfigError, TrainConfig, parse_config
 from train_client.outcome import Outcome
 from train_client.policy import Policy, frozen_copy
 from train_client.retention import Retention
-from train_client.reward_client import RewardClient, RewardError
+from train_client.reward_client import RewardClient
 from train_client.sampling import sampling_of
 from train_client.saved_config import begun_with
 from train_client.train import Trainer
@@ -61,24 +61,22 @@ def demo(
     """Run or resume the demo; everything is written below `output`.
 
     Rewards come from the service at `service_url`, or without one from a process started for it.
-    `warmup` and `overrides` (section -> key -> value) change the schedule. Ends the process with
-    status 2 and a sentence when the run cannot start, 3 when it had to stop, 130 or 143 when Ctrl-C
-    or SIGTERM stopped it, 1 on a count mismatch.
+    `warmup` and `overrides` (section -> key -> value) change the schedule.
+
+    Raises:
+        ConfigError, RewardError: the run cannot begin.
+        SaveError: it had to stop.
+        ServiceError: the service did not come up, or counted other rewards than the client.
+        typer.Exit: Ctrl-C (status 130), SIGTERM (143) or a service that stays away (3) stopped it.
     """
     started = time.monotonic()
-    try:
-        _make(output, seed, resume=resume)
-        with (
-            RunningService(service_url) if service_url else RewardService(output / "service.log")
-        ) as service:
-            console.print(f"Reward service: {service}")
-            config = demo_config(service.url, steps, seed, output, resume, overrides or {})
-            _run(config, service, warmup or WarmupConfig(), started)
-    except (ConfigError, RewardError, SaveError, ServiceError) as error:
-        words = f"[red]Error:[/red] {escape(str(error))}"
-        console.print(words, highlight=False, soft_wrap=True)
-        statuses: dict[type[Exception], int] = {ServiceError: 1, SaveError: 3}
-        raise typer.Exit(statuses.get(type(error), 2)) from error
+    _make(output, seed, resume=resume)
+    with (
+        RunningService(service_url) if service_url else RewardService(output / "service.log")
+    ) as service:
+        console.print(f"Reward service: {service}")
+        config = demo_config(service.url, steps, seed, output, resume, overrides or {})
+        _run(config, service, warmup or WarmupConfig(), started)
 
 
 def _make(output: Path, seed: int, *, resume: bool) -> None:
@@ -149,21 +147,11 @@ def _run(
 ) -> None:
     disable_progress_bar()  # that of saving what was warmed up
     rules, output = load_rules(), config.run.output
-    training, _ = split_pairs(rules)
     policy = _warm_policy(rules, config, warmup)
     with RewardClient(config.reward, run=output.name) as rewards:
         evaluation = WorldEvaluation(policy, rewards, rules, sampling_of(config.rollout))
-        cases = draw_cases(rules, training, CASES_PER_PAIR, seed=config.run.seed)
-        cases = balanced(rules, cases, seed=config.run.seed)
         before_run = _steps_done(output) if config.run.resume else 0
-        trainer = Trainer(
-            config,
-            policy,
-            Drawn(rules, cases),
-            rewards,
-            evaluate=lambda step: evaluation(trainer.asked_to_stop),
-            retention=retention_of(config, policy, rules),
-        )
+        trainer = _trainer(config, policy, rules, rewards, evaluation)
         outcome = trainer.run()
         if not outcome.finished:
             _say_how_to_resume(outcome, config, service)
@@ -187,6 +175,26 @@ def _run(
     console.print(table(report))
     _compare_counts(report)
     console.print(f"{report.minutes:.1f} minutes. Report: {path}, plots: {output / 'plots'}")
+
+
+def _trainer(
+    config: TrainConfig,
+    policy: Policy,
+    rules: Rules,
+    rewards: RewardClient,
+    evaluation: WorldEvaluation,
+) -> Trainer:
+    training, _ = split_pairs(rules)
+    cases = draw_cases(rules, training, CASES_PER_PAIR, seed=config.run.seed)
+    trainer = Trainer(
+        config,
+        policy,
+        Drawn(rules, balanced(rules, cases, seed=config.run.seed)),
+        rewards,
+        evaluate=lambda _: evaluation(trainer.asked_to_stop),
+        retention=retention_of(config, policy, rules),
+    )
+    return trainer
 
 
 def retention_of(config: TrainConfig, policy: Policy, rules: Rules) -> Retention:

@@ -13,16 +13,21 @@ import torch
 from typer.testing import CliRunner
 
 import train_client.cli
+import train_client.demo
 import train_client.run
 from app.cli import build
 from tests.train_client.commands import invoke
 from tests.train_client.service import Service
-from train_client.cli import train
-from train_client.config import TrainConfig
+from train_client.checkpoint import SaveError
+from train_client.cli import demo, train
+from train_client.config import ConfigError, TrainConfig
 from train_client.config_file import load_config
 from train_client.metrics import read_metrics
 from train_client.outcome import STOPPED, Outcome
 from train_client.policy import Policy
+from train_client.reward_client import RewardError
+from train_client.rollout import Diverged
+from train_client.world.service import ServiceError
 
 ROW = (
     '{"prompt":"what is it","images":[],"image_tag":"safe","text_tag":"safe","combine_tag":"safe"}'
@@ -119,6 +124,29 @@ def test_a_policy_that_diverges_ends_the_run_and_keeps_the_checkpoints_before(
     assert "it has diverged" in result.output
     assert "Lower optimizer.lr" in result.output
     assert [path.name for path in (config.parent / "run/checkpoints").iterdir()] == ["step-1"]
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (ConfigError("That folder holds a run."), 2),
+        (RewardError("No rewards within 300 s."), 2),
+        (ServiceError("Another process listens on the port."), 1),
+        (SaveError("The disk is full."), 3),
+        (Diverged("The policy has diverged."), 3),
+    ],
+)
+def test_a_demo_that_fails_says_why(
+    monkeypatch: pytest.MonkeyPatch, error: Exception, code: int
+) -> None:
+    def fails(**_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(train_client.demo, "demo", fails)
+    result = invoke(demo)
+    assert result.exit_code == code
+    assert f"Error: {error}" in result.output
+    assert ("add --resume" in result.output) == isinstance(error, SaveError)
 
 
 def test_finding_the_commands_imports_no_torch() -> None:
