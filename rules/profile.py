@@ -11,15 +11,15 @@ from importlib import metadata
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 import yaml
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, StrictFloat, StrictInt, field_validator, model_validator
 
 from grammar import Dialect, OfficialParser, StrictParser
 from rules.judge.settings import JudgeSettings
 from rules.stance import lexicon
-from rules.words import LONGEST
+from rules.words import LONGEST, TOGETHER
 from rules.yaml_model import YamlModel, parse_yaml
 
 PACKAGES = ("grammar", "rules")
@@ -27,8 +27,8 @@ PACKAGES = ("grammar", "rules")
 TRANSLATORS = ("rows.py", "chat_templates.py", "protocols")
 """Those of `app`: which text of a trainer's request is the completion, and which the prompt."""
 
-Share = Annotated[float, Field(ge=0, le=1)]
-Weight = Annotated[float, Field(ge=0, le=1e6)]
+Share = Annotated[StrictFloat, Field(ge=0, le=1)]
+Weight = Annotated[StrictFloat, Field(ge=0, le=1e6)]
 """Bounded, so that no sum of components is infinite."""
 Word = Annotated[str, Field(min_length=1, max_length=LONGEST)]
 """Bounded, so that a long answer can be read in pieces that overlap by it."""
@@ -65,7 +65,7 @@ class StanceByRules(YamlModel):
 
     detector: Literal["rules"]
     languages: tuple[str, ...] | None = Field(None, min_length=1)
-    timeout: float = Field(0.25, gt=0, le=60, description="seconds that one pattern may take")
+    timeout: StrictFloat = Field(0.25, gt=0, le=60, description="seconds that one pattern may take")
 
     @field_validator("languages")
     @classmethod
@@ -91,21 +91,27 @@ class StanceByWords(YamlModel):
                 raise ValueError(
                     f"{word!r} has a capital letter, but answers are read in lower case"
                 )
+        together = sum(map(len, value))
+        if together > TOGETHER:
+            raise ValueError(
+                f"the {len(value)} words have {together} characters together, at most {TOGETHER} "
+                "are looked for at once; give fewer or shorter ones"
+            )
         return value
 
 
 class CopiedInstruction(YamlModel):
     """Reasoning of at least so many characters must not be copied from the instruction."""
 
-    min_characters: int = Field(40, ge=1)
+    min_characters: StrictInt = Field(40, ge=1)
 
 
 class Repetition(YamlModel):
     """At most `max_share` of the n-grams of the thinking, or of the answer, may be repeats."""
 
-    ngram: int = Field(4, ge=1)
-    min_ngrams: int = Field(60, ge=1)
-    max_share: float = Field(0.75, gt=0, lt=1)
+    ngram: StrictInt = Field(4, ge=1)
+    min_ngrams: StrictInt = Field(60, ge=1)
+    max_share: StrictFloat = Field(0.75, gt=0, lt=1)
 
 
 class Checks(YamlModel):
@@ -114,8 +120,8 @@ class Checks(YamlModel):
     `min_reasoning_words`: different words of each reasoning; `min_words_together`: of all three.
     """
 
-    min_reasoning_words: int = Field(0, ge=0)
-    min_words_together: int = Field(0, ge=0)
+    min_reasoning_words: StrictInt = Field(0, ge=0)
+    min_words_together: StrictInt = Field(0, ge=0)
     copied_instruction: CopiedInstruction | None = None
     repetition: Repetition | None = None
 
@@ -126,8 +132,8 @@ class Overlong(YamlModel):
     After DAPO (arXiv 2503.14476, eq. 13), counted in characters.
     """
 
-    limit: int = Field(gt=0, le=10**9)
-    buffer: int = Field(gt=0)
+    limit: StrictInt = Field(gt=0, le=10**9)
+    buffer: StrictInt = Field(gt=0)
     weight: Weight = 0.5
 
     @model_validator(mode="after")
@@ -165,6 +171,9 @@ def _default_trailing_tokens(fields: dict[str, Any]) -> tuple[str, ...]:
     return usual_trailing_tokens() if fields.get("structure") == "strict" else ()
 
 
+_LAST_TAG: Final = "</answer>"
+
+
 class Profile(YamlModel):
     """A validated profile file.
 
@@ -183,7 +192,7 @@ class Profile(YamlModel):
     trailing_tokens: tuple[Annotated[str, Field(min_length=1)], ...] = Field(
         default_factory=_default_trailing_tokens
     )
-    max_characters: int | None = Field(None, gt=0)
+    max_characters: StrictInt | None = Field(None, gt=0)
     checks: Checks = Checks()
     extras: ExtraComponents = ExtraComponents()
     judge: JudgeSettings | None = None
@@ -195,6 +204,17 @@ class Profile(YamlModel):
         if self.structure == "official" and (self.trailing_tokens or self.checks != Checks()):
             raise ValueError("structure official takes no trailing_tokens and no checks")
         return self
+
+    @field_validator("trailing_tokens")
+    @classmethod
+    def _leave_the_answer_closed(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for token in value:
+            if _LAST_TAG.endswith(token.lower()) or _LAST_TAG in token.lower():
+                raise ValueError(
+                    f"{token!r} would be stripped from the {_LAST_TAG} with which every completion "
+                    "ends"
+                )
+        return value
 
     def parser(self) -> StrictParser | OfficialParser:
         """The parser of this profile's structure."""
@@ -284,7 +304,7 @@ def _instruction(profile: Profile, origin: str, folder: Path | None) -> str:
 
 def _text(file: Traversable, origin: str) -> str:
     try:
-        return file.read_text(encoding="utf-8")
+        return file.read_text(encoding="utf-8-sig")  # as some editors write it
     except OSError as error:
         raise ProfileError(f"{origin} cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:

@@ -3,13 +3,19 @@
 Blind to most refusals and trigger-happy on harmless answers; kept to reproduce that code exactly.
 """
 
+from typing import Final
+
 import re2
 
 from rules.blocks import LENGTH
 from rules.stance import Stance
 
-LONGEST = 200
+LONGEST: Final = 200
 """Characters of a word at most."""
+TOGETHER: Final = 100_000
+"""Characters of all words at most: about what RE2 looks for at once in `_ROOM`."""
+_ROOM: Final = 64 * 2**20
+"""Bytes that RE2 may use for the words."""
 _NONE = Stance("compliance", "words.none")
 
 
@@ -19,6 +25,7 @@ class WordDetector:
     def __init__(self, words: tuple[str, ...]) -> None:
         literally = re2.Options()
         literally.literal = True
+        literally.max_mem = _ROOM
         self._set = re2.Set.SearchSet(literally)
         for word in words:
             self._set.Add(word)

@@ -17,6 +17,8 @@ except ImportError:
 _SAYS: Final = {
     "missing": "is missing",
     "string_type": "must be text; put what looks like a number in quotes",
+    "int_type": "must be a whole number",
+    "float_type": "must be a number",
     "tuple_type": "must be a list",
     "model_attributes_type": "must be a mapping",
     "union_tag_not_found": "has no key {discriminator}",

@@ -3,7 +3,7 @@
 from typing import Literal
 
 import httpx
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, StrictFloat, StrictInt, field_validator, model_validator
 
 from rules.yaml_model import YamlModel
 
@@ -27,13 +27,13 @@ class JudgeSettings(YamlModel):
     api_key_variable: str | None = Field(
         None, description="the environment variable that holds the endpoint's key"
     )
-    max_tokens: int | None = Field(
+    max_tokens: StrictInt | None = Field(
         None, ge=1, description="most tokens of a reply, where the format's own are too few"
     )
-    timeout: float = Field(10.0, gt=0, le=3600, description="seconds for one request")
-    retries: int = Field(2, ge=0, description="further tries after a failed one")
-    concurrency: int = Field(32, ge=1, description="requests in flight at most")
-    cache: int = Field(65536, ge=0, description="answers remembered at most")
+    timeout: StrictFloat = Field(10.0, gt=0, le=3600, description="seconds for one request")
+    retries: StrictInt = Field(2, ge=0, description="further tries after a failed one")
+    concurrency: StrictInt = Field(32, ge=1, description="requests in flight at most")
+    cache: StrictInt = Field(65536, ge=0, description="answers remembered at most")
 
     @field_validator("url")
     @classmethod

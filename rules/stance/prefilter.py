@@ -106,7 +106,7 @@ def _beginning(patterns: Sequence[Sought]) -> _Matching:
     automaton = re2.Set.MatchSet(without_groups())
     for sought in patterns:
         automaton.Add(unbounded(sought.pattern.removeprefix(_START)))
-    automaton.Compile()
+    _compile(automaton, patterns)
     matching: _Matching = automaton.Match
     return matching
 
@@ -116,14 +116,7 @@ def _anywhere(patterns: Sequence[Sought]) -> _Matching:
     words = re2.Filter()
     for sought in patterns:
         words.Add(unbounded(sought.pattern), without_groups())
-    try:
-        words.Compile()
-    except re2.error as error:
-        named = ", ".join(sorted({sought.language for sought in patterns}))
-        raise LexiconError(
-            f"the patterns of {named} hold more words than can be looked for at once; "
-            "give fewer or shorter ones"
-        ) from error
+    _compile(words, patterns)
     for index in words.Match(" ", potential=True) or ():
         _, pattern, place = patterns[index]
         raise LexiconError(
@@ -132,3 +125,14 @@ def _anywhere(patterns: Sequence[Sought]) -> _Matching:
         )
     matching: _Matching = words.Match
     return matching
+
+
+def _compile(automaton: "re2.Filter | re2.Set", patterns: Sequence[Sought]) -> None:
+    try:
+        automaton.Compile()
+    except re2.error as error:
+        named = ", ".join(sorted({sought.language for sought in patterns}))
+        raise LexiconError(
+            f"the patterns of {named} hold more words than can be looked for at once; "
+            "give fewer or shorter ones"
+        ) from error

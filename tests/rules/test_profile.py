@@ -17,6 +17,7 @@ from rules.profile import (
     parse_profile,
     shipped_profiles,
 )
+from rules.words import TOGETHER
 
 MINE = """
 name: mine
@@ -26,6 +27,10 @@ dialect: tags
 instruction: tags.txt
 stance: {detector: rules}
 """
+
+
+MANY_WORDS = [f"{number}".rjust(TOGETHER // 1000, "x") for number in range(1000)]
+"""As many characters as a list may have."""
 
 
 def mine_with(change: str) -> str:
@@ -65,6 +70,10 @@ def test_instruction_names_the_tags_that_the_grammar_wants() -> None:
         ("stance: {detector: regex}", "stance: 'detector' must be one of 'rules', 'words'"),
         ("stance: {detector: words}", "stance.words: is missing"),
         ("stance: {detector: words, words: [sorry, '']}", "stance.words.1"),
+        (
+            f"stance: {{detector: words, words: [{', '.join(MANY_WORDS)}, x]}}",
+            f"stance.words: the 1001 words have {TOGETHER + 1} characters together, at most ",
+        ),
         ("stance: {detector: words, words: [Sorry]}", "stance.words: 'Sorry' has a capital letter"),
         ("stance: {detector: rules, languages: [en, xx]}", "no lexicon for 'xx'; there are ar"),
         ("stance: {detector: rules, languages: []}", "stance.languages"),
@@ -74,6 +83,14 @@ def test_instruction_names_the_tags_that_the_grammar_wants() -> None:
         ("release: 1.0", "release: must be text; put what looks like a number in quotes"),
         ("release: 2026-13-01", "YAML"),
         ("max_characters: 0", "max_characters"),
+        ("max_characters: true", "max_characters: must be a whole number"),
+        ("max_characters: '9'", "max_characters: must be a whole number"),
+        ("max_characters: 9.5", "max_characters: must be a whole number"),
+        ("checks: {repetition: {ngram: yes}}", "checks.repetition.ngram: must be a whole number"),
+        ("weights: {tag: yes}", "weights.tag: must be a number"),
+        ("weights: {tag: '1'}", "weights.tag: must be a number"),
+        ("trailing_tokens: ['>']", "trailing_tokens: '>' would be stripped from the </answer>"),
+        ("trailing_tokens: [</Answer>]", "trailing_tokens: '</Answer>' would be stripped"),
         ("instruction: none.txt", "none.txt"),
         (
             "instruction: paper.txt",
@@ -111,6 +128,12 @@ def test_a_file_that_is_no_text_is_named(tmp_path: Path, unreadable: str) -> Non
     (tmp_path / unreadable).write_bytes(b"\xff\xfe")
     with pytest.raises(ProfileError, match=rf"{unreadable} is not text in UTF-8"):
         load_profile(str(tmp_path / "mine.yaml"))
+
+
+def test_a_byte_order_mark_is_no_part_of_a_file(tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text(MINE.replace("tags.txt", "mine.txt"), "utf-8-sig")
+    (tmp_path / "mine.txt").write_text("Think first.", "utf-8-sig")
+    assert load_profile(str(tmp_path / "mine.yaml")).instruction == "Think first."
 
 
 def test_a_users_profile_may_bring_its_own_instruction(tmp_path: Path) -> None:

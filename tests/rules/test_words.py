@@ -3,7 +3,7 @@
 import pytest
 
 from rules.blocks import LENGTH
-from rules.words import WordDetector
+from rules.words import LONGEST, TOGETHER, WordDetector
 
 DETECTOR = WordDetector(("sorry", "not appropriate", "i can't"))
 
@@ -29,3 +29,10 @@ def test_a_long_answer_is_read_like_a_short_one(place: int) -> None:
     assert DETECTOR.detect(long).rule == "words.sorry"
     assert DETECTOR.detect(long.removesuffix("sorry")).rule == "words.not_appropriate"
     assert DETECTOR.detect(long.replace("N", "h", 1).removesuffix("sorry")).rule == "words.none"
+
+
+@pytest.mark.parametrize("length", [4, LONGEST])
+def test_as_many_words_as_a_list_may_have_are_looked_for_at_once(length: int) -> None:
+    words = tuple(f"{number:x}".zfill(length) for number in range(TOGETHER // length))
+    found = WordDetector(words).detect(f"It is {words[-1].upper()}.")
+    assert found.rule == f"words.{words[-1]}"

@@ -96,11 +96,12 @@ def test_a_pattern_is_parted_at_its_outermost_bars(pattern: str, parts: list[str
     assert alternatives(pattern) == parts
 
 
-def test_more_words_than_an_automaton_holds_are_refused_naming_the_language() -> None:
+@pytest.mark.parametrize("scope", ["", r"\A"])
+def test_more_words_than_an_automaton_holds_are_refused_naming_the_language(scope: str) -> None:
     letters = random.Random(0)
     words = ("".join(letters.choices(string.ascii_lowercase, k=2000)) for _ in range(200))
     with pytest.raises(LexiconError, match="patterns of tlh hold more words"):
-        Prefilter([Sought("tlh", word, "tlh.rule") for word in words], together=True)
+        Prefilter([Sought("tlh", scope + word, "tlh.rule") for word in words], together=True)
 
 
 def test_no_pass_loses_a_pattern_of_the_start() -> None:
