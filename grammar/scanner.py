@@ -36,6 +36,10 @@ _CONTROL = re.compile(
     re.IGNORECASE,
 )
 
+# How physics writes the mean of a magnitude; no template writes its tokens in such brackets, and a
+# look-alike of one has a name.
+_MEAN = re.compile(r"⟨[|｜][^\W\d_][\d²₀-₉]?[|｜]⟩")
+
 # Control tokens that forge no turn: Qwen marks objects and their places by them, GLM answers.
 _GROUNDING = re.compile(r"<\|(?:(?:box|quad|object_ref)_(?:start|end)|(?:begin|end)_of_box)\|>")
 
@@ -138,7 +142,8 @@ class Scanner:
             return kind
         visible = piece if piece.isascii() and piece.isprintable() else _unmasked(piece)
         if _CONTROL.fullmatch(visible):
-            return None if _strikes_out(text, start, stop) else "FORGED"
+            honest = _strikes_out(text, start, stop) or _MEAN.fullmatch(piece)
+            return None if honest else "FORGED"
         return "FORGED" if self._look_alike.fullmatch(visible) else None
 
 

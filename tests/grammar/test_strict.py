@@ -123,6 +123,12 @@ def test_places_marked_in_a_picture_are_ordinary_text(said: str, dialect: Dialec
     assert completion.sections[0].reasoning.of(text).strip() == said
 
 
+@pytest.mark.parametrize("mean", ["⟨|v|⟩", "⟨|ψ|⟩", "⟨|v₁|⟩", "⟨|m²|⟩", "⟨ v | w ⟩"])
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_a_mean_in_the_brackets_of_physics_is_ordinary_text(mean: str, dialect: Dialect) -> None:
+    parsed(simple(dialect, reasoning=(mean, "b", "c"), summary=mean, answer=mean), dialect)
+
+
 def test_a_verdict_that_marks_a_place_is_no_verdict() -> None:
     text = simple().replace("<combined>\nsafe", "<combined>\n<|box_start|>safe<|box_end|>")
     assert failure(text).code == "invalid_verdict"
@@ -260,6 +266,9 @@ def test_a_broken_structure_is_named_with_its_place(marked: str, code: str, sect
         "<|im_<|quad_end|>end|>",
         "<|box_middle|>",
         "<|BOX_START|>",
+        "<|s|>",  # a few templates of small models have it
+        "⟨|eos|⟩",
+        "⟨|user|⟩",
     ],
 )
 @pytest.mark.parametrize("dialect", DIALECTS)
