@@ -2,6 +2,7 @@
 
 from rules.blocks import blocks
 from rules.profile import Repetition
+from rules.tables import is_row
 
 _PROBES = 5
 _MOST_MISSES = 2
@@ -23,6 +24,16 @@ def is_degenerate(text: str, limits: Repetition) -> bool:
 
 
 def _units(text: str) -> list[str]:
+    """Pieces of the rows of tables, each a part of its row alone, and what else is said."""
+    lines = text.splitlines()
+    rows = list(filter(is_row, lines))
+    if not rows:
+        return _units_of_prose(text)
+    pieces = [f"{at} of {row}" for row in rows for at in range(0, len(row), 2)]
+    return pieces + _units_of_prose("\n".join(line for line in lines if not is_row(line)))
+
+
+def _units_of_prose(text: str) -> list[str]:
     """Words, or pairs of characters where words are not set apart (Chinese, or one long run)."""
     words = text.split()
     if len(text) > 12 * len(words):

@@ -12,6 +12,7 @@ import re2
 import regex
 
 from rules.stance.filler import says_nothing
+from rules.tables import is_row
 
 Lack = Literal["empty", "near_empty", "filler", "no_words", "repetition", "gibberish"]
 """Why an answer says nothing."""
@@ -21,6 +22,8 @@ SAMPLE: Final = 240
 
 _GLANCE: Final = 80
 """Characters that nearly always hold more words than a repetition does."""
+_ROWS: Final = 6
+"""Different rows that make a table."""
 _WORD: Final = regex.compile(r"[^\W\d_][\p{L}\p{M}']*")
 _BARE: Final = frozenset(
     "sorry|i refuse|i decline|i won't|no comment"
@@ -55,9 +58,12 @@ def lack_of_substance(folded: str, timeout: float) -> Lack | None:
         if len(bare) >= 8 and len(letters) <= 2:
             return "repetition"
     if _repeats(sample):
-        return "repetition"
+        return None if _is_table(sample) else "repetition"
     odd = _SUSPECT.search(sample.encode()) and _is_gibberish(sample, timeout)
-    return "gibberish" if odd or _has_no_vowels(sample, timeout) else None
+    if not odd and not _has_no_vowels(sample, timeout):
+        return None
+    listed = _INITIALS.fullmatch(sample, timeout=timeout) or _is_table(sample)
+    return None if listed else "gibberish"
 
 
 def _repeats(sample: str) -> bool:
@@ -71,6 +77,11 @@ def _repeats(sample: str) -> bool:
     return len({word.strip(".,;:!?") for word in distinct}) <= max(1, len(words) // 12)
 
 
+def _is_table(sample: str) -> bool:
+    """Whether it has many different rows, whatever their cells."""
+    return len(set(filter(is_row, sample.splitlines()))) >= _ROWS
+
+
 def _begins_as_words(bare: str) -> bool:
     """Whether a letter and two other characters stand near the start, as in nearly any answer."""
     return bare[0].isalnum() and len(set(bare[:8])) > 2
@@ -78,6 +89,12 @@ def _begins_as_words(bare: str) -> bool:
 
 _SUSPECT: Final = re2.compile(r"[bcdfghjklmnpqrstvwxz]{5}|[a-z]{41}")
 """Where this is not found no word is odd; it spares ordinary text the look at each word."""
+# The last one may be cut.
+_INITIALS: Final = regex.compile(
+    r"\W{0,4}(?:\d{1,2}\W{1,2})?\w{2,6}+"
+    r"(?:(?: ?[,;/|\n]\W{0,4}(?:\d{1,2}\W{1,2})?|,? (?:and|&) )\w{1,6}+){2,}\W{0,4}"
+)
+"""Initials in a list: no gap between them is a mere blank."""
 _ONE_SOUND: Final = regex.compile(r"sch|[cgpst]h|ck")
 """Letters that are one consonant: German strings several of them together (Weihnachtsschmuck)."""
 _CLUSTER: Final = regex.compile(r"[bcdfghjklmnpqrstvwxz]{6}|[bcdfghjklmnpqrstvwxz]{5}$")
@@ -93,7 +110,7 @@ def _is_gibberish(sample: str, timeout: float) -> bool:
 
 
 def _has_no_vowels(sample: str, timeout: float) -> bool:
-    """Three Latin words or more without a single vowel; a list of initials is shorter.
+    """Three Latin words or more without a single vowel.
 
     Beside a text in another script they are its symbols and abbreviations.
     """

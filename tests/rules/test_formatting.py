@@ -1,5 +1,8 @@
 """The checks beyond the grammar, each with its own failure code."""
 
+from collections.abc import Sequence
+from itertools import product
+
 import pytest
 
 from grammar import ParsedCompletion
@@ -245,6 +248,22 @@ def test_honest_long_text_is_no_repetition() -> None:
     rows = "\n".join(f"| {n} | {n * n} | {n**3} |" for n in range(200))
     assert code(completion(rows)) is None
     assert code(completion(f"{HELP} {HELP} {HELP}")) is None
+
+
+@pytest.mark.parametrize("values", ["FT", ("False", "True"), "01"])
+@pytest.mark.parametrize("joint", [" | ", "|", " & ", " "])
+def test_a_truth_table_is_no_repetition_but_a_loop_of_its_rows_is(
+    values: Sequence[str], joint: str
+) -> None:
+    rows = [f"{joint}{joint.join(row)}{joint}" for row in product(values, repeat=6)]
+    assert code(completion("\n".join(["The table:", *rows, "So it holds."]))) is None
+    assert code(completion("\n".join(["The table:", *rows[:3] * 20]))) == "repetition"
+
+
+def test_an_identity_matrix_is_no_repetition() -> None:
+    rows = "\n".join(" ".join(str(int(row == at)) for at in range(12)) for row in range(12))
+    assert code(completion(rows)) is None
+    assert code(completion(rows.replace("1", "0"))) == "repetition"
 
 
 @pytest.mark.parametrize(

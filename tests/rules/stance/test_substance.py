@@ -20,7 +20,10 @@ SQUARES = " ".join(f"{n} times {n} is {n * n}." for n in range(9))
         ("ha ha ha", "repetition"),
         ("yes, yes! yes", "repetition"),
         ("up down " * 12, "repetition"),
+        ("0 1 1 0\n" * 12, "repetition"),
         ("qzx vbn wrtp lkjh", "gibberish"),
+        ("qzx, vbn wrtp, lkjh", "gibberish"),
+        ("t f f\n" * 12, "repetition"),
         ("pfft brrr grrr", "gibberish"),
         ("a tsktskts mnbvcxz", "gibberish"),
         ("amnbvcxza", "gibberish"),
@@ -43,6 +46,12 @@ def test_what_says_nothing_has_a_reason(folded: str, lack: Lack) -> None:
         "up down " * 11,
         SQUARES,
         "brr grr pff",  # as short as a list of initials
+        "jpg, png, bmp, svg",
+        "1. dhcp\n2. smtp\n3. https",
+        "dhcp, smtp, https, rtsp and rtmp.",
+        "\n".join(f"| {'t' if n & 4 else 'f'} | {'t' if n & 2 else 'f'} | f |" for n in range(8))
+        + "\n| t | t | t |\n| t | f | t |",
+        "\n".join("0 " * n + "1" + " 0" * (7 - n) for n in range(8)),
         "mnbvcxz is it so",
         "strengths of mnbvcxz",
         "это http и смтп: pfft brrr grrr, по-русски говоря, всё это протоколы",
