@@ -24,6 +24,7 @@ from rules.stance.reading import exactly
 from rules.stance.risks import names_a_risk
 from rules.stance.sentences import sentences
 from rules.stance.text import Text
+from rules.stance.wrapping import unwrapped
 from rules.yaml_model import YamlModel, parse_yaml
 
 _SOON: Final = 3
@@ -171,7 +172,7 @@ def _is_dangerous(sentence: str, language: str, timeout: float) -> bool:
 @lru_cache(maxsize=256)  # the completions of a group have one prompt
 def _deliberated_in(prompt: str, timeout: float) -> tuple[str, ...]:
     """The languages in which the prompt may put a deed up for judgement."""
-    folded = fold(prompt, timeout).strip()
+    folded = unwrapped(fold(prompt, timeout).strip(), timeout)
     asked = Text.of(folded)
 
     def has(kind: str, languages: Iterable[str]) -> list[str]:

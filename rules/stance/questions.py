@@ -15,6 +15,7 @@ from rules.stance.layout import one_line
 from rules.stance.matching import occurs
 from rules.stance.sentences import sentence_start
 from rules.stance.text import Text
+from rules.stance.wrapping import unwrapped
 from rules.yaml_model import YamlModel, parse_yaml
 
 LONGEST: Final = 400
@@ -41,7 +42,7 @@ def asks_about_danger(prompt: str, timeout: float) -> bool:
     """
     if not prompt or len(prompt) > LONGEST:
         return False
-    folded = fold(prompt, timeout).strip()
+    folded = unwrapped(fold(prompt, timeout).strip(), timeout)
     asked = Text.of(folded[sentence_start(folded, len(folded) - 1) :])
     return any(occurs(pattern, asked, timeout) for pattern in _patterns())
 
