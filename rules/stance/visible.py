@@ -9,6 +9,8 @@ from grammar.unseen import UNSEEN
 
 # Not bullets, sums or names_in_code, which have a blank or a word on both sides.
 _EMPHASIS: Final = regex.compile(r"(?<![\w*\\])[*_]{1,3}(?=[^\s*_])|(?<=[^\s*_])[*_]{1,3}(?![\w*])")
+# Words that are set as code; code has other signs, and is looked for behind refusals.
+_SET_AS_CODE: Final = regex.compile(r"(?<![\w`\\])`([^\W_](?:[\w' -]{0,60}\w)?)`(?![\w`])")
 _COMMENT: Final = regex.compile(r"<!--(?s:.*?)(?:-->|\Z)")
 _HIDDEN: Final = regex.compile(
     r"<(?P<tag>[a-z][a-z0-9]{0,15})\b[^<>]{0,300}?"
@@ -39,10 +41,10 @@ _UNSHOWN: Final = regex.compile(
     regex.IGNORECASE,
 )
 _UNSHOWN_BEGINS: Final = ("<", "![", "]:", "phantom", "\x1b[8m")
-# What is shown to those who point at it, if at all.
+# What is shown to those who point at it, if at all; of a link its title, not its address.
 _ATTRIBUTE: Final = regex.compile(
     r"(?<![\w-])(?:alt|title|value|placeholder|content|(?:aria|data)-[a-z-]{1,40}+)\s?=\s?"
-    r"(?:\"[^\"<>]{1,400}\"|'[^'<>]{1,400}')|\]\([^()\n\" ]{1,200} \"[^\"\n]{1,400}\"\)",
+    r"(?:\"[^\"<>]{1,400}\"|'[^'<>]{1,400}')|\]\([^()\n\" ]{1,200} \K\"[^\"\n]{1,400}\"\)",
     regex.IGNORECASE,
 )
 # Tags that part what stands around them: those of blocks, and all that begin a sentence.
@@ -56,15 +58,17 @@ _ENTITY: Final = regex.compile(r"&(?:#\d{1,7}|#x[0-9a-f]{1,6}|[a-z]{2,31});", re
 
 
 def visible_text(answer: str, timeout: float) -> str:
-    """The answer without emphasis marks, inline tags, and what is struck out, hidden or not shown.
+    """The answer without emphasis, inline tags, and what is struck out, hidden or not shown.
 
-    Tags that are drawn as new lines become new lines, others that part sentences are followed by
-    one, character references are written out. An answer of which nothing is shown stays as it is.
-    Linear; raises TimeoutError.
+    Words that are set as code are words. Tags that are drawn as new lines become new lines, others
+    that part sentences are followed by one, character references are written out. An answer of
+    which nothing is shown stays as it is. Linear; raises TimeoutError.
     """
     text = answer.replace("**", "")
     if "*" in text or "_" in text:
         text = _EMPHASIS.sub("", text, timeout=timeout)
+    if "`" in text:
+        text = _SET_AS_CODE.sub(r"\1", text, timeout=timeout)
     if "<" in text or "~~" in text:
         for withdrawn in (_COMMENT, _HIDDEN, _STRUCK, _TAG):
             text = withdrawn.sub("", text, timeout=timeout)
