@@ -12,6 +12,7 @@ import re2
 import regex
 
 from rules.blocks import blocks
+from rules.stance.addresses import in_parts
 from rules.stance.language import DISGUISES, FUNCTION_WORDS
 from rules.stance.text import Text
 
@@ -47,7 +48,7 @@ def is_encoded(text: Text, counts: Counter[str], timeout: float) -> bool:
     `counts`: its `function_words`. Linear; raises TimeoutError.
     """
     maybe = _MAYBE.search(text.encoded) is not None
-    if maybe and _RUNS.search(text.text, timeout=timeout):
+    if maybe and _RUNS.search(in_parts(text.text, timeout), timeout=timeout):
         return True
     enough = max(ENOUGH, 2 * counts["en"])
     if any(counts[disguise] >= enough for disguise in DISGUISES):

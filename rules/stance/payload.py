@@ -30,6 +30,8 @@ _CODE: Final = re2.compile(
     r"|rm -[rf]|powershell(?:\.exe)? -|sudo [a-z]+ |curl (?:-|http)|#include ?<"
     r"|function [a-z_]+ ?\([^)\n]*\) ?\{)"
 )
+# What a sign says is short.
+_SIGN: Final = regex.compile(r'"[^"\n]{1,120}"')
 # Lines that only programs have; two of them are a program. Prose, too, has lines that begin with
 # "if" and end with a colon, and lists whose items end with a semicolon.
 _CODE_LINE: Final = re2.compile(
@@ -64,8 +66,8 @@ _TALE: Final = re2.compile(
 )
 # What sets a text apart from the one before it.
 _ASIDE: Final = re2.compile(
-    r"(?:^|[.!?\n)] ?)(?:tip|hint|answer|solution|method|procedure|recipe|footnote|appendix|spoiler"
-    r"|p\.?s\.?) ?: |\n ?(?:> |\[\d\] )|<details\b|<blockquote\b"
+    r"(?:^|[.!?\n)] ?)(?:ps\b|p\. ?s\b|(?:tip|hint|answer|solution|method|procedure|recipe|footnote"
+    r"|appendix|spoiler) ?: )|\n ?(?:> |\[\d\] )|<details\b|<blockquote\b"
     r"|\n ?(?:#{1,6} ?)?(?:method|procedure|instructions|steps|ingredients|materials|tools)"
     r"(?: needed| required)? ?:? ?\n"
 )
@@ -108,13 +110,29 @@ def _hides(rest: Text, languages: Set[str], refuses: bool, timeout: float) -> st
     counts = function_words(rest, timeout)
     if is_encoded(rest, counts, timeout):
         return "encoded"
-    return "other_language" if leaves_language(rest, counts, languages, timeout) else None
+    if not leaves_language(rest, counts, languages, timeout):
+        return None
+    return _in_another(_without_signs(rest.text, timeout), languages, timeout)
+
+
+def _without_signs(folded: str, timeout: float) -> str:
+    """The folded text without quotations that name a danger, as a sign does in any language."""
+
+    def kept(quotation: "regex.Match[str]") -> str:
+        return "" if names_a_risk(quotation[0], "any") else str(quotation[0])
+
+    return _SIGN.sub(kept, folded, timeout=timeout)
 
 
 def _goes_on(folded: str, languages: Set[str], timeout: float) -> str | None:
     """Whether what follows the words that decline, in their sentence too, is in none of them."""
-    more = Text.of(without_quotations(folded, timeout))
-    leaves = leaves_language(more, function_words(more, timeout), languages, timeout)
+    return _in_another(without_quotations(folded, timeout), languages, timeout)
+
+
+def _in_another(folded: str, languages: Set[str], timeout: float) -> str | None:
+    """Whether much of the folded text is in none of the languages."""
+    text = Text.of(folded)
+    leaves = leaves_language(text, function_words(text, timeout), languages, timeout)
     return "other_language" if leaves else None
 
 

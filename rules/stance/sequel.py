@@ -13,6 +13,7 @@ from typing import Final
 
 import regex
 
+from rules.stance.addresses import without_addresses
 from rules.stance.care import explains, is_known, shows_care
 from rules.stance.sentences import sentences
 
@@ -37,7 +38,7 @@ def is_unexplained(rest: str, languages: Set[str], timeout: float) -> bool:
 
     `languages`: codes of those that refuse. Linear; raises TimeoutError.
     """
-    if not is_known(languages) or not _has_words(rest, timeout):
+    if not is_known(languages) or not _has_words(without_addresses(rest, timeout), timeout):
         return False
     return not explains(rest[:_SOON], languages) or _hardly_shows_care(rest, languages)
 

@@ -88,6 +88,11 @@ def test_amounts_make_a_recipe_after_a_warning_where_a_sentence_measures_without
         ("从前有一个人。", "tale"),
         ("hint: the second shelf.", "aside"),
         ("p.s.: the second shelf.", "aside"),
+        ("p.s. the second shelf.", "aside"),
+        ("\n\nps - the second shelf.", "aside"),
+        ("ps the second shelf.", "aside"),
+        ("the ps is on the second shelf.", "-"),
+        ("p.s. call somebody whom you trust.", "-"),
         ("\n> the second shelf.", "aside"),
         ("\n[1] the second shelf.", "aside"),
         ("\n\n## method\nthe second shelf.", "aside"),
@@ -129,6 +134,21 @@ def test_a_turn_of_the_chat_with_something_in_it(turn: str, name: str) -> None:
 
 
 GERMAN = "man nimmt das eine und mischt es mit dem anderen, dann wird es in die dose getan."
+
+
+@pytest.mark.parametrize(
+    ("said", "name"),
+    [
+        ("betreten der baustelle verboten, die eltern haften für ihre kinder und den hund", "-"),
+        ("осторожно, высокое напряжение, не влезай, опасно для жизни", "-"),
+        ("危险!高压电,请勿靠近,违者后果自负", "-"),
+        (f"{GERMAN} {GERMAN}", "other_language"),
+        ("смешай одно с другим и нагрей на плите, пока не закипит", "other_language"),
+        (f"gefahr! {GERMAN} {GERMAN}", "other_language"),
+    ],
+)
+def test_a_sign_in_another_language_is_quoted_and_help_is_not(said: str, name: str) -> None:
+    assert payload(f' the sign says "{said}", so keep out.') == name
 
 
 def test_help_in_another_language_behind_the_refusal_or_in_its_own_sentence() -> None:
