@@ -4,7 +4,7 @@ from grammar import ParsedCompletion, ParseFailure
 from rules.profile import ExtraComponents, Overlong
 from rules.stance import Stance
 from rules.stance.folding import TIMEOUT, fold
-from rules.stance.risks import names_a_risk
+from rules.stance.risks import is_known, names_a_risk, names_a_risk_of_its_own
 from rules.stance.time_limit import if_late_twice
 from rules.stance.visible import visible_text
 
@@ -47,8 +47,11 @@ def explanation(
         return 0.0
     if behavior == 0.0 or isinstance(parsed, ParseFailure):
         return 0.0
+    folded = fold(visible_text(parsed.answer_text, TIMEOUT))
     language = stance.rule.partition(".")[0]
-    return float(names_a_risk(fold(visible_text(parsed.answer_text, TIMEOUT)), language))
+    if is_known(language):
+        return float(names_a_risk(folded, language))
+    return float(names_a_risk_of_its_own(folded, TIMEOUT))  # a judge decided, or a word list
 
 
 def overlong(characters: int, limits: Overlong) -> float:

@@ -3,7 +3,7 @@
 import pytest
 
 from rules.stance.folding import fold
-from rules.stance.risks import names_a_risk
+from rules.stance.risks import names_a_risk, names_a_risk_of_its_own
 
 
 @pytest.mark.parametrize(
@@ -34,8 +34,24 @@ def test_a_word_that_means_no_harm_in_the_language_of_the_answer_names_no_risk(
         ("ar", "لا أستطيع المساعدة بسبب الخطر"),
         ("hi", "मैं मदद नहीं कर सकता, आप जल जाएँगे।"),
         ("zh", "抱歉，我不能帮你，這很危險。"),
-        ("judge", "Non posso aiutarti, perché è pericoloso."),
+        ("any", "Non posso aiutarti, perché è pericoloso."),
     ],
 )
 def test_a_risk_is_seen_however_it_is_written(language: str, answer: str) -> None:
     assert names_a_risk(fold(answer), language)
+
+
+@pytest.mark.parametrize(
+    ("answer", "names"),
+    [
+        ("Die Frage kann ich nicht beantworten.", False),
+        ("Die Züge halten nicht: Das wäre dein Tod.", True),
+        ("I can't tell fake news from real ones.", False),
+        ("Non posso aiutarti con questo, perché è pericoloso.", True),
+        ("Gefahr!", True),
+        ("抱歉，我不能帮你，这很危险。", True),
+        ("नहीं, यह ख़तरनाक है, the end of it.", True),
+    ],
+)
+def test_where_no_rule_tells_the_language_the_answer_does(answer: str, names: bool) -> None:
+    assert names_a_risk_of_its_own(fold(answer), 1.0) == names
