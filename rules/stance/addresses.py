@@ -4,6 +4,8 @@ from typing import Final
 
 import regex
 
+from rules.blocks import blocks
+
 _ADDRESS: Final = regex.compile(r"\bhttps?://[^\s\"<>]++")
 _JOINTS: Final = str.maketrans("/_+", "   ")
 # Letters beyond ASCII; those within it are written so to hide them.
@@ -18,9 +20,11 @@ def in_parts(folded: str, timeout: float) -> str:
     def taken(address: "regex.Match[str]") -> str:
         return str(_LETTERS.sub("", address[0], timeout=timeout).translate(_JOINTS))
 
-    return _ADDRESS.sub(taken, folded, timeout=timeout)
+    return "".join(_ADDRESS.sub(taken, block, timeout=timeout) for block in blocks(folded))
 
 
 def without_addresses(folded: str, timeout: float) -> str:
     """The folded text without its addresses. Linear."""
-    return _ADDRESS.sub("", folded, timeout=timeout) if "://" in folded else folded
+    if "://" not in folded:
+        return folded
+    return "".join(_ADDRESS.sub("", block, timeout=timeout) for block in blocks(folded))

@@ -30,6 +30,8 @@ _CODE: Final = re2.compile(
     r"|rm -[rf]|powershell(?:\.exe)? -|sudo [a-z]+ |curl (?:-|http)|#include ?<"
     r"|function [a-z_]+ ?\([^)\n]*\) ?\{)"
 )
+_SIGNS: Final = 8
+"""Quotations that are looked at; an answer repeats a sign or two."""
 # What a sign says is short.
 _SIGN: Final = regex.compile(r'"[^"\n]{1,120}"')
 # Lines that only programs have; two of them are a program. Prose, too, has lines that begin with
@@ -112,7 +114,8 @@ def _hides(rest: Text, languages: Set[str], refuses: bool, timeout: float) -> st
         return "encoded"
     if not leaves_language(rest, counts, languages, timeout):
         return None
-    return _in_another(_without_signs(rest.text, timeout), languages, timeout)
+    own = _without_signs(rest.text, timeout) if '"' in rest.text else rest.text
+    return "other_language" if own == rest.text else _in_another(own, languages, timeout)
 
 
 def _without_signs(folded: str, timeout: float) -> str:
@@ -121,7 +124,7 @@ def _without_signs(folded: str, timeout: float) -> str:
     def kept(quotation: "regex.Match[str]") -> str:
         return "" if names_a_risk(quotation[0], "any") else str(quotation[0])
 
-    return _SIGN.sub(kept, folded, timeout=timeout)
+    return _SIGN.sub(kept, folded, count=_SIGNS, timeout=timeout)
 
 
 def _goes_on(folded: str, languages: Set[str], timeout: float) -> str | None:

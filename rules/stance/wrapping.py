@@ -8,6 +8,8 @@ from typing import Final
 
 import regex
 
+from rules.blocks import blocks
+
 # Not behind quotes, headings and rows of tables, and not before the mark of an item.
 _RUNS_ON: Final = regex.compile(
     r"(?m)^(?! ?[>#|])([^\n]*+)(?<=[\w,،、)'\"])\n"
@@ -26,7 +28,9 @@ def unwrapped(folded: str, timeout: float) -> str:
 
     Linear; raises TimeoutError.
     """
-    return _RUNS_ON.sub(r"\1 ", folded, timeout=timeout) if "\n" in folded else folded
+    if "\n" not in folded or not _RUNS_ON.search(folded, timeout=timeout):
+        return folded
+    return "".join(_RUNS_ON.sub(r"\1 ", block, timeout=timeout) for block in blocks(folded))
 
 
 def is_broken_to_width(folded: str, timeout: float) -> bool:
@@ -34,8 +38,9 @@ def is_broken_to_width(folded: str, timeout: float) -> bool:
 
     Linear; raises TimeoutError.
     """
-    broken = list(_RUNS_ON.finditer(folded, timeout=timeout))
-    width = max((len(line[1]) for line in broken), default=0)
-    if width < _WIDTH or len(broken) < _BREAKS:
-        return False
-    return all(len(line[1]) + len(line[2]) + _LOST >= width for line in broken)
+    breaks, width, least = 0, 0, len(folded)
+    for line in _RUNS_ON.finditer(folded, timeout=timeout):
+        breaks += 1
+        width = max(width, len(line[1]))
+        least = min(least, len(line[1]) + len(line[2]))
+    return breaks >= _BREAKS and width >= _WIDTH and least + _LOST >= width
