@@ -23,6 +23,7 @@ from train_client.outcome import Outcome
 from train_client.policy import Policy, frozen_copy
 from train_client.retention import Retention
 from train_client.reward_client import RewardClient, RewardError
+from train_client.rollout import Diverged
 from train_client.run_lock import only_run_in
 from train_client.sampling import sampling_of
 from train_client.saved_config import begun_with
@@ -74,10 +75,10 @@ def demo(
                 console.print(f"Reward service: {service}")
                 config = demo_config(service.url, steps, seed, output, resume, overrides or {})
                 _run(config, service, warmup or WarmupConfig(), started)
-    except (ConfigError, RewardError, SaveError, ServiceError) as error:
+    except (ConfigError, RewardError, SaveError, Diverged, ServiceError) as error:
         words = f"[red]Error:[/red] {escape(str(error))}"
         console.print(words, highlight=False, soft_wrap=True)
-        statuses: dict[type[Exception], int] = {ServiceError: 1, SaveError: 3}
+        statuses: dict[type[Exception], int] = {ServiceError: 1, SaveError: 3, Diverged: 3}
         raise typer.Exit(statuses.get(type(error), 2)) from error
 
 
