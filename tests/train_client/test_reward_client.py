@@ -171,7 +171,7 @@ def test_a_passing_trouble_does_not_make_the_wait_for_a_turn_count(service: Serv
     """What is asked for again waits behind all others, who get their rewards meanwhile."""
     service.reward = lambda text: time.sleep(0.1) or 0.5
     service.faults = [(503, {}), (503, {})]
-    with client(service, deadline=0.5, batch_size=1, in_flight=2) as rewards:
+    with client(service, deadline=0.8, batch_size=1, in_flight=2) as rewards:
         assert len(rewards.score(samples(24))) == 24
 
 
@@ -187,7 +187,7 @@ def test_many_requests_to_a_service_that_stops_answering_are_given_up_together(
         for asked in pending[3:]:
             with pytest.raises(RewardUnavailable):
                 asked.result(20)
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 3
     release.set()
 
 
