@@ -28,6 +28,7 @@ from train_client.demo import CASES_PER_PAIR, demo_config, retention_of
 from train_client.evaluation import answer, score_answers
 from train_client.policy import Policy, frozen_copy
 from train_client.reward_client import RewardClient
+from train_client.run_lock import only_run_in
 from train_client.safety import reward_means
 from train_client.sampling import sampling_of
 from train_client.train import Trainer
@@ -112,7 +113,8 @@ def main() -> None:
                 config = _config(arm, seed, given.steps, output, service.url)
                 if not (config.run.output / "result.json").exists():
                     print(f"{arm.name}, seed {seed}")
-                    _run(arm, config, warmup)
+                    with only_run_in(config.run.output):
+                        _run(arm, config, warmup)
     results = read_results(output)
     print(table(results))
     print(f"Figure: {draw(results, output / 'ablation.png')}")
@@ -139,7 +141,6 @@ def _config(arm: Arm, seed: int, steps: int, output: Path, url: str) -> TrainCon
 def _run(arm: Arm, config: TrainConfig, warmup: WarmupConfig) -> None:
     """Train, judge, and write the run's result."""
     rules, seed = load_rules(), config.run.seed
-    config.run.output.mkdir(exist_ok=True)
     policy = _warm_policy(arm, rules, config, warmup)
     with RewardClient(config.reward, run=config.run.output.name) as rewards:
         if arm.trains:

@@ -17,12 +17,13 @@ from rich.markup import escape
 from transformers import AutoModelForImageTextToText
 from transformers.utils.logging import disable_progress_bar
 
-from train_client.checkpoint import checkpoints, make_run_folder, step_of
+from train_client.checkpoint import checkpoints, step_of
 from train_client.config import ConfigError, TrainConfig, parse_config
 from train_client.outcome import Outcome
 from train_client.policy import Policy, frozen_copy
 from train_client.retention import Retention
 from train_client.reward_client import RewardClient
+from train_client.run_lock import only_run_in
 from train_client.sampling import sampling_of
 from train_client.saved_config import begun_with
 from train_client.train import Trainer
@@ -65,23 +66,26 @@ def demo(
 
     Raises:
         ConfigError, RewardError: the run cannot begin.
-        SaveError: it had to stop.
+        SaveError, Diverged: it had to stop.
         ServiceError: the service did not come up, or counted other rewards than the client.
         typer.Exit: Ctrl-C (status 130), SIGTERM (143) or a service that stays away (3) stopped it.
     """
     started = time.monotonic()
-    _make(output, seed, resume=resume)
-    with (
-        RunningService(service_url) if service_url else RewardService(output / "service.log")
-    ) as service:
-        console.print(f"Reward service: {service}")
-        config = demo_config(service.url, steps, seed, output, resume, overrides or {})
-        _run(config, service, warmup or WarmupConfig(), started)
+    with only_run_in(output):
+        _refuse_other_run(output, seed, resume=resume)
+        with _service(service_url, output) as service:
+            console.print(f"Reward service: {service}")
+            config = demo_config(service.url, steps, seed, output, resume, overrides or {})
+            _run(config, service, warmup or WarmupConfig(), started)
 
 
-def _make(output: Path, seed: int, *, resume: bool) -> None:
-    """The run's folder. Raises ConfigError if it holds a run, whose start must not be replaced, or
-    one of another seed, by which its policy was warmed up."""
+def _service(url: str | None, output: Path) -> RewardService | RunningService:
+    return RunningService(url) if url else RewardService(output / "service.log")
+
+
+def _refuse_other_run(output: Path, seed: int, *, resume: bool) -> None:
+    """Raise ConfigError if the folder holds a run, whose start must not be replaced, or one of
+    another seed, by which its policy was warmed up."""
     if not resume and checkpoints(output / "checkpoints"):
         raise ConfigError(
             f"{output} already holds a run. Continue it with --resume, or choose another --output."
@@ -92,7 +96,6 @@ def _make(output: Path, seed: int, *, resume: bool) -> None:
             f"The run in {output} began with --seed {begun} and cannot go on with --seed {seed}. "
             f"Resume it with --seed {begun}, or choose another --output."
         )
-    make_run_folder(output)
 
 
 def demo_config(

@@ -12,8 +12,9 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Coroutine, Sequence
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from concurrent.futures import Future
+from contextlib import asynccontextmanager, suppress
 from typing import Any, Self, TypeVar
 
 import httpx
@@ -134,7 +135,7 @@ class AsyncRewardClient:
     ) -> Reply:
         """The reply, asked for again where that may help, for `deadline` seconds from `since`.
 
-        That time does not run while what only waits for its turn sees others get their rewards.
+        That time does not run while others get their rewards and this one waits for its turn.
         Raises RewardRejected, RewardUnavailable, and RewardError for a reply that cannot be read.
         """
         backoff = Backoff()
@@ -142,19 +143,13 @@ class AsyncRewardClient:
         outcome: httpx.Response | str = ""  # as of `_once`
         while True:
             try:
-                left = since + self._config.deadline - time.monotonic()
-                async with asyncio.timeout(left), self._slots:
+                async with self._turn(since) as since:
                     outcome, wait = await self._once(method, path, body, headers)
             except TimeoutError:
-                if not outcome and self.last_reply > since:
-                    since = self.last_reply
-                    continue
                 before = f"; before that: {outcome}" if outcome else ""
                 outcome, wait = f"no answer{before}", 0.0
             if isinstance(outcome, httpx.Response):
                 return _parsed(outcome, kind)
-            if backoff.tries == 0:
-                since = max(since, self.last_reply)
             wait = backoff.next(wait)
             if time.monotonic() + wait > since + self._config.deadline:
                 never = "" if self._answered else " It never has answered: is reward.url right?"
@@ -165,6 +160,33 @@ class AsyncRewardClient:
             if backoff.tries == 1:
                 log.warning("Waiting for the reward service at %s: %s", self._config.url, outcome)
             await asyncio.sleep(wait)
+
+    @asynccontextmanager
+    async def _turn(self, since: float) -> AsyncIterator[float]:
+        """One of the slots, for what was asked for at `since`.
+
+        Gives `since`, later by as long as others got their rewards while this waited. Raises
+        TimeoutError once `deadline` has passed from then on, in the wait or in the context.
+        """
+        queued = time.monotonic()
+
+        def begun() -> float:
+            return since + max(0.0, self.last_reply - queued)
+
+        while True:
+            left = begun() + self._config.deadline - time.monotonic()
+            if left <= 0:
+                raise TimeoutError
+            with suppress(TimeoutError):
+                async with asyncio.timeout(left):
+                    await self._slots.acquire()
+                    break
+        start = begun()
+        try:
+            async with asyncio.timeout(start + self._config.deadline - time.monotonic()):
+                yield start
+        finally:
+            self._slots.release()
 
     async def _once(
         self, method: str, path: str, body: bytes | None, headers: dict[str, str]

@@ -20,6 +20,7 @@ from train_client.policy import Policy, load_policy
 from train_client.prompts import Prompts, encode_prompts
 from train_client.retention import Retention
 from train_client.reward_client import RewardClient
+from train_client.run_lock import only_run_in
 from train_client.sampling import Sampling
 from train_client.saved_config import refuse_other_held_out_rows
 from train_client.screening import screened_rows
@@ -40,6 +41,11 @@ class _Rows:
 
 def run_training(config: TrainConfig) -> Outcome:
     """Everything `safegrpo train` does. Raises ConfigError, DataError, RewardError."""
+    with only_run_in(config.run.output):
+        return _run(config)
+
+
+def _run(config: TrainConfig) -> Outcome:
     _check(config)  # before all that takes long
     rows = _read_rows(config)
     with RewardClient(config.reward, run=config.run.output.name) as rewards:

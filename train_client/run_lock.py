@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from train_client.checkpoint import make_run_folder
 from train_client.config import ConfigError
 from train_client.distributed import is_main, raised_everywhere
 
@@ -16,14 +17,16 @@ NAME = ".running"
 
 @contextmanager
 def only_run_in(folder: Path) -> Iterator[None]:
-    """A context in which no other run is trained in the folder, which must be there.
+    """A context in which no other run is trained in the folder, which is made if need be.
 
-    Raises ConfigError, on every process, where one is. A file system without locks is taken for an
+    Begin it before anything is loaded or written there. Raises ConfigError, on every process, where
+    another run is trained, or nothing could be written. A file system without locks is taken for an
     empty one.
     """
     with ExitStack() as held:
         with raised_everywhere(ConfigError):
             if is_main():
+                make_run_folder(folder)
                 file = held.enter_context((folder / NAME).open("w"))
                 _lock(file.fileno(), folder)
         yield
@@ -35,7 +38,7 @@ def _lock(file: int, folder: Path) -> None:
     except BlockingIOError as error:
         raise ConfigError(
             f"Another process trains in {folder} now. Wait for it or stop it, or choose another "
-            "run.output."
+            "folder."
         ) from error
     except OSError:
         return

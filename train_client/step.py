@@ -31,6 +31,7 @@ from train_client.policy import Policy
 from train_client.records import completion_rows, step_metrics
 from train_client.retention import Replies
 from train_client.reward_client import RewardClient, RewardError, RewardVersionChanged
+from train_client.rollout import Diverged
 from train_client.sources import DataError
 from train_client.timing import Timer, peak_memory
 from train_client.update import Learner
@@ -74,12 +75,12 @@ class Step:
     def run(self, step: int, writer: MetricsWriter) -> dict[str, float]:
         """Make step number `step`, from 1, and return its metrics.
 
-        RewardError, Stopped, DataError and ConfigError (prompts or rewards that cannot be used) are
-        raised before anything is learned.
+        RewardError, Stopped, Diverged, DataError and ConfigError (prompts or rewards that cannot be
+        used) are raised, by all processes, before anything is learned.
         """
         config = self._config
         with (
-            raised_everywhere(RewardError, Stopped, DataError, ConfigError),
+            raised_everywhere(RewardError, Stopped, DataError, ConfigError, Diverged),
             unsharded(self._policy.model),
         ):
             scored = self._scored(step)

@@ -49,7 +49,6 @@ from train_client.progress import TrainingProgress
 from train_client.retention import Retention
 from train_client.reward_client import RewardClient, RewardError
 from train_client.rollout import RolloutEngine
-from train_client.run_lock import only_run_in
 from train_client.saved_config import save_config
 from train_client.sources import DataError
 from train_client.step import Step
@@ -73,7 +72,8 @@ class Trainer:
     """One run. The policy, examples and evaluation may come from anywhere; `run` does the rest.
 
     `instruction` is appended to every prompt (the profile's, or nothing). `rewards` stays open:
-    whoever made the client closes it. Everything is written below `config.run.output`.
+    whoever made the client closes it. Everything is written below `config.run.output`, in which
+    there must be no other run meanwhile: see `run_lock`.
     """
 
     def __init__(
@@ -126,14 +126,9 @@ class Trainer:
 
         A service that stays away, or whose reward changes, or a row that cannot be used ends the
         run with `finished` False and the reason; the checkpoint holds the last whole step. Raises
-        ConfigError if `run.output` already holds a run and `run.resume` is off, or if another
-        process trains there.
+        ConfigError if `run.output` already holds a run and `run.resume` is off.
         """
         claim_run_folder(self.config.run)
-        with only_run_in(self._output):
-            return self._run()
-
-    def _run(self) -> Outcome:
         # The bars of saving and loading would tear the run's own progress line.
         disable_progress_bar()
         resumed = self._prepare()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ import torch
 from transformers import AutoModelForImageTextToText
 
 from tests.train_client import ranks
+from tests.train_client.runs import settings, train
 from tests.train_client.service import Service
 from train_client import distributed
 from train_client.config import ConfigError, TrainConfig
@@ -22,6 +25,7 @@ from train_client.distributed import joined, raised_everywhere
 from train_client.metrics import read_metrics
 from train_client.policy import Policy
 from train_client.reward_client import RewardError, RewardRejected
+from train_client.rollout import Diverged, Rollout
 
 NUMBERS = (
     "loss",
@@ -210,6 +214,23 @@ def test_a_problem_of_one_process_is_raised_by_all_as_the_kind_that_was_asked_fo
     monkeypatch.setattr(distributed, "all_gather", lambda mine: [mine, *told])
     with pytest.raises(RewardError, match=r"no \(process 1\)"), raised_everywhere(RewardError):
         pass
+
+
+def test_all_processes_are_told_that_the_policy_of_one_has_diverged(
+    tmp_path: Path, service: Service, policy: Policy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of some prompts it may still be sampled elsewhere."""
+
+    class Broken(ranks.Rule):
+        def generate(self, *given: Any) -> Rollout:
+            sampled = super().generate(*given)
+            return replace(sampled, logprobs_RT=sampled.logprobs_RT * math.nan)
+
+    told: list[Any] = []
+    monkeypatch.setattr(distributed, "all_gather", lambda mine: told.append(mine) or [mine])
+    with pytest.raises(Diverged) as diverged:
+        train(settings(tmp_path, service.url), policy, ranks.examples(), engine=Broken())
+    assert told[-1] == (Diverged, str(diverged.value))
 
 
 def test_processes_wait_for_a_checkpoint_and_for_the_service(

@@ -167,6 +167,30 @@ def test_a_service_that_goes_on_answering_is_not_given_up(service: Service) -> N
         assert len(rewards.score(samples(12))) == 12
 
 
+def test_a_passing_trouble_does_not_make_the_wait_for_a_turn_count(service: Service) -> None:
+    """What is asked for again waits behind all others, who get their rewards meanwhile."""
+    service.reward = lambda text: time.sleep(0.1) or 0.5
+    service.faults = [(503, {}), (503, {})]
+    with client(service, deadline=0.8, batch_size=1, in_flight=2) as rewards:
+        assert len(rewards.score(samples(24))) == 24
+
+
+def test_many_requests_to_a_service_that_stops_answering_are_given_up_together(
+    service: Service,
+) -> None:
+    """One after the other each would wait for its own deadline."""
+    release = threading.Event()
+    service.reward = lambda text: float(len(service.requests) < 4 or release.wait(20))
+    with client(service, deadline=0.5, timeout=0.2, batch_size=1, in_flight=1) as rewards:
+        started = time.monotonic()
+        pending = [rewards.submit([sample]) for sample in samples(10)]
+        for asked in pending[3:]:
+            with pytest.raises(RewardUnavailable):
+                asked.result(20)
+    assert time.monotonic() - started < 3
+    release.set()
+
+
 def test_a_request_that_always_fails_is_given_up_whatever_others_get(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:

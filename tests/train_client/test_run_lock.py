@@ -6,25 +6,41 @@ from pathlib import Path
 
 import pytest
 
-from tests.train_client.runs import settings, train
-from tests.train_client.service import Service
-from train_client.config import ConfigError
-from train_client.data import Example
-from train_client.metrics import METRICS
-from train_client.policy import Policy
-from train_client.run_lock import only_run_in
+from train_client.config import ConfigError, parse_config
+from train_client.demo import demo
+from train_client.run import run_training
+from train_client.run_lock import NAME, only_run_in
 
 
-def test_a_folder_in_which_a_run_is_trained_is_left_alone(
-    tmp_path: Path, service: Service, policy: Policy, examples: list[Example]
-) -> None:
-    """Of one that has no checkpoint yet nothing else would tell."""
-    config = settings(tmp_path, service.url, run={"steps": 1})
-    (tmp_path / METRICS).write_text("of the other\n")
+def test_a_folder_in_which_a_run_is_trained_is_left_alone(tmp_path: Path) -> None:
+    """Before anything is read: a second policy may not fit beside the first."""
+    config = parse_config({"run": {"output": str(tmp_path)}, "data": {"train": "no such rows"}})
     with (
         only_run_in(tmp_path),
-        pytest.raises(ConfigError, match=r"Another process trains in .*choose another run\.output"),
+        pytest.raises(ConfigError, match=r"Another process trains in .*choose another folder"),
     ):
-        train(config, policy, examples)
-    assert (tmp_path / METRICS).read_text() == "of the other\n"
-    assert train(config, policy, examples).finished
+        run_training(config)
+    assert [path.name for path in tmp_path.iterdir()] == [NAME]
+
+
+def test_a_demo_leaves_another_ones_warm_policy_alone(tmp_path: Path) -> None:
+    """Of one that has no checkpoint yet nothing else would tell."""
+    with only_run_in(tmp_path), pytest.raises(ConfigError, match="Another process trains in"):
+        demo(steps=1, seed=1, output=tmp_path, resume=False)
+    assert [path.name for path in tmp_path.iterdir()] == [NAME]
+
+
+def test_what_has_ended_is_in_nobodys_way(tmp_path: Path) -> None:
+    folder = tmp_path / "new" / "run"
+    for _ in range(2):
+        with only_run_in(folder):
+            assert (folder / NAME).exists()
+
+
+def test_a_folder_that_cannot_be_made_is_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with (
+        pytest.raises(ConfigError, match="cannot be made or written"),
+        only_run_in(tmp_path / "file" / "run"),
+    ):
+        pytest.fail("held")
