@@ -28,7 +28,8 @@ from app.rows import COLUMNS
 from train_client.config import ConfigError, DataConfig
 from train_client.data import PLACEHOLDER, Example, load_examples
 from train_client.integrations.rewards import Rewards
-from train_client.reward_client import RewardClient, RewardError
+from train_client.reward_client import RewardClient
+from train_client.reward_errors import RewardError
 from train_client.sources import DataError
 
 

@@ -32,7 +32,7 @@ from app.rows import LabelError, row_labels
 from app.schema import Result, Sample
 from train_client.config import ConfigError
 from train_client.integrations.rewards import Rewards, numbers
-from train_client.reward_client import RewardError
+from train_client.reward_errors import RewardError
 
 BINS = 10
 WIDTH = 40

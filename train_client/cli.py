@@ -135,7 +135,7 @@ def generate(
     from train_client.config import ConfigError, PolicyConfig
     from train_client.generate import generate as generate_reply
     from train_client.generate import parse_labels, show_reply
-    from train_client.reward_client import RewardError
+    from train_client.reward_errors import RewardError
     from train_client.sampling import Sampling
 
     try:
@@ -167,7 +167,7 @@ def _errors_as_sentences(*, resume: str) -> Iterator[None]:
 
     from train_client.checkpoint import SaveError
     from train_client.config import ConfigError
-    from train_client.reward_client import RewardError
+    from train_client.reward_errors import RewardError
     from train_client.rollout import Diverged
     from train_client.sources import DataError
 

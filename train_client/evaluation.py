@@ -15,7 +15,8 @@ from train_client.distributed import all_gather, is_main, raised_everywhere, ran
 from train_client.interrupt import POLL, Stop, Stopped, never
 from train_client.policy import Policy
 from train_client.prompts import TemplateKwargs, encode_prompts
-from train_client.reward_client import RewardClient, RewardError
+from train_client.reward_client import RewardClient
+from train_client.reward_errors import RewardError
 from train_client.rollout import Ended, local_engine
 from train_client.safety import reward_means, safety_table
 from train_client.sampling import Sampling

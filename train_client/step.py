@@ -30,7 +30,8 @@ from train_client.passes import Pass
 from train_client.policy import Policy
 from train_client.records import completion_rows, step_metrics
 from train_client.retention import Replies
-from train_client.reward_client import RewardClient, RewardError, RewardVersionChanged
+from train_client.reward_client import RewardClient
+from train_client.reward_errors import RewardError, RewardVersionChanged
 from train_client.rollout import Diverged
 from train_client.sources import DataError
 from train_client.timing import Timer, peak_memory

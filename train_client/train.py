@@ -47,7 +47,8 @@ from train_client.policy import Policy
 from train_client.process_state import process_state, restore_process
 from train_client.progress import TrainingProgress
 from train_client.retention import Retention
-from train_client.reward_client import RewardClient, RewardError
+from train_client.reward_client import RewardClient
+from train_client.reward_errors import RewardError
 from train_client.rollout import RolloutEngine
 from train_client.saved_config import save_config
 from train_client.sources import DataError

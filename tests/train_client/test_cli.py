@@ -25,7 +25,7 @@ from train_client.config_file import load_config
 from train_client.metrics import read_metrics
 from train_client.outcome import STOPPED, Outcome
 from train_client.policy import Policy
-from train_client.reward_client import RewardError
+from train_client.reward_errors import RewardError
 from train_client.rollout import Diverged
 from train_client.world.service import ServiceError
 

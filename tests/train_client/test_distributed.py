@@ -24,7 +24,7 @@ from train_client.config_file import load_config
 from train_client.distributed import joined, raised_everywhere
 from train_client.metrics import read_metrics
 from train_client.policy import Policy
-from train_client.reward_client import RewardError, RewardRejected
+from train_client.reward_errors import RewardError, RewardRejected
 from train_client.rollout import Diverged, Rollout
 
 NUMBERS = (

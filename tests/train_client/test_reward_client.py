@@ -13,14 +13,14 @@ import pytest
 
 from app.schema import Labels, Sample
 from tests.train_client.service import Service
+from train_client.async_reward_client import batched
 from train_client.config import ConfigError, RewardConfig
-from train_client.reward_client import (
-    RewardClient,
+from train_client.reward_client import RewardClient
+from train_client.reward_errors import (
     RewardError,
     RewardRejected,
     RewardUnavailable,
     RewardVersionChanged,
-    batched,
 )
 
 LABELS = Labels(visual="safe", text="safe", combined="unsafe")

@@ -13,7 +13,7 @@ from tests.train_client.service import Service
 from train_client.config import ConfigError, RolloutConfig, TrainConfig, parse_config
 from train_client.metrics import read_metrics
 from train_client.policy import Policy
-from train_client.reward_client import RewardError
+from train_client.reward_errors import RewardError
 from train_client.run import rows_at_once, run_training
 from train_client.sources import DataError
 

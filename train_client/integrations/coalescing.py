@@ -16,7 +16,8 @@ from typing import NamedTuple
 from app.schema import Result, Sample
 from train_client.config import RewardConfig
 from train_client.retry import Backoff
-from train_client.reward_client import RewardClient, RewardRejected, RewardUnavailable
+from train_client.reward_client import RewardClient
+from train_client.reward_errors import RewardRejected, RewardUnavailable
 
 log = logging.getLogger(__name__)
 

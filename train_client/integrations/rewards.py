@@ -15,7 +15,7 @@ from app.schema import Result, Sample
 from train_client.config import ConfigError, RewardConfig, parse_config
 from train_client.config_errors import unknown
 from train_client.integrations.coalescing import CoalescingClient
-from train_client.reward_client import RewardUnavailable
+from train_client.reward_errors import RewardUnavailable
 
 log = logging.getLogger(__name__)
 

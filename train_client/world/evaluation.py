@@ -14,7 +14,8 @@ from train_client.data import AnsweredExample, Example
 from train_client.evaluation import answer, score_answers
 from train_client.interrupt import Stop, never
 from train_client.policy import Policy
-from train_client.reward_client import RewardClient, RewardError
+from train_client.reward_client import RewardClient
+from train_client.reward_errors import RewardError
 from train_client.safety import reward_means, safety_table
 from train_client.sampling import Sampling
 from train_client.world.cases import draw_cases

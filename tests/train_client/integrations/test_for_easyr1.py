@@ -10,7 +10,7 @@ from tests.train_client.integrations.conftest import TAGS
 from tests.train_client.service import Service
 from train_client.config import ConfigError
 from train_client.integrations.for_easyr1 import REWARD_TYPE, main
-from train_client.reward_client import RewardUnavailable
+from train_client.reward_errors import RewardUnavailable
 
 
 def row(response: str, ground_truth: str = json.dumps(TAGS)) -> dict[str, object]:

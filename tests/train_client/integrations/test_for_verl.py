@@ -15,7 +15,7 @@ from train_client.integrations.for_verl import (
     compute_score_batch,
     compute_score_blocking,
 )
-from train_client.reward_client import RewardUnavailable
+from train_client.reward_errors import RewardUnavailable
 
 
 def test_samples_asked_one_by_one_travel_together(service: Service) -> None:

@@ -12,7 +12,8 @@ from tests.train_client.world.conftest import pair_of
 from train_client.config import RewardConfig
 from train_client.interrupt import Stop
 from train_client.policy import Policy
-from train_client.reward_client import RewardClient, RewardError
+from train_client.reward_client import RewardClient
+from train_client.reward_errors import RewardError
 from train_client.sampling import Sampling
 from train_client.world import evaluation
 from train_client.world.evaluation import ROWS, WorldEvaluation
