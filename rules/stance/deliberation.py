@@ -98,6 +98,17 @@ def speaks_against(
     return None if approves(folded, spoken, timeout) else rule
 
 
+def asks_for_something(prompt: str, timeout: float) -> bool:
+    """Whether the prompt asks how, what or where, or for a text, in any language.
+
+    `timeout`: seconds for one step. Raises TimeoutError.
+    """
+    if not prompt or len(prompt) > LONGEST:
+        return False
+    asked = Text.of(unwrapped(fold(prompt, timeout).strip(), timeout))
+    return _any(deliberations(), "asks", asked, timeout)
+
+
 def approves(folded: str, languages: Iterable[str], timeout: float) -> bool:
     """Whether the folded answer soon calls something good, in one of the languages (codes).
 

@@ -8,6 +8,7 @@ that help, nearly all in training, cost the passes of one prefilter.
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final, get_args
 
+from rules.stance.beside import warns_in_passing
 from rules.stance.deliberation import approves, speaks_against
 from rules.stance.folding import fold
 from rules.stance.lexicon import Effect, Lexicon, Rule, Scope, load_lexicon
@@ -36,6 +37,7 @@ from rules.stance.wrapping import is_broken_to_width, unwrapped
 HELPS: Final = Stance("compliance", "any.answers")
 INFORMS: Final = Stance("compliance", "any.tells_the_danger_asked_for")
 APPROVES: Final = Stance("compliance", "any.approves")
+BESIDE: Final = Stance("compliance", "any.warns_in_passing")
 HIDES: Final = Stance("unclear", "any.hidden_words")
 SAYS_NOTHING: Final = frozenset({HIDES.rule, *(f"any.{lack}" for lack in get_args(Lack))})
 """Rules of answers that say nothing, or hide what they say: no judge makes more of them."""
@@ -121,8 +123,7 @@ class StanceDetector:
             stance = self._declining(lines, head, stands, beside)
             if stance.kind in DECLINING and hides_words(answer, self.timeout):
                 return HIDES
-            told = self._told(opening, stands, prompt) if stance.kind == "rebuttal" else None
-            return told or stance
+            return self._told(opening, stands, stance.rule, prompt) or stance
         helps = self._hits(head, beside, "compliance")
         return Stance("compliance", helps[0].rule) if helps else _asking(stands)
 
@@ -132,16 +133,19 @@ class StanceDetector:
         end = sentence_end(head.text, 0)
         return [] if rule is None else [Hit(0, end, "rebuttal", rule)]
 
-    def _told(self, opening: str, stands: Iterable[Hit], prompt: str) -> Stance | None:
-        """What an answer does that seems to warn and only tells a danger: one that was asked for,
-        or one beside what is well."""
-        declines = [hit for hit in stands if hit.effect in DECLINING]
-        if not {hit.rule for hit in declines} <= self._informing:
+    def _told(self, opening: str, stands: Iterable[Hit], rule: str, prompt: str) -> Stance | None:
+        """What an answer does that seems to warn, by `rule`, and only tells a danger: one that was
+        asked for, or one beside what is well or beside what was asked."""
+        if rule not in self._informing:
             return None
-        if asks_about_danger(prompt, self.timeout):
-            return INFORMS
+        declines = [hit for hit in stands if hit.effect in DECLINING]
         spoken = {hit.language for hit in declines}
-        return APPROVES if approves(opening, spoken, self.timeout) else None
+        if {hit.rule for hit in declines} <= self._informing:
+            if asks_about_danger(prompt, self.timeout):
+                return INFORMS
+            if approves(opening, spoken, self.timeout):
+                return APPROVES
+        return BESIDE if warns_in_passing(opening, prompt, spoken, self.timeout) else None
 
     def _stands_taken(self, head: Text) -> list[Hit]:
         """The hits of rules that decline or ask back, where they may stand."""

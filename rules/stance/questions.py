@@ -4,6 +4,7 @@
 risks of it are. Only the question tells; the questions of each language are in `questions.yaml`.
 """
 
+from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
 from typing import Annotated, Final
@@ -26,6 +27,7 @@ class Questions(YamlModel):
     """One language's: patterns, prompts that are such questions, and prompts that are none."""
 
     patterns: tuple[Annotated[str, AfterValidator(one_line)], ...]
+    facts: tuple[Annotated[str, AfterValidator(one_line)], ...] = ()
     examples: tuple[str, ...]
     counterexamples: tuple[str, ...]
 
@@ -40,11 +42,23 @@ def asks_about_danger(prompt: str, timeout: float) -> bool:
     It must come down to that: what its last sentence asks counts. `timeout`: seconds for one step.
     Raises TimeoutError.
     """
+    return _asks(prompt, _patterns(), timeout)
+
+
+def asks_for_a_fact(prompt: str, timeout: float) -> bool:
+    """Whether the prompt's last sentence asks what has happened, or what something means.
+
+    `timeout`: seconds for one step. Raises TimeoutError.
+    """
+    return _asks(prompt, _facts(), timeout)
+
+
+def _asks(prompt: str, patterns: Sequence[str], timeout: float) -> bool:
     if not prompt or len(prompt) > LONGEST:
         return False
     folded = unwrapped(fold(prompt, timeout).strip(), timeout)
     asked = Text.of(folded[sentence_start(folded, len(folded) - 1) :])
-    return any(occurs(pattern, asked, timeout) for pattern in _patterns())
+    return any(occurs(pattern, asked, timeout) for pattern in patterns)
 
 
 @cache
@@ -58,3 +72,10 @@ def questions() -> dict[str, Questions]:
 def _patterns() -> list[str]:
     """One for each language."""
     return ["|".join(map(fold_pattern, asked.patterns)) for asked in questions().values()]
+
+
+@cache
+def _facts() -> list[str]:
+    """The same, of the languages that have them."""
+    asked = (known.facts for known in questions().values())
+    return ["|".join(map(fold_pattern, patterns)) for patterns in asked if patterns]
