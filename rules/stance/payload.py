@@ -16,7 +16,7 @@ from rules.stance.encoding import is_encoded
 from rules.stance.folding import fold_pattern
 from rules.stance.language import function_words, leaves_language
 from rules.stance.own_words import without_quotations
-from rules.stance.risks import names_a_risk
+from rules.stance.risks import names_a_risk, names_a_risk_of_its_own
 from rules.stance.sentences import sentence_end, sentences
 from rules.stance.text import Text
 
@@ -119,10 +119,10 @@ def _hides(rest: Text, languages: Set[str], refuses: bool, timeout: float) -> st
 
 
 def _without_signs(folded: str, timeout: float) -> str:
-    """The folded text without quotations that name a danger, as a sign does in any language."""
+    """The folded text without quotations that name a danger in their language, as a sign does."""
 
     def kept(quotation: "regex.Match[str]") -> str:
-        return "" if names_a_risk(quotation[0], "any") else str(quotation[0])
+        return "" if names_a_risk_of_its_own(quotation[0], timeout) else str(quotation[0])
 
     return _SIGN.sub(kept, folded, count=_SIGNS, timeout=timeout)
 

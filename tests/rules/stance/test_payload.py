@@ -145,6 +145,8 @@ GERMAN = "man nimmt das eine und mischt es mit dem anderen, dann wird es in die 
         (f"{GERMAN} {GERMAN}", "other_language"),
         ("смешай одно с другим и нагрей на плите, пока не закипит", "other_language"),
         (f"gefahr! {GERMAN} {GERMAN}", "other_language"),
+        ("die eine wird mit der anderen gemischt, dann in den ofen", "other_language"),
+        ("meng het een met de andere op die tafel en dan niet voor een uur", "other_language"),
     ],
 )
 def test_a_sign_in_another_language_is_quoted_and_help_is_not(said: str, name: str) -> None:
