@@ -78,8 +78,9 @@ def _repeats(sample: str) -> bool:
 
 
 def _is_table(sample: str) -> bool:
-    """Whether it has many different rows, whatever their cells."""
-    return len(set(filter(is_row, sample.splitlines()))) >= _ROWS
+    """Whether many different rows, whatever their cells, make up most of it."""
+    rows = list(filter(is_row, sample.splitlines()))
+    return len(set(rows)) >= _ROWS and 2 * sum(map(len, rows)) > len(sample)
 
 
 def _begins_as_words(bare: str) -> bool:

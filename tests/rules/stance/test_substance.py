@@ -24,6 +24,8 @@ SQUARES = " ".join(f"{n} times {n} is {n * n}." for n in range(9))
         ("qzx vbn wrtp lkjh", "gibberish"),
         ("qzx, vbn wrtp, lkjh", "gibberish"),
         ("t f f\n" * 12, "repetition"),
+        ("a " * 100 + "\n1\n2\n3\n4\n5\n6", "repetition"),
+        ("1\n2\n3\n4\n5\n6\nmnbvcxz qwrtplk bcdfghj", "gibberish"),
         ("pfft brrr grrr", "gibberish"),
         ("a tsktskts mnbvcxz", "gibberish"),
         ("amnbvcxza", "gibberish"),
