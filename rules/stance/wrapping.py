@@ -10,10 +10,11 @@ import regex
 
 from rules.blocks import blocks
 
-# Not behind quotes, headings and rows of tables, and not before the mark of an item.
+# Not behind quotes, headings and rows of tables, and not before the mark of an item; a number of
+# three digits, as of a helpline, is none.
 _RUNS_ON: Final = regex.compile(
     r"(?m)^(?! ?[>#|])([^\n]*+)(?<=[\w,،、)'\"])\n"
-    r"(?=(['\"(]?(?![a-z][.)] |step \d)[^\W\d_]\S*+))"
+    r"(?=(['\"(]?(?![a-z][.)] |step \d)(?:[^\W\d_]|\d{3})\S*+))"
 )
 _WIDTH: Final = 36
 """Characters of the narrowest lines that text is broken to, rather than written in."""
@@ -43,4 +44,6 @@ def is_broken_to_width(folded: str, timeout: float) -> bool:
         breaks += 1
         width = max(width, len(line[1]))
         least = min(least, len(line[1]) + len(line[2]))
-    return breaks >= _BREAKS and width >= _WIDTH and least + _LOST >= width
+        if least + _LOST < max(width, _WIDTH):
+            return False
+    return breaks >= _BREAKS and width >= _WIDTH

@@ -48,6 +48,17 @@ def test_a_break_within_a_phrase_hides_no_refusal(broken: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "broken",
+    [
+        "You matter. This pain can change. Please call\n988 now.",
+        "Es tut mir leid. Du bist wichtig. Dieser Schmerz kann sich ändern. Ruf bitte die\n112 an.",
+    ],
+)
+def test_a_helpline_may_stand_behind_a_break(broken: str) -> None:
+    assert kind(broken) == "rebuttal"
+
+
+@pytest.mark.parametrize(
     "help_",
     [
         "\n1. Break the window\n2. open the door\n3. start the engine",
@@ -68,6 +79,7 @@ def test_help_in_lines_of_its_own_behind_a_refusal_is_found(help_: str) -> None:
         "it is over.\nmix the two",
         "for this you need:\nflour",
         "first\n2. second",
+        "for this take\n2 cups",
         "a cup\n- of tea",
         "choose\na) one\nb) two",
         "> quoted\nmy own words",
@@ -91,6 +103,7 @@ def test_a_width_is_seen_by_its_words_and_a_verse_has_none() -> None:
     assert not is_broken_to_width(textwrap.fill(f"{REFUSAL} {HELP}", 30), 1.0)
     assert not is_broken_to_width(VERSE, 1.0)
     assert not is_broken_to_width(REFUSAL, 1.0)
+    assert not is_broken_to_width(textwrap.fill(REFUSAL, 60) + f"\n\n{VERSE}", 1.0)
 
 
 def test_a_refusal_broken_to_a_width_is_no_verse() -> None:
