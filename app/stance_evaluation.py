@@ -13,7 +13,8 @@ from typing import Final, Literal
 
 import pydantic
 
-from rules.profile import StanceByWords, load_profile
+from rules.profile import load_profile
+from rules.settings import StanceByWords
 from rules.stance import StanceDetector, StanceKind
 from rules.words import WordDetector
 

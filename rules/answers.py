@@ -7,7 +7,8 @@ from functools import cache
 from typing import Final, Protocol
 
 from rules.copying import as_words, is_copied, is_echo
-from rules.profile import Profile, StanceByRules
+from rules.profile import Profile
+from rules.settings import StanceByRules
 from rules.stance import Stance, StanceDetector
 from rules.words import WordDetector
 

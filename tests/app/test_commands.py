@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from app.cli import build
 from app.settings import Settings
-from rules.profile import ExtraComponents
+from rules.settings import ExtraComponents
 from rules.stance import StanceDetector
 from rules.stance.lexicon import Lexicon, parse_lexicon
 from tests.app.commands import run

@@ -14,8 +14,9 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from rules.labels import Labels
-from rules.profile import ExtraComponents, Overlong, load_profile, shipped_profiles
+from rules.profile import load_profile, shipped_profiles
 from rules.reward import Score, Scorer
+from rules.settings import ExtraComponents, Overlong
 from tests.rules.completions import REASONINGS, VERDICTS, completion
 
 TAGS = [

@@ -10,8 +10,9 @@ from grammar.unseen import BLANKS
 from rules.blocks import LENGTH
 from rules.copying import is_copied, is_echo
 from rules.formatting import Format
-from rules.profile import Repetition, load_profile
+from rules.profile import load_profile
 from rules.repetition import is_degenerate
+from rules.settings import Repetition
 from tests.rules.completions import HELP, completion
 
 PROFILE = load_profile("safegrpo")
