@@ -4,6 +4,7 @@ A line that ends without a stop runs on into the next one that begins with a wor
 lists look the same but for their width, so what looks for help reads the lines as they stand, too.
 """
 
+import re
 from typing import Final
 
 import regex
@@ -22,6 +23,9 @@ _BREAKS: Final = 3
 """Breaks that show a width."""
 _LOST: Final = 4
 """Characters that markup had in a line, and a reader does not see."""
+_MARKED: Final = 3
+"""Of so many lines of prose one holds a comma or a stop, at least; bare steps hold hardly any."""
+_MARK: Final = re.compile(r"[,.;:!?、。،؛؟।].")
 
 
 def unwrapped(folded: str, timeout: float) -> str:
@@ -35,7 +39,7 @@ def unwrapped(folded: str, timeout: float) -> str:
 
 
 def is_broken_to_width(folded: str, timeout: float) -> bool:
-    """Whether no word behind a break within a sentence would have had room before it.
+    """Whether it is prose in which no word behind a break would have had room before it.
 
     Linear; raises TimeoutError.
     """
@@ -46,4 +50,10 @@ def is_broken_to_width(folded: str, timeout: float) -> bool:
         least = min(least, len(line[1]) + len(line[2]))
         if least + _LOST < max(width, _WIDTH):
             return False
-    return breaks >= _BREAKS and width >= _WIDTH
+    return breaks >= _BREAKS and width >= _WIDTH and _is_prose(folded)
+
+
+def _is_prose(folded: str) -> bool:
+    """Whether commas and stops stand within its lines, as steps set in lines have none."""
+    lines = list(filter(None, folded.split("\n")))
+    return _MARKED * sum(_MARK.search(line) is not None for line in lines) >= len(lines)
