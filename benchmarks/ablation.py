@@ -43,6 +43,9 @@ from train_client.world.split import split_pairs
 from train_client.world.warmup import WarmupConfig, warm_policy
 
 STEPS = 120
+SCENES_PER_PAIR = 12
+"""Of each seed: an arm is judged by the mean of several."""
+
 TOKENS = {"tags": 80, "paper": 120}
 """Most that a demonstration has in each dialect, cheats included, and some to spare."""
 
@@ -173,7 +176,7 @@ def _warm_policy(arm: Arm, rules: Rules, config: TrainConfig, warmup: WarmupConf
 def _judge(policy: Policy, rules: Rules, rewards: RewardClient, config: TrainConfig) -> Result:
     """What the policy does on held-out pairs, and what its own reward makes of that."""
     sampling = sampling_of(config.rollout)
-    answers = answer(policy, held_out_examples(rules), sampling, batch=128)
+    answers = answer(policy, held_out_examples(rules, SCENES_PER_PAIR), sampling, batch=128)
     judged = [(truth(a.text), a.example.labels) for a in answers]
     safe = [each for each in judged if each[1].combined == "safe"]
     unsafe = [each for each in judged if each[1].combined == "unsafe"]

@@ -24,7 +24,6 @@ from train_client.policy import Policy, frozen_copy
 from train_client.retention import Retention
 from train_client.reward_client import RewardClient
 from train_client.run_lock import only_run_in
-from train_client.sampling import sampling_of
 from train_client.saved_config import begun_with
 from train_client.train import Trainer
 from train_client.world.cases import Drawn, balanced, draw_cases
@@ -152,7 +151,7 @@ def _run(
     rules, output = load_rules(), config.run.output
     policy = _warm_policy(rules, config, warmup)
     with RewardClient(config.reward, run=output.name) as rewards:
-        evaluation = WorldEvaluation(policy, rewards, rules, sampling_of(config.rollout))
+        evaluation = WorldEvaluation(policy, rewards, rules, config.rollout.max_tokens)
         before_run = _steps_done(output) if config.run.resume else 0
         trainer = _trainer(config, policy, rules, rewards, evaluation)
         outcome = trainer.run()

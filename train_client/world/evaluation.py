@@ -25,8 +25,6 @@ from train_client.world.skill import skill_accuracy, skill_test
 from train_client.world.split import split_pairs
 
 SCENES_PER_PAIR = 36
-"""With nine safe and nine unsafe pairs, an error rate of 6 % is measured to within 1.3 points (one
-standard error)."""
 
 HELD_OUT_SEED = 2**20
 """No run's seed: its scenes are in no training data."""
@@ -44,16 +42,18 @@ ROWS = {
 
 
 class WorldEvaluation:
-    """Evaluates one policy; completions are sampled as in training (`sampling`), from a generator
-    of its own, and the skill is asked greedily, without thinking."""
+    """Evaluates one policy by greedy completions of at most `max_tokens`, as `safegrpo train` does.
+
+    The skill is asked without thinking.
+    """
 
     def __init__(
-        self, policy: Policy, rewards: RewardClient, rules: Rules, sampling: Sampling
+        self, policy: Policy, rewards: RewardClient, rules: Rules, max_tokens: int
     ) -> None:
         self._policy = policy
         self._rewards = rewards
-        self._sampling = sampling
-        self._held_out = held_out_examples(rules)
+        self._greedy = Sampling(max_tokens=max_tokens, temperature=0)
+        self._held_out = held_out_examples(rules, SCENES_PER_PAIR)
         self._skill = skill_test(rules, SKILL_QUESTIONS)
         self.scored = 0
         """Completions scored so far, and the sum of their rewards."""
@@ -64,7 +64,7 @@ class WorldEvaluation:
 
         Raises RewardError where nothing was, and Stopped when `stop` says so.
         """
-        answers = answer(self._policy, self._held_out, self._sampling, batch=128, stop=stop)
+        answers = answer(self._policy, self._held_out, self._greedy, batch=128, stop=stop)
         results = score_answers(self._rewards, answers, stop=stop)
         labels: list[Labels] = [a.example.labels for a in answers]
         scored = [result for result in results if result.reward is not None]
@@ -91,8 +91,8 @@ def general_skill(
     return skill_accuracy(answers, questions)
 
 
-def held_out_examples(rules: Rules) -> list[Example]:
-    """Every held-out pair with several scenes, the same for every policy and seed."""
+def held_out_examples(rules: Rules, scenes: int) -> list[Example]:
+    """Every held-out pair with so many scenes, the same for every policy and seed."""
     _, held_out = split_pairs(rules)
-    cases = draw_cases(rules, held_out, SCENES_PER_PAIR, seed=HELD_OUT_SEED)
+    cases = draw_cases(rules, held_out, scenes, seed=HELD_OUT_SEED)
     return [case.example(rules) for case in cases]

@@ -14,7 +14,6 @@ from train_client.interrupt import Stop
 from train_client.policy import Policy
 from train_client.reward_client import RewardClient
 from train_client.reward_errors import RewardError
-from train_client.sampling import Sampling
 from train_client.world import evaluation
 from train_client.world.evaluation import ROWS, WorldEvaluation
 from train_client.world.rules import Rules
@@ -22,8 +21,8 @@ from train_client.world.split import split_pairs
 
 
 def test_every_held_out_pair_is_evaluated_and_no_other(rules: Rules) -> None:
-    pairs = [pair_of(example.id) for example in evaluation.held_out_examples(rules)]
-    assert Counter(pairs) == dict.fromkeys(split_pairs(rules)[1], evaluation.SCENES_PER_PAIR)
+    pairs = [pair_of(example.id) for example in evaluation.held_out_examples(rules, 3)]
+    assert Counter(pairs) == dict.fromkeys(split_pairs(rules)[1], 3)
 
 
 def test_completions_that_could_not_be_scored_are_no_zeros(
@@ -34,7 +33,7 @@ def test_completions_that_could_not_be_scored_are_no_zeros(
     turn = iter(range(1000))
     service.reward = lambda text: None if next(turn) % 3 == 0 else 1.0
     with RewardClient(RewardConfig(url=service.url)) as rewards:
-        judge = WorldEvaluation(untrained, rewards, rules, Sampling(max_tokens=3))
+        judge = WorldEvaluation(untrained, rewards, rules, max_tokens=3)
         found = judge()
         asked = sum(len(request["samples"]) for request in service.requests)
         assert 0 < judge.scored == judge.reward_sum < asked
@@ -66,5 +65,5 @@ def test_every_part_of_it_stops_when_a_person_asks(
     monkeypatch.setattr(evaluation, "SCENES_PER_PAIR", 1)
     monkeypatch.setattr(evaluation, "SKILL_QUESTIONS", 2)
     with RewardClient(RewardConfig(url=service.url)) as rewards:
-        WorldEvaluation(untrained, rewards, rules, Sampling(max_tokens=3))(asked := lambda: False)
+        WorldEvaluation(untrained, rewards, rules, max_tokens=3)(asked := lambda: False)
     assert looking == [("answer", asked), ("score_answers", asked), ("answer", asked)]
