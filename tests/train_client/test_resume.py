@@ -187,23 +187,26 @@ def test_a_row_that_cannot_be_used_stops_the_run_at_the_last_whole_step(
     assert train(config, policy, examples).finished
 
 
+class Removing(Rule):
+    """Removes a file as the third step begins."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._times = 0
+
+    def generate(self, *given: Any) -> Rollout:
+        self._times += 1
+        if self._times == 3:
+            self._file.unlink()
+        return super().generate(*given)
+
+
 def test_an_image_that_is_gone_when_it_is_read_again_stops_the_run_at_the_last_whole_step(
     tmp_path: Path, service: Service, policy: Policy, examples: list[Example]
 ) -> None:
     file = tmp_path / "first.png"
     Image.new("RGB", (16, 16)).save(file)
     examples[0] = replace(examples[0], pictures=(Picture(file),))
-
-    class Removing(Rule):
-        """Each of its rollouts is of the same four prompts."""
-
-        times = 0
-
-        def generate(self, *given: Any) -> Rollout:
-            self.times += 1
-            if self.times == 3:
-                file.unlink()
-            return super().generate(*given)
 
     config = settings(
         tmp_path,
@@ -213,7 +216,7 @@ def test_an_image_that_is_gone_when_it_is_read_again_stops_the_run_at_the_last_w
         algorithm={"beta": 0.0},
         optimizer={"prompts_per_pass": 2},
     )
-    outcome = train(config, policy, examples[:4], engine=Removing())
+    outcome = train(config, policy, examples[:4], engine=Removing(file))
     assert (outcome.finished, outcome.steps) == (False, 2)
     assert "can no longer be" in outcome.reason
     assert outcome.checkpoint == tmp_path / "checkpoints/step-2"
@@ -227,15 +230,6 @@ def test_an_image_of_other_rows_that_is_gone_stops_the_run_at_the_last_whole_ste
     file = tmp_path / "gone.png"
     Image.new("RGB", (16, 16)).save(file)
     row = replace(examples[0], pictures=(Picture(file),))
-
-    class Removing(Rule):
-        times = 0
-
-        def generate(self, *given: Any) -> Rollout:
-            self.times += 1
-            if self.times == 3:
-                file.unlink()
-            return super().generate(*given)
 
     config = settings(
         tmp_path,
@@ -254,7 +248,7 @@ def test_an_image_of_other_rows_that_is_gone_stops_the_run_at_the_last_whole_ste
             policy,
             examples,
             rewards,
-            engine=Removing(),
+            engine=Removing(file),
             evaluate=evaluated if section == "evaluation" else None,
             retention=general if section == "retention" else None,
         ).run()
