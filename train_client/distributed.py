@@ -9,6 +9,7 @@ number of processes can load (`sharded_like`). Started without torchrun, all of 
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
@@ -50,6 +51,17 @@ def joined(device: str, deadline: float) -> Iterator[None]:
         yield
     finally:
         dist.destroy_process_group()
+        _let_gloo_settle()
+
+
+def _let_gloo_settle() -> None:
+    """Wait for gloo's threads to let go of the tensors of the last collective operation.
+
+    They outlive the process group, since caches of torch's hold it, and nothing tells when they are
+    idle. One that frees a tensor as Python ends takes the process down with SIGABRT, so that
+    torchrun calls a finished run failed (pytorch/pytorch#190489; not from Python 3.14 on).
+    """
+    time.sleep(0.5)
 
 
 def _take_gpu() -> None:
