@@ -53,7 +53,8 @@ class MasterAdamW:
         )
 
     def step(self, lr: float) -> float:
-        """Clip the gradients to `max_grad_norm`, update, clear them. Returns the norm before."""
+        """Clip the gradients to `max_grad_norm`, update, clear them. Returns the norm before; where
+        that is not finite, the update is left out."""
         norm = torch.nn.utils.clip_grad_norm_(self._masters, self._config.max_grad_norm)
         norm = norm.full_tensor() if isinstance(norm, DTensor) else norm
         for group in self._adam.param_groups:

@@ -52,9 +52,10 @@ from train_client.reward_errors import RewardError
 from train_client.rollout import RolloutEngine
 from train_client.saved_config import save_config
 from train_client.sources import DataError
+from train_client.stall import Stalled, idle_steps
 from train_client.step import Step
 from train_client.timing import Timer
-from train_client.update import Learner
+from train_client.update import SKIPPED, Learner
 
 log = logging.getLogger(__name__)
 
@@ -98,6 +99,8 @@ class Trainer:
         """Step of the newest evaluation; one that came to no end is done again on resume."""
         self._saved: tuple[Any, ...] = ()
         """How far the run had come at its newest checkpoint: see `_reached`."""
+        self._idle = 0
+        """Steps in a row, up to now, that made no update."""
         self._output = config.run.output
         self._rewards = rewards
         self._evaluate = evaluate
@@ -125,9 +128,10 @@ class Trainer:
     def run(self) -> Outcome:
         """Train to the end, or to the next safe point when asked to stop, and write everything.
 
-        A service that stays away, or whose reward changes, or a row that cannot be used ends the
-        run with `finished` False and the reason; the checkpoint holds the last whole step. Raises
-        ConfigError if `run.output` already holds a run and `run.resume` is off.
+        A service that stays away, or whose reward changes, a row that cannot be used or gradients
+        that stay infinite end the run with `finished` False and the reason; the checkpoint holds
+        the last whole step. Raises ConfigError if `run.output` already holds a run and
+        `run.resume` is off.
         """
         claim_run_folder(self.config.run)
         # The bars of saving and loading would tear the run's own progress line.
@@ -192,7 +196,7 @@ class Trainer:
         """
         try:
             work()
-        except RewardError as problem:
+        except (RewardError, Stalled) as problem:
             return str(problem)
         except (DataError, ConfigError) as problem:
             if self.step == 0:
@@ -204,8 +208,9 @@ class Trainer:
 
     def _next_step(self, writer: MetricsWriter, progress: TrainingProgress) -> None:
         values = self._stepper.run(self.step + 1, writer)
+        writer.write(self.step + 1, values)
+        self._idle = idle_steps(self._idle, values[SKIPPED], self.config)
         self.step += 1
-        writer.write(self.step, values)
         progress.step(values)
 
     def _evaluation_if_due(self, writer: MetricsWriter, progress: TrainingProgress) -> None:
@@ -233,6 +238,7 @@ class Trainer:
             "process": process_state(self._feed, self._collector.generator),
             "version": self._rewards.version,
             "evaluated": self._evaluated,
+            "idle": self._idle,
             "best": self._best.value,
             "best_by": self.config.run.keep_best,
         }
@@ -264,6 +270,7 @@ class Trainer:
         load_weights(self.policy.model, found[-1])
         self._optimizer.load_state_dict(state["optimizer"])
         self.step, self._evaluated = state["step"], state["evaluated"]
+        self._idle = state.get("idle", 0)
         if state.get("best_by") == self.config.run.keep_best:
             self._best.value = state["best"]
         self._saved = _reached(state)

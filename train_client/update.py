@@ -8,6 +8,7 @@ Shapes: R rows (P prompts x G completions), T completion tokens.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager, nullcontext
@@ -30,6 +31,9 @@ from train_client.retention import Replies, Retention
 
 Encode = Callable[[Sequence[Example], int], Future[dict[str, Any]]]
 """(examples, rows of each) -> the processor's output, as soon as it is there."""
+
+SKIPPED = "skipped_updates"
+"""Metric: updates of a step that were left out, because their gradient was not finite."""
 
 
 class Learner:
@@ -121,8 +125,9 @@ class Learner:
         general: Sequence[Sequence[Replies]],
     ) -> dict[str, float]:
         """All updates of a rollout batch, with one learning rate each, and the general replies that
-        `general_replies` gave for them; their metrics' means."""
-        totals: dict[str, float] = {}
+        `general_replies` gave for them; their metrics' means, and under `SKIPPED` how many were
+        left out."""
+        totals: dict[str, float] = {SKIPPED: 0.0}
         updates = list(minibatches) * self._config.algorithm.updates_per_batch
         each = zip(updates, rates, general, strict=True)
         for update, (passes, rate, replies) in enumerate(each):
@@ -131,6 +136,7 @@ class Learner:
                 if self._retention is not None:
                     found["retention_kl"] = self._retention.backward(replies)
             found["grad_norm"] = self._optimizer.step(rate)
+            totals[SKIPPED] += not math.isfinite(found["grad_norm"])
             for name, value in found.items():
                 totals[name] = totals.get(name, 0.0) + value / len(updates)
         return totals
