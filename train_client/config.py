@@ -71,7 +71,11 @@ class TrainConfig(Section):
 
     def save(self, path: Path) -> None:
         """Write the whole configuration, defaults included, as YAML."""
-        path.write_text(yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False))
+        path.write_text(self.as_yaml())
+
+    def as_yaml(self) -> str:
+        """The text that `save` writes."""
+        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False)
 
 
 def parse_config(tree: dict[str, Any], source: str = "the configuration") -> TrainConfig:

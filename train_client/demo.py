@@ -24,7 +24,7 @@ from train_client.policy import Policy, frozen_copy
 from train_client.retention import Retention
 from train_client.reward_client import RewardClient
 from train_client.run_lock import only_run_in
-from train_client.saved_config import begun_with
+from train_client.saved_config import begun_with, refuse_foreign_config
 from train_client.train import Trainer
 from train_client.world.cases import Drawn, balanced, draw_cases
 from train_client.world.evaluation import WorldEvaluation
@@ -83,12 +83,13 @@ def _service(url: str | None, output: Path) -> RewardService | RunningService:
 
 
 def _refuse_other_run(output: Path, seed: int, *, resume: bool) -> None:
-    """Raise ConfigError if the folder holds a run, whose start must not be replaced, or one of
-    another seed, by which its policy was warmed up."""
+    """Raise ConfigError if the folder holds a run, whose start must not be replaced, one of another
+    seed, by which its policy was warmed up, or a person's own configuration."""
     if not resume and checkpoints(output / "checkpoints"):
         raise ConfigError(
             f"{output} already holds a run. Continue it with --resume, or choose another --output."
         )
+    refuse_foreign_config(output)
     begun = begun_with(output).get("run", {}).get("seed", seed)
     if resume and begun != seed:
         raise ConfigError(

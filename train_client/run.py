@@ -22,7 +22,7 @@ from train_client.retention import Retention
 from train_client.reward_client import RewardClient
 from train_client.run_lock import only_run_in
 from train_client.sampling import Sampling
-from train_client.saved_config import refuse_other_held_out_rows
+from train_client.saved_config import refuse_foreign_config, refuse_other_held_out_rows
 from train_client.screening import screened_rows
 from train_client.train import Trainer
 
@@ -100,6 +100,7 @@ def _read_rows(config: TrainConfig) -> _Rows:
 def _check(config: TrainConfig) -> None:
     """What can be said of a run before anything is read; makes its folder."""
     claim_run_folder(config.run)
+    refuse_foreign_config(config.run.output)
     refuse_other_held_out_rows(config)
     refuse_unknown_metric(config.run)
     _refuse_idle_retention(config.retention)

@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from train_client.checkpoint import checkpoints
-from train_client.config import ConfigError, TrainConfig
+from train_client.config import ConfigError, TrainConfig, parse_config
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +42,25 @@ def save_config(config: TrainConfig, resumed: int | None) -> None:
     decisive = {key: change for key, change in changes.items() if _is_decisive(key, config)}
     if decisive:
         log.warning("The run goes on with other settings than it had: %s", _listed(decisive))
+
+
+def refuse_foreign_config(folder: Path) -> None:
+    """Raise ConfigError where a run that begins in the folder would write over a person's file."""
+    first = folder / FIRST
+    if first.exists() and not checkpoints(folder / "checkpoints") and not _is_saved(first):
+        raise ConfigError(
+            f"{first} was not written by a run, and the run's own would replace it. Move or rename "
+            "it, or choose another folder for the run."
+        )
+
+
+def _is_saved(file: Path) -> bool:
+    """Whether it is word for word what a run saves: every default named, and no comment."""
+    try:
+        text = file.read_text()
+        return parse_config(yaml.safe_load(text)).as_yaml() == text
+    except (OSError, ValueError, yaml.YAMLError):
+        return False
 
 
 def _is_decisive(key: str, config: TrainConfig) -> bool:

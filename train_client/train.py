@@ -50,7 +50,7 @@ from train_client.retention import Retention
 from train_client.reward_client import RewardClient
 from train_client.reward_errors import RewardError
 from train_client.rollout import RolloutEngine
-from train_client.saved_config import save_config
+from train_client.saved_config import refuse_foreign_config, save_config
 from train_client.sources import DataError
 from train_client.stall import Stalled, idle_steps
 from train_client.step import Step
@@ -131,9 +131,10 @@ class Trainer:
         A service that stays away, or whose reward changes, a row that cannot be used or gradients
         that stay infinite end the run with `finished` False and the reason; the checkpoint holds
         the last whole step. Raises ConfigError if `run.output` already holds a run and
-        `run.resume` is off.
+        `run.resume` is off, or a person's config.yaml.
         """
         claim_run_folder(self.config.run)
+        refuse_foreign_config(self._output)
         # The bars of saving and loading would tear the run's own progress line.
         disable_progress_bar()
         resumed = self._prepare()
