@@ -32,13 +32,31 @@ class Picture:
     """A larger one is shrunk to so many; 0: as it is."""
 
     def open(self) -> Image.Image:
-        """Decode it, upright and in RGB. Raises one of `UNREADABLE`."""
+        """Decode it, upright and in RGB, what is transparent as white as models' own processors
+        have it. Raises one of `UNREADABLE`."""
         raw = io.BytesIO(self.source) if isinstance(self.source, bytes) else self.source
         with Image.open(raw) as image:
-            upright = ImageOps.exif_transpose(image).convert("RGB")
+            upright = _rgb(ImageOps.exif_transpose(image))
         if self.max_pixels:
             _shrink(upright, self.max_pixels)
         return upright
+
+
+def _rgb(image: Image.Image) -> Image.Image:
+    if image.mode.startswith("I;16"):
+        image = _eight_bits(image)
+    if image.has_transparency_data:
+        drawn = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", drawn.size, "white"), drawn)
+    return image.convert("RGB")
+
+
+def _eight_bits(grey: Image.Image) -> Image.Image:
+    """The upper halves of 16-bit greys; `convert` alone makes white of all above 255."""
+    # By way of "I", because `point` does not take the big-endian ones.
+    upper = grey.convert("I").point(lambda value: value * (1 / 256)).convert("L")
+    upper.info.pop("transparency", None)  # one grey of 65,536
+    return upper
 
 
 def _shrink(image: Image.Image, most: int) -> None:
