@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -10,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import httpx
+from tests.app.serving import ending, free_port, wait_ready
 
 
 class Server:
@@ -72,29 +71,13 @@ def _uvicorn(app: str) -> Iterator[Server]:
 
 @contextmanager
 def _running(module: str, *arguments: str) -> Iterator[Server]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
+    port = free_port()
     command = [sys.executable, "-m", module, *arguments, "--port", str(port)]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     server = Server(port, process)
-    try:
-        _wait(server, process)
+    with ending(process):
+        wait_ready(server.url, process, path="/openapi.json")  # all of them have it
         yield server
-    finally:
-        process.terminate()
-        process.wait()
-
-
-def _wait(server: Server, process: subprocess.Popen[bytes]) -> None:
-    while process.poll() is None:
-        try:
-            httpx.get(f"{server.url}/openapi.json", timeout=60, trust_env=False)
-        except httpx.TransportError:
-            time.sleep(0.1)
-        else:
-            return
-    raise RuntimeError("the server ended before it was ready")
 
 
 def wrk() -> str | None:

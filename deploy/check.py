@@ -27,7 +27,7 @@ from rich.console import Console
 
 from deploy.queries import ALERTS, FOLDER, Query, alert_queries, dashboard_queries, with_parts
 from deploy.traffic import flags, send
-from tests.app.serving import free_port, server
+from tests.app.serving import ending, free_port, server
 
 SECONDS = 90
 """Within which every query must have returned data."""
@@ -91,11 +91,8 @@ def prometheus(folder: Path, target: str) -> Iterator[str]:
             "--log.level=error",
         ]
     )
-    try:
+    with ending(process):
         yield f"http://{listening}"
-    finally:
-        process.terminate()
-        process.wait(30)
 
 
 def ask(address: str, url: str, queries: list[Query]) -> list[Query]:

@@ -26,7 +26,7 @@ from typing import Any
 import httpx
 
 from tests.app.judged import judged_profile
-from tests.app.serving import free_port, sample, server, statistics, wait_ready
+from tests.app.serving import ending, free_port, sample, server, statistics, wait_ready
 
 REPLICAS = 3
 BATCHES = 600
@@ -118,12 +118,9 @@ def _nginx(replicas: list[str]) -> Iterator[str]:
         os.chmod(folder, 0o755)
         command = ["nginx", "-p", folder, "-c", str(path), "-g", "daemon off;"]
         process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
-        try:
+        with ending(process):
             wait_ready(f"http://127.0.0.1:{port}", process)
             yield f"http://127.0.0.1:{port}"
-        finally:
-            process.terminate()
-            process.wait()
 
 
 if __name__ == "__main__":

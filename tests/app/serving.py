@@ -1,6 +1,7 @@
 """A real server process for the tests, on a free port, and samples to send it."""
 
 import os
+import signal
 import socket
 import ssl
 import subprocess
@@ -46,12 +47,9 @@ def server(*flags: str, env: dict[str, str] | None = None) -> Iterator[tuple[str
     port = free_port()
     process = started(port, "--drain-seconds", "0", *flags, env=env)
     address = f"http://127.0.0.1:{port}"
-    try:
+    with ending(process):
         wait_ready(address, process)
         yield address, process.pid
-    finally:
-        process.terminate()
-        process.wait(20)
 
 
 def started(port: int, *flags: str, env: dict[str, str] | None = None) -> subprocess.Popen[bytes]:
@@ -65,15 +63,30 @@ def started(port: int, *flags: str, env: dict[str, str] | None = None) -> subpro
     )
 
 
+@contextmanager
+def ending(process: subprocess.Popen[bytes]) -> Iterator[None]:
+    """A block with which the process ends; SIGTERM ends the block as Ctrl-C does."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        process.terminate()
+        process.wait(60)
+        signal.signal(signal.SIGTERM, before)
+
+
 def wait_ready(
-    address: str, process: subprocess.Popen[bytes], verify: ssl.SSLContext | bool = True
+    address: str,
+    process: subprocess.Popen[bytes],
+    verify: ssl.SSLContext | bool = True,
+    path: str = "/readyz",
 ) -> None:
     deadline = time.monotonic() + START_SECONDS
     with httpx.Client(base_url=address, verify=verify, trust_env=False) as client:
         while time.monotonic() < deadline:
             assert process.poll() is None, "the server ended before it was ready"
             try:
-                if client.get("/readyz").status_code == 200:
+                if client.get(path).status_code == 200:
                     return
             except httpx.TransportError:
                 time.sleep(0.1)

@@ -6,6 +6,7 @@ What it counted is read from its `/metrics`, so a run can prove that its rewards
 
 from __future__ import annotations
 
+import signal
 import socket
 import subprocess
 import sys
@@ -54,7 +55,10 @@ class Count:
 
 
 class RewardService:
-    """A context in which `python -m app serve` runs on a free port; its output goes to `log`."""
+    """A context in which `python -m app serve` runs on a free port; its output goes to `log`.
+
+    SIGTERM raises SystemExit there, so that the service ends too; use it in the main thread.
+    """
 
     def __init__(self, log: Path, profile: str = "safegrpo") -> None:
         self._log = log
@@ -79,6 +83,7 @@ class RewardService:
         return f"{self.url} (process {self.pid})"
 
     def __enter__(self) -> Self:
+        self._before = signal.signal(signal.SIGTERM, _leave)
         self._process = self._start()
         try:
             self._wait_until_ready()
@@ -128,14 +133,14 @@ class RewardService:
                 self._process = self._start()
 
     def _stop(self) -> None:
-        if self._process is None or self._process.poll() is not None:
-            return
+        assert self._process is not None
         self._process.terminate()
         try:
             self._process.wait(timeout=10)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+        signal.signal(signal.SIGTERM, self._before)
 
 
 class RunningService:
@@ -177,6 +182,10 @@ class RunningService:
                 f"{self.url}/metrics cannot be read ({error}); is the reward service there?"
             ) from error
         return reply.text
+
+
+def _leave(number: int, frame: object) -> None:
+    raise SystemExit(128 + number)
 
 
 def _get(url: str, timeout: float) -> httpx.Response:

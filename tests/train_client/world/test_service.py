@@ -60,6 +60,19 @@ def test_a_service_that_cannot_start_is_said_so_with_its_log(tmp_path: Path) -> 
     assert "no-such-profile" in (tmp_path / "log").read_text()
 
 
+def test_sigterm_ends_the_service_too(tmp_path: Path) -> None:
+    """Before the run begins as well, which then notes the signal itself."""
+    before = signal.getsignal(signal.SIGTERM)
+    service = RewardService(tmp_path / "log")
+    with pytest.raises(SystemExit) as ended, service:
+        signal.raise_signal(signal.SIGTERM)
+    assert ended.value.code == 143
+    assert service.pid is not None
+    with pytest.raises(ProcessLookupError):
+        os.kill(service.pid, 0)
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
 def test_counts_differ_by_number_or_by_mean() -> None:
     assert Count(2, 1.0).agrees(Count(2, 1.0 + 1e-9))
     assert not Count(2, 1.0).agrees(Count(3, 1.5))
