@@ -24,6 +24,7 @@ _SELECTOR = re.compile(r"\b(?:safegrpo_\w+|up)(?:\{[^}]*\})?")
 _UNEQUAL = re.compile(r'(\w+)!="[^"]+"')
 _ONE_OF = re.compile(r'=~"(\w+(?:\|\w+)+)"')
 _GROUPED = re.compile(r"\w+ by \(([^)]*)\) ?(?=\()")
+_BY = re.compile(r"\bby\b")
 _COMPARISON = re.compile(r"(\{[^}]*\})|([<>]=?|[=!]=)")
 _COUNTED = ("_total", "_count", "_sum", "_bucket")
 
@@ -71,7 +72,15 @@ def with_parts(queries: Iterable[Query]) -> Iterator[Query]:
 
 
 def groupings(query: Query) -> Iterator[Query]:
-    """Each `sum by (a, b) (…)`, whose result must have the labels that it names."""
+    """Each `sum by (a, b) (…)`, whose result must have the labels that it names.
+
+    Raises ValueError for a grouping that is written otherwise, whose labels nobody would check.
+    """
+    if len(_BY.findall(query.expr)) != len(_GROUPED.findall(query.expr)):
+        raise ValueError(
+            f"{query.place}: write each grouping as `sum by (a, b) (…)`, so that its labels can be "
+            f"checked: {query.expr}"
+        )
     for found in _GROUPED.finditer(query.expr):
         expr = found[0] + _bracket(query.expr[found.end() :])
         yield Query(query.place, expr, tuple(found[1].split(", ")))

@@ -51,8 +51,19 @@ def test_every_grouping_is_asked_for_by_itself() -> None:
         ("max by (a) (sum by (a, b) (rate(x[1m])))", ("a",)),
         ("sum by (a, b) (rate(x[1m]))", ("a", "b")),
     ]
+
+
+@pytest.mark.parametrize("expr", ["max(sum(up) by (rum)) > 1", "max(sum by(rum)(up))"])
+def test_a_grouping_of_another_form_is_refused_because_a_wrong_label_would_not_show(
+    expr: str,
+) -> None:
+    with pytest.raises(ValueError, match=r"an alert: write each grouping as `sum by \(a, b\)"):
+        list(groupings(Query("an alert", expr)))
+
+
+def test_ours_are_all_of_that_form() -> None:
     for query in chain(dashboard_queries(), alert_queries()):
-        assert len(list(groupings(query))) == query.expr.count("by (")
+        assert len(list(groupings(query))) == query.expr.count(" by ")
 
 
 def test_a_bracket_that_is_never_closed_is_an_error() -> None:
