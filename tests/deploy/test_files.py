@@ -41,6 +41,17 @@ def test_probes_ask_what_the_service_answers() -> None:
     assert {port["containerPort"] for port in container()["ports"]} == {Settings().port}
 
 
+def test_what_is_scaled_automatically_names_no_number_of_replicas() -> None:
+    """Each `kubectl apply` would set the number back."""
+    named = {(found["kind"], found["metadata"]["name"]): found["spec"] for found in MANIFESTS}
+    (target,) = (
+        spec["scaleTargetRef"]
+        for (kind, _), spec in named.items()
+        if kind == "HorizontalPodAutoscaler"
+    )
+    assert "replicas" not in named[target["kind"], target["name"]]
+
+
 def test_images_are_pinned() -> None:
     images = [service["image"] for service in COMPOSE["services"].values()]
     assert all(re.search(r":v?\d+\.\d+\.\d+$", image) for image in [*images, container()["image"]])
