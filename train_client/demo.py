@@ -27,7 +27,7 @@ from train_client.run_lock import only_run_in
 from train_client.saved_config import begun_with, refuse_foreign_config
 from train_client.train import Trainer
 from train_client.world.cases import Drawn, balanced, draw_cases
-from train_client.world.evaluation import WorldEvaluation
+from train_client.world.evaluation import HELD_OUT_SEED, WorldEvaluation
 from train_client.world.outcome import Report, evaluations, table, training_count, write_report
 from train_client.world.policy import build_processor, freeze_perception
 from train_client.world.rules import Rules, load_rules
@@ -106,7 +106,16 @@ def demo_config(
     resume: bool,
     overrides: Mapping[str, Mapping[str, object]],
 ) -> TrainConfig:
-    """The training configuration of the demo."""
+    """The training configuration of the demo.
+
+    Raises ConfigError for what cannot be set, and for the seed by which the held-out scenes are
+    drawn: training would show some of them.
+    """
+    if seed == HELD_OUT_SEED:
+        raise ConfigError(
+            f"Seed {seed} draws the held-out scenes, some of which would be trained on; choose "
+            "another."
+        )
     tree: dict[str, dict[str, object]] = {
         "run": {
             "output": str(output),

@@ -27,7 +27,7 @@ from train_client.world.split import split_pairs
 SCENES_PER_PAIR = 36
 
 HELD_OUT_SEED = 2**20
-"""No run's seed: its scenes are in no training data."""
+"""No run's seed, which the demo sees to: its scenes are in no training data."""
 
 SKILL_QUESTIONS = 200
 NAME_TOKENS = 24

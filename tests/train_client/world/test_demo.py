@@ -15,9 +15,10 @@ import typer
 
 from tests.train_client.world.conftest import pair_of
 from train_client.config import ConfigError
-from train_client.demo import demo
+from train_client.demo import CASES_PER_PAIR, demo
 from train_client.policy import Policy
 from train_client.world import evaluation
+from train_client.world.cases import draw_cases
 from train_client.world.language import demonstration, toss_verdicts
 from train_client.world.rules import load_rules
 from train_client.world.split import split_pairs
@@ -107,3 +108,14 @@ def test_a_demo_that_is_stopped_ends_by_the_signal_and_goes_on_with_its_own_seed
 def test_nothing_to_resume_is_said(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no demo run to resume"):
         _demo(tmp_path / "new", steps=1, resume=True)
+
+
+def test_scenes_that_are_held_out_are_never_trained_on(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="Seed 1048576 draws the held-out scenes"):
+        _demo(tmp_path, steps=1, seed=evaluation.HELD_OUT_SEED)
+    assert not (tmp_path / "warm").exists()
+    rules = load_rules()
+    training, held_out = split_pairs(rules)
+    scenes = {case.scene for case in draw_cases(rules, training, CASES_PER_PAIR, seed=0)}
+    asked = draw_cases(rules, held_out, 36, seed=evaluation.HELD_OUT_SEED)
+    assert not scenes & {case.scene for case in asked}
