@@ -6,6 +6,7 @@ import fcntl
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import IO
 
 from train_client.checkpoint import make_run_folder
 from train_client.config import ConfigError
@@ -27,9 +28,20 @@ def only_run_in(folder: Path) -> Iterator[None]:
         with raised_everywhere(ConfigError):
             if is_main():
                 make_run_folder(folder)
-                file = held.enter_context((folder / NAME).open("w"))
+                file = held.enter_context(_opened(folder / NAME))
                 _lock(file.fileno(), folder)
         yield
+
+
+def _opened(path: Path) -> IO[str]:
+    try:
+        return path.open("w")
+    except OSError as error:
+        raise ConfigError(
+            f"{path}, by which runs keep out of each other's way, cannot be written: "
+            f"{error.strerror}. Is it another user's? Delete it if none of their runs is trained "
+            "there, or choose another folder."
+        ) from error
 
 
 def _lock(file: int, folder: Path) -> None:

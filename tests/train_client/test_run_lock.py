@@ -44,3 +44,13 @@ def test_a_folder_that_cannot_be_made_is_a_sentence(tmp_path: Path) -> None:
         only_run_in(tmp_path / "file" / "run"),
     ):
         pytest.fail("held")
+
+
+def test_a_lock_that_cannot_be_written_is_a_sentence(tmp_path: Path) -> None:
+    """Another user's, say; here a folder, since root may write to every file."""
+    (tmp_path / NAME).mkdir()
+    with (
+        pytest.raises(ConfigError, match=r"\.running, .*cannot be written.* another user's\?"),
+        only_run_in(tmp_path),
+    ):
+        pytest.fail("held")
