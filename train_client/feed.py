@@ -114,7 +114,7 @@ class PromptFeed:
             cursor += wanted
             found = screened(self._encode, fresh, self._config)
             for problem in found.refused:
-                log.warning("%s It is left out (data.bad_rows=drop).", problem)
+                log.warning("%s The row is left out (data.bad_rows=drop).", problem)
             if found.too_long and not self._warned:
                 self._warned = True
                 log.warning(

@@ -22,7 +22,7 @@ class Screened:
     prompts: Prompts | None
     """Encoded, if all that were given are among `examples`."""
     refused: list[str]
-    """A sentence for each prompt that the processor does not take."""
+    """A sentence for each prompt that the processor does not take, or whose image is gone."""
     too_long: list[str]
     """A sentence for each prompt over `data.max_prompt_tokens`."""
 
@@ -34,8 +34,8 @@ class Screened:
 def screened(encode: Encode, examples: Sequence[Example], config: DataConfig) -> Screened:
     """Encode the prompts and leave out those that cannot be used.
 
-    Raises DataError for one that the processor refuses, unless `data.bad_rows` is `drop`, and for
-    one that is too long if `data.long_prompts` is `error`.
+    Raises DataError for one that the processor refuses or whose image is gone, unless
+    `data.bad_rows` is `drop`, and for one that is too long if `data.long_prompts` is `error`.
     """
     taken: list[Example] = list(examples)
     refused: list[str] = []
@@ -76,11 +76,13 @@ def _together(encode: Encode, taken: Sequence[Example]) -> Prompts:
 
 
 def _one_by_one(encode: Encode, examples: Sequence[Example]) -> tuple[list[Example], list[str]]:
-    """The examples that the processor takes, and a sentence for each of the others."""
+    """The examples that can be encoded, and a sentence for each of the others."""
     taken, refused = [], []
     for example in examples:
         try:
             encode([example])
+        except DataError as error:
+            refused.append(str(error))
         except Exception as error:
             refused.append(f"The processor refuses the prompt {example.id}: {error}")
         else:

@@ -22,6 +22,7 @@ from train_client.retention import Retention
 from train_client.reward_client import RewardClient
 from train_client.rollout import Rollout
 from train_client.sampling import Sampling
+from train_client.sources import DataError
 from train_client.train import Trainer
 
 
@@ -58,6 +59,25 @@ def test_an_image_that_is_gone_when_it_is_read_again_stops_the_run_at_the_last_w
     assert (outcome.finished, outcome.steps) == (False, 2)
     assert "can no longer be" in outcome.reason
     assert outcome.checkpoint == tmp_path / "checkpoints/step-2"
+
+
+def test_a_row_whose_image_is_gone_is_dropped_where_bad_rows_are_and_no_processor_is_blamed(
+    tmp_path: Path,
+    service: Service,
+    policy: Policy,
+    examples: list[Example],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    examples[0] = replace(examples[0], pictures=(Picture(tmp_path / "gone.png"),))
+    changes: dict[str, dict[str, Any]] = {"run": {"steps": 1}, "data": {"shuffle": False}}
+    with pytest.raises(DataError, match=r"^An image of the row p0 can .* Repair the row, or set"):
+        train(settings(tmp_path / "a", service.url, **changes), policy, examples)
+
+    changes["data"]["bad_rows"] = "drop"
+    assert train(settings(tmp_path / "b", service.url, **changes), policy, examples).finished
+    (told,) = {line for line in caplog.messages if "left out" in line}
+    assert told.startswith("An image of the row p0 can no longer be read: ")
+    assert told.endswith("Is it gone? The row is left out (data.bad_rows=drop).")
 
 
 @pytest.mark.parametrize("section", ["evaluation", "retention"])
