@@ -97,7 +97,8 @@ class PolicyConfig(Section):
 
 class DataConfig(Section):
     train: str = ""
-    """A .jsonl or .parquet file, a folder of parquet files, or a dataset name on the hub."""
+    """A .jsonl or .parquet file, a folder of parquet files, or a dataset name on the hub; behind a
+    colon one of its configurations, as in `OWNER/NAME:CONFIGURATION`."""
     test: str = ""
     """Held-out rows for the evaluation, in the same forms."""
     hold_out: int = Field(default=0, ge=0)

@@ -247,13 +247,16 @@ def test_a_hub_name_is_downloaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     asked = []
 
     def snapshot(name: str, **options: Any) -> str:
-        asked.append((name, options["repo_type"]))
+        asked.append((name, options["repo_type"], options["allow_patterns"]))
         return str(tmp_path)
 
     monkeypatch.setattr("huggingface_hub.snapshot_download", snapshot)
     config = DataConfig(train="owner/safetag", limit=2)
     assert len(load_examples(config)) == 2
-    assert asked == [("owner/safetag", "dataset")]
+    assert asked == [
+        ("owner/safetag", "dataset", ["README.md"]),
+        ("owner/safetag", "dataset", ["*.parquet", "**/*.parquet"]),
+    ]
 
 
 def test_without_a_network_the_hub_is_an_error_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
