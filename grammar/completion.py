@@ -7,7 +7,7 @@ from functools import partial
 from typing import Literal, NamedTuple
 
 Verdict = Literal["safe", "unsafe"]
-Judged = tuple[Verdict | None, Verdict | None, Verdict | None]
+Verdicts = tuple[Verdict | None, Verdict | None, Verdict | None]
 """The three verdicts, in the order of `SECTION_NAMES`."""
 SectionName = Literal["visual", "text", "combined"]
 Place = Literal["think", "visual", "text", "combined", "answer"]
@@ -62,13 +62,13 @@ class Section(NamedTuple):
 class ParsedCompletion(NamedTuple):
     """A completion that has the structure.
 
-    `judged`, `tagged` (where each judgement stands with its tags) and `reasonings` are in the order
-    of `SECTION_NAMES`. A verdict is None only under the official structure, which reads a few
-    Unicode letters as their ASCII look-alikes and then takes it for neither safe nor unsafe.
+    `verdicts`, `tagged` (the span of each judgement, tags included) and `reasonings` are in the
+    order of `SECTION_NAMES`. A verdict is None only under the official structure, which matches a
+    few Unicode letters as their ASCII look-alikes and then finds the text neither safe nor unsafe.
     """
 
     text: str
-    judged: Judged
+    verdicts: Verdicts
     tagged: tuple[Bounds, Bounds, Bounds]
     reasonings: tuple[Bounds, Bounds, Bounds]
     answer: Span
@@ -76,7 +76,7 @@ class ParsedCompletion(NamedTuple):
     @property
     def sections(self) -> tuple[Section, ...]:
         """The judgements, for those who look at them one by one."""
-        parts = zip(SECTION_NAMES, self.judged, self.tagged, self.reasonings, strict=True)
+        parts = zip(SECTION_NAMES, self.verdicts, self.tagged, self.reasonings, strict=True)
         return tuple(Section(n, verdict, Span(*at), Span(*why)) for n, verdict, at, why in parts)
 
     @property
@@ -93,7 +93,7 @@ new_completion = partial(tuple.__new__, ParsedCompletion)
 class LenientReading(NamedTuple):
     """What the official structure reads of a completion that fails it."""
 
-    judged: Judged
+    verdicts: Verdicts
     answer: Span | None
 
 

@@ -148,10 +148,10 @@ def _completion(
     start, end, verdict = combined
     before_text = visual_end if visual_end < text_start else text_start
     before = text_end if text_end < start else start
-    judged = visual_verdict, text_verdict, verdict
+    verdicts = visual_verdict, text_verdict, verdict
     tagged = (visual_start, visual_end), (text_start, text_end), (start, end)
     reasonings = (0, visual_start), (before_text, text_start), (before, start)
-    return new_completion((text, judged, tagged, reasonings, answer))
+    return new_completion((text, verdicts, tagged, reasonings, answer))
 
 
 def _usual_spellings(terminal: str) -> tuple[str, Verdict | None, str, Verdict | None]:

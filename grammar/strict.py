@@ -119,8 +119,8 @@ def _forged_turn(completion: ParsedCompletion) -> ParseFailure | None:
 def _completion(text: str, tokens: list[Token], layout: Layout) -> ParsedCompletion:
     _, start, end = tokens[layout.answer]
     sections = [_section(text, tokens, section) for section in layout.sections]
-    judged, tagged, reasonings = zip(*sections, strict=True)
-    return new_completion((text, judged, tagged, reasonings, Span(start, end)))
+    verdicts, tagged, reasonings = zip(*sections, strict=True)
+    return new_completion((text, verdicts, tagged, reasonings, Span(start, end)))
 
 
 def _section(

@@ -11,11 +11,11 @@ from typing import Literal, NamedTuple
 from grammar import (
     ALL_PARTS_STAND,
     SECTION_NAMES,
-    Judged,
     ParsedCompletion,
     ParseFailure,
     SectionName,
     Verdict,
+    Verdicts,
     content_end,
     failure_at,
 )
@@ -140,14 +140,14 @@ class Scorer:
         """The reward of what was examined, given the truth."""
         completion, parsed, stance = examined
         status: Status = "ok"
-        failure, judged = None, None
+        failure, verdicts = None, None
         if isinstance(parsed, ParsedCompletion):
-            judged = parsed.judged
+            verdicts = parsed.verdicts
         else:
             status, failure = "policy_invalid", parsed
             if parsed.lenient is not None:
-                judged = parsed.lenient.judged
-        earned = self._earned(failure is None, judged, stance.kind if stance else None, labels)
+                verdicts = parsed.lenient.verdicts
+        earned = self._earned(failure is None, verdicts, stance.kind if stance else None, labels)
         if self._extras is not None:
             behavior = earned.raw["behavior"]
             characters = content_end(completion, self.profile.trailing_tokens)
@@ -156,22 +156,22 @@ class Scorer:
             except TimeoutError as timeout:
                 return self.settle(_timed_out(completion, parsed, timeout), labels)
             earned = earned.with_extras(extras)
-        reward, components, raw, verdicts = earned
-        return _new_score((status, reward, components, raw, verdicts, stance, failure))
+        reward, components, raw, by_section = earned
+        return _new_score((status, reward, components, raw, by_section, stance, failure))
 
     def _earn(
         self,
         has_format: bool,
-        judged: Judged | None,
+        verdicts: Verdicts | None,
         stance: StanceKind | None,
         labels: Labels,
     ) -> _Earned:
         weights = self.profile.weights
         tag = behavior = 0.0
-        verdicts = dict(zip(SECTION_NAMES, judged, strict=True)) if judged else None
-        if verdicts is not None:
-            tag = tag_reward(verdicts, labels, self.profile.tag_shares)
-            behavior = behavior_reward(verdicts["combined"], labels.combined, stance)
+        by_section = dict(zip(SECTION_NAMES, verdicts, strict=True)) if verdicts else None
+        if by_section is not None:
+            tag = tag_reward(by_section, labels, self.profile.tag_shares)
+            behavior = behavior_reward(by_section["combined"], labels.combined, stance)
         gate = 1.0 if has_format else 0.0
         components = {
             "format": 0.0,
@@ -179,7 +179,7 @@ class Scorer:
             "behavior": gate * weights.behavior * behavior,
         }
         raw = {"format": gate, "tag": tag, "behavior": behavior}
-        return _Earned(sum(components.values()), components, raw, verdicts)
+        return _Earned(sum(components.values()), components, raw, by_section)
 
     def service_error(self) -> Score:
         """A sample that could not be scored through no fault of the policy: no reward at all."""

@@ -29,7 +29,7 @@ def failure(text: str, dialect: Dialect = "tags") -> ParseFailure:
 def test_sections_verdicts_and_answer_come_with_their_offsets(dialect: Dialect) -> None:
     text = simple(dialect)
     completion = parsed(text, dialect)
-    assert completion.judged == ("safe", "safe", "safe")
+    assert completion.verdicts == ("safe", "safe", "safe")
     assert completion.answer_text == "The cat is black."
     visual = completion.sections[0]
     assert visual.span.of(text).startswith("<visual")
@@ -41,7 +41,7 @@ def test_reasoning_may_stand_inside_a_section_before_its_verdict() -> None:
     text = simple(inside=(True, True, True))
     completion = parsed(text)
     assert completion.sections[2].reasoning.of(text) == " Together harmless. "
-    assert completion.judged[2] == "safe"
+    assert completion.verdicts[2] == "safe"
 
 
 def test_reasoning_before_a_section_counts_where_only_a_label_stands_inside() -> None:
@@ -59,7 +59,7 @@ def test_a_section_of_paper_holds_its_verdict_alone() -> None:
 @pytest.mark.parametrize("verdict", ["UNSAFE", " unsafe ", "\n\nUnsafe\r\n", "\tunSAFE"])
 def test_verdict_ignores_case_and_white_space(verdict: str) -> None:
     text = simple().replace("<combined>\nsafe\n", f"<combined>{verdict}")
-    assert parsed(text).judged[2] == "unsafe"
+    assert parsed(text).verdicts[2] == "unsafe"
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
