@@ -14,9 +14,9 @@ from typing import Final, Literal
 import pydantic
 
 from rules.profile import load_profile
-from rules.settings import StanceByWords
+from rules.profile_sections import StanceByWords
 from rules.stance import StanceDetector, StanceKind
-from rules.words import WordDetector
+from rules.word_list import WordDetector
 
 Label = Literal["refusal", "partial", "rebuttal", "compliance", "harmful", "other"]
 

@@ -7,22 +7,22 @@ import unicodedata
 from collections.abc import Iterator
 from typing import Final
 
-LENGTH: Final = 2**15
-"""Characters of a block."""
+BLOCK_LENGTH: Final = 2**15
+"""Longest block, in characters."""
 _MOST_PARTS: Final = 16
 """Marks on a letter, or parts of a Korean syllable, that are not cut from it."""
 
 
 def blocks(text: str) -> Iterator[str]:
-    """`text` in pieces of at most `LENGTH` characters, cut behind a space where there is one.
+    """`text` in pieces of at most `BLOCK_LENGTH` characters, cut behind a space where there is one.
 
     Elsewhere no letter is cut from the marks and parts that follow it, if they are not many.
     """
-    start, end = 0, LENGTH
+    start, end = 0, BLOCK_LENGTH
     while end < len(text):
         end = text.rfind(" ", start, end) + 1 or _before_a_letter(text, end)
         yield text[start:end]
-        start, end = end, end + LENGTH
+        start, end = end, end + BLOCK_LENGTH
     yield text[start:]
 
 

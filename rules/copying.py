@@ -5,7 +5,7 @@ from functools import lru_cache
 from typing import Final
 
 from grammar.unseen import BLANKS, UNSEEN
-from rules.blocks import LENGTH, blocks
+from rules.blocks import BLOCK_LENGTH, blocks
 from rules.stance.filler import adds_nothing
 from rules.stance.folding import fold
 from rules.stance.time_limit import if_late_twice
@@ -18,7 +18,7 @@ _BLANK: Final = re.compile(f"[{BLANKS}]")
 
 def as_words(text: str, numbers: bool = True) -> str:
     """The words of `text` in lower case with a space between them; with or without its numbers."""
-    if len(text) > LENGTH:
+    if len(text) > BLOCK_LENGTH:
         return " ".join(filter(None, (as_words(block, numbers) for block in blocks(text))))
     text = _UNSEEN.sub("", text)
     if not text.isascii():
@@ -28,7 +28,7 @@ def as_words(text: str, numbers: bool = True) -> str:
 
 def _prompt_as_words(prompt: str) -> str:
     """The completions of a group have one prompt, and its words are asked for again and again."""
-    return as_words(prompt) if len(prompt) > LENGTH else _as_words_before(prompt)
+    return as_words(prompt) if len(prompt) > BLOCK_LENGTH else _as_words_before(prompt)
 
 
 _as_words_before: Final = lru_cache(64)(as_words)

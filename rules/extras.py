@@ -1,7 +1,7 @@
 """The optional components: graded format credit, explanation, soft over-long penalty."""
 
 from grammar import ParsedCompletion, ParseFailure
-from rules.settings import ExtraComponents, Overlong
+from rules.profile_sections import ExtraComponents, Overlong
 from rules.stance import Stance
 from rules.stance.folding import TIMEOUT, fold
 from rules.stance.risks import is_known, names_a_risk, names_a_risk_of_its_own

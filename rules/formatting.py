@@ -16,9 +16,9 @@ from grammar import (
 )
 from rules.copying import as_words, is_copied
 from rules.profile import Profile
+from rules.profile_sections import Repetition
 from rules.reasoning import has_words, have_words_together
 from rules.repetition import is_degenerate
-from rules.settings import Repetition
 
 Check = Callable[[ParsedCompletion, str], ParseFailure | None]
 """(completion, prompt) -> the failure it finds."""

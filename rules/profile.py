@@ -1,7 +1,7 @@
 """A profile: everything that decides a reward, as one validated YAML file.
 
-Three profiles ship with the package (`rules/profiles/`); a user's own is named by its path. What
-its sections may hold stands in `settings.py`.
+Three profiles ship with the package (`rules/profiles/`); a user's own is named by its path. Its
+sections are defined in `profile_sections.py`.
 """
 
 from functools import cache
@@ -16,7 +16,7 @@ from pydantic import Field, StrictInt, field_validator, model_validator
 from grammar import Dialect, OfficialParser, StrictParser
 from rules.identity import identity
 from rules.judge.settings import JudgeSettings
-from rules.settings import (
+from rules.profile_sections import (
     Checks,
     ExtraComponents,
     StanceByRules,

@@ -1,7 +1,7 @@
 """Degenerate repetition: the share of n-grams in a text that have occurred before."""
 
 from rules.blocks import blocks
-from rules.settings import Repetition
+from rules.profile_sections import Repetition
 from rules.tables import is_row
 
 _PROBES = 5

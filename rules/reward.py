@@ -19,8 +19,8 @@ from grammar import (
     content_end,
     failure_at,
 )
-from rules.answers import ECHO, detector_of
 from rules.behavior import behavior_reward
+from rules.detectors import ECHO, detector_of
 from rules.extras import extra_components
 from rules.formatting import Format
 from rules.labels import Labels

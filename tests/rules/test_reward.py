@@ -11,8 +11,8 @@ from rules import copying, extras
 from rules.judge import JudgeSettings
 from rules.labels import Labels
 from rules.profile import load_profile, parse_profile
+from rules.profile_sections import ExtraComponents, Overlong
 from rules.reward import Scorer
-from rules.settings import ExtraComponents, Overlong
 from tests.rules.completions import HELP, REFUSAL, VERDICTS, completion, unsafe
 
 SCORER = Scorer(load_profile("safegrpo"))

@@ -8,9 +8,9 @@ from typing import Final, Protocol
 
 from rules.copying import as_words, is_copied, is_echo
 from rules.profile import Profile
-from rules.settings import StanceByRules
+from rules.profile_sections import StanceByRules
 from rules.stance import Stance, StanceDetector
-from rules.words import WordDetector
+from rules.word_list import WordDetector
 
 ECHO: Final = Stance("unclear", "any.echoes_the_prompt")
 _SHORTEST_COPY: Final = 24
