@@ -9,7 +9,7 @@ from contextlib import suppress
 
 from prometheus_client import CollectorRegistry, generate_latest, multiprocess
 
-from app.metrics import registry
+from app.metric_families import registry
 from app.shared_counts import shared_folder
 
 
