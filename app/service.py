@@ -31,7 +31,7 @@ from app import metrics
 from app.admission import Admission, Ticket
 from app.body import parse_body, read_body
 from app.capture import Capture
-from app.encoding import unpack
+from app.compression import unpack
 from app.errors import RequestError
 from app.exchange import Exchange, exchange_of
 from app.protocol import Protocol, Scored

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict
 from pydantic_core import to_json
 
 from app.body import parse_body
-from app.encoding import unpack
+from app.compression import unpack
 from app.exchange import exchange_of
 from app.openapi import REFUSALS, TRAINERS
 from app.protocol import Protocol, Scored
