@@ -15,7 +15,7 @@ from app import exposition, metrics
 from app.auth import DOCUMENTATION_FILES, Keys
 from app.errors import NO_SUCH_ADDRESS, RequestError
 from app.gate import Gate, failed, refused
-from app.lifespan import living
+from app.lifespan import serving
 from app.openapi import OPERATION, PROFILES, REFUSALS, REWARDS, SECTIONS, TRAINERS, document
 from app.protocol import REWARD, Protocol
 from app.protocols import PROTOCOLS, nemo_gym
@@ -50,7 +50,7 @@ def create_app(settings: Settings, scoring: Scoring | None = None) -> Gate:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with living(service):
+        async with serving(service):
             yield
 
     app = FastAPIOffline(  # training clusters often reach no content delivery network

@@ -11,7 +11,7 @@ import orjson
 import typer
 
 from app.body import parse_body
-from app.commands.output import printed_or
+from app.commands.output import exit_if_unwritable
 from app.errors import RequestError
 from app.reply import result
 from app.schema import Sample
@@ -80,7 +80,7 @@ def score(
     its number; the others are scored all the same, and the exit code is then 1, as it is when the
     judge failed for a sample.
     """
-    with printed_or("safegrpo score: the results cannot be written"):
+    with exit_if_unwritable("safegrpo score: the results cannot be written"):
         tally = asyncio.run(_score(file, profile))
     for sentence in tally.sentences():
         print(f"safegrpo score: {sentence}", file=sys.stderr)
