@@ -25,11 +25,11 @@ BATCH = 256
 
 
 class _Tally:
-    """What came of the lines."""
+    """Outcomes of the lines."""
 
     def __init__(self) -> None:
         self.wrong = 0
-        """Lines that are no samples."""
+        """Lines that are not valid samples."""
         self.unscored = 0
         self._scored = 0
         self._rewards = 0.0
