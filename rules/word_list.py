@@ -1,6 +1,6 @@
-"""The public code's refusal detector: a list of words, looked for as substrings.
+"""The public code's refusal detector: a list of words, searched for as substrings.
 
-Blind to most refusals and trigger-happy on harmless answers; kept to reproduce that code exactly.
+It misses most refusals and flags harmless answers; it is kept to reproduce that code exactly.
 """
 
 from typing import Final
@@ -34,15 +34,15 @@ class WordDetector:
         self._stances = [*refusals, _NONE]
 
     def detect(self, answer: str, prompt: str = "", /) -> Stance:
-        """A refusal by the first of the words that occurs, whatever the prompt, in one pass."""
+        """A refusal by the first listed word that occurs; the prompt is ignored."""
         if len(answer) > BLOCK_LENGTH:
             return self._detect_in_pieces(answer)
-        # Halves of a surrogate pair, which no word holds, are the one thing that UTF-8 lacks.
+        # Lone surrogates, which no word contains, cannot be encoded.
         found = self._set.Match(answer.lower().encode("utf-8", "replace"))
         return self._stances[min(found)] if found else _NONE
 
     def _detect_in_pieces(self, answer: str) -> Stance:
-        """The same for a long answer, of which `lower` would take twelve bytes a character."""
+        """The same for a long answer, for which `lower` would take twelve bytes per character."""
         step = BLOCK_LENGTH - MAX_WORD_CHARACTERS
         pieces = (answer[at : at + BLOCK_LENGTH] for at in range(0, len(answer), step))
         return min(map(self.detect, pieces), key=self._stances.index)
