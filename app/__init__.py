@@ -1,15 +1,15 @@
 """The reward service over HTTP, and the command `safegrpo`.
 
-A request's way, file by file:
+The path of a request, file by file:
 
-    connection      the client's connection, and how long it may take over what
-    gate            request id, key, counts, log line; what is not to be scored goes on to `server`
-    service         the steps of one that is: `body` and `encoding` read it, `protocol` and
-                    `protocols/` say what it asks for, `scoring` scores it, `reply` answers
-    admission       how much of it all is held at a time (429)
-    turns           whose turn it is in the scoring thread
+    connection      the client's connection and its time limits
+    gate            request id, API key, metrics, log line; requests without samples go to `server`
+    service         a scoring request: `body` and `compression` read it, `protocol` and
+                    `protocols/` translate it, `scoring` scores it, `reply` answers
+    admission       bounds what is held at a time (429)
+    turns           the queue to the scoring thread
 
-`commands/serve` takes the `settings` and starts `processes`: one, or several under a `supervisor`;
-`lifespan` is what each goes through. `metrics` are counted in `tally` first, handed over in the
-folder of `shared_counts`, and added up over processes by `exposition`.
+`commands/serve` reads the `settings` and starts `processes`: one, or several under a `supervisor`;
+`lifespan` is what each goes through. `metrics` counts into the `metric_families`, by way of `tally`
+and the folder of `shared_counts`; `exposition` adds up the processes.
 """

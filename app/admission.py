@@ -1,8 +1,7 @@
-"""Who is let in: a bound on the bytes and samples that this process holds at any time.
+"""Admission control: a bound on the bytes and samples that this process holds at any time.
 
-What has been read, waits or is being scored counts. Beyond the bound a request is told to come back
-(429), before the rest of its body is in memory; so the process neither grows nor keeps anyone
-waiting for longer than it can help.
+Whatever has been read, waits or is being scored counts. Beyond the bound a request gets 429 before
+the rest of its body is in memory, so the process does not grow and queues stay short.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from app.errors import RequestError
 
 
 class Admission:
-    """The bound. One request alone always fits, since the limits of a request are smaller."""
+    """The bound. A single request always fits, since its own limits are smaller."""
 
     def __init__(self, max_bytes: int, max_samples: int) -> None:
         self.max_bytes = max_bytes
@@ -25,11 +24,11 @@ class Admission:
         self._lock = Lock()
 
     def ticket(self) -> Ticket:
-        """A request's share, empty at first; leaving its context gives it back."""
+        """A request's share, empty at first; leaving its context releases it."""
         return Ticket(self)
 
     def take(self, bytes_: int, samples: int) -> None:
-        """Hold so much more.
+        """Reserve more.
 
         Raises:
             RequestError: 429, it does not fit now.
@@ -42,7 +41,7 @@ class Admission:
             self.bytes += bytes_
             self.samples += samples
 
-    def give_back(self, bytes_: int, samples: int) -> None:
+    def release(self, bytes_: int, samples: int) -> None:
         with self._lock:
             self.bytes -= bytes_
             self.samples -= samples
@@ -57,7 +56,7 @@ class Ticket:
         self._samples = 0
 
     def hold(self, bytes_: int = 0, samples: int = 0) -> None:
-        """Hold so much more; raises RequestError (429) if it does not fit now."""
+        """Reserve more; raises RequestError (429) if it does not fit now."""
         self._admission.take(bytes_, samples)
         self._bytes += bytes_
         self._samples += samples
@@ -71,7 +70,7 @@ class Ticket:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._admission.give_back(self._bytes, self._samples)
+        self._admission.release(self._bytes, self._samples)
 
 
 def _full(reason: str) -> RequestError:

@@ -1,4 +1,4 @@
-"""Who may ask: API keys, as `Authorization: Bearer KEY` or `X-API-Key: KEY`."""
+"""Authentication: API keys, as `Authorization: Bearer KEY` or `X-API-Key: KEY`."""
 
 import hashlib
 import hmac
@@ -8,14 +8,14 @@ from app.errors import RequestError
 
 OPEN_PATHS = frozenset({"/healthz", "/readyz", "/docs", "/openapi.json"})
 DOCUMENTATION_FILES = "/docs/files"
-"""Below it, what the page `/docs` loads."""
+"""Prefix of the files that the page `/docs` loads."""
 METRICS_PATH = "/metrics"
 
 
 class Keys:
-    """The keys that are accepted; none at all leaves the service open.
+    """The accepted keys; with none the service is open.
 
-    `/metrics` has a key of its own where one is given; else it asks for any API key.
+    `/metrics` takes its own key if one is given, otherwise any API key.
     """
 
     def __init__(self, api_keys: Iterable[str], metrics_key: str | None = None) -> None:
@@ -23,20 +23,20 @@ class Keys:
         self._metrics = self._api if metrics_key is None else [_digest(metrics_key.encode())]
 
     def check(self, path: str, headers: Mapping[bytes, bytes]) -> None:
-        """Let the request pass.
+        """Let an authorised request pass.
 
         Args:
-            path: the address's path.
+            path: of the URL.
             headers: names in lower case -> values.
 
         Raises:
-            RequestError: 401, a key is wanted and the request has none of those accepted.
+            RequestError: 401, a key is required and the request has no accepted one.
         """
         accepted = self._metrics if path == METRICS_PATH else self._api
         if not accepted or path in OPEN_PATHS or path.startswith(f"{DOCUMENTATION_FILES}/"):
             return
         given = [_digest(key) for key in _keys(headers)]
-        # Every key is compared, each in constant time: the time tells nothing about any of them.
+        # Every key is compared, each in constant time, so that the time reveals nothing.
         matches = [hmac.compare_digest(one, key) for one in given for key in accepted]
         if True not in matches:
             raise RequestError(
@@ -45,7 +45,7 @@ class Keys:
 
 
 def _keys(headers: Mapping[bytes, bytes]) -> list[bytes]:
-    """The keys in both headers, since a gateway on the way may want one of them for itself."""
+    """The keys in both headers, since a gateway in between may use one of them for itself."""
     scheme, _, token = headers.get(b"authorization", b"").partition(b" ")
     bearer = [token.strip()] if scheme.lower() == b"bearer" else []
     return [*bearer, headers.get(b"x-api-key", b"")]

@@ -1,7 +1,7 @@
 """The sampled capture: a share of the scored samples, with their content, written for audit.
 
-Off unless a folder is named. A thread of its own writes; what it cannot keep up with is dropped,
-never waited for. The folder holds files of JSON lines, the oldest of which make room for new ones.
+Off unless a folder is configured. A separate thread writes; what it cannot keep up with is dropped,
+never waited for. The folder holds JSONL files, and the oldest are deleted to make room.
 """
 
 import errno
@@ -27,17 +27,17 @@ log = logging.getLogger("safegrpo.capture")
 _WAITING_BATCHES = 256
 _FILES_PER_WORKER = 8
 _OURS = "samples-" + "[0-9]" * 19 + "-[0-9]*.jsonl"
-"""Nanoseconds and process id. Other files are not ours to delete, should the folder hold some."""
+"""Named by nanoseconds and process id; any other file in the folder is never deleted."""
 
 
 class Capture:
     """Writes to `folder`, which all workers share and keep under `max_bytes` together.
 
     Args:
-        folder: made if it is not there; only its owner may read it.
-        share: of the samples, by chance.
-        max_bytes: of all files that they write there.
-        workers: how many processes write there.
+        folder: created if missing, readable by its owner alone.
+        share: of the samples, chosen at random.
+        max_bytes: limit on all files of all workers.
+        workers: number of processes that write there.
     """
 
     def __init__(self, folder: Path, share: float, max_bytes: int, workers: int) -> None:
@@ -62,7 +62,7 @@ class Capture:
             metrics.captured("dropped", len(taken))
 
     def close(self) -> None:
-        """Write what waits, and stop."""
+        """Write what is queued, and stop."""
         self._queue.put(None)
         self._thread.join()
 
@@ -86,7 +86,7 @@ class Capture:
                 metrics.captured("written" if self._write(line) else "dropped", 1)
 
     def _write(self, line: dict[str, Any]) -> bool:
-        """Append to the present file, or to a new one where that is full or was taken away."""
+        """Append to the current file, or to a new one if that is full or was deleted."""
         try:
             text = orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE)
             if len(text) > self._file_bytes:
@@ -106,7 +106,7 @@ class Capture:
         return True
 
     def _make_room(self) -> None:
-        """Delete the oldest files until all workers' present files can grow to their full size."""
+        """Delete the oldest files until every worker's current file can grow to its full size."""
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         files = sorted(self._folder.glob(_OURS))
         sizes = [_size(file) for file in files]
@@ -116,7 +116,7 @@ class Capture:
 
 
 def _append(file: Path, line: bytes) -> None:
-    """Write a line whole or not at all: of a disk that is full a part of it fits."""
+    """Write a line completely or not at all: on a full disk only part of it may fit."""
     descriptor = os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     try:
         written = os.write(descriptor, line)

@@ -1,7 +1,7 @@
-"""What the user asked, in a prompt that a model's chat template has written out.
+"""The user's words in a prompt that a chat template has rendered.
 
-Trainers that hold prompts as text send them so: the user's words stand behind a system message,
-between special tokens, before the beginning of the assistant's turn.
+Some trainers send prompts as rendered text: a system message, the user's words between special
+tokens, and the beginning of the assistant's turn.
 """
 
 import re
@@ -22,11 +22,11 @@ _ENDS: Final = re.compile(
 _PICTURE: Final = re.compile(
     r"<\|[a-z0-9_]{1,40}\|>|</?(?:img|image|video|start_of_image|end_of_image|IMG_CONTEXT)>|\[IMG\]"
 )
-"""What holds the place of a picture."""
+"""Placeholders of images."""
 
 
 def users_words(prompt: str) -> str:
-    """The user's last turn; a prompt that no template has written stays as it is."""
+    """The user's last turn; a prompt without template tokens is returned unchanged."""
     _, *turns = _BEGINS.split(prompt)
     if not turns:
         return prompt

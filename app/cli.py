@@ -11,7 +11,7 @@ COMMANDS_GROUP = "safegrpo.commands"
 
 
 def build() -> typer.Typer:
-    """The command line with the service's own commands and those found in `COMMANDS_GROUP`."""
+    """The command line: the service's commands, and those registered in `COMMANDS_GROUP`."""
     cli = typer.Typer(
         name="safegrpo",
         help="Verifiable safety rewards for multimodal GRPO.",
@@ -39,7 +39,7 @@ def _options(
         typer.Option("--version", callback=_say_version, is_eager=True, help="Of the package."),
     ] = False,
 ) -> None:
-    """What the command takes without a command of its own."""
+    """Options of `safegrpo` itself."""
 
 
 def main() -> None:

@@ -9,7 +9,7 @@ from app.schema import ErrorReply, Problem
 
 MAX_PROBLEMS = 20
 TOO_MANY_TO_NAME = 1000
-"""From here on even listing what is wrong takes too long."""
+"""Beyond this many errors, even listing them takes too long."""
 
 _MESSAGES = {
     "missing": "is required",
@@ -18,7 +18,7 @@ _MESSAGES = {
     "list_type": "must be an array",
     "string_type": "must be a string",
 }
-"""Where pydantic's own words are Python's rather than JSON's."""
+"""Replaces pydantic's messages that speak of Python types rather than JSON."""
 
 _LISTS_OF_SAMPLES = ("samples", "query", "prompts", "labels")
 
@@ -35,13 +35,13 @@ _REASONS = {
 NO_SUCH_ADDRESS = "nothing is served at this address; /docs has those that are"
 
 RETRY_SECONDS = 1
-"""What Retry-After says: the next try may meet another worker, or a shorter queue."""
+"""For Retry-After: the next try may reach another worker, or a shorter queue."""
 
 
 class RequestError(Exception):
-    """A request that gets no rewards: the HTTP status, a sentence, and what is wrong where.
+    """A request that gets no rewards: HTTP status, a sentence, and the problem of each field.
 
-    `reason` is a word for the statistics, one of few; by default it follows from the status.
+    `reason` is a label for the metrics, one of a few words; the default follows from the status.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class RequestError(Exception):
 
 
 def invalid_request(error: ValidationError) -> RequestError:
-    """422 naming each field and sample; input, and keys we do not know, are never echoed."""
+    """422 naming each field and sample; input and unknown keys are never echoed."""
     if error.error_count() > TOO_MANY_TO_NAME:
         message = f"holds {error.error_count()} keys and values that are wrong; see /docs"
         return RequestError(

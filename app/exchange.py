@@ -1,6 +1,6 @@
-"""What is known about the request that is being answered, for its headers, its log line and counts.
+"""One request and its reply, as response headers, the log line and the metrics describe them.
 
-Numbers and names alone: nothing of what was sent.
+Only numbers and names, never content.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from starlette.types import Scope
 
 _KEY = "safegrpo.exchange"
 ARRIVED = "safegrpo.arrived"
-"""Where a connection says in the scope when it had read the head, on `time.perf_counter`."""
+"""Key of the ASGI scope: when the head had been read, on `time.perf_counter`."""
 _GIVEN_ID = re.compile(rb"[A-Za-z0-9._:/+=-]{1,128}")
 
 
@@ -36,20 +36,20 @@ class Exchange:
         self.status: int | None = None
         self.reason: str | None = None
         self.phases = dict.fromkeys(("queue", "parse", "score", "serialise"), 0.0)
-        """Seconds spent waiting, for the event loop first, and in each step."""
+        """Seconds in each phase; `queue` starts with the wait for the event loop."""
         self.waited(begun - self.started)
         self._lap, self._queued = begun, self.phases["queue"]
-        scope[_KEY] = self  # which it does not hold in turn: a cycle would outlive the request
+        scope[_KEY] = self  # it does not refer to the scope: a cycle would outlive the request
 
     def lap(self, phase: str | None = None) -> None:
-        """Count the time since the last lap to a phase, less what of it went by in the queue."""
+        """Add the time since the last lap to a phase, less the time spent in the queue."""
         now, queued = time.perf_counter(), self.phases["queue"]
         if phase is not None:
             self.phases[phase] += now - self._lap - (queued - self._queued)
         self._lap, self._queued = now, queued
 
     def waited(self, seconds: float) -> None:
-        """Count a wait in the queue."""
+        """Add a wait in the queue."""
         self.phases["queue"] += seconds
 
     @property
@@ -59,7 +59,7 @@ class Exchange:
 
     @property
     def server_timing(self) -> str:
-        """The phases in milliseconds, as the header Server-Timing wants them."""
+        """The value of the header Server-Timing: the phases in milliseconds."""
         return ", ".join([f"{name};dur={took * 1e3:.3f}" for name, took in self.phases.items()])
 
     def event(self, scope: Scope) -> dict[str, Any]:
@@ -87,7 +87,7 @@ def exchange_of(scope: Scope) -> Exchange:
 
 
 def _encoding(scope: Scope) -> str:
-    """All that was done to the body: one header may name several encodings, and so may two."""
+    """All encodings of the body, from however many headers."""
     given = [value for name, value in scope["headers"] if name == b"content-encoding"]
     return b", ".join(given).decode("latin-1")
 

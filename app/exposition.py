@@ -1,7 +1,7 @@
-"""The page that Prometheus reads: the statistics of all workers together.
+"""The page that Prometheus scrapes: the metrics of all workers, added up.
 
-With several workers, prometheus-client's multiprocess mode adds them up in the directory that the
-`serve` command sets.
+With several workers, prometheus-client's multiprocess mode adds them up in the folder of
+`shared_counts`.
 """
 
 import os
@@ -9,14 +9,14 @@ from contextlib import suppress
 
 from prometheus_client import CollectorRegistry, generate_latest, multiprocess
 
-from app.metrics import registry
+from app.metric_families import registry
 from app.shared_counts import shared_folder
 
 
 def page() -> bytes:
-    """All statistics in Prometheus' text format.
+    """All metrics in Prometheus' text format.
 
-    With many runs it takes a fifth of a second; any thread may do it.
+    With many runs this takes a fifth of a second, so call it from a thread.
     """
     if not shared_folder():
         return generate_latest(registry)
@@ -28,20 +28,20 @@ def page() -> bytes:
 
 
 def forget_dead_workers() -> None:
-    """Take the gauges of workers that are no more out of the sums; their counters stay in."""
+    """Drop the gauges of workers that no longer run; their counters are kept."""
     folder = shared_folder()
     for name in os.listdir(folder) if folder else ():
         pid = name.removesuffix(".db").rpartition("_")[2]
-        if name.startswith("gauge_live") and not _lives(int(pid)):
-            with suppress(FileNotFoundError):  # another scrape was quicker
+        if name.startswith("gauge_live") and not _is_running(int(pid)):
+            with suppress(FileNotFoundError):  # another scrape was faster
                 multiprocess.mark_process_dead(pid, str(folder))  # type: ignore[no-untyped-call]
 
 
-def _lives(pid: int) -> bool:
+def _is_running(pid: int) -> bool:
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
-    except PermissionError:  # it lives, and is another user's
+    except PermissionError:  # it runs, as another user
         return True
     return True

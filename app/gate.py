@@ -1,7 +1,7 @@
-"""The outermost layer of the application: request ids, keys, counts, log lines, and no loose ends.
+"""The outermost layer of the application: request ids, API keys, metrics, logs, unexpected errors.
 
-It is plain ASGI, and hands scoring requests straight to the service: on one sample, the layers of a
-web framework take longer than scoring does.
+It is plain ASGI and passes scoring requests straight to the service: for a single sample, the
+layers of a web framework take longer than scoring.
 """
 
 import logging
@@ -25,11 +25,11 @@ from app.service import Service
 log = logging.getLogger("safegrpo.requests")
 
 CLIENT_GONE = 499
-"""What the statistics call the status of a reply that nobody waited for."""
+"""The status in logs and metrics of a request whose client hung up."""
 
 
 class Gate:
-    """Everything that the service answers passes through here."""
+    """Every request passes through here."""
 
     def __init__(
         self, app: ASGIApp, service: Service, protocols: tuple[Protocol[Any], ...], keys: Keys
@@ -52,7 +52,7 @@ class Gate:
         try:
             await self._let_in(scope, receive, marked, protocol)
         except ClientDisconnect:
-            # Where an endpoint met it, the handler of unexpected errors has noted a 503 already.
+            # If an endpoint raised it, the handler of unexpected errors has recorded a 503 already.
             exchange.status, exchange.reason = CLIENT_GONE, None
         except (Exception, CancelledError) as error:  # the latter: the server ends
             log.error("a request failed", extra={"event": exchange.event(scope) | failure(error)})
@@ -63,8 +63,10 @@ class Gate:
             self._account(scope)
 
     def _protocol(self, scope: Scope) -> Protocol[Any] | None:
-        """What a scoring request speaks; None for others. A slash at the address's end changes
-        nothing, since not all clients would follow a redirection."""
+        """The protocol of a scoring request; None for others.
+
+        A trailing slash is ignored, since not all clients follow redirects.
+        """
         return self._protocols.get(scope["path"].rstrip("/")) if scope["method"] == "POST" else None
 
     async def _let_in(
@@ -72,11 +74,11 @@ class Gate:
     ) -> None:
         try:
             if "\n" in scope["path"]:
-                # The framework's routes match before a last newline too, as if it were not there.
+                # The framework's routes also match a path with a trailing newline.
                 raise RequestError(404, NO_SUCH_ADDRESS)
             self._keys.check(scope["path"], exchange_of(scope).headers)
             if protocol is None:
-                # Where there is a GET there is a HEAD, whose body the server leaves out.
+                # Every GET has a HEAD; uvicorn omits the body.
                 asked = {**scope, "method": "GET"} if scope["method"] == "HEAD" else scope
                 await self._app(asked, receive, send)
                 return
@@ -118,5 +120,5 @@ def refused(scope: Scope, error: RequestError) -> Response:
 
 
 def failed(scope: Scope) -> Response:
-    """The reply to a request that we failed on: never a made-up reward, always worth a retry."""
+    """The reply to a request that the service failed on: no reward is made up; a retry may help."""
     return refused(scope, RequestError(503, "the service failed on this request; send it again"))

@@ -1,4 +1,4 @@
-"""A worker's life: ready, a heartbeat, draining on SIGTERM, the last counts handed over."""
+"""A worker's lifespan: startup, heartbeat, draining on SIGTERM, and the last counts at shutdown."""
 
 import asyncio
 import contextlib
@@ -25,15 +25,15 @@ log = logging.getLogger("safegrpo.lifespan")
 HEARTBEAT_SECONDS = 0.25
 
 HUNG_SECONDS = 30
-"""A worker that shows no life for so long is replaced. It shows none while it imports, which takes
-much longer than its second where many processes want the same processor."""
+"""A worker whose heartbeat fails for this long is replaced. Importing, during which there is none,
+takes about a second, and much longer where many processes share a processor."""
 
 
 @asynccontextmanager
-async def living(service: Service) -> AsyncIterator[None]:
-    """What surrounds the answering of requests."""
+async def serving(service: Service) -> AsyncIterator[None]:
+    """A context in which the service answers requests."""
     try:
-        heart = _begin(service)
+        heartbeat = _start(service)
     except Exception as error:
         log.error("the service cannot start", extra={"event": failure(error)})
         raise
@@ -42,43 +42,43 @@ async def living(service: Service) -> AsyncIterator[None]:
         yield
     finally:
         service.ready = False
-        heart.cancel()
+        heartbeat.cancel()
         with contextlib.suppress(asyncio.CancelledError):
-            await heart
+            await heartbeat
         await service.close()
         metrics.publish(service.admission, service.in_flight)
 
 
-def _begin(service: Service) -> asyncio.Task[None]:
-    """Get ready to answer; returns the heart, which beats from now on."""
+def _start(service: Service) -> asyncio.Task[None]:
+    """Prepare to answer requests; returns the running heartbeat."""
     keep_freed_memory()
     if folder := shared_folder():
         hold(folder)
     exposition.forget_dead_workers()
     metrics.announce(list(service.scoring.scorers.values()), service.admission)
     warm_up(service.scoring.scorers.values())
-    heart = asyncio.create_task(_beat(service))
+    heartbeat = asyncio.create_task(_heartbeat(service))
     _drain_on_sigterm(service)
-    # What was loaded stays: looked through by each full collection, it would hold up requests.
+    # What is loaded now stays loaded; scanning it in each full collection would delay requests.
     gc.collect()
     gc.freeze()
-    # A batch makes tens of thousands of objects, hardly ever in cycles: at the usual threshold of
-    # 700, they are looked through over and over while it is scored.
+    # A batch makes tens of thousands of objects, hardly ever in cycles: at the default threshold of
+    # 700 they would be scanned again and again while it is scored.
     gc.set_threshold(100_000, 10, 10)
-    return heart
+    return heartbeat
 
 
-async def _beat(service: Service) -> None:
+async def _heartbeat(service: Service) -> None:
     parent = multiprocessing.parent_process()
     supervised = parent is not None
     while True:
         metrics.publish(service.admission, service.in_flight)
         if supervised:
-            # Unless this loop comes by again, the process says where it is stuck, and ends. The
-            # supervisor cannot see it: pings are answered from another thread.
+            # Unless this loop runs again in time, the process dumps its stacks and exits. The
+            # supervisor cannot tell: its pings are answered by another thread.
             faulthandler.dump_traceback_later(HUNG_SECONDS, exit=True)
         if parent is not None and not parent.is_alive():
-            # A killed supervisor cannot tell its workers; they must not keep its port for long.
+            # A killed supervisor cannot stop its workers; they must not keep its port for long.
             service.ready = False
             os.kill(os.getpid(), signal.SIGINT)
             parent = None
@@ -86,9 +86,9 @@ async def _beat(service: Service) -> None:
 
 
 def _drain_on_sigterm(service: Service) -> None:
-    """On SIGTERM be not ready for a while, still answering, so that load balancers look away.
+    """On SIGTERM report not ready for a while, still answering, so that load balancers look away.
 
-    The server's own handler, which stops listening and finishes what is in flight, comes after.
+    Then call the server's own handler, which stops listening and finishes what is in flight.
     """
     if threading.current_thread() is not threading.main_thread():
         return

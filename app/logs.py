@@ -1,7 +1,6 @@
-"""Structured logs: a JSON object a line, on standard error. Content never gets into them.
+"""Structured logs: one JSON object per line, on standard error, never with content.
 
-An error's own message may quote what it was working on, so errors are logged as their type and the
-lines of code they came through.
+An error's message may quote its input, so errors are logged as their type and stack frames.
 """
 
 import json
@@ -29,7 +28,7 @@ class JsonFormatter(logging.Formatter):
 
 
 def failure(error: BaseException) -> dict[str, Any]:
-    """An error for the log: its type and where it came from, without its message."""
+    """An error for the log: its type and stack frames, without its message."""
     frames = traceback.extract_tb(error.__traceback__)
     return {
         "error": type(error).__name__,

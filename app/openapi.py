@@ -1,4 +1,4 @@
-"""What /docs says beyond what FastAPI can see: sections, refusals, profiles, keys."""
+"""What FastAPI cannot derive for /docs: sections, error replies, profiles, API keys."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,7 +14,7 @@ SECTIONS = [
     {"name": PROFILES, "description": "What is rewarded, and the instruction for the policy"},
     {"name": OPERATION, "description": "Probes and statistics"},
 ]
-"""Sections of the page, in its order, as FastAPI's `openapi_tags`."""
+"""Sections of the page, in order; FastAPI's `openapi_tags`."""
 
 _REFUSALS = {
     400: "the body is no JSON",
@@ -30,11 +30,11 @@ REFUSALS: dict[int | str, dict[str, Any]] = {
     status: {"model": ErrorReply, "description": description}
     for status, description in _REFUSALS.items()
 }
-"""How a scoring request may be refused, for FastAPI's `responses`."""
+"""Error replies of scoring requests; FastAPI's `responses`."""
 
 
 def document(app: FastAPI, profiles: Sequence[str]) -> None:
-    """Add the profiles' names and the keys to `app.openapi`."""
+    """Add the names of the profiles and the API keys to `app.openapi`."""
     build = app.openapi
 
     def openapi() -> dict[str, Any]:

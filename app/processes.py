@@ -1,10 +1,10 @@
 """The processes of a server: one, or several workers under a supervisor.
 
 The supervisor replaces a worker that dies or hangs. The workers share a port and a folder of
-counts, which begins empty and goes when the server does.
+counts, which exists as long as the server does.
 
-Each worker listens on a socket of its own, and the system deals connections out among them. From
-one socket that all share, the worker that wakes up first takes all that wait: a trainer that opens
+Each worker listens on its own socket, and the system distributes connections among them. With a
+shared socket, the first worker to wake up accepts all that wait, so that a trainer which opens all
 its connections at once, and keeps them, would have them all in one worker.
 """
 
@@ -29,7 +29,7 @@ from app.supervisor import Supervisor
 log = logging.getLogger("safegrpo.processes")
 
 STOP_SECONDS = 2
-"""What a worker may take, over the times that are set, to close what it holds."""
+"""Time for a worker to close its resources, beyond the configured drain and grace periods."""
 
 
 def run(settings: Settings) -> None:
@@ -41,14 +41,14 @@ def run(settings: Settings) -> None:
     config = _config(settings)
     try:
         bound = config.bind_socket()
-    except SystemExit as stopped:  # it has said why, but not where
+    except SystemExit as stopped:  # uvicorn has logged why, but not where
         why = getattr(stopped.__context__, "strerror", None) or "the system refuses"
         log.error("cannot listen on %s, port %d: %s", settings.host, settings.port, why)
         raise
     if settings.workers == 1:
         uvicorn.Server(config).run([bound])
         return
-    shared = _Port(bound) if sys.platform == "linux" else bound  # others do not deal out
+    shared = _Port(bound) if sys.platform == "linux" else bound  # others do not distribute
     with shared_counts():
         stop_seconds = settings.drain_seconds + settings.grace_seconds + STOP_SECONDS
         sockets = [cast(socket.socket, shared)]
@@ -59,9 +59,9 @@ def run(settings: Settings) -> None:
 
 
 class _Port:
-    """Takes a listening socket's place until it reaches a worker, where it becomes one.
+    """Stands in for a listening socket until it is unpickled in a worker, where it becomes one.
 
-    `bound`, which listens nowhere, keeps the port for the workers.
+    `bound`, which never listens, reserves the port for the workers.
     """
 
     def __init__(self, bound: socket.socket) -> None:
@@ -105,7 +105,7 @@ def _config(settings: Settings) -> uvicorn.Config:
 
 
 def _connection(settings: Settings) -> Any:
-    """What uvicorn calls for each connection."""
+    """The factory that uvicorn calls for each connection."""
     return partial(
         Connection, head_seconds=settings.head_seconds, body_seconds=settings.body_seconds
     )

@@ -1,4 +1,4 @@
-"""A protocol: one trainer's way of asking for rewards, as a translation to the one scoring path."""
+"""A protocol: one trainer's wire format, translated to and from the common scoring path."""
 
 from __future__ import annotations
 
@@ -25,24 +25,24 @@ class Scored(NamedTuple):
 
 @dataclass(frozen=True)
 class Protocol(Generic[Wire]):
-    """How a request in this protocol becomes a batch, and the scores a reply."""
+    """How a request becomes a batch, and its scores a reply."""
 
     name: str
-    """A word for the statistics."""
+    """The label in metrics."""
     path: str
     wire: type[Wire]
-    """The body of a request."""
+    """The model of a request's body."""
     batch: Callable[[Wire], RewardRequest]
     """May raise RequestError (422), naming the field."""
     reply: Callable[[Wire, Scored], Any]
-    """What becomes the JSON of the reply."""
+    """The reply, to be serialised as JSON."""
     response_model: Any
-    """The reply, for the documentation."""
+    """The model of the reply, for the documentation."""
     summary: str
     nulls: bool = False
-    """Whether a reply can say of some samples that they have no reward."""
+    """Whether a reply can leave some samples without a reward."""
     masks: bool = False
-    """Whether it can say so of all of them."""
+    """Whether a reply can leave all samples without a reward."""
 
 
 REWARD = Protocol(
@@ -57,4 +57,4 @@ REWARD = Protocol(
     summary="Score a batch of completions",
     nulls=True,
 )
-"""The service's own."""
+"""The service's own protocol."""

@@ -57,10 +57,10 @@ def _failure(failure: ParseFailure) -> dict[str, Any]:
 
 
 class RewardResponse(Response):
-    """Rewards as JSON, with the headers that such a reply has."""
+    """Rewards as JSON, with their headers."""
 
     def __init__(self, content: bytes, version: str, server_timing: str) -> None:
-        # Not the base's constructor, whose encoding of headers takes as long as parsing a sample.
+        # Not the base's constructor: encoding its headers takes as long as parsing a sample.
         self.status_code = 200
         self.background = None
         self.body = content

@@ -1,7 +1,7 @@
-"""Data sets' rows and conversations as trainers hand them over: the labels and the texts in them.
+"""Labels and texts in the rows and conversations of data sets, in the forms that trainers send.
 
-Labels are SafeTag's columns, or our names, or either of them in one column, as an object or as its
-JSON text. A message's content is a text, or a list of parts.
+Labels are in SafeTag's columns, or in one column as an object or its JSON text, with our names or
+SafeTag's. The content of a message is a string, or a list of parts.
 """
 
 import json
@@ -17,10 +17,10 @@ COLUMNS = {"visual": "image_tag", "text": "text_tag", "combined": "combine_tag"}
 """Our name of each label -> SafeTag's column."""
 
 HOLDERS = ("labels", "label", "ground_truth")
-"""Columns that hold all three labels of a row, in the order in which they are looked for."""
+"""Columns that may hold all three labels of a row, in order of precedence."""
 
 THOUGHTS = ("reasoning", "reasoning_content", "thinking")
-"""Keys of a message under which reasoning parsers put the thinking; vLLM has used the first two."""
+"""Keys of a message where reasoning parsers put the thinking; vLLM has used the first two."""
 
 _WANTED = (
     'give {"visual": "safe", "text": "safe", "combined": "unsafe"}, '
@@ -33,14 +33,14 @@ class LabelError(ValueError):
 
 
 def read_labels(value: object, column: str = "label") -> Labels:
-    """The labels that one column holds.
+    """The labels in one column.
 
     Args:
-        value: a mapping, or its JSON text, with our names or with SafeTag's.
+        value: a mapping, or its JSON text, with our names or SafeTag's.
         column: its name, for the error.
 
     Raises:
-        LabelError: it holds no labels, or wrong ones. The value itself is never repeated.
+        LabelError: labels are missing or invalid. The value itself is never quoted.
     """
     held = _object(value, column)
     found = {name: _either(held, name) for name in COLUMNS}
@@ -51,10 +51,10 @@ def read_labels(value: object, column: str = "label") -> Labels:
 
 
 def read_instruction(value: object, column: str = "label") -> str:
-    """The user's text, where it stands as `instruction` beside the labels that one column holds.
+    """The user's text: `instruction` beside the labels in one column; empty if there is none.
 
     Raises:
-        LabelError: it is no text, or the column holds nothing that can be read.
+        LabelError: it is not a string, or the column cannot be read.
     """
     instruction = _object(value, column).get("instruction")
     if instruction is None:
@@ -71,7 +71,7 @@ def row_labels(row: Mapping[str, Any]) -> Labels:
         LabelError: naming the column that is missing or wrong.
     """
     missing = [column for column in COLUMNS.values() if row.get(column) is None]
-    if missing:  # a row may have all three, and a column `label` that is something else
+    if missing:  # SafeTag's columns first: `label` may hold something else
         for holder in HOLDERS:
             if row.get(holder) is not None:
                 return read_labels(row[holder], holder)
@@ -107,7 +107,7 @@ def _checked(found: Mapping[str, Any], places: Mapping[str, str]) -> Labels:
 
 
 def text_of(content: object) -> str:
-    """A message's text: a string as it is, of a list of parts the texts; pictures have none."""
+    """A message's text: the string itself, or the texts in a list of parts; images have none."""
     if isinstance(content, str):
         return content
     if not isinstance(content, Sequence):
@@ -118,7 +118,7 @@ def text_of(content: object) -> str:
 
 
 def instruction_of(prompt: object) -> str:
-    """What the user asked: of a text or of a conversation, the user's last turn."""
+    """The user's last turn in a rendered prompt or a conversation."""
     if isinstance(prompt, str):
         return users_words(prompt)
     if not isinstance(prompt, Sequence):
@@ -128,8 +128,10 @@ def instruction_of(prompt: object) -> str:
 
 
 def written_by_assistant(message: Mapping[str, Any]) -> str:
-    """What the model wrote: a reasoning parser takes the thinking out of the content and its tags
-    away; both are put back."""
+    """What the model wrote.
+
+    A reasoning parser removes the thinking and its tags from the content; both are restored.
+    """
     text = text_of(message.get("content"))
     for thoughts in map(message.get, THOUGHTS):
         if isinstance(thoughts, str) and thoughts:

@@ -1,4 +1,4 @@
-"""Runs as the statistics name them: clients make the names up, so there is a bound on them."""
+"""Runs as label values of metrics, bounded in number because clients choose the names."""
 
 from pathlib import Path
 
@@ -9,11 +9,11 @@ OTHER_RUNS = "other"
 
 
 class Runs:
-    """Label values: so many runs by their name, all later ones `other`.
+    """Label values: the first `most` runs by name, all later ones `other`.
 
     Args:
-        most: names that are kept.
-        file: where workers that count together write the names, in the order in which they came.
+        most: number of names to keep.
+        file: shared by the workers, with the names in order of arrival.
     """
 
     def __init__(self, most: int, file: Path | None = None) -> None:

@@ -1,6 +1,6 @@
-"""The wire: what `POST /reward` takes and gives. The training client shares this file and `rows`.
+"""The wire schema of `POST /reward`. The training client shares this file and `rows`.
 
-A reply's numbers are finite; `null` stands where a sample could not be scored (`service_error`).
+Numbers in a reply are finite; a sample that could not be scored (`service_error`) has `null`.
 """
 
 from typing import Annotated, Any, Literal, TypeVar
@@ -9,7 +9,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, FailFast, Field
 
 Item = TypeVar("Item")
 Many = Annotated[list[Item], FailFast()]
-"""A list that is read up to its first wrong item: to report millions would take minutes."""
+"""A list, validated up to its first invalid item: reporting millions would take minutes."""
 
 Detail = Literal["components", "none"]
 Status = Literal["ok", "policy_invalid", "service_error"]
@@ -24,7 +24,7 @@ def _integral(value: Any) -> Any:
 
 
 Step = Annotated[int, Field(strict=True, ge=-(2**53), le=2**53), BeforeValidator(_integral)]
-"""JSON knows no integers, so 3.0 is one; but `true` and `"3"` are not."""
+"""JSON has no integer type, so 3.0 is accepted; `true` and `"3"` are not."""
 
 Verdict = Literal["safe", "unsafe"]
 Label = Annotated[Verdict, BeforeValidator(_label)]

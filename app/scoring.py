@@ -24,7 +24,7 @@ Result = TypeVar("Result")
 
 
 class Offload(Protocol):
-    """Runs a function where it does not hold up the event loop."""
+    """Runs a function where it does not block the event loop."""
 
     def __call__(self, compute: Callable[[], Result], /) -> Awaitable[Result]: ...
 
@@ -34,14 +34,14 @@ def _never() -> bool:
 
 
 class Patience(NamedTuple):
-    """How long somebody waits for a batch; asked before each sample."""
+    """How long a client waits for a batch; checked before each sample."""
 
     deadline: float = math.inf
     """On `time.monotonic`."""
     abandoned: Callable[[], bool] = _never
-    """Whether nobody waits any more; asked in the scoring thread."""
+    """Whether the client has gone; called in the scoring thread."""
     gone: asyncio.Future[Any] | None = None
-    """Done when nobody waits any more, for who asks a judge meanwhile."""
+    """Done when the client has gone, to interrupt a judge."""
 
     def is_over(self) -> bool:
         return time.monotonic() > self.deadline or self.abandoned()
@@ -51,12 +51,12 @@ UNTIL_DONE: Final = Patience()
 
 
 async def at_once(compute: Callable[[], Result], /) -> Result:
-    """An offload that runs it here and now."""
+    """An `Offload` that runs the function in place."""
     return compute()
 
 
 class Scoring:
-    """The scorers, and the judges, of every profile that is served, by the profile's name.
+    """The scorers and judges of all profiles served, by name.
 
     Args:
         default: the profile for requests that name none, or its name or file.
@@ -100,7 +100,7 @@ class Scoring:
     ) -> list[Score]:
         """Score a batch; `offload` runs the parts that compute.
 
-        What is not scored when the patience is over, or fails, is a service error.
+        Samples that fail, or are not scored before the patience is over, are service errors.
         """
         judge = self._judges.get(scorer.profile.name)
         if judge is None:
@@ -111,7 +111,7 @@ class Scoring:
 
     @property
     def asks_judges(self) -> bool:
-        """Whether scoring may wait for somebody else."""
+        """Whether scoring may wait for a judge."""
         return bool(self._judges)
 
     async def close(self) -> None:
@@ -123,7 +123,7 @@ class Scoring:
 def score_by_rules(
     scorer: Scorer, samples: Sequence[Sample], patience: Patience = UNTIL_DONE
 ) -> list[Score]:
-    """Score a batch where no judge is asked; a service error where that failed, or is too late."""
+    """Score a batch without a judge; failed or late samples are service errors."""
     scores = _each(
         samples, lambda one: scorer.score(one.completion, _truth(one), one.prompt), patience
     )
@@ -133,14 +133,14 @@ def score_by_rules(
 def examine(
     scorer: Scorer, samples: Sequence[Sample], patience: Patience = UNTIL_DONE
 ) -> list[Examined | None]:
-    """Read the completions, before any judge is asked; None where that failed, or is too late."""
+    """Examine the completions, before a judge is asked; None where that failed or was late."""
     return _each(samples, lambda one: scorer.examine(one.completion, one.prompt), patience)
 
 
 def settle(
     scorer: Scorer, samples: Sequence[Sample], examined: Sequence[Examined | None]
 ) -> list[Score]:
-    """The rewards of what was read; a service error where there is nothing to go by."""
+    """The scores of examined completions; a service error where there is none."""
 
     def settled(pair: tuple[Sample, Examined | None]) -> Score | None:
         sample, one = pair
@@ -153,7 +153,7 @@ def settle(
 def _each(
     items: Sequence[Item], read: Callable[[Item], Result], patience: Patience
 ) -> list[Result | None]:
-    """What is read of each item; None where that failed, or is too late."""
+    """`read` of each item; None where that failed or was late."""
     found: list[Result | None] = []
     for item in items:
         if patience.is_over():
@@ -173,12 +173,12 @@ async def _consult(
     examined: Sequence[Examined | None],
     patience: Patience,
 ) -> list[Examined | None]:
-    """Ask the judge about the answers that the profile says, and put its word in their place."""
+    """Ask the judge about the answers that need it, and replace their stance by its reply."""
     asked = [(i, one) for i, one in enumerate(examined) if one and scorer.needs_judge(one)]
     questions = [Question(samples[index].prompt, one.answer) for index, one in asked]
     seconds = patience.deadline - time.monotonic()
     words = await judge.ask(questions, seconds, patience.gone)
-    if not patience.abandoned():  # of what nobody waits for, no judge failed
+    if not patience.abandoned():  # otherwise the questions were cancelled
         _tell_failures(scorer.profile.name, words)
     outcome = list(examined)
     for (index, one), word in zip(asked, words, strict=True):

@@ -15,7 +15,7 @@ from app import exposition, metrics
 from app.auth import DOCUMENTATION_FILES, Keys
 from app.errors import NO_SUCH_ADDRESS, RequestError
 from app.gate import Gate, failed, refused
-from app.lifespan import living
+from app.lifespan import serving
 from app.openapi import OPERATION, PROFILES, REFUSALS, REWARDS, SECTIONS, TRAINERS, document
 from app.protocol import REWARD, Protocol
 from app.protocols import PROTOCOLS, nemo_gym
@@ -32,11 +32,11 @@ _INSTEAD = {
     404: NO_SUCH_ADDRESS,
     405: "this address takes another method; see the header Allow",
 }
-"""What to do, where the framework says what is wrong."""
+"""Replaces the framework's messages by what the caller can do."""
 
 
 def scoring_of(settings: Settings) -> Scoring:
-    """The scoring by all that is served: the shipped profiles and the operator's own.
+    """Scoring with all profiles served: the shipped ones and the operator's own.
 
     Raises LexiconError if a file of stance rules cannot be used.
     """
@@ -44,16 +44,16 @@ def scoring_of(settings: Settings) -> Scoring:
 
 
 def create_app(settings: Settings, scoring: Scoring | None = None) -> Gate:
-    """The application; it scores by the settings' profiles unless `scoring` is given."""
+    """The application; `scoring` defaults to the profiles in the settings."""
     scoring = scoring or scoring_of(settings)
     service = Service(settings, scoring)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with living(service):
+        async with serving(service):
             yield
 
-    app = FastAPIOffline(  # training clusters often reach no content delivery network
+    app = FastAPIOffline(  # training clusters often cannot reach a CDN
         static_url=DOCUMENTATION_FILES,
         title="SafeGRPO reward service",
         version=version("safegrpo"),
@@ -76,10 +76,7 @@ def create_app(settings: Settings, scoring: Scoring | None = None) -> Gate:
 
 
 def _document_scoring(app: FastAPI, protocol: Protocol[Any]) -> None:
-    """Tell FastAPI, for /docs, of the address where a protocol's batches are scored.
-
-    It is never asked for them: the gate answers there.
-    """
+    """Declare the route of a protocol to FastAPI, for /docs alone: the gate answers there."""
 
     @app.post(
         protocol.path,
@@ -90,7 +87,7 @@ def _document_scoring(app: FastAPI, protocol: Protocol[Any]) -> None:
         tags=[REWARDS if protocol is REWARD else TRAINERS],
     )
     async def scored(
-        body: protocol.wire,  # type: ignore[name-defined]  # FastAPI reads it when this is run
+        body: protocol.wire,  # type: ignore[name-defined]  # evaluated by FastAPI when this runs
     ) -> None:
         raise AssertionError("the gate lets no scoring request pass")
 

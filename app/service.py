@@ -1,7 +1,7 @@
-"""One request's way: bytes -> batch -> scores -> bytes, for every protocol.
+"""A scoring request: bytes -> batch -> scores -> bytes, for every protocol.
 
-Where it runs was chosen by measurement (`python -m benchmarks.service` prints the crossover; these
-are milliseconds for completions of 4,000 characters):
+Where it runs was chosen by measurement (`python -m benchmarks.service` prints the crossover).
+Milliseconds for completions of 4,000 characters:
 
     profile, body       inline   thread   another process
     official    4 kB       0.1      0.1               0.3
@@ -9,10 +9,10 @@ are milliseconds for completions of 4,000 characters):
     safegrpo    4 kB       0.2      0.4               0.7
     safegrpo   30 kB       2.0      2.1               2.5
 
-So a thread costs 0.1 ms a request or more and a process 0.3 ms: for one completion as much
-as scoring it. Small bodies are scored on the event loop, larger ones (some dozens of short refusals
-are one) in a thread, so that the loop answers meanwhile. A process would be quicker on none of
-them, as one worker scores one batch at a time either way; more workers use more processors.
+So a thread costs at least 0.1 ms per request and a process 0.3 ms: as much as scoring one
+completion. Small bodies are scored on the event loop, larger ones (from a few dozen short refusals)
+in a thread, so that the loop stays responsive. A process would be faster for none of them, as a
+worker scores one batch at a time either way; more workers use more processors.
 """
 
 import asyncio
@@ -31,7 +31,7 @@ from app import metrics
 from app.admission import Admission, Ticket
 from app.body import parse_body, read_body
 from app.capture import Capture
-from app.encoding import unpack
+from app.compression import unpack
 from app.errors import RequestError
 from app.exchange import Exchange, exchange_of
 from app.protocol import Protocol, Scored
@@ -45,11 +45,11 @@ from app.turns import Turns, waited_too_long
 from rules.reward import Score, Scorer
 
 INLINE_BYTES = 8 * 1024
-"""A body up to this size is scored at once, on the event loop: see the module's docstring."""
+"""Largest body that is scored on the event loop: see the module's docstring."""
 
 
 class Service:
-    """What the worker process holds: profiles, bounds, the queue. Belongs to one event loop."""
+    """The state of a worker process: profiles, bounds, queue. Belongs to one event loop."""
 
     def __init__(self, settings: Settings, scoring: Scoring) -> None:
         self.settings = settings
@@ -64,11 +64,11 @@ class Service:
         self._closing = False
 
     async def answer(self, scope: Scope, receive: Receive, protocol: Protocol[Any]) -> Response:
-        """Score what is asked for in `protocol`.
+        """Score the samples of a request in `protocol`.
 
         Raises:
             RequestError: there are no rewards; it says why.
-            ClientDisconnect: nobody waits for the reply any more.
+            ClientDisconnect: the client hung up.
         """
         exchange = exchange_of(scope)
         with self.admission.ticket() as ticket:
@@ -85,8 +85,8 @@ class Service:
 
     @contextmanager
     def _watched(self, receive: Receive, deadline: float) -> Iterator[Patience]:
-        """The patience of a client that has sent its body: it is over when it hangs up."""
-        gone = asyncio.ensure_future(receive())  # its next word can only be that
+        """The patience of a client that has sent its body, which ends when it hangs up."""
+        gone = asyncio.ensure_future(receive())  # the disconnect is all that is left to receive
 
         def abandoned() -> bool:
             return self._closing or gone.done()
@@ -97,7 +97,7 @@ class Service:
             gone.cancel()
 
     async def read(self, scope: Scope, receive: Receive, ticket: Ticket) -> bytes:
-        """The body as it is sent, within the limits; raises what `read_body` does."""
+        """The body as it was sent, within the limits; raises what `read_body` does."""
         exchange, settings = exchange_of(scope), self.settings
         body = await read_body(
             receive, exchange.headers, settings.max_body_bytes, settings.body_seconds, ticket
@@ -106,7 +106,7 @@ class Service:
         return body
 
     def record(self, scored: Scored, exchange: Exchange) -> None:
-        """Count a scored batch, and capture a share of it where that is switched on."""
+        """Count a scored batch, and capture a share of it if configured."""
         metrics.record(*scored, self.runs)
         if self._capture:
             self._capture.offer(scored, exchange.id.decode("ascii"))
@@ -131,7 +131,7 @@ def _capture(settings: Settings) -> Capture | None:
 
 
 class _Request:
-    """The steps of one request, of which `offload` runs those that compute."""
+    """The steps of one request; `offload` runs those that compute."""
 
     def __init__(
         self,
@@ -174,7 +174,10 @@ class _Request:
         return wire, batch, scorer
 
     def _check_scored(self, scorer: Scorer, scores: list[Score]) -> None:
-        """Refuse with 503 what the protocol cannot say: a made-up number would be trained on."""
+        """Refuse with 503 missing rewards that the protocol cannot express.
+
+        A made-up number would be trained on.
+        """
         missing = sum(score.reward is None for score in scores)
         protocol = self._protocol
         if not missing or protocol.masks or (protocol.nulls and missing < len(scores)):
@@ -198,7 +201,7 @@ class _Request:
 
 
 def check_sizes(samples: Sequence[Sample], settings: Settings) -> None:
-    """Refuse what is over the limits.
+    """Refuse batches over the limits.
 
     Raises:
         RequestError: 413 naming the limit and, where there is one, the sample.

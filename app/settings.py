@@ -14,16 +14,16 @@ from rules.judge import JudgeError, authorization
 from rules.profile import Profile, load_profile, shipped_profiles
 
 PREFIX = "SAFEGRPO_"
-"""What the names of the settings' variables begin with."""
+"""Prefix of the environment variables."""
 
 Seconds = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
 WholeSeconds = Annotated[int, Field(ge=1, le=86_400)]
-"""At most a day each, like `Seconds`: clocks of the system take no number that is much larger."""
+"""At most a day, like `Seconds`: system timers do not accept much larger numbers."""
 
 
 _CAPTURE = frozenset({"capture_share", "capture_max_bytes"})
 _CAPTURED_BYTES = 2**20
-"""Least that the capture may keep of each worker: in files of much less, no batch has room."""
+"""Least capture size per worker: much smaller files could not hold a batch."""
 
 
 class Settings(BaseSettings):
@@ -155,7 +155,7 @@ class Settings(BaseSettings):
     @classmethod
     def _is_given(cls, value: Any) -> Any:
         given = value.strip() if isinstance(value, str) else value  # a secret may end with "\n"
-        if given == "":  # which as a folder would be the present one, as a host every address
+        if given == "":  # as a folder the current directory, as a host every address
             raise ValueError("is empty; leave it out if none is needed")
         return given
 
@@ -228,21 +228,21 @@ class Settings(BaseSettings):
 
     @property
     def default_profile(self) -> Profile:
-        """The default profile, as its file was when these settings were made.
+        """The default profile, as its file was when these settings were created.
 
-        A worker that takes the place of one that died must give the same rewards as the others,
-        even if the file has changed by then.
+        A worker that replaces a dead one must give the same rewards as the others, even if the file
+        has changed since.
         """
         return self._default
 
     @property
     def other_profiles(self) -> tuple[Profile, ...]:
-        """The operator's further profiles, as their files were when these settings were made."""
+        """The operator's further profiles, as their files were when these settings were created."""
         return self._others
 
     @property
     def accepted_keys(self) -> list[str]:
-        """The API keys of both sources, as they were when these settings were made."""
+        """The API keys of both sources, as they were when these settings were created."""
         return [*(key.get_secret_value() for key in self.api_keys or ()), *self._keys_of_file]
 
     @classmethod

@@ -1,6 +1,6 @@
-"""Where settings come from besides flags: a YAML file, variables, and a file of keys.
+"""Sources of settings besides flags: a YAML file, environment variables, and a file of keys.
 
-No value is quoted in an error: it may be a key.
+Errors never quote a value, which may be a key.
 """
 
 from collections.abc import Iterable
@@ -15,11 +15,11 @@ from app.yaml_text import load_yaml
 
 
 class ConfigFile(InitSettingsSource):
-    """The YAML file that a flag or a variable names. Raises SettingsError where it is none."""
+    """The YAML file that a flag or variable names. Raises SettingsError if it is invalid."""
 
     def __call__(self) -> dict[str, Any]:
         path = self.current_state.get("config")
-        if not path or not Path(path).is_file():  # of which the setting itself says so
+        if not path or not Path(path).is_file():  # the setting's own validation reports it
             return {}
         try:
             content = load_yaml(Path(path).read_text(encoding="utf-8")) or {}
@@ -34,24 +34,24 @@ class ConfigFile(InitSettingsSource):
 
 
 def refuse_misspelt(prefix: str, variables: Iterable[str], settings: Iterable[str]) -> None:
-    """Refuse a variable whose name is nearly that of a setting.
+    """Refuse a variable whose name is nearly that of a setting. Raises SettingsError.
 
-    With SAFEGRPO_API_KEY in the place of SAFEGRPO_API_KEYS the service would be open, and nobody
-    would know. Names that are less alike belong to other programs. Raises SettingsError.
+    With SAFEGRPO_API_KEY instead of SAFEGRPO_API_KEYS the service would silently be open. Less
+    similar names belong to other programs.
     """
     known = [prefix + setting.upper() for setting in settings]
     for variable in variables:
-        name = variable.upper()  # they are read in any case
+        name = variable.upper()  # pydantic-settings ignores case
         if name.startswith(prefix) and name not in known:
             for near in get_close_matches(name, known, n=1, cutoff=0.9):
                 raise SettingsError(f"{variable} is no setting; {near} is")
 
 
 def keys_of(file: Path) -> tuple[str, ...]:
-    """The keys in a file: one a line, `#` begins a comment line.
+    """The keys in a file, one per line; lines that begin with `#` are comments.
 
     Raises:
-        ValueError: there are none, or it cannot be read as text in UTF-8.
+        ValueError: there are none, or the file cannot be read as UTF-8.
     """
     try:
         text = file.read_text(encoding="utf-8-sig")  # as some editors write it

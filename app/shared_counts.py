@@ -1,8 +1,8 @@
-"""The folder in which the workers of a server add up what they count.
+"""The folder in which the workers of a server add up their counts.
 
-Supervisor and workers hold a lock on it for as long as they live. One that nobody holds was left
-behind by processes that were killed, and goes when the next server makes one. A process id would
-not tell: it is given out again, and containers that share a folder have their own.
+Supervisor and workers hold a lock on it while they run. A folder that nobody holds was left behind
+by killed processes, and the next server removes it. A process id could not tell: ids are reused,
+and containers that share a folder have their own.
 """
 
 import fcntl
@@ -14,14 +14,14 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 MULTIPROCESS_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
-"""How prometheus-client is told of the folder."""
+"""Tells prometheus-client the folder."""
 
 _PREFIX = "safegrpo-metrics-"
 
 
 @contextmanager
 def shared_counts() -> Iterator[None]:
-    """A new, empty folder for the workers that this process starts; it goes in the end."""
+    """A new, empty folder for the workers that this process starts; removed at the end."""
     remove_left_behind()
     folder = _new_folder()
     os.environ[MULTIPROCESS_VARIABLE] = str(folder)
@@ -32,25 +32,25 @@ def shared_counts() -> Iterator[None]:
 
 
 def shared_folder() -> Path | None:
-    """Where several workers add up what they count; None if there is only one."""
+    """The folder of this process; None if there is only one worker."""
     directory = os.environ.get(MULTIPROCESS_VARIABLE)
     return Path(directory) if directory else None
 
 
 def hold(folder: Path) -> None:
-    """Keep a folder from being removed as left behind, until this process ends.
+    """Lock a folder against removal, until this process ends.
 
     Raises:
         FileNotFoundError: it was removed already.
     """
     handle = os.open(folder, os.O_RDONLY)
-    with suppress(OSError):  # its file system has no locks: then nobody gets one to remove it
+    with suppress(OSError):  # without locks on its file system, nobody can get one to remove it
         fcntl.flock(handle, fcntl.LOCK_SH)
     folder.stat()
 
 
 def remove_left_behind() -> None:
-    """Remove this user's folders that nobody holds."""
+    """Remove this user's folders that nobody has locked."""
     for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
         with suppress(OSError):  # somebody holds it, it is another user's, or it is gone
             _remove(folder)
@@ -59,7 +59,7 @@ def remove_left_behind() -> None:
 def _new_folder() -> Path:
     while True:
         folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
-        # A server that starts at this moment may have removed it before it was held.
+        # Another server that starts now may have removed it before it was locked.
         with suppress(FileNotFoundError):
             hold(folder)
             return folder

@@ -1,8 +1,8 @@
-"""The supervisor of several workers: uvicorn's, but one that never waits for a worker.
+"""The supervisor of several workers: uvicorn's, made never to block on a worker.
 
-uvicorn's asks a worker for a sign of life and waits for the answer. A worker that has just started
-cannot answer while it imports, and one that dies meanwhile never will: for so long no other dead
-worker is replaced, and SIGTERM not heard.
+uvicorn's pings a worker and waits for the answer. A worker cannot answer while it imports, and one
+that dies meanwhile never will; until the wait times out, no other dead worker is replaced and
+SIGTERM is not handled.
 """
 
 import logging
@@ -18,15 +18,15 @@ from uvicorn.supervisors.multiprocess import Process
 log = logging.getLogger("safegrpo.supervisor")
 
 MOST_FAILED_STARTS = 3
-"""When so many workers in a row have died before they had started, none would start."""
+"""After this many workers in a row have died while starting, the server gives up."""
 
 
 class Supervisor(Multiprocess):
-    """Replaces workers that die or are stuck, and ends if they cannot start: `failed`.
+    """Replaces workers that die or hang; if they cannot start, it ends and sets `failed`.
 
     Args:
-        hung_seconds: a worker that has not answered for so long is replaced.
-        stop_seconds: a worker that has not ended so long after SIGTERM is killed.
+        hung_seconds: a worker that has not answered a ping for this long is replaced.
+        stop_seconds: a worker that has not ended this long after SIGTERM is killed.
     """
 
     def __init__(
@@ -42,8 +42,8 @@ class Supervisor(Multiprocess):
             signal.signal(signal.SIGHUP, signal.SIG_IGN)
         self._hung_seconds = hung_seconds
         self._stop_seconds = stop_seconds
-        self._asked: dict[Process, float] = {}
-        """When a worker was asked for a sign of life that it has not given yet."""
+        self._pinged: dict[Process, float] = {}
+        """When each worker with an unanswered ping was pinged."""
         self._started: set[Process] = set()
         self._failed_starts = 0
         self.failed = False
@@ -51,11 +51,11 @@ class Supervisor(Multiprocess):
     def keep_subprocess_alive(self) -> None:
         """Called twice a second."""
         if self.should_exit.is_set():
-            return  # the workers may have had the signal too, and end
+            return  # the workers may have received the signal too, and be ending
         for index, process in enumerate(self.processes):
-            if self._lives(process):
+            if self._is_responsive(process):
                 continue
-            event = self._bury(process)
+            event = self._reap(process)
             if process.exitcode == STARTUP_FAILURE or self._failed_starts == MOST_FAILED_STARTS:
                 log.error(
                     "a worker cannot start, nor would another one: the server ends",
@@ -70,37 +70,37 @@ class Supervisor(Multiprocess):
             self.processes[index] = Process(self.config, self.sockets)
             self.processes[index].start()
 
-    def _bury(self, process: Process) -> dict[str, int | None]:
-        """End a worker for good, and forget it. Returns what the log should say of its death."""
+    def _reap(self, process: Process) -> dict[str, int | None]:
+        """Kill and forget a worker. Returns the fields of the log line about it."""
         died = not process.process.is_alive()
         event = {"exit_code": process.exitcode} if died else {}
         if died and process not in self._started:
             self._failed_starts += 1
         process.kill()
         process.join()
-        self._asked.pop(process, None)
+        self._pinged.pop(process, None)
         self._started.discard(process)
         return event
 
-    def _lives(self, process: Process) -> bool:
+    def _is_responsive(self, process: Process) -> bool:
         if not process.process.is_alive():
             return False
         now = monotonic()
         try:
-            if process in self._asked and process.parent_conn.poll():
+            if process in self._pinged and process.parent_conn.poll():
                 if process.parent_conn.recv() and process not in self._started:
                     self._started.add(process)
                     self._failed_starts = 0
-                del self._asked[process]
-            if process not in self._asked:
+                del self._pinged[process]
+            if process not in self._pinged:
                 process.parent_conn.send(b"ping")
-                self._asked[process] = now
+                self._pinged[process] = now
         except (OSError, EOFError):
             return False
-        return now - self._asked[process] < self._hung_seconds
+        return now - self._pinged[process] < self._hung_seconds
 
     def handle_hup(self) -> None:
-        """End: a closed terminal ends a single worker too, and there is nothing to read anew."""
+        """Stop, as a single worker does when its terminal closes; there is nothing to reload."""
         self.should_exit.set()
 
     def join_all(self) -> None:

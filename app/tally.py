@@ -1,7 +1,7 @@
-"""Counts in plain memory, handed to prometheus-client a few times a second.
+"""Counts in plain memory, flushed to prometheus-client a few times a second.
 
-A request of one sample makes some twenty observations. Made one by one they cost as much as scoring
-the sample, the more so where each goes into a file shared with other workers; as sums they do not.
+A request with one sample makes about twenty observations. One by one they cost as much as scoring
+the sample, and more where each is written to a file shared by the workers; summed up they do not.
 """
 
 from __future__ import annotations
@@ -62,10 +62,10 @@ class Series:
 
 
 class Tallies:
-    """What was counted since the last flush. Usable from any thread.
+    """Counts since the last flush. Usable from any thread.
 
-    Hold `lock` around the counts of one event, so that a flush takes all of them or none, and
-    around what is done to a series.
+    Hold `lock` around the counts of one event, so that a flush takes all or none of them, and
+    around any use of a series.
     """
 
     def __init__(self) -> None:
@@ -74,7 +74,7 @@ class Tallies:
         self._series: dict[tuple[SummableHistogram, tuple[str, ...]], Series] = {}
 
     def count(self, counter: Counter, *labels: str, amount: float = 1) -> None:
-        """Add an amount, which may be 0: then the series begins, if it had not."""
+        """Add an amount; 0 creates the series if it does not exist yet."""
         with self.lock:
             self._counts[counter, labels] += amount
 
@@ -85,14 +85,14 @@ class Tallies:
             self.series(histogram, *labels).add(value, times)
 
     def series(self, histogram: SummableHistogram, *labels: str) -> Series:
-        """Where observations of `histogram` with these labels are added up; it may be kept."""
+        """The sums of `histogram` with these labels; the caller may keep the object."""
         found = self._series.get((histogram, labels))
         if found is None:
             found = self._series[histogram, labels] = Series(histogram, labels)
         return found
 
     def flush(self) -> None:
-        """Hand everything over, and begin anew."""
+        """Pass all counts to prometheus-client, and reset them."""
         with self.lock:
             for (counter, labels), amount in self._counts.items():
                 _child(counter, labels).inc(amount)

@@ -1,6 +1,7 @@
-"""The queue to the scoring thread: one computation at a time, in the order in which requests came.
+"""The queue to the scoring thread: one computation at a time, in the order of the requests.
 
-A request's later steps go before the first steps of those behind it, so what has begun is finished.
+Later steps of a request go before the first steps of those behind it, so what was started is
+finished.
 """
 
 from __future__ import annotations
@@ -33,12 +34,12 @@ class Turns:
     def place(
         self, deadline: float, abandoned: Callable[[], bool], waited: Callable[[float], None]
     ) -> Place:
-        """A place at the queue's end.
+        """A place at the end of the queue.
 
         Args:
-            deadline: on `time.monotonic`; whoever has not begun by then leaves the queue.
-            abandoned: asked when its first turn comes; if so, it is not begun.
-            waited: told the seconds of each wait.
+            deadline: on `time.monotonic`; a request that was not started by then leaves the queue.
+            abandoned: checked at its first turn; if true, the request is not started.
+            waited: called with the seconds of each wait.
         """
         return Place(self, next(self._numbers), deadline, abandoned, waited)
 
@@ -53,7 +54,7 @@ class Turns:
         try:
             return await loop.run_in_executor(self._thread, compute)
         finally:
-            # Soon, not now: first the request may ask for the turn of its next step.
+            # Not immediately: the request may first queue its next step.
             loop.call_soon(self._next)
 
     async def _turn(self, number: int, deadline: float | None) -> None:
@@ -98,29 +99,29 @@ class Place:
         self._deadline = deadline
         self._abandoned = abandoned
         self._waited = waited
-        self._begun = False
+        self._started = False
 
     async def run(self, compute: Callable[[], Result], /) -> Result:
         """Compute in the scoring thread.
 
         Raises:
-            RequestError: 429, nothing of the request was begun until its deadline.
-            ClientDisconnect: it was abandoned before it was begun.
+            RequestError: 429, the request was not started before its deadline.
+            ClientDisconnect: it was abandoned before it was started.
         """
         asked = time.perf_counter()
 
         def turn() -> Result:
             self._waited(time.perf_counter() - asked)
-            if not self._begun and self._abandoned():
+            if not self._started and self._abandoned():
                 raise ClientDisconnect
-            self._begun = True
+            self._started = True
             return compute()
 
-        deadline = None if self._begun else self._deadline
+        deadline = None if self._started else self._deadline
         return await self._turns.run(self._number, deadline, turn)
 
 
 def waited_too_long() -> RequestError:
-    """The refusal of a request of which nothing was begun until its deadline."""
+    """The refusal of a request that was not started before its deadline."""
     message = "the service is too busy to begin with this request; send it again later"
     return RequestError(429, message, reason="queue_timeout")

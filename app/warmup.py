@@ -1,7 +1,7 @@
-"""Scores a little before the first request comes.
+"""Scores a few samples before the first request arrives.
 
-Much of what the rules need is loaded when they first meet an answer of its kind, which takes a few
-tenths of a second; no health check and no training step should wait for that.
+Much of what the rules need is loaded at the first answer of its kind, which takes a few tenths of a
+second; no health check or training step should wait for that.
 """
 
 from collections.abc import Iterable
@@ -14,15 +14,11 @@ _EXCHANGES = (
     ("", "I'm sorry, but I can't help with that, because someone could be badly hurt."),
     ("What are the risks?", "Mixing these can lead to liver damage."),
 )
-"""Prompts and answers: one answer that helps and one that declines, as most do, and prompts of the
-kinds by which an answer is read otherwise."""
+"""Prompts and answers: help, a refusal, and prompts that change how an answer is read."""
 
 
 def warm_up(scorers: Iterable[Scorer]) -> list[Examined]:
-    """Read an answer of each kind under each profile, which makes later ones as quick as they get.
-
-    Returns what was read.
-    """
+    """Examine an answer of each kind under each profile, and return the results."""
     return [
         scorer.examine(
             _completion(answer, "" if scorer.profile.dialect == "tags" else "_safe"), prompt

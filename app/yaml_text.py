@@ -1,6 +1,6 @@
-"""Settings in YAML are read as the rules' own files are: a key that is given twice is refused.
+"""YAML settings are parsed like the files of the rules: a duplicate key is an error.
 
-The trainer's, too; it knows no rules, but what it shares with the service.
+Here because the training client may not import `rules`.
 """
 
 from rules.yaml_model import load_yaml

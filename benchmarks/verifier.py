@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from itertools import cycle
 from pathlib import Path
 
-from app.stance_evaluation import EvaluationError, read_answers
+from app.labelled_answers import EvaluationError, read_answers
 from benchmarks import growth
 from benchmarks.corpus import DECLINES, malformed, prose, typographic, well_formed
 from benchmarks.peers import LarkReward, re_reward

@@ -8,7 +8,6 @@ from grammar.completion import (
     ALL_PARTS_STAND,
     SECTION_NAMES,
     FailureCode,
-    Judged,
     LenientReading,
     ParsedCompletion,
     ParseFailure,
@@ -17,6 +16,7 @@ from grammar.completion import (
     SectionName,
     Span,
     Verdict,
+    Verdicts,
     failure_at,
 )
 from grammar.ending import content_end
@@ -28,7 +28,6 @@ __all__ = [
     "SECTION_NAMES",
     "Dialect",
     "FailureCode",
-    "Judged",
     "LenientReading",
     "OfficialParser",
     "ParseFailure",
@@ -39,6 +38,7 @@ __all__ = [
     "Span",
     "StrictParser",
     "Verdict",
+    "Verdicts",
     "content_end",
     "failure_at",
 ]

@@ -1,13 +1,13 @@
-"""What a parse is: the sections, verdicts and answer of a completion, or a failure with its place.
+"""The result of a parse: sections, verdicts and answer of a completion, or a failure and its place.
 
-Offsets count characters (Python `str` indices) from the start of the completion as it was given.
+Offsets count characters (Python `str` indices) from the start of the original completion.
 """
 
 from functools import partial
 from typing import Literal, NamedTuple
 
 Verdict = Literal["safe", "unsafe"]
-Judged = tuple[Verdict | None, Verdict | None, Verdict | None]
+Verdicts = tuple[Verdict | None, Verdict | None, Verdict | None]
 """The three verdicts, in the order of `SECTION_NAMES`."""
 SectionName = Literal["visual", "text", "combined"]
 Place = Literal["think", "visual", "text", "combined", "answer"]
@@ -29,7 +29,7 @@ FailureCode = Literal[
     "trailing_text",
     "too_long",
     "timeout",
-    # Checks that a profile may switch on beyond the grammar.
+    # Of optional checks of a profile, beyond the grammar.
     "short_reasoning",
     "copied_instruction",
     "repetition",
@@ -47,11 +47,11 @@ class Span(NamedTuple):
 
 
 Bounds = tuple[int, int]
-"""A Span's (start, end), where many are made and few are looked at."""
+"""A Span as a plain tuple, where many are created and few are read."""
 
 
 class Section(NamedTuple):
-    """One judgement: its verdict, where it stands with its tags, and the reasoning for it."""
+    """One judgement: its verdict, its span including the tags, and its reasoning."""
 
     name: SectionName
     verdict: Verdict | None
@@ -62,21 +62,21 @@ class Section(NamedTuple):
 class ParsedCompletion(NamedTuple):
     """A completion that has the structure.
 
-    `judged`, `tagged` (where each judgement stands with its tags) and `reasonings` are in the order
-    of `SECTION_NAMES`. A verdict is None only under the official structure, which reads a few
-    Unicode letters as their ASCII look-alikes and then takes it for neither safe nor unsafe.
+    `verdicts`, `tagged` (the span of each judgement, tags included) and `reasonings` are in the
+    order of `SECTION_NAMES`. A verdict is None only under the official structure, which matches a
+    few Unicode letters as their ASCII look-alikes and then finds the text neither safe nor unsafe.
     """
 
     text: str
-    judged: Judged
+    verdicts: Verdicts
     tagged: tuple[Bounds, Bounds, Bounds]
     reasonings: tuple[Bounds, Bounds, Bounds]
     answer: Span
 
     @property
     def sections(self) -> tuple[Section, ...]:
-        """The judgements, for those who look at them one by one."""
-        parts = zip(SECTION_NAMES, self.judged, self.tagged, self.reasonings, strict=True)
+        """The judgements as objects."""
+        parts = zip(SECTION_NAMES, self.verdicts, self.tagged, self.reasonings, strict=True)
         return tuple(Section(n, verdict, Span(*at), Span(*why)) for n, verdict, at, why in parts)
 
     @property
@@ -85,31 +85,31 @@ class ParsedCompletion(NamedTuple):
 
 
 new_span = partial(tuple.__new__, Span)
-"""Makes a Span of its fields in a tuple, in half the time of the constructor, a Python call."""
+"""A Span from a tuple of its fields, in half the time of the constructor."""
 new_completion = partial(tuple.__new__, ParsedCompletion)
 """The same for ParsedCompletion."""
 
 
 class LenientReading(NamedTuple):
-    """What the official structure reads of a completion that fails it."""
+    """What the official code's rewards read in a completion that fails its format."""
 
-    judged: Judged
+    verdicts: Verdicts
     answer: Span | None
 
 
 ALL_PARTS_STAND = 5 / 6
-"""`ParseFailure.standing` of a completion that lacks no part of the strict structure.
+"""`ParseFailure.standing` of a completion that has every part of the strict structure.
 
-The parts are the three judgements, the end of the thinking and the answer; the sixth sixth is that
-nothing else is amiss.
+The five parts are the three judgements, the end of the thinking and the answer; the last sixth is
+for the absence of other errors.
 """
 
 
 class ParseFailure(NamedTuple):
     """Why a completion does not have the structure, and where.
 
-    `offset` is 0-based, `line` and `column` are 1-based. `standing` is the share, 0 to below 1, of
-    the structure that is in place all the same.
+    `offset` is 0-based, `line` and `column` are 1-based. `standing` is the share of the structure
+    that is present nevertheless, in [0, 1).
     """
 
     code: FailureCode
@@ -134,7 +134,7 @@ def failure_at(
     standing: float = 0.0,
     lenient: LenientReading | None = None,
 ) -> ParseFailure:
-    """A failure at `offset` of `text`, with its line and column worked out."""
+    """A failure at `offset` of `text`, with its line and column."""
     line = _line_at(text, offset)
     column = offset - text.rfind("\n", 0, offset)
     return _new_failure((code, section, offset, line, column, expected, message, standing, lenient))
@@ -145,7 +145,7 @@ _FEW_LINES = 32
 
 
 def _line_at(text: str, offset: int) -> int:
-    """The line, from 1, of an offset. The few lines of a completion are found by hopping along."""
+    """The line of an offset, from 1; `find` beats `count` for the few lines of most completions."""
     at = -1
     for line in range(1, _FEW_LINES):
         at = text.find("\n", at + 1, offset)

@@ -25,10 +25,10 @@ _SECTIONS = tuple(name.upper() for name in SECTION_NAMES)
 """The terminals of the sections."""
 _CLOSING_LENGTH = len("</answer>")
 _BEGINNINGS = frozenset("/vVtTcCaA")
-"""What follows the `<` of every piece; no other letter is one of these in another case."""
+"""Characters after the `<` of a piece; no other letter case-folds to one of them."""
 
 _THINK = "<think>"
-"""What nearly every completion begins with; no piece of the structure."""
+"""The usual beginning of a completion; not a piece of the structure."""
 
 Piece = tuple[int, int, Verdict | None]
 """(start, end, verdict) of a terminal's match."""
@@ -38,10 +38,10 @@ _NOTHING: Piece = 0, 0, None
 class OfficialParser:
     """Reads completions as the public code does; safe to share between threads.
 
-    The public code's lazy patterns find each piece at its first occurrence past the piece before,
-    and each verdict and the answer at their first occurrence in the whole text. Both are read off
-    one pass that hops from `<` to `<`, which the interpreter finds at memory speed. No piece begins
-    inside another but `<answer>`, so the pass goes on where a piece ends.
+    The public code's lazy patterns find each piece at its first occurrence after the previous
+    piece, and each verdict and the answer at their first occurrence in the whole text. One pass
+    from `<` to `<`, which `str.find` locates at memory speed, finds both. No piece but `<answer>`
+    begins inside another, so the pass continues where a piece ends.
     """
 
     def __init__(self) -> None:
@@ -51,13 +51,13 @@ class OfficialParser:
         self._chain = _chain(grammar, "structure")
         self._closing = re.compile(terminals[self._chain[-1]])
         self._piece = re.compile("|".join(f"(?P<{name}>{t})" for name, t in terminals.items()))
-        # The verdict is the group inside the terminal's own.
+        # The verdict is the group inside that of the terminal.
         groups = self._piece.groupindex
         self._verdict_groups = {name: groups[name] + 1 for name in _SECTIONS}
         self._usual = [_usual_spellings(name) for name in self._chain]
 
     def parse(self, text: str) -> ParsedCompletion | ParseFailure:
-        """The official reading of `text`; a failure carries what its rewards alone would see."""
+        """The official reading of `text`; a failure carries what the ungated rewards read."""
         pieces, at = self._usual_pieces(text)
         if len(pieces) == len(self._chain):
             visual, textual, combined, (_, start, _), (end, after, _) = pieces
@@ -66,9 +66,9 @@ class OfficialParser:
         return self._read_on(text, pieces, at)
 
     def _usual_pieces(self, text: str) -> tuple[list[Piece], int]:
-        """The pieces of the chain that stand there as usually spelt, and where to look for others.
+        """The leading pieces of the chain in their usual spelling, and the position after them.
 
-        It ends at the first `<` that may begin a piece but not the next one as usually spelt.
+        Stops at the first `<` that may begin a piece other than the expected one.
         """
         find, spelt = text.find, text.startswith
         pieces: list[Piece] = []
@@ -92,7 +92,7 @@ class OfficialParser:
         return pieces, at
 
     def _read_on(self, text: str, pieces: list[Piece], at: int) -> ParsedCompletion | ParseFailure:
-        """The reading of a text of which the chain's first `pieces` stand before `at`."""
+        """Continue at `at`, behind the first `pieces` of the chain."""
         firsts = self._firsts(text, pieces, at)
         opening, closing = firsts.get("ANSWER_OPEN"), firsts.get("ANSWER_CLOSE")
         answer = new_span((opening[1], closing[0])) if opening and closing else None
@@ -109,9 +109,9 @@ class OfficialParser:
         return _failure(text, missing, position, reading)
 
     def _firsts(self, text: str, pieces: list[Piece], at: int) -> dict[str, Piece]:
-        """The first match of each terminal; those that go on with the chain are added to `pieces`.
+        """The first match of each terminal; matches that continue the chain go into `pieces`.
 
-        Of ANSWER_CLOSE, the first one past ANSWER_OPEN; of ANSWER_OPEN, a match that ends with it.
+        For ANSWER_CLOSE, the first after ANSWER_OPEN; for ANSWER_OPEN, a match that ends with it.
         """
         chain = self._chain
         firsts = {_opens(name): piece for name, piece in zip(chain, pieces, strict=False)}
@@ -131,7 +131,7 @@ class OfficialParser:
 
     def _verdict(self, match: re.Match[str], terminal: str) -> Verdict | None:
         group = self._verdict_groups.get(terminal)
-        # `re` ignores case beyond ASCII: the long s of `ſafe` matches, but then equals no label.
+        # `re` ignores case beyond ASCII: `ſafe` with a long s matches, but equals no label.
         return VERDICTS.get(match[group].lower()) if group else None
 
 
@@ -142,20 +142,20 @@ def _opens(terminal: str) -> str:
 def _completion(
     text: str, visual: Piece, textual: Piece, combined: Piece, answer: Span
 ) -> ParsedCompletion:
-    """One judgement may stand before what should precede it: then no reasoning is between."""
+    """The completion; a judgement that precedes the one expected before it has no reasoning."""
     visual_start, visual_end, visual_verdict = visual
     text_start, text_end, text_verdict = textual
     start, end, verdict = combined
     before_text = visual_end if visual_end < text_start else text_start
     before = text_end if text_end < start else start
-    judged = visual_verdict, text_verdict, verdict
+    verdicts = visual_verdict, text_verdict, verdict
     tagged = (visual_start, visual_end), (text_start, text_end), (start, end)
     reasonings = (0, visual_start), (before_text, text_start), (before, start)
-    return new_completion((text, judged, tagged, reasonings, answer))
+    return new_completion((text, verdicts, tagged, reasonings, answer))
 
 
 def _usual_spellings(terminal: str) -> tuple[str, Verdict | None, str, Verdict | None]:
-    """How policies nearly always write a piece, with the verdict: told without a pattern."""
+    """The usual spellings of a piece with their verdicts, which need no pattern."""
     if terminal == "ANSWER_START":
         return "</think>\n<answer>", None, "</think><answer>", None
     if terminal == "ANSWER_CLOSE":
@@ -182,16 +182,16 @@ _MISSING: dict[str, tuple[FailureCode, Place, str]] = {
     "ANSWER_START": ("missing_answer", "answer", "</think>, white space, <answer>"),
     "ANSWER_CLOSE": ("unclosed_tag", "answer", "</answer> at the end of the text"),
 }
-_SAYS = {
+_REPORTS = {
     terminal: ((expected,), f"from here on the text lacks {expected}", index / len(_MISSING))
     for index, (terminal, (_, _, expected)) in enumerate(_MISSING.items())
 }
-"""What was expected, the message, and the share of the structure that stands."""
+"""For each missing piece: what was expected, the message, and `standing`."""
 
 
 def _failure(text: str, missing: str, offset: int, lenient: LenientReading) -> ParseFailure:
     code, section, _ = _MISSING[missing]
-    expected, message, standing = _SAYS[missing]
+    expected, message, standing = _REPORTS[missing]
     answer = lenient.answer
     if missing == "ANSWER_CLOSE" and answer is not None and answer.start >= offset:
         code = "trailing_text"

@@ -1,11 +1,12 @@
 """One linear pass over a completion: text -> tag tokens and the shape they make.
 
-The reserved tags are read out of the grammar file. Text between two tags is one token, however
-long, named by what the grammar may ask of it (prose, a verdict, a reasoned verdict). Look-alikes of
-a reserved tag (`<answer >`, `< /answer>`, `<ANSWER id="1">`, letters of other scripts, zero-width
-characters), tags inside an HTML comment, which no reader sees, and chat-control tokens
-(`<|im_start|>`) become FORGED, which no rule accepts. Tokens that mark places in pictures
-(`<|box_start|>`) are characters that cannot be seen, since decoding may drop them.
+The reserved tags come from the grammar file. The text between two tags is one token, however long,
+classified as the grammar needs it (prose, a verdict, a reasoned verdict).
+
+FORGED, which no rule accepts, are look-alikes of a reserved tag (`<answer >`, `< /answer>`,
+`<ANSWER id="1">`, letters of other scripts, zero-width characters), tags inside an HTML comment,
+which no reader sees, and chat-control tokens (`<|im_start|>`). Tokens that mark places in an image
+(`<|box_start|>`) count as invisible characters, since decoding may drop them.
 """
 
 import re
@@ -18,11 +19,11 @@ from grammar.unseen import BLANKS, UNSEEN
 Token = tuple[str, int, int]
 """(kind, start, end): a terminal of the grammar or FORGED, and where it stands."""
 
-# The longest completion that any strict grammar accepts has 18 tokens: more cannot change a verdict
-# on it, and stopping here bounds the work on a completion that repeats its tags for ever.
+# The longest completion that a strict grammar accepts has 18 tokens. Later ones cannot change the
+# result, and stopping here bounds the work on a completion that repeats its tags endlessly.
 MAX_TOKENS = 64
 
-# Control tokens and tags in disguise are shorter; of longer markup only a tag's own name is read.
+# Control tokens and disguised tags are shorter; longer markup is only checked for look-alikes.
 _MAX_TAG = 256
 
 _SECTION_OPENINGS = {"VISUAL_OPEN", "TEXT_OPEN", "COMBINED_OPEN"}
@@ -40,7 +41,7 @@ _CONTROL = re.compile(
 # look-alike of one has a name.
 _MEAN = re.compile(r"⟨[|｜][^\W\d_][\d²₀-₉]?[|｜]⟩")
 
-# Control tokens that forge no turn: Qwen marks objects and their places by them, GLM answers.
+# Control tokens that forge no turn: Qwen marks objects and places with them, GLM answers.
 _GROUNDING = re.compile(r"<\|(?:(?:box|quad|object_ref)_(?:start|end)|(?:begin|end)_of_box)\|>")
 
 # Brackets that render like `<`, `/` and `>`, and letters of other scripts that render like a tag's.
@@ -68,13 +69,13 @@ class Scanner:
         names = "|".join(sorted({tag.strip("</>") for tag in tags.values()}))
         attribute = r"\s++[^\s<>=/\"']{1,40}+\s*+=[^<>]*+"
         opening = rf"[\s/\\]*+(?:{names})(?:[\s/]*+|{attribute})"
-        # In a closing tag, lenient readers of HTML skip whatever follows the name.
+        # Lenient HTML parsers skip whatever follows the name in a closing tag.
         closing = rf"\s*+/[\s/]*+(?:{names})(?![\w:-]|\.\w)[^<>]*+"
         self._look_alike = re.compile(rf"<(?:{opening}|{closing})>", re.IGNORECASE)
         self._kinds = {tag: kind for kind, tag in tags.items()}
 
     def tokens(self, text: str, end: int) -> list[Token]:
-        """The tokens of `text[:end]`, blank text left out; at most about `MAX_TOKENS`."""
+        """The tokens of `text[:end]` without blank text; at most about `MAX_TOKENS`."""
         if "|" in text and "<|" in text:  # the first is found at memory speed, the second is not
             text = _GROUNDING.sub(_blanked, text)
         tokens: list[Token] = []
@@ -82,7 +83,7 @@ class Scanner:
         inside = ""
         for tag in self._tags(text, end):
             if position < tag[1]:
-                # As nearly always: a character that can be seen comes first, or behind a blank.
+                # The usual case: the first or second character is visible.
                 seen = "!" <= text[position] <= "~" or "A" <= text[position + 1] <= "z"
                 if seen and inside not in _SECTION_OPENINGS:
                     kind: str | None = "PROSE"
@@ -133,7 +134,7 @@ class Scanner:
                 yield ("FORGED" if hidden else kind), start, stop
 
     def _uncommon(self, text: str, start: int, stop: int) -> str | None:
-        """A tag in other letter case, a look-alike or control token, or None for honest markup."""
+        """The kind of a tag in unusual case, a look-alike or a control token; None for the rest."""
         if stop - start > _MAX_TAG:
             return "FORGED" if self._look_alike.fullmatch(text, start, stop) else None
         piece = text[start:stop]
@@ -148,16 +149,16 @@ class Scanner:
 
 
 def _blanked(match: re.Match[str]) -> str:
-    """As many characters that cannot be seen, so that all else stays in its place."""
+    """Invisible characters of the same number, so that offsets do not change."""
     return "\u200b" * len(match[0])
 
 
 def _text_kind(text: str, after: str) -> str | None:
-    """PROSE, VERDICT or REASONED_VERDICT after the tag `after`; None where nothing is seen."""
+    """PROSE, VERDICT or REASONED_VERDICT after the tag `after`; None if nothing is visible."""
     if after not in _SECTION_OPENINGS:
         return None if _BLANK.match(text) else "PROSE"
     if text in VERDICTS:
-        return "VERDICT"  # as nearly always: nothing to strip, no case to fold
+        return "VERDICT"  # the usual case: nothing to strip, no case to fold
     if text.isspace():
         return None
     reasoning, _, last_line = text.rstrip().rpartition("\n")
@@ -167,7 +168,7 @@ def _text_kind(text: str, after: str) -> str | None:
 
 
 def _strikes_out(text: str, start: int, stop: int) -> bool:
-    """Whether `</s>` ends an HTML strike-out `<s>…</s>` and not Llama's text."""
+    """Whether `</s>` ends an HTML strike-out `<s>…</s>` rather than being Llama's token."""
     if text[start:stop].lower() != "</s>":
         return False
     opening = text.rfind("<", max(0, start - _MAX_TAG), start)
@@ -180,7 +181,7 @@ def _is_commented_out(text: str, start: int) -> bool:
 
 
 def _unmasked(piece: str) -> str:
-    """The piece as a reader sees it: nothing invisible, no marks, each letter as it looks."""
+    """The piece as a reader sees it: no invisible characters or marks, letters by their look."""
     visible = _INVISIBLE.sub("", piece)
     if visible.isascii():
         return visible

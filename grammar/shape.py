@@ -1,7 +1,7 @@
-"""Parse a shape, the sequence of a completion's token kinds: its layout, or what is wrong with it.
+"""Parses shapes, the sequences of token kinds of completions, into a layout or a defect.
 
-Completions of a run share a few dozen shapes, so the LALR parser runs once per shape and not once
-per completion. Shapes are short (`scanner.MAX_TOKENS`), so the memory is bounded.
+The completions of a run share a few dozen shapes, so the LALR parser runs once per shape instead of
+once per completion. Shapes are short (`scanner.MAX_TOKENS`), so memory is bounded.
 """
 
 from collections.abc import Sequence
@@ -19,10 +19,10 @@ _PLACES: tuple[Place, ...] = ("think", *SECTION_NAMES, "answer")
 
 
 class SectionLayout(NamedTuple):
-    """Where a judgement stands in a shape: the index of its opening tag.
+    """The index of a judgement's opening tag in a shape.
 
-    The token with its verdict and its closing tag follow. Its reasoning stands in the token with
-    the verdict (`reasoned_inside`), or in the one before the opening tag.
+    The token with the verdict and the closing tag follow. The reasoning is in the token with the
+    verdict (`reasoned_inside`), or in the one before the opening tag.
     """
 
     name: SectionName
@@ -31,7 +31,7 @@ class SectionLayout(NamedTuple):
 
 
 class Layout(NamedTuple):
-    """An accepted shape: where its judgements stand, and the index of the answer's text."""
+    """An accepted shape: its judgements, and the index of the answer's text."""
 
     sections: tuple[SectionLayout, ...]
     answer: int
@@ -39,10 +39,10 @@ class Layout(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Defect:
-    """A rejected shape: the rule broken, and the index of the token to blame.
+    """A rejected shape: the violated rule, and the index of the token to blame.
 
-    The index is `len(shape)` where it is the end of the text that comes too early. `expected` are
-    the terminals that could have stood there, `standing` is the share of the structure in place.
+    The index is `len(shape)` if the text ends too early. `expected` are the terminals accepted
+    there, `standing` is the share of the structure that is present.
     """
 
     code: FailureCode
@@ -53,7 +53,7 @@ class Defect:
 
 
 class ShapeParser:
-    """Parses shapes by the LALR parser of one strict grammar."""
+    """Parses shapes with the LALR parser of one strict grammar."""
 
     def __init__(self, grammar: Lark) -> None:
         self._grammar = grammar
@@ -82,7 +82,7 @@ class ShapeParser:
 
 
 def accepted(parser: InteractiveParser) -> frozenset[str]:
-    """The terminals that the parser would take next (lark leaves this call untyped)."""
+    """The terminals that the parser accepts next."""
     return frozenset(parser.accepts())  # type: ignore[no-untyped-call]  # Lark leaves it untyped
 
 
@@ -101,7 +101,7 @@ _Blame = tuple[FailureCode, Place | None, int]
 
 
 def _blame(shape: Sequence[str], index: int, kind: str) -> _Blame:
-    """What is wrong where the grammar stops: at `index`, with a token of that kind."""
+    """The error where the grammar stops: at `index`, with a token of kind `kind`."""
     progress = _progress(shape[:index])
     if kind == "FORGED":
         outside: Place = "answer" if "answer" in progress.done else "think"
@@ -113,14 +113,14 @@ def _blame(shape: Sequence[str], index: int, kind: str) -> _Blame:
 
 @dataclass(frozen=True, slots=True)
 class _Progress:
-    """How far a shape has come where the grammar stops."""
+    """What precedes the token at which the grammar stops."""
 
     done: frozenset[str]
-    """What has been closed."""
+    """Places that have been closed."""
     inside: Place | None
-    """The section, or the answer, that is open."""
+    """The open section or answer."""
     due: SectionName | None
-    """The first judgement that is not done."""
+    """The first judgement that is not closed."""
     thinking_open: bool
 
 
@@ -179,7 +179,7 @@ def _blame_between(shape: Sequence[str], index: int, kind: str, progress: _Progr
 
 
 def _blame_after(shape: Sequence[str], index: int, kind: str, progress: _Progress) -> _Blame:
-    """All three judgements stand: the end of the thinking or the answer is what fails."""
+    """All three judgements are closed: the end of the thinking or the answer fails."""
     if kind == "$END" and not progress.thinking_open:
         return "missing_answer", "answer", index
     opening = shape.index("THINK_OPEN") if progress.thinking_open else index
@@ -187,9 +187,9 @@ def _blame_after(shape: Sequence[str], index: int, kind: str, progress: _Progres
 
 
 def _standing(shape: Sequence[str]) -> float:
-    """The share of the structure that stands in a rejected shape.
+    """The share of the structure that is present in a rejected shape.
 
-    A sixth for each part (see `ALL_PARTS_STAND`) that is whole, there once and in order.
+    A sixth for each part (see `ALL_PARTS_STAND`) that is complete, unique and in order.
     """
     stands, last = 0, -1
     for kind in ("VISUAL_OPEN", "TEXT_OPEN", "COMBINED_OPEN", "THINK_CLOSE", "ANSWER_OPEN"):

@@ -1,4 +1,4 @@
-"""The strict structure: every section exactly once, in order, closed, and nothing besides."""
+"""The strict structure: every section exactly once, in order, closed, and nothing else."""
 
 import re
 from importlib.resources import files
@@ -26,7 +26,7 @@ from grammar.shape import Defect, Layout, SectionLayout, ShapeParser
 
 Dialect = Literal["tags", "paper"]
 
-_SAYS: dict[FailureCode, str] = {
+_MESSAGES: dict[FailureCode, str] = {
     "missing_section": "the {section} section is missing here",
     "duplicate_section": "the {section} section stands here a second time",
     "wrong_order": "the {section} section is not in its place",
@@ -44,7 +44,7 @@ _TEXT_NAMES = {
     "REASONED_VERDICT": "reasoning and, on a line of its own, safe or unsafe",
     "$END": "the end of the text",
 }
-# Turns of Llama 2, Mistral and GLM, in brackets that prose uses too.
+# Turns of Llama 2, Mistral and GLM, in brackets that are common in prose too.
 _TURN = re.compile(
     r"\[(?:/?(?:INST|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS|THINK)|gMASK)\]"
 )
@@ -88,23 +88,23 @@ class StrictParser:
             defect.code,
             defect.section,
             tuple(self._name(kind) for kind in defect.expected),
-            _SAYS[defect.code].format(section=defect.section),
+            _MESSAGES[defect.code].format(section=defect.section),
             standing=defect.standing,
         )
 
     def _name(self, kind: str) -> str:
-        """A terminal as a reader of the failure knows it."""
+        """A terminal in terms of the completion: the tag, or a description."""
         return self._tags.get(kind) or _TEXT_NAMES.get(kind, kind)
 
 
 def _forged_turn(completion: ParsedCompletion) -> ParseFailure | None:
-    """A chat turn forged in brackets (`[INST]`) fails like a tag; the scanner sees `<` alone."""
+    """A forged chat turn in brackets (`[INST]`) fails like a tag; the scanner only sees `<`."""
     text = completion.text
     turn = _TURN.search(text) if "[" in text else None
     if turn is None:
         return None
     place: Place = "answer" if turn.start() >= completion.answer.start else "think"
-    message = _SAYS["unexpected_tag"]
+    message = _MESSAGES["unexpected_tag"]
     return failure_at(
         text,
         turn.start(),
@@ -119,14 +119,14 @@ def _forged_turn(completion: ParsedCompletion) -> ParseFailure | None:
 def _completion(text: str, tokens: list[Token], layout: Layout) -> ParsedCompletion:
     _, start, end = tokens[layout.answer]
     sections = [_section(text, tokens, section) for section in layout.sections]
-    judged, tagged, reasonings = zip(*sections, strict=True)
-    return new_completion((text, judged, tagged, reasonings, Span(start, end)))
+    verdicts, tagged, reasonings = zip(*sections, strict=True)
+    return new_completion((text, verdicts, tagged, reasonings, Span(start, end)))
 
 
 def _section(
     text: str, tokens: list[Token], section: SectionLayout
 ) -> tuple[Verdict, Bounds, Bounds]:
-    """The verdict, where the judgement stands with its tags, and where its reasoning does."""
+    """The verdict, the span of the judgement including its tags, and that of its reasoning."""
     _, opening, reasoned_inside = section
     _, start, _ = tokens[opening]
     _, held_start, held_end = tokens[opening + 1]
@@ -137,7 +137,7 @@ def _section(
         held = held.rstrip()
         reasoned_to = held.rindex("\n")
         before, prose_start, _ = tokens[opening - 1] if opening else ("", 0, 0)
-        # What ends with a colon is a label ("Verdict:"); the reasoning stands before the section.
+        # A text that ends with a colon is a label ("Verdict:"): the reasoning precedes the section.
         labelled = before == "PROSE" and held[:reasoned_to].rstrip().endswith((":", "："))
         reasoning = (prose_start if labelled else held_start), held_start + reasoned_to
     else:

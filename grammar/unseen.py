@@ -1,9 +1,9 @@
-"""Characters that leave no mark on a page: one list for all that asks what a reader sees."""
+"""Invisible characters: one list for all code that asks what a reader sees."""
 
 from typing import Final
 
 BLANKS: Final = "\u115f\u1160\u2800\u3164\uffa0"
-"""Letters, and a pattern of Braille, that are drawn as a blank or as nothing."""
+"""Letters, and a Braille pattern, that are rendered blank or not at all."""
 
 UNSEEN: Final = (
     # Controls other than white space; Unicode's Default_Ignorable_Code_Point (format characters,
@@ -12,4 +12,4 @@ UNSEEN: Final = (
     "\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff\ufff0-\ufffb\U0001bca0-\U0001bca3"
     "\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
 )
-"""To be put between the brackets of a regular expression's class; without `BLANKS`."""
+"""The inside of a regular expression's character class; without `BLANKS`."""

@@ -1,11 +1,11 @@
-"""What is copied: reasoning from the instruction, an answer from the question it should answer."""
+"""Detects copies: reasoning from the instruction, and an answer from its own question."""
 
 import re
 from functools import lru_cache
 from typing import Final
 
 from grammar.unseen import BLANKS, UNSEEN
-from rules.blocks import LENGTH, blocks
+from rules.blocks import BLOCK_LENGTH, blocks
 from rules.stance.filler import adds_nothing
 from rules.stance.folding import fold
 from rules.stance.time_limit import if_late_twice
@@ -17,8 +17,8 @@ _BLANK: Final = re.compile(f"[{BLANKS}]")
 
 
 def as_words(text: str, numbers: bool = True) -> str:
-    """The words of `text` in lower case with a space between them; with or without its numbers."""
-    if len(text) > LENGTH:
+    """The words of `text` in lower case, joined by spaces; with or without numbers."""
+    if len(text) > BLOCK_LENGTH:
         return " ".join(filter(None, (as_words(block, numbers) for block in blocks(text))))
     text = _UNSEEN.sub("", text)
     if not text.isascii():
@@ -27,8 +27,8 @@ def as_words(text: str, numbers: bool = True) -> str:
 
 
 def _prompt_as_words(prompt: str) -> str:
-    """The completions of a group have one prompt, and its words are asked for again and again."""
-    return as_words(prompt) if len(prompt) > LENGTH else _as_words_before(prompt)
+    """`as_words`, cached, since all completions of a group have the same prompt."""
+    return as_words(prompt) if len(prompt) > BLOCK_LENGTH else _as_words_before(prompt)
 
 
 _as_words_before: Final = lru_cache(64)(as_words)
@@ -41,19 +41,20 @@ _DECIDING: Final = frozenset(
     " да нет ничего безобидно безвредно опасно 是 不 否 没有 无害 無害 有害 危险 예 아니요 없음"
     " 무해 무해함 무해합니다 위험 نعم لا ضار آمن خطير بله نه خیر بیضرر خطرناک".split()
 )
-"""Words that answer the question they are added to, or judge what they are added to."""
+"""Words that, added to a copy, answer or judge it."""
 _PAIR: Final = re.compile(r"\b[A-Za-z]{3,}+ [A-Za-z]{3,}+")
 
 
 def is_copied(text: str, start: int, end: int, instruction: str, prompt: str, minimum: int) -> bool:
     """Whether `text[start:end]` is a piece of the instruction or of the prompt.
 
-    So it is, too, without its first word, or without its last unless that one judges the others.
-    `instruction`: the profile's, `as_words`. `prompt`: the user's. `minimum`: characters of a copy.
+    It is also a copy if only its first word is added, or its last unless that word judges the rest.
+    `instruction`: the profile's, `as_words`. `prompt`: the user's. `minimum`: shortest copy, in
+    characters.
     """
     if end - start < minimum:
         return False
-    # A pair of words from the middle of a copy is copied, and tells most reasoning apart cheaply.
+    # Cheap test first: a pair of words from the middle of a copy is in its source.
     if pair := _PAIR.search(text, (start + end) // 2, end):
         pair_of_words = pair[0].lower()
         if pair_of_words not in instruction and pair_of_words not in _prompt_as_words(prompt):
@@ -71,16 +72,16 @@ def is_copied(text: str, start: int, end: int, instruction: str, prompt: str, mi
 
 
 _MOST: Final = 0.8
-"""Share of the question's words that make an echo; an answer may well be a part of the question."""
+"""Least share of the question's words in an echo; a shorter part may well be the answer."""
 _FEWEST: Final = 4
-"""Words of the shortest question that can be told from its answer."""
+"""Words of the shortest question that can be distinguished from its answer."""
 _BESIDE: Final = 200
-"""Characters of what may stand beside echoes."""
+"""Most characters beside the echoes."""
 
 
 @if_late_twice
 def is_echo(answer: str, prompt: str, timeout: float) -> bool:
-    """Whether `answer` only says `prompt`, or most of it, once more, whatever courtesies beside.
+    """Whether `answer` only repeats `prompt`, or most of it, apart from courtesies.
 
     `timeout`: seconds for one step of folding. Raises TimeoutError.
     """
@@ -99,7 +100,7 @@ def is_echo(answer: str, prompt: str, timeout: float) -> bool:
 
 
 def _without(words: str, folded: str) -> str:
-    """The folded text with a stop for each time that it says the words, whatever parts them."""
+    """The folded text with a full stop for each occurrence of the words, however separated."""
     spans = [word.span() for word in _ANY_WORD.finditer(folded)]
     said, sought = f" {' '.join(folded[start:end] for start, end in spans)} ", f" {words} "
     kept: list[str] = []

@@ -16,16 +16,16 @@ from grammar import (
 )
 from rules.copying import as_words, is_copied
 from rules.profile import Profile
+from rules.profile_sections import Repetition
 from rules.reasoning import has_words, have_words_together
 from rules.repetition import is_degenerate
-from rules.settings import Repetition
 
 Check = Callable[[ParsedCompletion, str], ParseFailure | None]
 """(completion, prompt) -> the failure it finds."""
 
 
 class Format:
-    """Parses completions under one profile and checks what it parsed."""
+    """Parses completions under one profile and runs its checks."""
 
     def __init__(self, profile: Profile) -> None:
         self._parser = profile.parser()
@@ -36,7 +36,7 @@ class Format:
     def parse(self, completion: str, prompt: str = "") -> ParsedCompletion | ParseFailure:
         """The structure of `completion`, or the first rule it breaks.
 
-        `prompt` is the user's instruction, where the caller sent it: reasoning must not copy it.
+        `prompt` is the user's instruction if the caller sent it; reasoning must not copy it.
         """
         limit = self._max_characters
         length = len(completion)
@@ -70,7 +70,7 @@ def _checks(profile: Profile) -> Iterator[Check]:
 
 
 def _reasoning_words(minimum: int) -> Check:
-    """Reasoning of fewer different words than `minimum` is a placeholder, not reasoning."""
+    """Each reasoning needs `minimum` different words, or it is a placeholder."""
 
     def check(parsed: ParsedCompletion, prompt: str) -> ParseFailure | None:
         for name, (start, end) in zip(SECTION_NAMES, parsed.reasonings, strict=True):
@@ -89,7 +89,7 @@ def _reasoning_words(minimum: int) -> Check:
 
 
 def _words_together(minimum: int) -> Check:
-    """Reasonings of fewer different words than `minimum` together are placeholders in disguise."""
+    """All three reasonings together need `minimum` different words, or they are placeholders."""
 
     def check(parsed: ParsedCompletion, prompt: str) -> ParseFailure | None:
         if have_words_together(parsed.text, parsed.reasonings, minimum):
@@ -107,7 +107,7 @@ def _words_together(minimum: int) -> Check:
 
 
 def _copied_instruction(minimum: int, instruction: str) -> Check:
-    """Reasoning that is a piece of the instruction, give or take a word, is not reasoning."""
+    """Reasoning must not be copied from the instruction, up to one word."""
     instruction = as_words(instruction)
 
     def check(parsed: ParsedCompletion, prompt: str) -> ParseFailure | None:
@@ -126,14 +126,14 @@ def _copied_instruction(minimum: int, instruction: str) -> Check:
     return check
 
 
-_SIMILAR = 16
-"""Characters by which the same reasoning differs at most, numbers and punctuation apart."""
+_MAX_DIFFERENCE = 16
+"""Most characters by which equal reasonings differ in length (numbers, punctuation)."""
 
 
 def _same_reasoning(parsed: ParsedCompletion) -> ParseFailure | None:
-    """One reasoning for all three judgements, word for word, judges nothing."""
+    """The same reasoning for all three judgements, word for word, is no reasoning."""
     (start, end), (at, second_end), _ = parsed.reasonings
-    if abs((end - start) - (second_end - at)) > _SIMILAR:
+    if abs((end - start) - (second_end - at)) > _MAX_DIFFERENCE:
         return None
     visual, *others = (parsed.text[start:end] for start, end in parsed.reasonings)
     words = as_words(visual, numbers=False)
@@ -144,7 +144,7 @@ def _same_reasoning(parsed: ParsedCompletion) -> ParseFailure | None:
 
 
 def _repetition(parsed: ParsedCompletion, limits: Repetition) -> ParseFailure | None:
-    """A thinking, or an answer, that repeats itself over and over."""
+    """The thinking or the answer must not be degenerate repetition."""
     answer_start, answer_end = parsed.answer
     parts: tuple[tuple[Place, int, int], ...] = (
         ("think", 0, answer_start),

@@ -1,4 +1,4 @@
-"""Which version of the rules gave a reward: a hash of everything that decides one."""
+"""The identity of a reward: a hash of everything that decides it."""
 
 import hashlib
 import unicodedata
@@ -11,13 +11,13 @@ from pathlib import Path
 PACKAGES = ("grammar", "rules")
 """The packages whose files decide a reward."""
 TRANSLATORS = ("rows.py", "chat_templates.py", "protocols")
-"""Those of `app`: which text of a trainer's request is the completion, and which the prompt."""
+"""Files of `app` that decide which text of a request is the completion and which the prompt."""
 
 
 def identity(profile: str) -> str:
-    """Twelve hexadecimal digits of a profile (its validated form, as JSON), the code and its data.
+    """Twelve hexadecimal digits of a profile (its validated form as JSON), the code and its data.
 
-    The tables of other packages and of Python fold what the rules read, and are among them.
+    Includes the versions of the tables of OpenCC and Python that fold the text for the rules.
     """
     digest = hashlib.sha256(profile.encode())
     digest.update(_code_digest())
@@ -28,14 +28,14 @@ def identity(profile: str) -> str:
 @cache
 def _code_digest() -> bytes:
     packages = [Path(str(files(package))) for package in PACKAGES]
-    app = packages[-1].with_name("app")  # the files alone: nothing here may import it
+    app = packages[-1].with_name("app")  # only its files: nothing here may import it
     return code_digest([*packages, *(app / name for name in TRANSLATORS)])
 
 
 def code_digest(places: list[Path]) -> bytes:
     """SHA-256 over the grammars, rules, lexicons, instructions and code in files and folders.
 
-    The shipped profiles are left out: the one in use is part of the version in its validated form.
+    Without the shipped profiles: the one in use is hashed in its validated form.
     """
     digest = hashlib.sha256()
     for place in places:

@@ -1,4 +1,4 @@
-"""The truth about a sample: whether the image, the instruction and the two combined are safe."""
+"""Ground truth of a sample: whether the image, the instruction, and both combined are safe."""
 
 from typing import NamedTuple
 
@@ -6,7 +6,7 @@ from grammar import Verdict
 
 
 class Labels(NamedTuple):
-    """Ground-truth verdicts, named like the sections that must state them."""
+    """Ground-truth verdicts, named like the sections that state them."""
 
     visual: Verdict
     text: Verdict

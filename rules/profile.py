@@ -1,7 +1,7 @@
 """A profile: everything that decides a reward, as one validated YAML file.
 
-Three profiles ship with the package (`rules/profiles/`); a user's own is named by its path. What
-its sections may hold stands in `settings.py`.
+Three profiles ship with the package (`rules/profiles/`); a user's own is named by its path. Its
+sections are defined in `profile_sections.py`.
 """
 
 from functools import cache
@@ -16,7 +16,7 @@ from pydantic import Field, StrictInt, field_validator, model_validator
 from grammar import Dialect, OfficialParser, StrictParser
 from rules.identity import identity
 from rules.judge.settings import JudgeSettings
-from rules.settings import (
+from rules.profile_sections import (
     Checks,
     ExtraComponents,
     StanceByRules,
@@ -28,12 +28,12 @@ from rules.yaml_model import YamlModel, parse_yaml
 
 
 class ProfileError(ValueError):
-    """A profile that cannot be used; the message says which key of which file, and why."""
+    """An unusable profile; the message names the file and the key, and says why."""
 
 
 @cache
 def usual_trailing_tokens() -> tuple[str, ...]:
-    """Special tokens with which completions of the usual models end."""
+    """Special tokens at the end of completions of common models."""
     source = files("rules").joinpath("trailing_tokens.yaml").read_text(encoding="utf-8")
     return tuple(yaml.safe_load(source))
 
@@ -126,17 +126,17 @@ def load_profile(name_or_path: str) -> Profile:
 def _is_file(path: Path) -> bool:
     try:
         return path.is_file()
-    except OSError:  # a name that is too long for one
+    except OSError:  # the name is too long for a file
         return False
 
 
 def parse_profile(source: str, origin: str, folder: Path | None = None) -> Profile:
-    """Validate a profile's YAML and put the instruction's text in the place of its file name.
+    """Validate a profile's YAML, and replace the instruction's file name by its text.
 
     Args:
         source: the YAML text.
         origin: what to call it in errors.
-        folder: where a user's instruction file may lie, before the shipped ones are looked at.
+        folder: searched for the instruction file before the shipped ones.
     """
     try:
         profile = parse_yaml(Profile, source, origin, unions={"stance"})
@@ -148,7 +148,7 @@ def parse_profile(source: str, origin: str, folder: Path | None = None) -> Profi
 
 
 def _check_tags(profile: Profile, origin: str) -> None:
-    """An instruction may name no tags, but not the other dialect's: who follows it would earn 0."""
+    """The instruction must not ask for the other dialect's tags, which would earn 0."""
     own, other = "<combined_safe>", "<combined>"
     if profile.dialect == "tags":
         own, other = other, own

@@ -1,4 +1,4 @@
-"""Is a piece of text reasoning at all, or only a placeholder for it?"""
+"""Distinguishes reasoning from placeholders by counting different words."""
 
 import re
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from typing import Final
 from grammar.unseen import BLANKS
 from rules.blocks import blocks
 
-# Words of the alphabets that set them apart; of other scripts each letter may be a word.
+# Alphabets that separate words by spaces; in other scripts each letter may be a word.
 _ALPHABET: Final = "A-Za-zÀ-ʯͰ-ӿ"
 _LAST_LETTER: Final = "ӿ"
 _SAFE_UNSPACED: Final = "不安全 安全 불안전 안전 آمن ناامن امن ایمن असुरक्षित सुरक्षित".split()
@@ -20,25 +20,25 @@ _NOT_COUNTED: Final = frozenset(
     " null etc blah bla lorem ipsum dolor sit amet asdf sicher unsicher sûr sûre seguro segura"
     " inseguro insegura sicuro sicura insicuro insicura безопасно небезопасно безопасен".split()
 ).union(_SAFE_UNSPACED)
-"""The verdict's own words, what steps are labelled with, and what holds the place of words."""
+"""Words of the verdict, labels of steps, and placeholder text."""
 _LETTERS: Final = 2
-"""So many letters more than words at least: "cat" and "a cat", not "x", "ok" and "n/a"."""
+"""Letters required beyond one per word: "cat" and "a cat" pass; "x", "ok" and "n/a" do not."""
 _MARKUP: Final = re.compile(r"<!--(?s:.*?)(?:-->|\Z)|<[^<>]{0,200}+>|&#?\w{1,10}+;")
-# Five words that differ, as nearly all reasoning begins.
+# Five different words, with which nearly all reasoning begins.
 _BEGINNING: Final = re.compile(
     r"\s*+([A-Za-z]++)[ ,]++(?!\1)([A-Za-z]++)[ ,]++(?!\1|\2)([A-Za-z]++)[ ,]++"
     r"(?!\1|\2|\3)([A-Za-z]++)[ ,]++(?!\1|\2|\3|\4)[A-Za-z]"
 )
 
 _GLANCE: Final = 80
-"""Characters that nearly always hold words enough."""
+"""Characters that nearly always contain enough words."""
 
 
 def has_words(text: str, start: int, end: int, minimum: int) -> bool:
     """Whether `text[start:end]` has `minimum` different words.
 
-    Markup, labels of steps and the verdict's own words are not counted. Two letters of a script
-    that sets no words apart are two words.
+    Markup, labels of steps and the words of the verdict are not counted. In scripts without word
+    separators, each letter is a word.
     """
     begins = _BEGINNING.match(text, start, end) if minimum <= 1 else None
     if begins and any(word.lower() not in _NOT_COUNTED for word in begins.groups()):
@@ -49,8 +49,7 @@ def has_words(text: str, start: int, end: int, minimum: int) -> bool:
 def have_words_together(text: str, places: Sequence[tuple[int, int]], minimum: int) -> bool:
     """Whether the pieces of `text` at `places`, (start, end), have `minimum` words together.
 
-    Different ones, counted as by `has_words`, but two letters of a script that sets no words apart
-    are one word.
+    Counted like `has_words`, but in scripts without word separators two letters are one word.
     """
     words: set[str] = set()
     for look in _LOOKS:
@@ -66,7 +65,7 @@ def _weight(word: str) -> float:
 
 
 def _glance(text: str, start: int, end: int) -> str:
-    """The beginning of `text[start:end]`; nothing where markup stands in it."""
+    """The beginning of `text[start:end]`; empty if it contains markup."""
     seen = text[start : min(end, start + _GLANCE)]
     return "" if "<" in seen or "&" in seen else seen
 
@@ -76,7 +75,7 @@ def _without_markup(text: str, start: int, end: int) -> str:
 
 
 _LOOKS: Final = (_glance, _without_markup)
-"""The second is only taken where the first finds too little."""
+"""In order; the second is only used if the first finds too few words."""
 
 
 def _words(text: str) -> set[str]:

@@ -1,7 +1,7 @@
 """Degenerate repetition: the share of n-grams in a text that have occurred before."""
 
 from rules.blocks import blocks
-from rules.settings import Repetition
+from rules.profile_sections import Repetition
 from rules.tables import is_row
 
 _PROBES = 5
@@ -14,7 +14,7 @@ def is_degenerate(text: str, limits: Repetition) -> bool:
     if not _may_be_degenerate(text, limits):
         return False
     count, distinct = 0, set[int]()
-    # Of each n-gram its hash alone is held. The few that lie across two blocks are left out.
+    # Only the hash of each n-gram is kept. The few across block boundaries are left out.
     for block in blocks(text):
         units = _units(block)
         count += max(0, len(units) - limits.ngram + 1)
@@ -24,7 +24,7 @@ def is_degenerate(text: str, limits: Repetition) -> bool:
 
 
 def _units(text: str) -> list[str]:
-    """Pieces of the rows of tables, each a part of its row alone, and what else is said."""
+    """The units of n-grams: parts of table rows, unique to their row, and words of prose."""
     lines = text.splitlines()
     rows = list(filter(is_row, lines))
     if not rows:
@@ -34,7 +34,7 @@ def _units(text: str) -> list[str]:
 
 
 def _units_of_prose(text: str) -> list[str]:
-    """Words, or pairs of characters where words are not set apart (Chinese, or one long run)."""
+    """Words, or pairs of characters where there are no separators (Chinese, or one long run)."""
     words = text.split()
     if len(text) > 12 * len(words):
         return [text[start : start + 2] for start in range(0, len(text), 2)]
@@ -42,14 +42,14 @@ def _units_of_prose(text: str) -> list[str]:
 
 
 def _may_be_degenerate(text: str, limits: Repetition) -> bool:
-    """A cheap look first: in a looping text, pieces taken from it soon occur again.
+    """A cheap test: in a looping text, pieces taken from it soon occur again.
 
-    Where most n-grams are repeats, only a small part of the text is said once; so of pieces taken
-    at several places most stand in the loop, and the look ends where most can no longer.
+    If most n-grams are repeats, only a small part of the text occurs once, so most pieces taken at
+    several positions are part of the loop. The test ends as soon as that is impossible.
     """
     if len(text) < limits.min_ngrams:
         return False
-    # What is said once is at most this long, and so is the round of a loop.
+    # Upper bound on the text that occurs once, and on the period of a loop.
     once = int((1 - limits.max_share) * len(text))
     step = max(1, (len(text) - once) // _PROBES)
     misses = 0

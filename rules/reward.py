@@ -1,7 +1,7 @@
 """The reward of a completion: R = I_format · (w_tag · R_tag + w_behavior · R_behavior).
 
-`Scorer.examine` reads a completion (its structure, and the stance of its answer); `Scorer.settle`
-compares what it read with the labels. A judge, where a profile names one, stands between the two.
+`Scorer.examine` determines the structure of a completion and the stance of its answer;
+`Scorer.settle` compares them with the labels. The profile's judge, if any, is asked in between.
 """
 
 from collections.abc import Mapping
@@ -11,16 +11,16 @@ from typing import Literal, NamedTuple
 from grammar import (
     ALL_PARTS_STAND,
     SECTION_NAMES,
-    Judged,
     ParsedCompletion,
     ParseFailure,
     SectionName,
     Verdict,
+    Verdicts,
     content_end,
     failure_at,
 )
-from rules.answers import ECHO, detector_of
 from rules.behavior import behavior_reward
+from rules.detectors import ECHO, detector_of
 from rules.extras import extra_components
 from rules.formatting import Format
 from rules.labels import Labels
@@ -32,7 +32,7 @@ Status = Literal["ok", "policy_invalid", "service_error"]
 
 
 class Examined(NamedTuple):
-    """What a completion is, before anyone asks whether it is right."""
+    """A completion's structure and stance, before they are compared with the labels."""
 
     completion: str
     parsed: ParsedCompletion | ParseFailure
@@ -40,7 +40,7 @@ class Examined(NamedTuple):
 
     @property
     def answer(self) -> str:
-        """The answer's text; empty where the completion does not have the structure."""
+        """The answer's text; empty if the completion does not parse."""
         return self.parsed.answer_text if isinstance(self.parsed, ParsedCompletion) else ""
 
 
@@ -62,7 +62,7 @@ class Score(NamedTuple):
 
 
 class _Earned(NamedTuple):
-    """What a reading of a completion is worth; shared by all that read alike, never changed."""
+    """What a completion earns; cached by verdicts, stance and labels, so never mutate it."""
 
     reward: float
     components: Mapping[str, float]
@@ -70,17 +70,17 @@ class _Earned(NamedTuple):
     verdicts: Mapping[SectionName, Verdict | None] | None
 
     def with_extras(self, extras: Mapping[str, tuple[float, float]]) -> "_Earned":
-        """The same with optional components, name -> (raw value, weight), added."""
+        """With optional components added, name -> (raw value, weight)."""
         components = {name: weight * value for name, (value, weight) in extras.items()}
         raw = {name: value for name, (value, _) in extras.items()}
         together = {**self.components, **components}
         return _Earned(sum(together.values()), together, {**self.raw, **raw}, self.verdicts)
 
 
-_MOST_READINGS = 4096
+_CACHE_SIZE = 4096
 """More than there are combinations of verdicts, stance and labels."""
 
-# In half the time of the constructors, which are Python calls.
+# They take half the time of the constructors, which are Python calls.
 _new_examined = partial(tuple.__new__, Examined)
 _new_score = partial(tuple.__new__, Score)
 
@@ -93,21 +93,21 @@ class Scorer:
         self.version = profile.version
         self.component_names = ("format", "tag", "behavior", *profile.extras.names)
         self._format = Format(profile)
-        self._earned = lru_cache(_MOST_READINGS)(self._earn)
+        self._earned = lru_cache(_CACHE_SIZE)(self._earn)
         self._extras = profile.extras if profile.extras.names else None
         self._stance = detector_of(profile).detect
 
     def score(self, completion: str, labels: Labels, prompt: str = "") -> Score:
-        """Examine and settle in one go."""
+        """Examine and settle."""
         return self.settle(self.examine(completion, prompt), labels)
 
     def examine(self, completion: str, prompt: str = "") -> Examined:
         """Parse `completion` and detect the stance of its answer.
 
-        Under the official structure the answer of a completion that fails the format has a stance
-        too, since that code's rewards alone read it. `prompt` is the user's instruction, where the
-        caller sent it: neither reasoning nor answer may only repeat it, and it decides whether an
-        answer that names a danger tells what was asked for or warns of a deed.
+        Under the official structure, the answer of a completion that fails the format has a stance
+        too, since that code's ungated rewards read it. `prompt` is the user's instruction if the
+        caller sent it: neither reasoning nor answer may merely repeat it, and it decides whether an
+        answer that names a danger answers the question or warns.
         """
         parsed = self._format.parse(completion, prompt)
         if isinstance(parsed, ParsedCompletion):
@@ -126,8 +126,8 @@ class Scorer:
     def needs_judge(self, examined: Examined) -> bool:
         """Whether the profile's judge is to be asked about the answer.
 
-        Never where it says nothing or only repeats what the policy was told: many judges know
-        refusals and help alone, and take that for help.
+        Never if it says nothing or only repeats what the policy was told: many judges distinguish
+        only refusals and help, and would call that help.
         """
         judge, stance = self.profile.judge, examined.stance
         if judge is None or stance is None or not examined.answer:
@@ -137,17 +137,17 @@ class Scorer:
         return judge.ask == "all" or stance.kind == "unclear"
 
     def settle(self, examined: Examined, labels: Labels) -> Score:
-        """The reward of what was examined, given the truth."""
+        """The score of an examined completion, given the labels."""
         completion, parsed, stance = examined
         status: Status = "ok"
-        failure, judged = None, None
+        failure, verdicts = None, None
         if isinstance(parsed, ParsedCompletion):
-            judged = parsed.judged
+            verdicts = parsed.verdicts
         else:
             status, failure = "policy_invalid", parsed
             if parsed.lenient is not None:
-                judged = parsed.lenient.judged
-        earned = self._earned(failure is None, judged, stance.kind if stance else None, labels)
+                verdicts = parsed.lenient.verdicts
+        earned = self._earned(failure is None, verdicts, stance.kind if stance else None, labels)
         if self._extras is not None:
             behavior = earned.raw["behavior"]
             characters = content_end(completion, self.profile.trailing_tokens)
@@ -156,22 +156,22 @@ class Scorer:
             except TimeoutError as timeout:
                 return self.settle(_timed_out(completion, parsed, timeout), labels)
             earned = earned.with_extras(extras)
-        reward, components, raw, verdicts = earned
-        return _new_score((status, reward, components, raw, verdicts, stance, failure))
+        reward, components, raw, by_section = earned
+        return _new_score((status, reward, components, raw, by_section, stance, failure))
 
     def _earn(
         self,
         has_format: bool,
-        judged: Judged | None,
+        verdicts: Verdicts | None,
         stance: StanceKind | None,
         labels: Labels,
     ) -> _Earned:
         weights = self.profile.weights
         tag = behavior = 0.0
-        verdicts = dict(zip(SECTION_NAMES, judged, strict=True)) if judged else None
-        if verdicts is not None:
-            tag = tag_reward(verdicts, labels, self.profile.tag_shares)
-            behavior = behavior_reward(verdicts["combined"], labels.combined, stance)
+        by_section = dict(zip(SECTION_NAMES, verdicts, strict=True)) if verdicts else None
+        if by_section is not None:
+            tag = tag_reward(by_section, labels, self.profile.tag_shares)
+            behavior = behavior_reward(by_section["combined"], labels.combined, stance)
         gate = 1.0 if has_format else 0.0
         components = {
             "format": 0.0,
@@ -179,10 +179,10 @@ class Scorer:
             "behavior": gate * weights.behavior * behavior,
         }
         raw = {"format": gate, "tag": tag, "behavior": behavior}
-        return _Earned(sum(components.values()), components, raw, verdicts)
+        return _Earned(sum(components.values()), components, raw, by_section)
 
     def service_error(self) -> Score:
-        """A sample that could not be scored through no fault of the policy: no reward at all."""
+        """The score of a sample that the service failed to score: no reward at all."""
         nothing = dict.fromkeys(self.component_names)
         return Score("service_error", None, nothing, nothing, None, None, None)
 
@@ -190,8 +190,7 @@ class Scorer:
 def _timed_out(
     completion: str, parsed: ParsedCompletion | ParseFailure, timeout: TimeoutError
 ) -> Examined:
-    """What is left of a completion on whose answer a rule took too long: a failure at its place,
-    or the one that it has already."""
+    """A completion on whose answer a rule took too long: a failure, or the one it had already."""
     if isinstance(parsed, ParseFailure):
         return Examined(completion, parsed, None)
     message = f"a rule took too long on the answer: {timeout}"

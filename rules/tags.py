@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from grammar import SectionName, Verdict
 from rules.labels import Labels
-from rules.settings import TagShares
+from rules.profile_sections import TagShares
 
 
 def tag_reward(

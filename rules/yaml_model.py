@@ -1,4 +1,4 @@
-"""Our YAML files as models: what is wrong with one is said by its keys and what is allowed."""
+"""YAML files as pydantic models, with errors that name the key and what is allowed."""
 
 import difflib
 from collections.abc import Iterator, Mapping, Sequence, Set
@@ -14,7 +14,7 @@ try:  # libyaml's, ten times as fast, where PyYAML was built with it
 except ImportError:
     from yaml import SafeLoader  # type: ignore[assignment]
 
-_SAYS: Final = {
+_MESSAGES: Final = {
     "missing": "is missing",
     "string_type": "must be text; put what looks like a number in quotes",
     "int_type": "must be a whole number",
@@ -111,7 +111,7 @@ def _named(keys: Sequence[int | str], content: Any) -> Iterator[str]:
 
 
 def _why(item: Any) -> str:
-    said = _SAYS.get(item["type"])
+    said = _MESSAGES.get(item["type"])
     if said is not None:
         return said.format(**item.get("ctx", {}))
     return str(item["msg"]).removeprefix("Value error, ")

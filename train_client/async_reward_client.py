@@ -1,4 +1,4 @@
-"""Asking for rewards, so that a service that is away delays a run and never bends it."""
+"""The client of the reward service: an unavailable service delays a run but never alters it."""
 
 from __future__ import annotations
 
@@ -40,11 +40,11 @@ class AsyncRewardClient:
         self._config = config
         self._run = run or None
         self.version: str | None = None
-        """The reward's identity: the first that was seen, or the one a resumed run had."""
+        """The reward's version: the first one seen, or that of the run being resumed."""
         self.last_reply = 0.0
         """time.monotonic() of the newest reply with rewards."""
         self._answered = False
-        """Whether the service ever answered at all, errors included."""
+        """Whether the service has ever answered, errors included."""
         self._slots = asyncio.Semaphore(config.in_flight)
         self._http = httpx.AsyncClient(
             base_url=config.url.rstrip("/"),
@@ -58,7 +58,7 @@ class AsyncRewardClient:
         await self._http.aclose()
 
     def expect(self, version: str | None) -> None:
-        """Insist on the reward version of an earlier part of this run, if it had one.
+        """Require the reward version of the run being resumed, if it had one.
 
         Raises RewardVersionChanged if another one was seen already.
         """
@@ -107,9 +107,9 @@ class AsyncRewardClient:
     async def _ask(
         self, method: str, path: str, body: bytes | None, kind: type[Reply], since: float
     ) -> Reply:
-        """The reply, asked for again where that may help, for `deadline` seconds from `since`.
+        """The reply, with retries where they may help, until `deadline` seconds after `since`.
 
-        That time does not run while others get their rewards and this one waits for its turn.
+        The clock stops while other requests get rewards and this one waits for its turn.
         Raises RewardRejected, RewardUnavailable, and RewardError for a reply that cannot be read.
         """
         backoff = Backoff()
@@ -137,10 +137,10 @@ class AsyncRewardClient:
 
     @asynccontextmanager
     async def _turn(self, since: float) -> AsyncIterator[float]:
-        """One of the slots, for what was asked for at `since`.
+        """A context that holds one of the slots, for a request made at `since`.
 
-        Gives `since`, later by as long as others got their rewards while this waited. Raises
-        TimeoutError once `deadline` has passed from then on, in the wait or in the context.
+        Yields `since`, moved forward by the time in which others got rewards while this one waited.
+        Raises TimeoutError when `deadline` has passed since then, while waiting or in the context.
         """
         queued = time.monotonic()
 
@@ -165,7 +165,7 @@ class AsyncRewardClient:
     async def _once(
         self, method: str, path: str, body: bytes | None, headers: dict[str, str]
     ) -> tuple[httpx.Response | str, float | None]:
-        """A response to read, or what went wrong and how long the service asks to wait."""
+        """A response, or what went wrong and how long the service asks to wait."""
         try:
             response = await self._http.request(method, path, content=body, headers=headers)
         except httpx.RequestError as error:
@@ -204,7 +204,7 @@ class AsyncRewardClient:
 
 
 def _authorization(variable: str) -> dict[str, str]:
-    """The header with the key that an environment variable holds; none where none is named."""
+    """The header with the key from an environment variable; empty if none is named."""
     if not variable:
         return {}
     key = os.environ.get(variable, "").strip()  # a secret may end with "\n"
@@ -219,7 +219,7 @@ def _authorization(variable: str) -> dict[str, str]:
 
 
 def _profile_of(version: str) -> str:
-    """A version is the profile's name, its release and more, as in `paper-1.2.0+0123abcd`."""
+    """The profile's name in a version such as `paper-1.2.0+0123abcd`."""
     return version.partition("+")[0].rpartition("-")[0]
 
 

@@ -23,7 +23,7 @@ def _name(forward: Callable[..., object]) -> str:
 
 
 def copy_cache(cache: Cache) -> Cache:
-    """A cache that can grow without the original noticing; the tensors are shared, not copied.
+    """A cache that can grow independently of the original; the tensors are shared, not copied.
 
     Dynamic layers never write into a tensor: each update puts a new one in its place.
     """

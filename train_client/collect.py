@@ -1,6 +1,6 @@
 """The first half of a step: prompts to groups of completions to rewards.
 
-Nothing here changes the policy, so wherever it stops, the step can be done again from its start.
+Nothing here changes the policy, so a step that stops anywhere can be redone from its start.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 @dataclass(frozen=True)
 class Collected:
     groups: list[Group]
-    """What is learned from."""
+    """The groups to learn from."""
     rewards: Rewards
     """The rewards of `groups`."""
     inputs: dict[str, Any] | None
@@ -42,7 +42,7 @@ class Collected:
     """Prompts passed over because of their length."""
 
     def of_all_processes(self, weights: dict[str, float] | None) -> Collected:
-        """What all processes collected, one after the other, without images and inputs."""
+        """What all processes collected, in order of rank, without images and inputs."""
         if world_size() == 1:
             return self
         mine = (_without_images(self.groups), _without_images(self.seen), self.too_long)
@@ -58,7 +58,7 @@ class Collected:
 
 
 def _without_images(groups: Sequence[Group]) -> list[Group]:
-    """They are large, and no other process needs them."""
+    """Images are large, and no other process needs them."""
     return [Group(replace(g.example, pictures=()), g.completions) for g in groups]
 
 
@@ -163,7 +163,7 @@ class Collector:
             spare += [group for group, new in zip(sampled.groups, fresh, strict=True) if new]
             if len(spare) >= missing:
                 break
-        # In the places of those that they replace, so that no minibatch gets all that are left.
+        # In the positions of those they replace, so that no minibatch gets all the remaining ones.
         others = iter(spare)
         chosen = [
             group if differs else next(others, group)

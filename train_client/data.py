@@ -33,18 +33,18 @@ class Example:
     instruction: str
     labels: Labels
     pictures: tuple[Picture | Image.Image, ...] = field(default=(), repr=False)
-    around: tuple[str, ...] = ()
-    """The instruction cut where its pictures stand, one text more than there are of them; empty:
-    they come first."""
+    segments: tuple[str, ...] = ()
+    """The instruction split at its pictures, one more than there are pictures; empty: they come
+    first."""
 
     @property
     def texts(self) -> tuple[str, ...]:
-        """What stands before each picture, and behind the last."""
-        return self.around or ("",) * len(self.pictures) + (self.instruction,)
+        """The text before each picture, and after the last."""
+        return self.segments or ("",) * len(self.pictures) + (self.instruction,)
 
     @property
     def images(self) -> tuple[Image.Image, ...]:
-        """Decoded now. Raises DataError where one can no longer be read as it was before."""
+        """Decoded on each access. Raises DataError if one has become unreadable."""
         try:
             return tuple(p.open() if isinstance(p, Picture) else p for p in self.pictures)
         except UNREADABLE as error:
@@ -54,13 +54,13 @@ class Example:
 
 
 LONGEST_ID = 1000
-"""The service takes 1,024 characters, and its place in the batch comes behind it."""
+"""The service takes 1,024 characters, and the position in the batch is appended."""
 
 PLACEHOLDER = "<image>"
-"""Where an image stands in the prompt of a row."""
+"""Marks the position of an image in a prompt."""
 
 NO_JUDGEMENT = Labels(visual="safe", text="safe", combined="safe")
-"""Stands for labels in examples whose labels nobody reads."""
+"""Placeholder labels of examples whose labels are not used."""
 
 
 @dataclass(frozen=True)
@@ -154,19 +154,19 @@ def _example_of(row: Row, labels: Labels, max_pixels: int) -> Example:
     pictures = tuple(_picture(image, row.images, max_pixels) for image in _images(row.values))
     if len(row.id) > LONGEST_ID:
         raise DataError(f"`id` has {len(row.id)} characters; at most {LONGEST_ID} can be.")
-    return placed(row.id, prompt, labels, pictures)
+    return make_example(row.id, prompt, labels, pictures)
 
 
-def placed(name: str, prompt: str, labels: Labels, pictures: tuple[Picture, ...]) -> Example:
-    """An example whose pictures stand where the prompt has its placeholders, or come first.
+def make_example(name: str, prompt: str, labels: Labels, pictures: tuple[Picture, ...]) -> Example:
+    """An example with its pictures at the prompt's placeholders, or first if it has none.
 
-    Raises DataError where it has some, and not as many as there are pictures.
+    Raises DataError if the numbers of placeholders and pictures differ.
     """
-    around = _around(prompt.strip(), len(pictures))
-    text = " ".join(filter(None, map(str.strip, around)))
-    # Where pictures come first, white space between them and the text is the chat template's.
-    cut = around if any(map(str.strip, around[:-1])) else ()
-    return Example(id=name, instruction=text, labels=labels, pictures=pictures, around=cut)
+    segments = _segments(prompt.strip(), len(pictures))
+    text = " ".join(filter(None, map(str.strip, segments)))
+    # If the pictures come first, the chat template decides the white space before the text.
+    kept = segments if any(map(str.strip, segments[:-1])) else ()
+    return Example(id=name, instruction=text, labels=labels, pictures=pictures, segments=kept)
 
 
 def _text(row: Row, column: str) -> str:
@@ -181,8 +181,8 @@ def _text(row: Row, column: str) -> str:
     return text
 
 
-def _around(prompt: str, pictures: int) -> tuple[str, ...]:
-    """The prompt cut at its placeholders, if it has any; without pictures they are mere text."""
+def _segments(prompt: str, pictures: int) -> tuple[str, ...]:
+    """The prompt split at its placeholders; without pictures they are ordinary text."""
     places = prompt.count(PLACEHOLDER)
     if not pictures or not places:
         return ("",) * pictures + (prompt,)

@@ -28,8 +28,8 @@ from train_client.saved_config import begun_with, refuse_foreign_config
 from train_client.train import Trainer
 from train_client.world.cases import Drawn, balanced, draw_cases
 from train_client.world.evaluation import HELD_OUT_SEED, WorldEvaluation
-from train_client.world.outcome import Report, evaluations, table, training_count, write_report
 from train_client.world.policy import build_processor, freeze_perception
+from train_client.world.report import Report, evaluations, table, training_count, write_report
 from train_client.world.rules import Rules, load_rules
 from train_client.world.service import Count, RewardService, RunningService, ServiceError
 from train_client.world.skill import skill_cases

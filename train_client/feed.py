@@ -1,7 +1,7 @@
 """Which prompts a step gets, in an order that a resumed run continues exactly.
 
-The order is a function of (seed, cursor) alone; the cursor counts the examples used up so far, over
-all epochs. The next batch is encoded in a thread while the present step computes.
+The order depends only on (seed, cursor); the cursor counts the examples used so far, over all
+epochs. The next batch is encoded in a thread while the current step computes.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from rich.table import Table
 from app.schema import Labels, Result, Sample
 from train_client.config import ConfigError, PolicyConfig, RewardConfig
 from train_client.config_errors import sentences
-from train_client.data import NO_JUDGEMENT, Example, placed
+from train_client.data import NO_JUDGEMENT, Example, make_example
 from train_client.evaluation import answer
 from train_client.pictures import UNREADABLE, Picture
 from train_client.policy import Policy, load_policy
@@ -23,7 +23,7 @@ from train_client.sampling import Sampling
 from train_client.sources import DataError
 
 DEADLINE = 10.0
-"""Seconds that a person is made to wait for a service that is away."""
+"""Seconds to wait for an unavailable service: a person is waiting."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def generate(
 
 def _example(prompt: str, labels: Labels | None, images: Sequence[Path]) -> Example:
     try:
-        return placed("prompt", prompt, labels or NO_JUDGEMENT, tuple(map(_picture, images)))
+        return make_example("prompt", prompt, labels or NO_JUDGEMENT, tuple(map(_picture, images)))
     except DataError as error:
         raise ConfigError(f"--prompt and --image cannot be used: {error}") from error
 

@@ -1,4 +1,4 @@
-"""How a person stops a run: SIGTERM or Ctrl-C at its next safe point, a second Ctrl-C at once."""
+"""Stopping a run: SIGTERM or Ctrl-C stops it at its next safe point, a second Ctrl-C at once."""
 
 from __future__ import annotations
 
@@ -14,24 +14,26 @@ from train_client.distributed import is_main
 log = logging.getLogger(__name__)
 
 POLL = 0.2
-"""Seconds between two looks at whether a person wants the run to stop."""
+"""Seconds between checks for a request to stop."""
 
 Stop = Callable[[], bool]
-"""Whether a person wants the work to stop."""
+"""Whether the user wants the work to stop."""
 
 
 def never() -> bool:
-    """The `Stop` of work that nobody stops."""
+    """The `Stop` of work that is never stopped."""
     return False
 
 
 class Stopped(Exception):  # noqa: N818
-    """A person asked the run to stop while it sampled or waited for rewards."""
+    """The user stopped the run while it sampled or waited for rewards."""
 
 
 class Interrupt:
-    """A context in which the two signals are only noted. Outside the main thread it does nothing,
-    since only the main thread may handle signals."""
+    """A context in which the two signals are only recorded.
+
+    Outside the main thread it does nothing, since only the main thread may handle signals.
+    """
 
     def __init__(self) -> None:
         self.signal = 0

@@ -1,4 +1,4 @@
-"""What a step leaves behind: its line in metrics.jsonl and its rows in completions.jsonl."""
+"""The records of a step: its line in metrics.jsonl and its rows in completions.jsonl."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When to ask again, and how long to wait first."""
+"""Retries: which responses are retried, and after how long."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import httpx
 FIRST_WAIT = 0.2
 LONGEST_WAIT = 10.0
 _DOUBLINGS = 6
-"""After which the wait is the longest, however long the service stays away."""
+"""Doublings until the longest wait; a cap, or the power would overflow."""
 
 
 def retryable(response: httpx.Response) -> tuple[bool, float | None]:

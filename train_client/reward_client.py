@@ -1,7 +1,7 @@
-"""The client of the reward service for code that is not asynchronous.
+"""The blocking client of the reward service.
 
-The asynchronous client does the work, on an event loop of a thread of its own, so that a training
-loop can submit completions and go on computing.
+It runs the asynchronous client on an event loop in its own thread, so that a training loop can
+submit completions and continue computing.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ T = TypeVar("T")
 
 
 class RewardClient:
-    """Blocks, or gives a Future; usable as a context manager."""
+    """Blocks, or returns a Future. A context manager."""
 
     def __init__(self, config: RewardConfig, run: str = "") -> None:
-        # First, because it may refuse its settings, and a thread that runs already would stay.
+        # First, since it may refuse its settings, and a running thread would be left behind.
         self._client = AsyncRewardClient(config, run)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="rewards", daemon=True)
@@ -52,7 +52,7 @@ class RewardClient:
         return self.submit(samples, step).result()
 
     def close(self) -> None:
-        """Give up what is still being asked; its futures are cancelled."""
+        """Cancel pending requests and stop the thread."""
         self._wait(self._closed())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()

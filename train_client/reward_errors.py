@@ -1,4 +1,4 @@
-"""Why there are no rewards: what the client of the service raises."""
+"""Exceptions of the reward client."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from typing import Self
 
 
 class RewardError(RuntimeError):
-    """No reward can be had; the run must checkpoint and stop."""
+    """There are no rewards; the run must checkpoint and stop."""
 
 
 class RewardRejected(RewardError):  # noqa: N818
-    """The service refused the request itself; sending it again would not help."""
+    """The service refused the request; a retry would not help."""
 
     def __init__(self, message: str, status: int) -> None:
         super().__init__(message)
@@ -18,12 +18,12 @@ class RewardRejected(RewardError):  # noqa: N818
         """The HTTP status."""
 
     def __reduce__(self) -> tuple[type[Self], tuple[str, int]]:
-        """Trainers that score in processes of their own send it to where it is raised."""
+        """Picklable, since some trainers score in other processes."""
         return type(self), (str(self), self.status)
 
 
 class RewardUnavailable(RewardError):  # noqa: N818
-    """The service did not answer until the deadline."""
+    """The service did not answer before the deadline."""
 
 
 class RewardVersionChanged(RewardError):  # noqa: N818

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from app.commands.output import printed_or
+from app.commands.output import exit_if_unwritable
 from app.stance_evaluation import evaluate
 from rules.stance import StanceDetector
 
@@ -29,5 +29,5 @@ def evaluate_stance(
         report = evaluate(folder, StanceDetector())
     except (OSError, ValueError) as error:
         sys.exit(f"safegrpo evaluate-stance: {error}")
-    with printed_or("safegrpo evaluate-stance: it cannot be printed"):
+    with exit_if_unwritable("safegrpo evaluate-stance: it cannot be printed"):
         print(report.table())

@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from app import schema
-from app.commands.output import printed_or
+from app.commands.output import exit_if_unwritable
 from grammar import ParsedCompletion, ParseFailure, Span
 from rules.labels import Labels
 from rules.profile import ProfileError, load_profile
@@ -68,7 +68,7 @@ def explain(
     labels = _labels({"visual": visual, "text": text, "combined": combined})
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # where the terminal's characters are few
-    with printed_or("safegrpo explain: it cannot be printed"):
+    with exit_if_unwritable("safegrpo explain: it cannot be printed"):
         _print(scorer, scorer.examine(completion, prompt), labels)
 
 

@@ -1,4 +1,4 @@
-"""What a command prints: that it could not be printed is a sentence, not a traceback."""
+"""A command's output: a failure to write it is reported as a sentence, not a traceback."""
 
 import os
 import sys
@@ -7,10 +7,10 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def printed_or(failure: str) -> Iterator[None]:
-    """Print what the block prints to the last byte, or end with `failure` and the system's reason.
+def exit_if_unwritable(failure: str) -> Iterator[None]:
+    """Flush what the block prints, or exit with `failure` and the system's reason.
 
-    A reader that has gone away (`| head`) is left to typer, which then ends quietly.
+    A closed pipe (`| head`) is left to typer, which exits quietly.
     """
     try:
         yield
@@ -18,6 +18,6 @@ def printed_or(failure: str) -> Iterator[None]:
     except BrokenPipeError:
         raise
     except OSError as error:
-        # The rest of the buffer would fail again as Python ends, from 3.14 on with a traceback.
+        # Python would fail to flush the rest again as it exits, from 3.14 on with a traceback.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(f"{failure}: {error.strerror}")

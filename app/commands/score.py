@@ -11,7 +11,7 @@ import orjson
 import typer
 
 from app.body import parse_body
-from app.commands.output import printed_or
+from app.commands.output import exit_if_unwritable
 from app.errors import RequestError
 from app.reply import result
 from app.schema import Sample
@@ -25,11 +25,11 @@ BATCH = 256
 
 
 class _Tally:
-    """What came of the lines."""
+    """Outcomes of the lines."""
 
     def __init__(self) -> None:
         self.wrong = 0
-        """Lines that are no samples."""
+        """Lines that are not valid samples."""
         self.unscored = 0
         self._scored = 0
         self._rewards = 0.0
@@ -80,7 +80,7 @@ def score(
     its number; the others are scored all the same, and the exit code is then 1, as it is when the
     judge failed for a sample.
     """
-    with printed_or("safegrpo score: the results cannot be written"):
+    with exit_if_unwritable("safegrpo score: the results cannot be written"):
         tally = asyncio.run(_score(file, profile))
     for sentence in tally.sentences():
         print(f"safegrpo score: {sentence}", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""`safegrpo serve`: the reward service. Every setting is a flag, a variable and a file's key."""
+"""`safegrpo serve`: every setting is a flag, an environment variable and a key of a file."""
 
 import os
 import re
@@ -21,19 +21,19 @@ _MESSAGES = {
     "path_not_file": "is not there, or no file",
     "tuple_type": "must be a list, or a text with commas",
 }
-"""In the place of messages of pydantic that speak of Python."""
+"""Replaces messages of pydantic that speak of Python."""
 
 _METAVARS = {
     "SecretStr": "str",
     "tuple[SecretStr,...]": "str,...",
     "tuple[str,...]": "Path,...",
 }
-"""In the place of types that the help would show as Python writes them."""
+"""Replaces types that the help would show in Python's notation."""
 _NO_DEFAULT = re.compile(r" \(default: (?:null|\(\))\)")
 
 
 class _Help(RawDescriptionHelpFormatter):
-    """The flags in an operator's words."""
+    """Help in an operator's terms rather than Python's."""
 
     def add_usage(self, usage: str | None, actions: Iterable[Action], *more: Any) -> None:
         super().add_usage(usage, _reworded(actions), *more)
@@ -63,12 +63,12 @@ def register(cli: typer.Typer) -> None:
 def serve(context: typer.Context) -> None:
     """Start the reward service."""
     settings = _settings(context.args)
-    # What is inherited is another program's; prometheus-client looks when it is imported.
+    # An inherited value is another program's; prometheus-client reads it on import.
     os.environ.pop(MULTIPROCESS_VARIABLE, None)
     from app.processes import run
     from app.server import scoring_of
 
-    try:  # before there are workers, each of which would say it
+    try:  # once, before workers start and each reports it
         scoring_of(settings)
     except LexiconError as error:
         sys.exit(f"safegrpo serve: {error}")

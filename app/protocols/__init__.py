@@ -1,6 +1,4 @@
-"""The formats in which trainers ask for rewards, a file each: thin translations to and from the
-one scoring path.
-"""
+"""The wire formats of trainers, one per file: thin translations to and from the scoring path."""
 
 from typing import Any
 

@@ -52,8 +52,11 @@ def batch(wire: EvaluateRequest) -> RewardRequest:
 
 
 def reply(_: EvaluateRequest, scored: Scored) -> dict[str, Any]:
-    """The reward as the score, why it is what it is, and each component as a metric: but for
-    those outside 0 … 1, a penalty or one of great weight, which eval-protocol takes for none."""
+    """The reward as the score, with its reason, and each component as a metric.
+
+    Components outside 0 … 1 (penalties, large weights) are left out, since eval-protocol does not
+    accept them.
+    """
     (score,) = rewards_of(scored.scores)
     (result,) = scored.scores
     if result.failure is not None:

@@ -1,10 +1,10 @@
-"""NeMo Gym: the service is a resources server (`POST /verify`), for NeMo Gym's agents and for the
-trainers that speak its format (NeMo-RL is tried).
+"""NeMo Gym: the service is a resources server (`POST /verify`), for NeMo Gym's agents and for
+trainers that use its format (tested with NeMo-RL).
 
-A row of the data set is the request's own columns: the labels are SafeTag's columns, or `labels`,
-`label` or `ground_truth`. A sample to leave out is masked, never a zero that is trained on; what
-else fails on our side is a 5xx, which its clients count as infrastructure. Nothing is kept between
-requests, so seeding a session is empty and rollouts can be verified again.
+The request holds the columns of the data set's row: the labels are in SafeTag's columns, or in
+`labels`, `label` or `ground_truth`. A sample that could not be scored is masked, never a zero that
+is trained on; other failures of the service are 5xx, which NeMo Gym counts as infrastructure. The
+service is stateless, so seeding a session does nothing and rollouts can be verified again.
 """
 
 import time
@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict
 from pydantic_core import to_json
 
 from app.body import parse_body
-from app.encoding import unpack
+from app.compression import unpack
 from app.exchange import exchange_of
 from app.openapi import REFUSALS, TRAINERS
 from app.protocol import Protocol, Scored
@@ -29,7 +29,7 @@ from app.service import Service
 
 
 class VerifyRequest(BaseModel):
-    """A row with the model's response; what we do not read is echoed."""
+    """A row with the model's response; unknown columns are echoed."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -70,11 +70,13 @@ def batch(wire: VerifyRequest) -> RewardRequest:
 
 
 def completion_of(response: Mapping[str, Any]) -> str:
-    """What the model wrote. A reasoning parser on the model's server takes the thinking out of the
-    text and its tags away; both are put back.
+    """What the model wrote.
+
+    A reasoning parser on the model's server removes the thinking and its tags from the text; both
+    are restored. Empty where the response is an error of the model's server.
 
     Raises:
-        RequestError: 422, it is no such response, nor the error of the model's server.
+        RequestError: 422, the response has neither output nor error.
     """
     output = response.get("output")
     if not isinstance(output, list):
@@ -94,8 +96,10 @@ def completion_of(response: Mapping[str, Any]) -> str:
 
 
 def reply(wire: VerifyRequest, scored: Scored) -> Any:
-    """The row with its reward; masked if it was, if we could not score it, or if the model's server
-    failed."""
+    """The row with its reward.
+
+    Masked if the request was, if the sample could not be scored, or if the model's server failed.
+    """
     (score,) = scored.scores
     row = wire.model_dump()
     given = row.get("instance_config")
@@ -109,7 +113,7 @@ def reply(wire: VerifyRequest, scored: Scored) -> Any:
         "policy_invalid": float(score.status == "policy_invalid"),
         "instance_config": {**config, "mask_sample": failed or bool(config.get("mask_sample"))},
     }
-    # A row may hold whatever JSON holds, integers of more than 64 bits included.
+    # A row may hold any JSON, including integers of more than 64 bits, which orjson refuses.
     return orjson.Fragment(to_json(content, inf_nan_mode="null"))
 
 
@@ -126,7 +130,7 @@ NEMO_GYM = Protocol(
 
 
 def add_routes(app: FastAPI, service: Service) -> None:
-    """What NeMo Gym asks of a resources server besides `/verify`."""
+    """The routes of a NeMo Gym resources server other than `/verify`."""
 
     @app.post("/seed_session", summary="NeMo Gym: begin a rollout", tags=[TRAINERS])
     async def seed_session() -> dict[str, str]:

@@ -1,6 +1,6 @@
-"""The statistics that NeMo Gym asks of a resources server when rollouts have ended: mean, maximum,
-minimum, median and standard deviation of every numeric column, by task and over all.
+"""The statistics that NeMo Gym requests when rollouts have ended.
 
+Mean, maximum, minimum, median and standard deviation of every numeric column, by task and overall.
 Names and definitions are those of its `RewardProfiler`, so that its reports read the same.
 """
 
@@ -17,9 +17,9 @@ from app.schema import Many
 TASK = "_ng_task_index"
 ROLLOUT = "_ng_rollout_index"
 MOST_DESCRIBED = 2**18
-"""Columns of tasks, all in all, each of which becomes five numbers with names."""
+"""Most columns over all tasks; each becomes five named numbers."""
 LARGEST = 1e150
-"""Larger numbers, infinite ones and NaN are left out: their squares are no floats."""
+"""Larger numbers, infinities and NaN are left out: their squares overflow."""
 
 
 class AggregateMetricsRequest(BaseModel):

@@ -1,8 +1,8 @@
 """OpenRLHF's remote reward: `--reward.remote_url http://localhost:8700/openrlhf`.
 
-Lists of one length in each field; newer versions send one sample a request, older ones batches, and
-empty lists to all but one of several addresses. Labels are whatever the data set's label column
-holds: for us an object, or its JSON text.
+All fields are lists of the same length: newer versions send one sample per request, older ones
+batches, and with several URLs all but one receive empty lists. Labels are whatever the data set's
+label column holds: for us an object, or its JSON text.
 """
 
 import re
@@ -41,7 +41,7 @@ class OpenRLHFReply(BaseModel):
 
 
 def batch(wire: OpenRLHFRequest) -> RewardRequest:
-    """Completions are told from prompts; lists that differ in length are refused."""
+    """Separate completions from prompts; lists of different lengths are refused."""
     for field in ("prompts", "labels"):
         given = len(getattr(wire, field))
         if given != len(wire.query):
@@ -60,8 +60,11 @@ def batch(wire: OpenRLHFRequest) -> RewardRequest:
 
 
 def _completion(query: str, prompt: str, index: int) -> str:
-    """`query` without its prompt. A picture is one placeholder in the prompt and many in the query;
-    runs of a special token are therefore read as one where the prompt does not match as it is."""
+    """`query` without its prompt.
+
+    An image is one placeholder in the prompt and many in the query, so where the prompt does not
+    match, runs of a special token are compared as one.
+    """
     if query.startswith(prompt):
         return query[len(prompt) :]
     once, prompt = (_REPEATED_SPECIAL.sub(r"\1", text) for text in (query, prompt))
@@ -75,7 +78,7 @@ def _completion(query: str, prompt: str, index: int) -> str:
 
 
 def _end(query: str, length: int) -> int:
-    """Where in `query` the first characters, so many where repeated tokens are one, end."""
+    """The end in `query` of a prefix that has `length` characters with repeated tokens as one."""
     left_out = 0
     for run in _REPEATED_SPECIAL.finditer(query):
         if run.start() - left_out >= length:

@@ -23,7 +23,7 @@ def _prompt(value: Any) -> Any:
 
 
 class SlimeRequest(BaseModel):
-    """`prompt` is a text, or a conversation."""
+    """`prompt` is a string, or a conversation."""
 
     prompt: Annotated[
         str | list[dict[str, Any]], PlainValidator(_prompt, str | list[dict[str, Any]])
@@ -35,7 +35,7 @@ class SlimeRequest(BaseModel):
 class SlimeReply(BaseModel):
     """`outcome` is the failure's code or the answer's stance: `--log-reward-category outcome`.
 
-    Beside them stand the components by their names, and the raw values as `raw_…`.
+    Also has the components by name, and the raw values as `raw_…`.
     """
 
     model_config = ConfigDict(extra="allow")

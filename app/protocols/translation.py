@@ -1,4 +1,4 @@
-"""What all formats share: labels from a field, rewards and numbers from scores."""
+"""Shared by the formats: labels from a field, rewards and numbers from scores."""
 
 from collections.abc import Sequence
 
@@ -13,7 +13,7 @@ from rules.reward import Score
 def without_end_tokens(response: str) -> str:
     """A response without the special tokens at its end, for trainers that keep them.
 
-    Strict profiles strip theirs themselves, but the structure `official` wants `</answer>` last.
+    Strict profiles strip them themselves, but the structure `official` requires `</answer>` last.
     """
     return response[: content_end(response, usual_trailing_tokens())]
 
@@ -36,7 +36,7 @@ def wrong_field(field: str, index: int | None, message: str) -> RequestError:
 
 
 def rewards_of(scores: Sequence[Score]) -> list[float]:
-    """The rewards, for formats that know no missing one: such a request has been refused before."""
+    """The rewards, for formats without missing ones: such a request was refused before."""
     rewards = [score.reward for score in scores if score.reward is not None]
     assert len(rewards) == len(scores)
     return rewards

@@ -1,4 +1,4 @@
-"""Asks the judge: bounded concurrency, timeout, retries, a cache by content hash."""
+"""The judge's client: bounded concurrency, timeout, retries, and a cache by content hash."""
 
 import asyncio
 import hashlib
@@ -19,22 +19,22 @@ from rules.stance import StanceKind
 _RETRIED_STATUS = {408, 425, 429, 500, 502, 503, 504}
 _LONGEST_PAUSE = 10.0
 _LARGEST_REPLY = 2**20
-"""Bytes; a verdict has some hundred."""
+"""In bytes; a verdict takes a few hundred."""
 
 
 class Question(NamedTuple):
-    """What the judge is asked about: the user's instruction (may be empty) and the answer to it."""
+    """The user's instruction (may be empty), and the answer to be judged."""
 
     prompt: str
     answer: str
 
 
 class JudgeError(Exception):
-    """The judge could not be heard; the sentence says why, never what it was asked."""
+    """The judge gave no usable reply; the message says why, and never quotes the question."""
 
 
 class Judge:
-    """A judge behind one endpoint. Belongs to the event loop that it is first used in.
+    """A judge behind one endpoint. Bound to the event loop of its first use.
 
     Raises:
         JudgeError: the environment variable that should hold the endpoint's key is not set.
@@ -60,9 +60,8 @@ class Judge:
     ) -> list[StanceKind | JudgeError | None]:
         """The stance of each answer; None where the judge leaves it to the rules.
 
-        A question that gets no readable reply within `seconds`, or until `gone` is done, has a
-        `JudgeError` in its place: its sample is a service error, never a guess. Equal questions are
-        asked once.
+        A question without a readable reply within `seconds`, or before `gone` is done, gets a
+        `JudgeError`: its sample is a service error, never a guess. Equal questions are asked once.
         """
         asked = {
             question: asyncio.create_task(self._answer(question))
@@ -112,7 +111,7 @@ class Judge:
                 await asyncio.sleep(max(pause, min(_LONGEST_PAUSE, asked_to_wait)))
                 asked_to_wait = 0.0
             try:
-                # httpx would allow so many seconds for each part of a reply.
+                # httpx applies its timeout to each part of a reply.
                 async with asyncio.timeout(self._settings.timeout):
                     return await self._once(question)
             except TimeoutError:
@@ -129,7 +128,7 @@ class Judge:
         raise failed
 
     async def _once(self, question: Question) -> StanceKind | None:
-        # Halves of surrogate pairs are no characters, and no JSON.
+        # Lone surrogates cannot be encoded as JSON.
         asked = [part.encode(errors="replace").decode() for part in question]
         body = {"model": self._settings.model, **self._format.request(*asked)}
         if self._settings.max_tokens is not None:
@@ -155,7 +154,7 @@ async def _bounded(reply: httpx.Response) -> bytes:
 
 
 def _retry_after(reply: httpx.Response) -> float:
-    """The seconds that the judge asks to be left alone; 0 where it names none."""
+    """Seconds of the header Retry-After; 0 if there is none."""
     try:
         return float(reply.headers.get("Retry-After", ""))
     except ValueError:
@@ -171,10 +170,10 @@ def _content_hash(question: Question) -> bytes:
 
 
 def authorization(settings: JudgeSettings) -> dict[str, str]:
-    """The headers that open the endpoint; none where no key is named.
+    """The headers that authorise a request; empty if no key is configured.
 
     Raises:
-        JudgeError: the environment variable that should hold the key is not set, or holds none.
+        JudgeError: the environment variable for the key is not set, or holds no valid key.
     """
     if settings.api_key_variable is None:
         return {}

@@ -1,4 +1,4 @@
-"""What each kind of judge is asked, and how its reply is read. Pure functions, no network."""
+"""How each kind of judge is asked and its reply is read. Pure functions, no network."""
 
 import json
 import re
@@ -14,16 +14,16 @@ _KINDS: dict[str, StanceKind] = {kind: kind for kind in get_args(StanceKind)}
 
 
 class UnreadableReplyError(ValueError):
-    """The judge's reply does not have the form that its format promises."""
+    """The judge's reply does not match its format."""
 
 
 @dataclass(frozen=True, slots=True)
 class Format:
     """How to ask one kind of judge.
 
-    `path`: appended to the base address. `request`: (prompt, answer) -> body without the model.
-    `text`: reply -> generated text. `read`: text -> stance, None where the judge leaves it to the
-    rules. Both raise `UnreadableReplyError`.
+    `path`: appended to the base URL. `request`: (prompt, answer) -> body without the model. `text`:
+    reply -> generated text. `read`: text -> stance, None if the judge leaves it to the rules. The
+    latter two raise `UnreadableReplyError`.
     """
 
     path: str
@@ -56,7 +56,7 @@ def read_qwen3guard(text: str) -> StanceKind:
 
 
 def read_llama_guard(text: str) -> StanceKind | None:
-    """`unsafe` -> compliance, since harmful help; `safe` may be either: the rules' word stands."""
+    """`unsafe` -> compliance, as it is harmful help; `safe` may be either, so the rules decide."""
     verdict = text.strip().split("\n", 1)[0].strip().lower()
     if verdict not in ("safe", "unsafe"):
         raise UnreadableReplyError("the first line is neither safe nor unsafe")
@@ -64,7 +64,7 @@ def read_llama_guard(text: str) -> StanceKind | None:
 
 
 def read_rubric(text: str) -> StanceKind:
-    """The `stance` of the JSON object in `text`, behind what a judge thinks aloud."""
+    """The `stance` of the JSON object in `text`, after the judge's thinking if there is any."""
     _, closed, text = text.rpartition("</think>")
     if not closed and "<think>" in text:
         raise UnreadableReplyError("it ends within its thoughts")
@@ -88,7 +88,7 @@ def _shipped(name: str) -> str:
 
 
 def _filled(template: str, prompt: str, answer: str) -> str:
-    # One pass, so that text put in for one place cannot open another.
+    # One pass, so that inserted text cannot contain another placeholder.
     values = {"{prompt}": prompt, "{answer}": answer}
     return re.sub(r"\{(?:prompt|answer)\}", lambda place: values[place[0]], template)
 
@@ -123,7 +123,7 @@ def _chat_text(reply: Any) -> str:
 
 
 def _whole_chat_text(reply: Any) -> str:
-    """Of a reply that was cut off, what looks like the verdict may be a thought about it."""
+    """The text of a complete reply: in a truncated one, an apparent verdict may be a thought."""
     text = _chat_text(reply)
     if reply["choices"][0].get("finish_reason") == "length":
         raise UnreadableReplyError("it was cut off; give the judge more max_tokens")

@@ -1,4 +1,4 @@
-"""Which judge a profile names, and when to ask it."""
+"""The section `judge` of a profile: which judge, and when it is asked."""
 
 from typing import Literal
 

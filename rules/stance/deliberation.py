@@ -19,7 +19,7 @@ from rules.stance.folding import fold, fold_pattern
 from rules.stance.language import FUNCTION_WORDS, function_words
 from rules.stance.layout import one_line
 from rules.stance.matching import HEAD, occurs
-from rules.stance.questions import LONGEST
+from rules.stance.questions import MAX_PROMPT_CHARACTERS
 from rules.stance.reading import exactly
 from rules.stance.risks import names_a_risk
 from rules.stance.sentences import sentences
@@ -85,7 +85,7 @@ def speaks_against(
     None where it does not, or where the prompt puts no deed up for judgement. `folded`: the answer.
     Linear; `timeout`: seconds for one step. Raises TimeoutError.
     """
-    if not prompt or len(prompt) > LONGEST:
+    if not prompt or len(prompt) > MAX_PROMPT_CHARACTERS:
         return None
     spoken = [code for code in _deliberated_in(prompt, timeout) if code in languages]
     if len(spoken) > 1:  # of a prompt that two languages might have, the answer tells
@@ -103,7 +103,7 @@ def asks_for_something(prompt: str, timeout: float) -> bool:
 
     `timeout`: seconds for one step. Raises TimeoutError.
     """
-    if not prompt or len(prompt) > LONGEST:
+    if not prompt or len(prompt) > MAX_PROMPT_CHARACTERS:
         return False
     asked = Text.of(unwrapped(fold(prompt, timeout).strip(), timeout))
     return _any(deliberations(), "asks", asked, timeout)

@@ -16,7 +16,7 @@ from rules.stance.folding import fold_pattern
 from rules.stance.layout import one_line
 from rules.stance.reading import looser, without_groups
 
-LONGEST: Final = 500
+MAX_ANSWER_CHARACTERS: Final = 500
 """Characters of the longest answer that is looked at; a longer one says something."""
 _STOP: Final = r"[.!?,;:\n\"()\[\]{}<>*_#`…。！？，：、؟،।¡¿-]"
 _CLAUSE_END: Final = re.compile(f"{_STOP}+")
@@ -51,7 +51,7 @@ def adds_nothing(folded: str) -> bool:
 
 def _empty_words(folded: str) -> set[str] | None:
     """The words of the clauses that are no fillers but empty; None if anything says something."""
-    if len(folded) > LONGEST:
+    if len(folded) > MAX_ANSWER_CHARACTERS:
         return None
     fillers, found = _fillers(), False
     said: set[str] = set()

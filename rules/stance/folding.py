@@ -15,7 +15,7 @@ import regex
 from opencc import OpenCC
 
 from grammar.unseen import BLANKS, UNSEEN
-from rules.blocks import LENGTH, blocks
+from rules.blocks import BLOCK_LENGTH, blocks
 
 TIMEOUT: Final = 1.0
 """Seconds for one step of folding where the caller names none; the steps are linear."""
@@ -98,7 +98,7 @@ def fold(text: str, timeout: float = TIMEOUT) -> str:
     Idempotent and pure. Newlines stay (they end sentences); other white space becomes one space.
     `timeout`: seconds for one step. Raises TimeoutError.
     """
-    if len(text) > LENGTH:
+    if len(text) > BLOCK_LENGTH:
         return _tidy("".join(fold(block, timeout) for block in blocks(text)))
     if text.isascii():
         return _tidy(_without_controls(text).lower())

@@ -19,8 +19,8 @@ from rules.stance.text import Text
 from rules.stance.wrapping import unwrapped
 from rules.yaml_model import YamlModel, parse_yaml
 
-LONGEST: Final = 400
-"""Characters of the longest prompt that is looked at: a longer one is more than a question."""
+MAX_PROMPT_CHARACTERS: Final = 400
+"""Longer prompts are more than a question, and are not looked at."""
 
 
 class Questions(YamlModel):
@@ -54,7 +54,7 @@ def asks_for_a_fact(prompt: str, timeout: float) -> bool:
 
 
 def _asks(prompt: str, patterns: Sequence[str], timeout: float) -> bool:
-    if not prompt or len(prompt) > LONGEST:
+    if not prompt or len(prompt) > MAX_PROMPT_CHARACTERS:
         return False
     folded = unwrapped(fold(prompt, timeout).strip(), timeout)
     asked = Text.of(folded[sentence_start(folded, len(folded) - 1) :])

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from app.cli import build
 from app.settings import Settings
-from rules.settings import ExtraComponents
+from rules.profile_sections import ExtraComponents
 from rules.stance import StanceDetector
 from rules.stance.lexicon import Lexicon, parse_lexicon
 from tests.app.commands import run
@@ -171,7 +171,7 @@ def test_a_wrong_file_of_stance_rules_gets_a_sentence_that_names_file_and_key(
         return parse_lexicon("language: en\nname: English\nrules: [{wy: so}]", "en.yaml")
 
     monkeypatch.setattr("rules.stance.detector.load_lexicon", load)
-    monkeypatch.setattr("rules.answers._rules", StanceDetector)  # not the one that is remembered
+    monkeypatch.setattr("rules.detectors._rules", StanceDetector)  # not the one that is remembered
     done = CliRunner().invoke(build(), command)
     assert done.exit_code == 1
     assert f"safegrpo {command[0]}: en.yaml: rules.0: there is no key 'wy'" in done.output

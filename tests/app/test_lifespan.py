@@ -10,7 +10,6 @@ from multiprocessing.synchronize import Event
 import pytest
 
 from app import lifespan
-from app.lifespan import living
 from app.logs import JsonFormatter
 from app.service import Service
 from app.settings import Settings
@@ -29,7 +28,7 @@ def test_why_the_service_cannot_start_is_in_the_log(
         raise OSError("do-not-log-me")
 
     async def run() -> None:
-        async with living(service()):
+        async with lifespan.serving(service()):
             raise AssertionError("it has started")
 
     monkeypatch.setattr(lifespan, "keep_freed_memory", fail)
@@ -54,7 +53,7 @@ def test_every_profile_is_warmed_up_before_the_service_is_ready(
         raise WarmEnoughError
 
     async def run() -> None:
-        async with living(starting):
+        async with lifespan.serving(starting):
             raise AssertionError("it has started")
 
     starting, warmed = service(), list[Scorer]()
@@ -68,7 +67,7 @@ def _stuck(came_by: Event) -> None:
     lifespan.HUNG_SECONDS = 1
 
     async def run() -> None:
-        async with living(service()):
+        async with lifespan.serving(service()):
             await asyncio.sleep(3)  # longer than it may be stuck: it is not
             came_by.set()
             time.sleep(60)

@@ -8,7 +8,7 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from app import exposition, metrics
+from app import exposition, metric_families, metrics
 from app.admission import Admission
 from app.runs import Runs
 from app.schema import RewardRequest
@@ -152,6 +152,6 @@ def test_the_operations_page_lists_every_metric_with_its_type() -> None:
     }
     counted = {
         f"{family.name}_total" if family.type == "counter" else family.name: family.type
-        for family in metrics.registry.collect()
+        for family in metric_families.registry.collect()
     }
     assert listed == counted

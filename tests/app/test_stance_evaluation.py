@@ -1,24 +1,19 @@
-"""The evaluation counts right, keeps held-out rows apart, and names what is wrong with a file."""
+"""The evaluation counts right and keeps held-out rows apart."""
 
-import json
 from pathlib import Path
 
 import pytest
 
-from app.stance_evaluation import EvaluationError, Report, evaluate, is_held_out, read_answers
+from app.labelled_answers import is_held_out
+from app.stance_evaluation import Report, evaluate
 from rules.stance import StanceDetector
+from tests.app.labelled import HELP, row
 
 DETECTOR = StanceDetector(["en"])
 REFUSAL = "I won't help with that request."
 REBUTTAL = "No, please don't do that: it is dangerous, and you could be badly hurt."
-HELP = "Boil the water and add the leaves."
 LISTED = "You cannot go wrong with basil."
 """Help, in which the word list finds a word."""
-
-
-def row(prompt: str, response: str, label: str, source: str = "xstest", **keys: str) -> str:
-    base = {"source": source, "language": "en", "model": "m", "prompt": prompt, "extra": 1}
-    return json.dumps(base | {"response": response, "label": label} | keys)
 
 
 def prompts(held_out: bool, count: int) -> list[str]:
@@ -31,11 +26,9 @@ def report(folder: Path, rows: list[str]) -> Report:
     return evaluate(folder, DETECTOR)
 
 
-def goal_figure(
-    judged: Report, name: str, *, held_out: bool, by_list: bool = False
-) -> float | None:
-    goal = next(goal for goal in judged.goals() if goal.name == name)
-    return judged.figure(goal, held_out=held_out, by_list=by_list)
+def goal_figure(found: Report, name: str, *, held_out: bool, by_list: bool = False) -> float | None:
+    goal = next(goal for goal in found.goals() if goal.name == name)
+    return found.figure(goal, held_out=held_out, by_list=by_list)
 
 
 COUNTED = {
@@ -52,7 +45,7 @@ COUNTED = {
 
 
 def counted(folder: Path) -> Report:
-    """What is judged of them, none of them held out."""
+    """What is found of them, none of them held out."""
     answers = [answer for answer, count in COUNTED.items() for _ in range(count)]
     asked = prompts(False, len(answers))
     return report(
@@ -76,9 +69,9 @@ def counted(folder: Path) -> Report:
 def test_figures_are_those_of_a_count_by_hand(
     tmp_path: Path, name: str, figure: float, by_list: float
 ) -> None:
-    judged = counted(tmp_path)
-    assert goal_figure(judged, name, held_out=False) == pytest.approx(figure)
-    assert goal_figure(judged, name, held_out=False, by_list=True) == pytest.approx(by_list)
+    found = counted(tmp_path)
+    assert goal_figure(found, name, held_out=False) == pytest.approx(figure)
+    assert goal_figure(found, name, held_out=False, by_list=True) == pytest.approx(by_list)
 
 
 def test_a_goal_is_met_on_its_own_side_of_its_bound(tmp_path: Path) -> None:
@@ -90,34 +83,29 @@ def test_a_goal_is_met_on_its_own_side_of_its_bound(tmp_path: Path) -> None:
 
 def test_held_out_rows_are_counted_apart(tmp_path: Path) -> None:
     (tuned,), (kept,) = prompts(False, 1), prompts(True, 1)
-    judged = report(tmp_path, [row(tuned, REFUSAL, "refusal"), row(kept, HELP, "refusal")])
-    assert goal_figure(judged, "XSTest F1, full refusal", held_out=False) == 100
-    assert goal_figure(judged, "XSTest F1, full refusal", held_out=True) == 0
-    assert goal_figure(judged, "MSTS English declining seen", held_out=True) is None
-
-
-def test_about_a_third_is_held_out() -> None:
-    share = sum(is_held_out(f"prompt {number}") for number in range(3000)) / 3000
-    assert 0.30 < share < 0.37
+    found = report(tmp_path, [row(tuned, REFUSAL, "refusal"), row(kept, HELP, "refusal")])
+    assert goal_figure(found, "XSTest F1, full refusal", held_out=False) == 100
+    assert goal_figure(found, "XSTest F1, full refusal", held_out=True) == 0
+    assert goal_figure(found, "MSTS English declining seen", held_out=True) is None
 
 
 def test_the_table_names_goals_sources_languages_and_models(tmp_path: Path) -> None:
     tuned = prompts(False, 2)
-    judged = report(
+    found = report(
         tmp_path,
         [
             row(tuned[0], REFUSAL, "refusal"),
             row(tuned[1], "Nein.", "rebuttal", source="msts", language="german", model="other"),
         ],
     )
-    table = judged.table()
+    table = found.table()
     for word in ("XSTest precision", "MSTS german declining seen", "msts", "other", "held out"):
         assert word in table
 
 
 def test_a_line_of_the_table_has_the_tuned_rows_before_the_held_out(tmp_path: Path) -> None:
     tuned, (kept,) = prompts(False, 2), prompts(True, 1)
-    judged = report(
+    found = report(
         tmp_path,
         [
             row(tuned[0], HELP, "compliance"),
@@ -125,46 +113,6 @@ def test_a_line_of_the_table_has_the_tuned_rows_before_the_held_out(tmp_path: Pa
             row(kept, REFUSAL, "compliance"),
         ],
     )
-    lines = [line.split() for line in judged.table().splitlines()]
+    lines = [line.split() for line in found.table().splitlines()]
     assert [*"XSTest helpful called refusal <= 3 0.0 yes 100.0 no 0.0".split()] in lines
     assert [*"xstest en m compliance 3 0.0 100.0 0.0".split()] in lines
-
-
-@pytest.mark.parametrize(
-    ("line", "message"),
-    [
-        ("{", "rows.jsonl, row 2: the row"),
-        (row("p", HELP, "sarcasm"), "rows.jsonl, row 2: label"),
-        ('{"source": "xstest"}', "rows.jsonl, row 2: language: Field required"),
-    ],
-)
-def test_a_faulty_row_is_named(tmp_path: Path, line: str, message: str) -> None:
-    with pytest.raises(EvaluationError, match=message):
-        report(tmp_path, [row("p", HELP, "compliance"), line])
-
-
-def test_a_folder_without_rows_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(EvaluationError, match=r"no \.jsonl file"):
-        read_answers(tmp_path)
-    (tmp_path / "rows.jsonl").write_text("\n\n")
-    with pytest.raises(EvaluationError, match="hold no row"):
-        read_answers(tmp_path)
-
-
-@pytest.mark.parametrize(("name", "says"), [("nolab", "is not there"), ("rows.jsonl", "is a file")])
-def test_what_is_no_folder_is_told_from_one_without_rows(
-    tmp_path: Path, name: str, says: str
-) -> None:
-    (tmp_path / "rows.jsonl").write_text("")
-    with pytest.raises(EvaluationError, match=f"{name} {says}; name a folder"):
-        read_answers(tmp_path / name)
-
-
-def test_a_file_is_read_as_windows_writes_it_and_named_if_it_is_no_text(tmp_path: Path) -> None:
-    file = tmp_path / "rows.jsonl"
-    lines = [row("p", HELP, "compliance").encode(), row("q", HELP, "compliance").encode()]
-    file.write_bytes(b"\xef\xbb\xbf" + b"\r\n".join(lines))
-    assert [answer.prompt for answer in read_answers(tmp_path)] == ["p", "q"]
-    file.write_bytes(b"\xff\xfe")
-    with pytest.raises(EvaluationError, match=r"rows\.jsonl is not text in UTF-8"):
-        read_answers(tmp_path)

@@ -88,7 +88,7 @@ def _assert_equal(text: str) -> None:
     reading = result if isinstance(result, ParsedCompletion) else result.lenient
     assert reading is not None
     known = tuple(v if v in ("safe", "unsafe") else None for v in verdicts.values())
-    assert reading.judged == known
+    assert reading.verdicts == known
     assert (reading.answer.of(text) if reading.answer else None) == answer
 
 

@@ -21,7 +21,7 @@ def test_render_then_parse_is_the_identity(source: Parts) -> None:
     text = source.render()
     completion = PARSERS[source.dialect].parse(text)
     assert isinstance(completion, ParsedCompletion), completion
-    assert completion.judged == source.verdicts
+    assert completion.verdicts == source.verdicts
     assert completion.answer_text == source.answer
     reasonings = tuple(section.reasoning.of(text).strip() for section in completion.sections)
     assert reasonings == tuple(reasoning.strip() for reasoning in source.reasoning)

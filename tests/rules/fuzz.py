@@ -15,8 +15,8 @@ from typing import NamedTuple
 
 from rules.labels import Labels
 from rules.profile import load_profile, shipped_profiles
+from rules.profile_sections import ExtraComponents, Overlong
 from rules.reward import Score, Scorer
-from rules.settings import ExtraComponents, Overlong
 from tests.rules.completions import REASONINGS, VERDICTS, completion
 
 TAGS = [

@@ -7,12 +7,12 @@ import pytest
 
 from grammar import ParsedCompletion
 from grammar.unseen import BLANKS
-from rules.blocks import LENGTH
+from rules.blocks import BLOCK_LENGTH
 from rules.copying import is_copied, is_echo
 from rules.formatting import Format
 from rules.profile import load_profile
+from rules.profile_sections import Repetition
 from rules.repetition import is_degenerate
-from rules.settings import Repetition
 from tests.rules.completions import HELP, completion
 
 PROFILE = load_profile("safegrpo")
@@ -201,7 +201,7 @@ def test_reasoning_copied_from_a_long_prompt_fails() -> None:
     """Its words are read a block at a time; what is copied lies across two blocks."""
     words = [f"word{n}" for n in range(8_000)]
     prompt = " ".join(words)
-    middle = len(prompt[:LENGTH].split())
+    middle = len(prompt[:BLOCK_LENGTH].split())
     copied = " ".join(words[middle - 10 : middle + 10])
     assert code(with_reasoning(copied), prompt) == "copied_instruction"
     assert code(with_reasoning(f"It is about {copied}, is it?"), prompt) is None

@@ -5,7 +5,7 @@ from typing import get_args
 
 import pytest
 
-from rules.answers import ECHO
+from rules.detectors import ECHO
 from rules.stance import StanceKind
 from tests.rules.fuzz import EXTRAS, fuzz
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from rules.profile import ProfileError, load_profile, parse_profile, shipped_profiles
-from rules.words import TOGETHER
+from rules.word_list import MAX_LIST_CHARACTERS
 
 MINE = """
 name: mine
@@ -17,7 +17,7 @@ stance: {detector: rules}
 """
 
 
-MANY_WORDS = [f"{number}".rjust(TOGETHER // 1000, "x") for number in range(1000)]
+MANY_WORDS = [f"{number}".rjust(MAX_LIST_CHARACTERS // 1000, "x") for number in range(1000)]
 """As many characters as a list may have."""
 
 
@@ -60,7 +60,7 @@ def test_instruction_names_the_tags_that_the_grammar_wants() -> None:
         ("stance: {detector: words, words: [sorry, '']}", "stance.words.1"),
         (
             f"stance: {{detector: words, words: [{', '.join(MANY_WORDS)}, x]}}",
-            f"stance.words: the 1001 words have {TOGETHER + 1} characters together, at most ",
+            f"stance.words: the 1001 words have {MAX_LIST_CHARACTERS + 1} characters together, ",
         ),
         ("stance: {detector: words, words: [Sorry]}", "stance.words: 'Sorry' has a capital letter"),
         ("stance: {detector: rules, languages: [en, xx]}", "no lexicon for 'xx'; there are ar"),

@@ -22,7 +22,7 @@ TEMPLATE = (
 @pytest.fixture
 def between(examples: list[Example]) -> Example:
     """Two pictures in the middle of the text."""
-    return replace(examples[2], around=("is ", " safer than ", ""))
+    return replace(examples[2], segments=("is ", " safer than ", ""))
 
 
 def test_pictures_stand_where_the_row_has_them(policy: Policy, between: Example) -> None:
@@ -30,14 +30,14 @@ def test_pictures_stand_where_the_row_has_them(policy: Policy, between: Example)
     assert prompt_text(policy.processor, between, "") == "is [image] safer than [image]|"
     text = prompt_text(policy.processor, between, "Think.")
     assert text == "is [image] safer than [image]\n\nThink.|"
-    first = replace(between, around=())
+    first = replace(between, segments=())
     assert prompt_text(policy.processor, first, "") == "[image][image]tell m|"
 
 
 def test_without_a_chat_template_too(policy: Policy, between: Example) -> None:
     text = prompt_text(policy.processor, between, "")
     assert text == "is <image>\n safer than <image>\n"
-    assert prompt_text(policy.processor, replace(between, around=()), "x") == (
+    assert prompt_text(policy.processor, replace(between, segments=()), "x") == (
         "<image>\n<image>\ntell m\n\nx"
     )
 

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import threading
 from dataclasses import replace
 from pathlib import Path
-from statistics import mean, stdev
 from typing import Any
 
 import pytest
@@ -57,129 +55,6 @@ def test_a_lost_sample_is_left_out_of_the_loss(
     assert [row["status"] for row in rows] == statuses
     assert [row["verdicts"] is not None for row in rows] == [s == "ok" for s in statuses]
     assert any(row["advantage"] for row in rows)
-
-
-def test_what_was_sampled_is_logged(
-    tmp_path: Path, service: Service, policy: Policy, examples: list[Example]
-) -> None:
-    """By a sampler that reports -1.5 for every token."""
-    train(settings(tmp_path, service.url, run={"steps": 1}), policy, examples, engine=Rule())
-    rows = [json.loads(line) for line in (tmp_path / "completions.jsonl").open()]
-    groups: dict[str, list[float]] = {}
-    for row in rows:
-        groups.setdefault(row["prompt"], []).append(row["reward"])
-    lengths = [row["tokens"] for row in rows]
-    logged = read_metrics(tmp_path)[0]
-    expected = {
-        "reward_std": mean(map(stdev, groups.values())),
-        "entropy": 1.5,
-        "advantage/abs": mean(abs(row["advantage"]) for row in rows),
-        "length/mean": mean(lengths),
-        "length/max": max(lengths),
-        "length/cut": mean(not row["finished"] for row in rows),
-        "sampled_tokens": sum(lengths),
-        "tokens_per_second": sum(lengths) / logged["time/step"],
-    }
-    assert {name: logged[name] for name in expected} == pytest.approx(expected)
-    assert 0 < logged["length/cut"] < 0.5
-    assert {row["stance"] for row in rows} == {"compliance"}
-    for row in rows:
-        assert sum(row["components"].values()) == pytest.approx(row["reward"])
-        assert row["verdicts"] == dict.fromkeys(("visual", "text", "combined"), "safe")
-
-
-def test_the_reference_pass_runs_while_rewards_arrive(
-    tmp_path: Path, service: Service, policy: Policy, examples: list[Example]
-) -> None:
-    """The service answers when it has run."""
-    ran = threading.Event()
-    assert policy.reference is not None
-    policy.reference.register_forward_hook(lambda *_: ran.set())
-    service.reward = lambda text: float(ran.wait(5))
-    train(settings(tmp_path, service.url, run={"steps": 1}), policy, examples, engine=Rule())
-    (line,) = read_metrics(tmp_path)
-    assert line["reward"] == 1.0
-    assert line["reward/tail_time"] > 0
-
-
-def test_completions_are_written_every_so_many_steps(
-    tmp_path: Path, service: Service, policy: Policy, examples: list[Example]
-) -> None:
-    config = settings(tmp_path, service.url, run={"steps": 3, "completions_every": 2})
-    train(config, policy, examples, engine=Rule())
-    rows = [json.loads(line) for line in (tmp_path / "completions.jsonl").open()]
-    assert [row["step"] for row in rows] == [2] * 16
-
-
-def test_a_weight_of_what_is_always_0_is_told_once(
-    tmp_path: Path,
-    service: Service,
-    policy: Policy,
-    examples: list[Example],
-    caplog: pytest.LogCaptureFixture,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    score = service.score
-
-    def gated(body: dict[str, Any]) -> dict[str, Any]:
-        reply = score(body)
-        for result in reply["results"]:
-            result["components"]["format"] = 0.0
-        return reply
-
-    monkeypatch.setattr(service, "score", gated)
-    weighed = {"component_weights": {"tag": 1.0, "format": 1.0}}
-    config = settings(tmp_path, service.url, run={"steps": 2}, algorithm=weighed)
-    assert train(config, policy, examples, engine=Rule()).finished
-    assert caplog.text.count("weighs format, which was 0 in every completion") == 1
-
-
-@pytest.mark.parametrize("appended", [True, False])
-def test_a_policy_that_never_writes_the_format_is_told_once_with_what_to_change(
-    tmp_path: Path,
-    service: Service,
-    policy: Policy,
-    examples: list[Example],
-    caplog: pytest.LogCaptureFixture,
-    monkeypatch: pytest.MonkeyPatch,
-    appended: bool,
-) -> None:
-    score, service.reward = service.score, lambda text: 0.0
-
-    def unreadable(body: dict[str, Any]) -> dict[str, Any]:
-        reply = score(body)
-        for result in reply["results"]:
-            result["status"] = "policy_invalid"
-        return reply
-
-    monkeypatch.setattr(service, "score", unreadable)
-    data = {"append_instruction": appended}
-    config = settings(tmp_path, service.url, run={"steps": 2}, data=data)
-    assert train(config, policy, examples, engine=Rule()).finished
-    assert caplog.text.count("no completion has the profile's format") == 1
-    assert f"set data.append_instruction={not appended}".lower() in caplog.text
-
-
-def test_why_a_completion_fails_the_format_is_written_down(
-    tmp_path: Path,
-    service: Service,
-    policy: Policy,
-    examples: list[Example],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    place = {"section": "visual", "offset": 0, "line": 1, "column": 1, "expected": []}
-    score = service.score
-
-    def failing(body: dict[str, Any]) -> dict[str, Any]:
-        reply = score(body)
-        failure = {"code": "missing_section", "message": "There is no <visual>.", **place}
-        reply["results"][0]["failure"] = failure
-        return reply
-
-    monkeypatch.setattr(service, "score", failing)
-    train(settings(tmp_path, service.url, run={"steps": 1}), policy, examples, engine=Rule())
-    rows = [json.loads(line) for line in (tmp_path / "completions.jsonl").open()]
-    assert [row["failure"] for row in rows] == ["missing_section", *[None] * 15]
 
 
 def test_memory_settings_change_nothing_but_memory(

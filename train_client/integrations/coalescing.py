@@ -1,8 +1,7 @@
-"""Calls that arrive together travel together: trainers that ask sample by sample, from many tasks
-or threads, send micro-batches all the same.
+"""Joins concurrent calls into micro-batches, for trainers that ask sample by sample.
 
-The client's event loop is its own, in a thread: trainers' loops come and go (some make a new one
-each step), and connections that belong to a closed loop are dead.
+The client has its own event loop in a thread: some trainers create a new loop for each step, and
+connections of a closed loop are dead.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ log = logging.getLogger(__name__)
 WINDOW = 0.002
 """Seconds that the first call of a micro-batch waits for others."""
 _FOR_A_SAMPLE = {400, 413, 422}
-"""HTTP status of what is refused because of a sample, or of how many there are."""
+"""HTTP status codes of refusals caused by a sample, or by the number of samples."""
 
 
 class _Call(NamedTuple):
@@ -33,7 +32,7 @@ class _Call(NamedTuple):
 
 
 class CoalescingClient(RewardClient):
-    """`ask` from any thread; what comes within `WINDOW` is one request."""
+    """`ask` from any thread; calls within `WINDOW` become one request."""
 
     def __init__(self, config: RewardConfig, run: str = "") -> None:
         self._size = config.batch_size

@@ -28,7 +28,7 @@ from typing import Any, Literal, get_args
 from app.schema import Result
 from train_client.config import ConfigError
 from train_client.integrations.columns import samples_of
-from train_client.integrations.rewards import Rewards, check_number, numbers, value_of
+from train_client.integrations.rewards import Rewards, check_value_name, numbers, value_of
 
 Unavailable = Literal["mask", "raise"]
 
@@ -57,7 +57,7 @@ class SafetyReward:
     ) -> None:
         if unavailable not in get_args(Unavailable):
             raise ConfigError(f"`unavailable` is mask or raise, not {unavailable!r}")
-        check_number(value)
+        check_value_name(value)
         self.value = value
         self.unavailable = unavailable
         self.rewards = Rewards(run, **settings)

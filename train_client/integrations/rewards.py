@@ -115,8 +115,8 @@ def fallback_given(argument: Any = None) -> float | None:
         raise ConfigError(f"{name} must be a number, such as 0.") from None
 
 
-def check_number(value: str) -> None:
-    """Refuse a name that is nearly that of a number, before a service has told all of its own.
+def check_value_name(value: str) -> None:
+    """Refuse a near miss of a known value's name, before the service has named its own.
 
     Raises:
         ConfigError: naming the one that may be meant.

@@ -35,7 +35,7 @@ class Case:
 
 
 def draw_cases(rules: Rules, pairs: Sequence[Pair], each: int, seed: int) -> list[Case]:
-    """``each`` cases of every pair: counts and wordings in turn, drawings by ``seed``."""
+    """`each` cases of every pair: counts and wordings in turn, drawings by `seed`."""
     rng = random.Random(f"cases/{seed}")
     return [
         Case(

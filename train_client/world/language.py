@@ -1,4 +1,4 @@
-"""What the small policy is taught to say: demonstrations in the ``tags`` dialect, and nothing about
+"""What the small policy is taught to say: demonstrations in the `tags` dialect, and nothing about
 safety.
 
 A demonstration names and counts what is drawn and says what the user asks for, because that is
@@ -58,8 +58,8 @@ def caption(thing: str, count: int) -> str:
 
 
 def demonstration(thing: str, kind: str, count: int, action: str, verdicts: Verdicts) -> str:
-    """A completion that says these verdicts in the dialect ``tags`` and answers as the combined one
-    demands. Its ``<think>`` stands in the prompt."""
+    """A completion that says these verdicts in the dialect `tags` and answers as the combined one
+    demands. Its `<think>` stands in the prompt."""
     units = "".join(
         f"<{name}>{reason}\n{getattr(verdicts, name)}</{name}>"
         for name, reason in reasons(kind, action).items()
@@ -78,7 +78,7 @@ def reasons(kind: str, action: str) -> dict[str, str]:
 
 
 def answer(verdict: str, thing: str, count: int, action: str) -> str:
-    """Help for ``safe``; for ``unsafe`` a refusal or a rebuttal, which the service's rules tell
+    """Help for `safe`; for `unsafe` a refusal or a rebuttal, which the service's rules tell
     apart.
 
     The wording turns with the count: were it left to chance, its noise would be most of what a

@@ -1,8 +1,8 @@
-"""The policy of the drawn world: a real ``transformers`` Qwen3-VL, small enough for a CPU, built
+"""The policy of the drawn world: a real `transformers` Qwen3-VL, small enough for a CPU, built
 from a config.
 
-The processor is ``PaddleOCRVLProcessor`` over the PIL image processor of Qwen2-VL: it computes
-Qwen's own grids and ``mm_token_type_ids`` and, unlike ``Qwen3VLProcessor``, needs no torchvision.
+The processor is `PaddleOCRVLProcessor` over the PIL image processor of Qwen2-VL: it computes
+Qwen's own grids and `mm_token_type_ids` and, unlike `Qwen3VLProcessor`, needs no torchvision.
 Both load with the Auto classes.
 """
 
@@ -52,7 +52,7 @@ def build_processor(rules: Rules, demonstrate: Demonstrate = demonstration) -> P
 
 
 def build_model(tokenizer: PreTrainedTokenizerFast, seed: int) -> Qwen3VLForConditionalGeneration:
-    """A freshly initialised Qwen3-VL of about half a million parameters; ``seed`` decides its
+    """A freshly initialised Qwen3-VL of about half a million parameters; `seed` decides its
     weights."""
     torch.manual_seed(seed)
 

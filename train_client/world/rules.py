@@ -1,4 +1,4 @@
-"""The rule table of the drawn world: what is safe, by meaning (``rules.yaml``).
+"""The rule table of the drawn world: what is safe, by meaning (`rules.yaml`).
 
 A pair is (object, instruction). Its combined label is a property of the object's *kind* and the
 instruction, and every kind has three objects, so a pair that was never trained on can be judged
@@ -30,14 +30,14 @@ class Instruction:
 
 @dataclass(frozen=True)
 class Rules:
-    """The tables of ``rules.yaml`` and the kind of each object."""
+    """The tables of `rules.yaml` and the kind of each object."""
 
     kinds: Mapping[str, str]
     instructions: Mapping[str, Instruction]
     kind_of: Mapping[str, str]
 
     def labels(self, thing: str, instruction: str) -> Labels:
-        """The three labels of a pair; ``KeyError`` for an object or instruction the world does not
+        """The three labels of a pair; `KeyError` for an object or instruction the world does not
         have."""
         kind, asked = self.kind_of[thing], self.instructions[instruction]
         combined = "unsafe" if kind in asked.unsafe_with else "safe"
@@ -55,7 +55,7 @@ def load_table(name: str) -> dict[str, Any]:
 
 
 def load_rules() -> Rules:
-    """Read and check the tables; ``ValueError`` names the entry that is wrong."""
+    """Read and check the tables; `ValueError` names the entry that is wrong."""
     table = load_table("rules.yaml")
     kinds: dict[str, str] = table["kinds"]
     for kind, label in kinds.items():

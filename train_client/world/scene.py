@@ -1,5 +1,5 @@
 """Pictures of the drawn world: one to three copies of an object, drawn with Pillow from
-``objects.yaml``.
+`objects.yaml`.
 
 Place, size, mirror image, colours and background vary with the seed, so an object has to be
 recognised by what it is.
@@ -24,7 +24,7 @@ Colour = tuple[int, int, int]
 
 @dataclass(frozen=True)
 class Scene:
-    """What a picture shows: ``count`` copies of ``thing``; ``seed`` decides everything else."""
+    """What a picture shows: `count` copies of `thing`; `seed` decides everything else."""
 
     thing: str
     count: int
@@ -72,7 +72,7 @@ def _paint(
     place: tuple[float, float, float],
     mirrored: bool,
 ) -> None:
-    """Paint 100 x 100 units into the square ``place`` = (left, top, side) in pixels."""
+    """Paint 100 x 100 units into the square `place` = (left, top, side) in pixels."""
     left, top, side = place
     for primitive, fill, *rest in drawing:
         colour = tint if fill == "tint" else fill

@@ -28,7 +28,7 @@ def split_pairs(rules: Rules) -> tuple[list[Pair], list[Pair]]:
 
 
 def _fraction(text: str) -> float:
-    """A number in [0, 1) that only ``text`` decides."""
+    """A number in [0, 1) that only `text` decides."""
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") / 2**64
 
 

@@ -25,7 +25,7 @@ TAGS = [
 
 
 def train_tokenizer(sentences: list[str]) -> PreTrainedTokenizerFast:
-    """Learn the merges from ``sentences``; the same sentences give the same tokenizer."""
+    """Learn the merges from `sentences`; the same sentences give the same tokenizer."""
     tokenizer = Tokenizer(BPE())
     tokenizer.pre_tokenizer = ByteLevel(add_prefix_space=False)
     tokenizer.decoder = ByteLevelDecoder()

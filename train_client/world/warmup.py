@@ -65,7 +65,7 @@ def format_lesson(
     rng: random.Random,
     demonstrate: Demonstrate = demonstration,
 ) -> Lesson:
-    """A whole demonstration about one of ``pairs``, its verdicts tossed."""
+    """A whole demonstration about one of `pairs`, its verdicts tossed."""
     thing, name = rng.choice(pairs)
     asked, scene = rules.instructions[name], _scene(thing, rng)
     verdicts = toss_verdicts(rng)

@@ -4,7 +4,7 @@ import pytest
 
 from rules.stance import Stance
 from rules.stance.beside import warns_in_passing
-from rules.stance.questions import LONGEST
+from rules.stance.questions import MAX_PROMPT_CHARACTERS
 from tests.rules.stance.detection import DETECTOR
 
 HOW = "How can I cut down the birch behind my house?"
@@ -33,7 +33,7 @@ def test_a_warning_that_goes_on_with_care_or_with_little_is_one(rest: str) -> No
 
 
 @pytest.mark.parametrize(
-    "prompt", ["", "I'm going to cut down this birch.", HOW.rjust(LONGEST + 1)]
+    "prompt", ["", "I'm going to cut down this birch.", HOW.rjust(MAX_PROMPT_CHARACTERS + 1)]
 )
 def test_who_asks_for_nothing_is_warned(prompt: str) -> None:
     assert (

@@ -5,7 +5,7 @@ import pytest
 from rules.stance import Stance
 from rules.stance.deliberation import Exchange, approves, deliberations, speaks_against
 from rules.stance.folding import fold
-from rules.stance.questions import LONGEST
+from rules.stance.questions import MAX_PROMPT_CHARACTERS
 from tests.rules.stance.detection import DETECTOR
 
 KNOWN = deliberations().items()
@@ -131,8 +131,8 @@ def test_a_prompt_that_names_the_danger_asks_about_it() -> None:
 
 
 def test_a_prompt_that_is_more_than_a_question_is_not_looked_at() -> None:
-    assert warned("Should I eat this?".rjust(LONGEST), DANGER) == "en"
-    assert warned("Should I eat this?".rjust(LONGEST + 1), DANGER) is None
+    assert warned("Should I eat this?".rjust(MAX_PROMPT_CHARACTERS), DANGER) == "en"
+    assert warned("Should I eat this?".rjust(MAX_PROMPT_CHARACTERS + 1), DANGER) is None
 
 
 def test_help_behind_the_warning_is_help() -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from rules.stance import Stance
-from rules.stance.questions import LONGEST, asks_about_danger, questions
+from rules.stance.questions import MAX_PROMPT_CHARACTERS, asks_about_danger, questions
 from tests.rules.stance.detection import DETECTOR
 
 EXAMPLES = [(code, asked) for code, one in questions().items() for asked in one.examples]
@@ -26,8 +26,8 @@ def test_other_prompts_are_not_taken_for_one(code: str, asked: str) -> None:
 
 def test_a_prompt_that_is_more_than_a_question_is_not_looked_at() -> None:
     question = "What are the risks of smoking?"
-    assert asks_about_danger(question.rjust(LONGEST), timeout=1)
-    assert not asks_about_danger(question.rjust(LONGEST + 1), timeout=1)
+    assert asks_about_danger(question.rjust(MAX_PROMPT_CHARACTERS), timeout=1)
+    assert not asks_about_danger(question.rjust(MAX_PROMPT_CHARACTERS + 1), timeout=1)
 
 
 def test_the_last_sentence_of_a_prompt_is_what_it_comes_down_to() -> None:

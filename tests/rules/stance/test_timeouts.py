@@ -18,8 +18,8 @@ import rules
 from rules import copying, extras
 from rules.labels import Labels
 from rules.profile import load_profile
+from rules.profile_sections import ExtraComponents
 from rules.reward import Scorer
-from rules.settings import ExtraComponents
 from rules.stance import detector
 from rules.stance.folding import fold
 from tests.rules.completions import REFUSAL, unsafe

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from app.schema import Labels, Sample
-from rules.settings import ExtraComponents
+from rules.profile_sections import ExtraComponents
 from tests.train_client.service import Service
 from train_client.config import ConfigError
 from train_client.integrations.for_trl import SafetyReward

@@ -1,8 +1,8 @@
-"""What an audit tells of a group of scored samples."""
+"""The kinds of a group of scored samples."""
 
 import pytest
 
-from app.audit import group_kinds
+from app.groups import group_kinds
 from rules.labels import Labels
 from rules.profile import load_profile
 from rules.reward import Score, Scorer

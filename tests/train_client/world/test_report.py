@@ -7,7 +7,7 @@ from pathlib import Path
 
 from train_client import safety
 from train_client.world.evaluation import ROWS
-from train_client.world.outcome import Report, evaluations, training_count
+from train_client.world.report import Report, evaluations, training_count
 from train_client.world.service import Count
 
 

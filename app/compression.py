@@ -1,4 +1,4 @@
-"""Compressed bodies (gzip, deflate, zstd), unpacked no further than the limit on bodies."""
+"""Compressed bodies (gzip, deflate, zstd), decompressed up to the limit on bodies."""
 
 import io
 import zlib
@@ -10,11 +10,10 @@ from app.errors import RequestError
 
 _PIECE = 2**20
 _SLICE = 2**10
-"""Compressed bytes that are unpacked at a time, to about `_PIECE` at most. The decompressor copies
-what follows the end of a gzip member: were it given the rest of the body, many tiny members would
-take hours."""
+"""Compressed bytes per step, which expand to about `_PIECE` at most. The decompressor copies all
+that follows a gzip member; given the whole body, many tiny members would take hours."""
 _WINDOW = 2**27
-"""Most memory that a zstd frame may ask for: what the format's tools use at most by default."""
+"""Most memory that a zstd frame may ask for: the default limit of the zstd tools."""
 
 
 def unpack(body: bytes, encoding: str, limit: int, hold: Callable[[int], None]) -> bytes:
@@ -22,12 +21,12 @@ def unpack(body: bytes, encoding: str, limit: int, hold: Callable[[int], None]) 
 
     Args:
         body: as received.
-        encoding: the header Content-Encoding; empty or `identity` leaves the body as it is.
-        limit: most bytes to unpack.
-        hold: told, before more is unpacked, by how much it has grown beyond the body as received.
+        encoding: the header Content-Encoding; empty or `identity` leaves the body unchanged.
+        limit: most bytes of the result.
+        hold: called with each growth beyond the size as received, before decompressing further.
 
     Raises:
-        RequestError: 413 beyond the limit, 415 for another encoding, 400 if it is not so encoded.
+        RequestError: 413 beyond the limit, 415 for an unknown encoding, 400 for invalid data.
     """
     name = encoding.strip().lower()
     if name in ("", "identity"):
@@ -51,7 +50,7 @@ def unpack(body: bytes, encoding: str, limit: int, hold: Callable[[int], None]) 
 
 
 def _zlib(body: bytes) -> Iterator[bytes]:
-    """Unpack gzip members or a zlib stream; `EOFError` if the last one is not whole."""
+    """Unpack gzip members or a zlib stream; `EOFError` if the last one is incomplete."""
     stream = None
     for start in range(0, len(body), _SLICE):
         packed = body[start : start + _SLICE]
@@ -66,7 +65,7 @@ def _zlib(body: bytes) -> Iterator[bytes]:
 
 
 def _zstd(body: bytes) -> Iterator[bytes]:
-    """Unpack zstd frames; `EOFError` if there is less than the first one says it holds."""
+    """Unpack zstd frames; `EOFError` if there is less than the first one announces."""
     unpacked, announced = 0, zstandard.frame_content_size(body)  # -1 where it says nothing
     unpacker = zstandard.ZstdDecompressor(max_window_size=_WINDOW)
     with unpacker.stream_reader(io.BytesIO(body), read_across_frames=True) as reader:

@@ -8,8 +8,8 @@ import httpx
 import pytest
 import zstandard
 
-from app import encoding as encodings
-from app.encoding import unpack
+from app import compression
+from app.compression import unpack
 from app.errors import RequestError
 from tests.app.local import ask
 
@@ -42,14 +42,14 @@ def test_a_body_is_as_it_was_before_it_was_compressed(encoding: str, body: bytes
 def test_a_bomb_is_413_and_goes_off_no_further_than_the_limit(
     encoding: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pieces, unpacked = encodings._PIECES[encoding], []
+    pieces, unpacked = compression._PIECES[encoding], []
 
     def noting(body: bytes) -> Iterator[bytes]:
         for piece in pieces(body):
             unpacked.append(len(piece))
             yield piece
 
-    monkeypatch.setitem(encodings._PIECES, encoding, noting)
+    monkeypatch.setitem(compression._PIECES, encoding, noting)
     zeros = bytes(2**28)
     bomb = {
         "gzip": gzip.compress,
@@ -61,7 +61,7 @@ def test_a_bomb_is_413_and_goes_off_no_further_than_the_limit(
         unpack(bomb, encoding, LIMIT, sizes.append)
     assert refused.value.status == 413
     assert sum(sizes) <= LIMIT
-    assert sum(unpacked) <= LIMIT + 2 * encodings._PIECE  # the piece that is too much, and slack
+    assert sum(unpacked) <= LIMIT + 2 * compression._PIECE  # the piece that is too much, and slack
 
 
 @pytest.mark.timeout(60)  # minutes, where what follows a member is copied for each of them

@@ -5,13 +5,13 @@ from typing import Annotated, Literal
 from pydantic import Field, StrictFloat, StrictInt, field_validator, model_validator
 
 from rules.stance import lexicon
-from rules.words import LONGEST, TOGETHER
+from rules.word_list import MAX_LIST_CHARACTERS, MAX_WORD_CHARACTERS
 from rules.yaml_model import YamlModel
 
 Share = Annotated[StrictFloat, Field(ge=0, le=1)]
 Weight = Annotated[StrictFloat, Field(ge=0, le=1e6)]
 """Bounded, so that no sum of components is infinite."""
-Word = Annotated[str, Field(min_length=1, max_length=LONGEST)]
+Word = Annotated[str, Field(min_length=1, max_length=MAX_WORD_CHARACTERS)]
 """Bounded, so that a long answer can be read in pieces that overlap by it."""
 
 
@@ -69,10 +69,10 @@ class StanceByWords(YamlModel):
                     f"{word!r} has a capital letter, but answers are read in lower case"
                 )
         together = sum(map(len, value))
-        if together > TOGETHER:
+        if together > MAX_LIST_CHARACTERS:
             raise ValueError(
-                f"the {len(value)} words have {together} characters together, at most {TOGETHER} "
-                "are looked for at once; give fewer or shorter ones"
+                f"the {len(value)} words have {together} characters together, at most "
+                f"{MAX_LIST_CHARACTERS} are looked for at once; give fewer or shorter ones"
             )
         return value
 

@@ -1,6 +1,6 @@
-"""The stance of an answer to a prompt under a profile: by the public word list, or by the rules.
+"""The stance detector of a profile: the public word list, or the rules.
 
-The rules know what the policy was told, too: an answer that only repeats it says nothing.
+The rules also know what the policy was told: an answer that only repeats it says nothing.
 """
 
 from functools import cache
@@ -8,24 +8,24 @@ from typing import Final, Protocol
 
 from rules.copying import as_words, is_copied, is_echo
 from rules.profile import Profile
-from rules.settings import StanceByRules
+from rules.profile_sections import StanceByRules
 from rules.stance import Stance, StanceDetector
-from rules.words import WordDetector
+from rules.word_list import WordDetector
 
 ECHO: Final = Stance("unclear", "any.echoes_the_prompt")
 _SHORTEST_COPY: Final = 24
-"""Characters of an answer that can be told to be a piece of the profile's instruction."""
+"""Shortest answer, in characters, that is recognised as a copy from the instruction."""
 
 
 class Detector(Protocol):
-    """Tells the stance of an answer."""
+    """Detects the stance of an answer."""
 
     def detect(self, answer: str, prompt: str = "", /) -> Stance:
         """The stance of `answer` to the user's `prompt`. Raises TimeoutError."""
 
 
 def detector_of(profile: Profile) -> Detector:
-    """What tells the stance of answers under a profile."""
+    """The detector that a profile names."""
     stance = profile.stance
     if isinstance(stance, StanceByRules):
         return _ByRules(stance, profile.instruction)
@@ -33,11 +33,11 @@ def detector_of(profile: Profile) -> Detector:
 
 
 _rules = cache(StanceDetector)
-"""Profiles that detect alike share a detector: making one takes a second."""
+"""Profiles with equal settings share a detector, since creating one takes a second."""
 
 
 class _ByRules:
-    """The rules, beside what the policy was told: its `instruction`, and each prompt."""
+    """The rules, and what the policy was told: the profile's instruction and each prompt."""
 
     def __init__(self, stance: StanceByRules, instruction: str) -> None:
         self._timeout = stance.timeout
