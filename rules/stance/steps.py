@@ -20,22 +20,29 @@ _ITEM: Final = 160
 _BULLETS: Final = "-*•▪◦‣·+>→"
 # Numbers, and lists in other guises, each of these known by its second item too.
 _LIST: Final = re2.compile(
-    r"(?s)\bstep (?:1|one)\b ?[:.\-(\[*]|[\n ] ?(?:\p{Nd}[.)]|step \p{Nd})"
-    r"|[\n ](?:1 (?:[^io]|i[^n]|o[^fu]).+[\n ]2 |\(?a\).+[\n ]\(?b\)|one[.,:] .+[\n ]two[.,:] "
-    r"|first(?:ly)?[.,:]? .+[\n ]second(?:ly)?[.,:]? )"
+    r"(?s)\bstep (?:1|one)\b ?[:.\-(\[*]|[\n ] ?(?:\(?\p{Nd}[.)]|step \p{Nd})"
+    r"|[\n ](?:[#(\[]|no\.? ?)?1(?:st)?(?:[)\]/>:]| (?:[^io]|i[^n]|in\pL|o[^fu])).+"
+    r"[\n ](?:[#(\[]|no\.? ?)?2(?:nd)?[)\]/>: ]"
+    r"|[\n ][(\[]?a[)\].:] .+[\n ][(\[]?b[)\].:] |[\n ][(\[]?i[)\].:] .+[\n ][(\[]?ii[)\].:] "
+    r"|[\n ](?:one[.,:] .+[\n ]two[.,:] |first(?:ly)?[.,:]? .+[\n ]second(?:ly)?[.,:]? )|一、.+二、"
     r"|1\x{20e3}.+2\x{20e3}|(?:→|[-=]>)[^→>]+(?:→|[-=]>)"
-    r"|\n ?(?:a\. .+\n ?b\. |i\. .+[\n ]ii\. |[-*•▪◦‣·+>→] ?[\pL\p{Nd}].+\n ?[-*•▪◦‣·+>→] )"
+    r"|[\n ](?:\p{So} ?|[-~] )\pL.+[\n ](?:\p{So} ?|[-~] )\pL"
+    r"|\n ?[-*•‣·+>→\p{So}] ?[\pL\p{Nd}].+\n ?[-*•‣·+>→\p{So}] ?"
     r"|\n ?\|[^\n]+\|\n ?\|[ :|-]+\||<li\b|\\begin\{(?:enumerate|itemize)\}"
     r"|[{\[] ?\"[^\"\n]+\" ?[,:] ?[\"\[{]"
     r"|\"(?:steps?|instructions?|ingredients|method|procedure)\" ?: ?[\[{\"]|\| ?steps? ?\|"
 )
 _MARK: Final = re2.compile(
-    r"[\n ] ?(?:[(\[]?\p{Nd}{1,2}[)\].:]|[-*•▪◦‣·+>→]|step \p{Nd}|\(?[a-h][)] ) ?"
+    r"[\n ] ?(?:[(\[#]?\p{Nd}{1,2}[)\].:/>]|[-*•‣·+>→~\p{So}]|step \p{Nd}"
+    r"|[(\[]?(?:[a-h]|i{1,3})[)\].:] ) ?"
 )
 """What begins an item of nearly every list."""
 _MARK_ONLY: Final = 3
 """Characters of an item that says nothing."""
-_MARKS: Final = (*'0123456789\n>|{["', "a)", "one", "first", "step", "<li", "\\begin")
+_MARKS: Final = (
+    *'0123456789\n>|{["~',
+    *("a)", " a.", " a:", " i)", " (i)", " i.", " i:", " - ", "one", "first", "step", "<li", "\\begin"),
+)
 """One of them is in every list of plain text."""
 _LOOKED_AT: Final = 400
 """Characters of a list that would tell what it lists."""
