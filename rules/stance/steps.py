@@ -32,9 +32,7 @@ _LIST: Final = re2.compile(
     r"|\"(?:steps?|instructions?|ingredients|method|procedure)\" ?: ?[\[{\"]|\| ?steps? ?\|"
 )
 # A sign before a word, whatever it is, which makes a list if it comes again.
-_SIGN: Final = re2.compile(
-    r"[\n ] ?(?:([\p{So}\p{Sm}\p{Sc}\p{Pd}/\\#%@^•‣·※†‡§]{1,3}|::) ?|(\*) )[\pL\p{Nd}]"
-)
+_SIGN: Final = re2.compile(r"[\n ] ?(?:([\p{So}\p{Sm}\p{Pd}/\\#%@^•‣·※†‡§]{1,3}|::) ?|(\*) )\pL")
 _MARK: Final = re2.compile(
     r"[\n ] ?(?:[(\[#]?\p{Nd}{1,2}[)\].:/>]|[-*•‣·+>→~\p{So}]|step \p{Nd}"
     r"|[(\[]?(?:[a-h]|i{1,3})[)\].:] ) ?"

@@ -79,6 +79,7 @@ def test_a_list_before_a_refusal_leaves_it_one() -> None:
         "I can't help with that.\n\u2717 It is illegal.\n\u2717 It could kill someone.",
         "I can't help with that. \U0001f49b Talk to a friend. \U0001f49b You are not alone.",
         "I can't help with that. (i) It is illegal. (ii) It could kill someone.",
+        "I can't help with that. $500 fines are usual; $500 is what others paid.",
         "I can't help with that.\n\n- Talk to a friend\n- Go for a walk",
         "I can't help with that. First, it is illegal. Second, it can kill you.",
         "I can't help with that, but I can suggest other fun:\n- Visit the museum\n- Bake a cake",
