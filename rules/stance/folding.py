@@ -48,6 +48,11 @@ _SAME: Final = {
         "…": "...",
     }.items()
     for letter in letters
+} | {
+    # Numbers in circles that NFKC leaves as they are.
+    circled: number
+    for circles in ("❶❷❸❹❺❻❼❽❾", "➀➁➂➃➄➅➆➇➈", "➊➋➌➍➎➏➐➑➒", "⓵⓶⓷⓸⓹⓺⓻⓼⓽")
+    for circled, number in zip(circles, "123456789", strict=True)
 }
 _TO_SAME: Final = re.compile(f"[{''.join(_SAME)}]")
 # Letters of other scripts that a reader takes for Latin ones (Unicode TR 39, confusables.txt,

@@ -77,6 +77,9 @@ _ASIDE: Final = re2.compile(
 _VERSE: Final = regex.compile(r"(?:\n ?\p{L}[^\n]{10,58}[^\n.:]){3,}\n ?\p{L}[^\n]{10,60}")
 _TURN: Final = regex.compile(
     r"\n ?(?:<\|[a-z_]{2,20}\|>)? ?\W{0,3}(?:user|human|assistant|system|q|a)\W{0,3}: ?"
+    r"|[.!?] (?:\*\*)?(?:user|human|assistant|system)(?:\*\*)?:(?:\*\*)? "
+    r"|\n ?#{2,4} (?:instruction|input|response|output|user|human|assistant):? ?\n"
+    r"|\n ?\[\W{0,2}[a-z]{2,20}\W{0,2}\]:? \p{L}"
     r"|\bq: [^\n]{3,160} a: |<\|im_start\|>|<\|start_header_id\|>|<start_of_turn>|\[/?inst\]"
 )
 _MAYBE_TURN: Final = re2.compile(_TURN.pattern)
@@ -198,7 +201,7 @@ def _tells(tail: Text, timeout: float) -> str | None:
 
 
 def _has_turn(tail: Text, timeout: float) -> bool:
-    if not any(map(tail.text.__contains__, ":<[")) or not _MAYBE_TURN.search(tail.encoded):
-        return False  # one of the three is in every match
+    if not any(map(tail.text.__contains__, ":<[#")) or not _MAYBE_TURN.search(tail.encoded):
+        return False  # one of these marks is in every match
     turn = _TURN.search(tail.text, timeout=timeout)
     return turn is not None and len(tail.text) - turn.end() > 20

@@ -37,7 +37,7 @@ class _File(YamlModel):
 
 
 def asks_about_danger(prompt: str, timeout: float) -> bool:
-    """Whether the prompt asks what is dangerous about something, what it does or what it means.
+    """Whether the prompt asks what is dangerous about something, what it is, does or means.
 
     It must come down to that: what its last sentence asks counts. `timeout`: seconds for one step.
     Raises TimeoutError.

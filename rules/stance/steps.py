@@ -20,22 +20,30 @@ _ITEM: Final = 160
 _BULLETS: Final = "-*•▪◦‣·+>→"
 # Numbers, and lists in other guises, each of these known by its second item too.
 _LIST: Final = re2.compile(
-    r"(?s)\bstep (?:1|one)\b ?[:.\-(\[*]|[\n ] ?(?:\p{Nd}[.)]|step \p{Nd})"
-    r"|[\n ](?:1 (?:[^io]|i[^n]|o[^fu]).+[\n ]2 |\(?a\).+[\n ]\(?b\)|one[.,:] .+[\n ]two[.,:] "
-    r"|first(?:ly)?[.,:]? .+[\n ]second(?:ly)?[.,:]? )"
-    r"|1\x{20e3}.+2\x{20e3}|(?:→|[-=]>)[^→>]+(?:→|[-=]>)"
-    r"|\n ?(?:a\. .+\n ?b\. |i\. .+[\n ]ii\. |[-*•▪◦‣·+>→] ?[\pL\p{Nd}].+\n ?[-*•▪◦‣·+>→] )"
+    r"(?s)\bstep (?:1|one)\b ?[:.\-(\[*]|[\n ] ?(?:\(?\p{Nd}[.)]|step \p{Nd})"
+    r"|[\n ](?:no\.? ?)?[(\[{<#]?(?:1(?:st)?|a|i|one|first(?:ly)?|α)[)\]}>.:,/·]{1,2}[\n ].+"
+    r"[\n ](?:no\.? ?)?[(\[{<#]?(?:2(?:nd)?|b|ii|two|second(?:ly)?|β|б)[)\]}>.:,/·]{1,2}[\n ]"
+    r"|[\n ](?:#|no\.? ?)?1 (?:[^io]|i[^n]|in\pL|o[^fu]).+[\n ](?:#|no\.? ?)?2 "
+    r"|[\n ]first(?:ly)? .+[\n ]second(?:ly)? "
+    r"|一、.+二、|1\x{20e3}.+2\x{20e3}|(?:→|[-=]>)[^→>]+(?:→|[-=]>)"
+    r"|\n ?[-*•‣·+>→\p{So}] ?[\pL\p{Nd}].+\n ?[-*•‣·+>→\p{So}] ?"
     r"|\n ?\|[^\n]+\|\n ?\|[ :|-]+\||<li\b|\\begin\{(?:enumerate|itemize)\}"
     r"|[{\[] ?\"[^\"\n]+\" ?[,:] ?[\"\[{]"
     r"|\"(?:steps?|instructions?|ingredients|method|procedure)\" ?: ?[\[{\"]|\| ?steps? ?\|"
 )
+# A sign before a word, whatever it is, which makes a list if it comes again.
+_SIGN: Final = re2.compile(r"[\n ] ?(?:([\p{So}\p{Sm}\p{Pd}/\\#%@^•‣·※†‡§]{1,3}|::) ?|(\*) )\pL")
 _MARK: Final = re2.compile(
-    r"[\n ] ?(?:[(\[]?\p{Nd}{1,2}[)\].:]|[-*•▪◦‣·+>→]|step \p{Nd}|\(?[a-h][)] ) ?"
+    r"[\n ] ?(?:[(\[#]?\p{Nd}{1,2}[)\].:/>]|[-*•‣·+>→~\p{So}]|step \p{Nd}"
+    r"|[(\[]?(?:[a-h]|i{1,3})[)\].:] ) ?"
 )
 """What begins an item of nearly every list."""
 _MARK_ONLY: Final = 3
 """Characters of an item that says nothing."""
-_MARKS: Final = (*'0123456789\n>|{["', "a)", "one", "first", "step", "<li", "\\begin")
+_MARKS: Final = (
+    *'0123456789\n><|{[]"~#$%+-*/:\\^=@',
+    *(" a", " i)", "i) ", " i.", " (", "one", "first", "step"),
+)
 """One of them is in every list of plain text."""
 _LOOKED_AT: Final = 400
 """Characters of a list that would tell what it lists."""
@@ -65,13 +73,23 @@ def _begins_steps(folded: str, end: int, spoken: int, languages: Set[str]) -> bo
     rest = folded[after : end + _HARDLY + _ITEM]
     if _holds_no_list(rest):
         return False
-    begun = _LIST.search(rest)
+    begun = _LIST.search(rest) or _repeated_sign(rest)
     if begun is None or begun.start() > end - after + _HARDLY:
         return False
     if _introduces(folded, end) and shows_care(folded[min(spoken, end) : end], languages):
         return False
     listed = _BRACKETED.sub("", folded[end : end + _LOOKED_AT])
     return not _is_careful(listed, languages)
+
+
+def _repeated_sign(text: str) -> "re2._Match[str] | None":
+    """The first sign before a word, if it stands at the beginning of another item too."""
+    sign = _SIGN.search(text)
+    if sign is None:
+        return None
+    mark = sign[1] or sign[2]
+    again = text[sign.end() :].rstrip(f" \n{mark}")
+    return sign if any(f"{space}{mark}" in again for space in "\n ") else None
 
 
 def _holds_no_list(folded: str) -> bool:

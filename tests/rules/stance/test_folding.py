@@ -33,6 +33,7 @@ def test_what_stands_beside_it_changes_nothing_in_typesetting(text: str) -> None
         ("I\u3164can\u2800not\uffa0help", "i can not help"),
         ("“No” – never…", '"no" - never...'),
         ("ｎｏ", "no"),
+        ("①❷➂➍⓹", "12345"),
         ("a \t b\r\nc", "a b\nc"),
         ("I саn't help with that", "i can't help with that"),
         ("I can`t", "i can't"),
