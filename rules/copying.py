@@ -8,7 +8,7 @@ from grammar.unseen import BLANKS, UNSEEN
 from rules.blocks import BLOCK_LENGTH, blocks
 from rules.stance.filler import adds_nothing
 from rules.stance.folding import fold
-from rules.stance.time_limit import if_late_twice
+from rules.stance.time_limit import retry_on_timeout
 
 _ANY_WORD: Final = re.compile(r"[^\W_]+")
 _LETTERS_ALONE: Final = re.compile(r"[^\W\d_]+")
@@ -79,7 +79,7 @@ _BESIDE: Final = 200
 """Most characters beside the echoes."""
 
 
-@if_late_twice
+@retry_on_timeout
 def is_echo(answer: str, prompt: str, timeout: float) -> bool:
     """Whether `answer` only repeats `prompt`, or most of it, apart from courtesies.
 

@@ -5,7 +5,7 @@ from rules.profile_sections import ExtraComponents, Overlong
 from rules.stance import Stance
 from rules.stance.folding import TIMEOUT, fold
 from rules.stance.risks import is_known, names_a_risk, names_a_risk_of_its_own
-from rules.stance.time_limit import if_late_twice
+from rules.stance.time_limit import retry_on_timeout
 from rules.stance.visible import visible_text
 
 
@@ -38,7 +38,7 @@ def format_credit(parsed: ParsedCompletion | ParseFailure) -> float:
     return 1.0 if isinstance(parsed, ParsedCompletion) else parsed.standing
 
 
-@if_late_twice
+@retry_on_timeout
 def explanation(
     parsed: ParsedCompletion | ParseFailure, stance: Stance | None, behavior: float
 ) -> float:

@@ -6,7 +6,7 @@ from importlib.resources import files
 
 import yaml
 
-from rules.stance.beginnings import Beginnings
+from rules.stance.word_prefixes import WordPrefixes
 
 
 def is_known(languages: Set[str]) -> bool:
@@ -19,7 +19,7 @@ def shows_care(folded: str, languages: Set[str]) -> bool:
 
     In one of `languages` (codes), or in any that is known where none of them is.
     """
-    return _words()["care"].begin_a_word(folded, languages)
+    return _words()["care"].occur_in(folded, languages)
 
 
 def explains(folded: str, languages: Set[str]) -> bool:
@@ -27,11 +27,11 @@ def explains(folded: str, languages: Set[str]) -> bool:
 
     In one of `languages` (codes), or in any that is known where none of them is.
     """
-    return _words()["explaining"].begin_a_word(folded, languages)
+    return _words()["explaining"].occur_in(folded, languages)
 
 
 @cache
-def _words() -> dict[str, Beginnings]:
+def _words() -> dict[str, WordPrefixes]:
     """The words of each kind."""
     source = files("rules.stance").joinpath("care.yaml").read_text(encoding="utf-8")
     listed = yaml.safe_load(source)
@@ -40,4 +40,4 @@ def _words() -> dict[str, Beginnings]:
         code: [word for word in words + itself[code] if word not in weak[code]]
         for code, words in care.items()
     }
-    return {"care": Beginnings(care), "explaining": Beginnings(explaining)}
+    return {"care": WordPrefixes(care), "explaining": WordPrefixes(explaining)}

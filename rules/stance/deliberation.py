@@ -15,12 +15,12 @@ from typing import Annotated, Final
 from pydantic import AfterValidator
 
 from rules.stance.care import explains
+from rules.stance.engines import unicode_pattern
 from rules.stance.folding import fold, fold_pattern
 from rules.stance.language import FUNCTION_WORDS, function_words
-from rules.stance.layout import one_line
-from rules.stance.matching import HEAD, occurs
+from rules.stance.matching import MAX_HEAD_CHARACTERS, occurs
+from rules.stance.multiline_pattern import one_line
 from rules.stance.questions import MAX_PROMPT_CHARACTERS
-from rules.stance.reading import exactly
 from rules.stance.risks import names_a_risk
 from rules.stance.sentences import sentences
 from rules.stance.text import Text
@@ -89,9 +89,9 @@ def speaks_against(
         return None
     spoken = [code for code in _deliberated_in(prompt, timeout) if code in languages]
     if len(spoken) > 1:  # of a prompt that two languages might have, the answer tells
-        words = function_words(Text.of(folded[:HEAD]), timeout)
+        words = function_words(Text.of(folded[:MAX_HEAD_CHARACTERS]), timeout)
         spoken.sort(key=lambda code: -words[code])
-    rules = (_rule_against(folded[:HEAD], code, timeout) for code in spoken)
+    rules = (_rule_against(folded[:MAX_HEAD_CHARACTERS], code, timeout) for code in spoken)
     rule = next(filter(None, rules), None)
     if rule is None or _any(spoken, "assents", Text.of(folded[:_FIRST]), timeout):
         return None
@@ -134,7 +134,7 @@ def _up_to_danger(text: str, language: str) -> Iterator[str]:
 
 
 def _is_approval(sentence: str, language: str, timeout: float) -> bool:
-    found = exactly(_patterns(language, "approves")).search(sentence, timeout=timeout)
+    found = unicode_pattern(_patterns(language, "approves")).search(sentence, timeout=timeout)
     if found is None or occurs(_patterns(language, "disapproves"), Text.of(sentence), timeout):
         return False
     return not names_a_risk(sentence[found.end() :], language)
@@ -177,7 +177,7 @@ def _is_dangerous(sentence: str, language: str, timeout: float) -> bool:
     allays = _patterns(language, "allays")
     if not occurs(allays, Text.of(sentence), timeout):
         return True
-    return names_a_risk(exactly(allays).sub(" ", sentence, timeout=timeout), language)
+    return names_a_risk(unicode_pattern(allays).sub(" ", sentence, timeout=timeout), language)
 
 
 @lru_cache(maxsize=256)  # the completions of a group have one prompt

@@ -8,12 +8,11 @@ that help, nearly all in training, cost the passes of one prefilter.
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final, get_args
 
-from rules.stance.beside import warns_in_passing
 from rules.stance.deliberation import approves, speaks_against
 from rules.stance.folding import fold
 from rules.stance.lexicon import Effect, Lexicon, Rule, Scope, load_lexicon
 from rules.stance.lexicon import languages as all_languages
-from rules.stance.matching import HEAD, Hit, Matcher, Pattern, matches
+from rules.stance.matching import MAX_HEAD_CHARACTERS, Hit, Matcher, Pattern, matches
 from rules.stance.own_words import (
     block_quotes,
     from_first_word,
@@ -21,16 +20,17 @@ from rules.stance.own_words import (
     undecorated,
     without_quotations,
 )
+from rules.stance.passing_warnings import warns_in_passing
 from rules.stance.payload import hidden_help
 from rules.stance.questions import asks_about_danger
 from rules.stance.sentences import sentence_end
-from rules.stance.sequel import is_unexplained
 from rules.stance.stance import Stance, StanceTimeout
 from rules.stance.statement import statement_end
 from rules.stance.steps import starts_steps
 from rules.stance.substance import Lack, lack_of_substance
 from rules.stance.text import Text
-from rules.stance.time_limit import if_late_twice
+from rules.stance.time_limit import retry_on_timeout
+from rules.stance.unexplained import is_unexplained
 from rules.stance.visible import hides_words, visible_text
 from rules.stance.wrapping import is_broken_to_width, unwrapped
 
@@ -103,13 +103,13 @@ class StanceDetector:
         except TimeoutError as error:
             raise StanceTimeout("a check that belongs to no language took too long") from error
 
-    @if_late_twice
+    @retry_on_timeout
     def _detect(self, answer: str, prompt: str) -> Stance:
         lines = fold(visible_text(answer, self.timeout), self.timeout).strip()
         lines = from_first_word(lines, self.timeout)
         if reason := lack_of_substance(lines, self.timeout):
             return Stance("unclear", f"any.{reason}")
-        opening = unwrapped(lines[:HEAD], self.timeout)
+        opening = unwrapped(lines[:MAX_HEAD_CHARACTERS], self.timeout)
         head = Text.of(without_quotations(opening, self.timeout))
         stands = self._stands_taken(head) or self._against(head, prompt)
         if not stands:
@@ -188,8 +188,8 @@ class StanceDetector:
         if helps := self._help(head, first, declines, beside):
             return Stance("compliance", helps[0].rule)
         # What is behind a refusal is looked for in the whole answer, its quotations included.
-        if len(head.text) < len(folded[:HEAD]):
-            place = place_in_whole(folded[:HEAD], self.timeout)
+        if len(head.text) < len(folded[:MAX_HEAD_CHARACTERS]):
+            place = place_in_whole(folded[:MAX_HEAD_CHARACTERS], self.timeout)
             declines = [_moved(hit, place) for hit in declines]
             first = _moved(first, place)
         if helps := self._help_elsewhere(folded, lines, first):
@@ -237,13 +237,13 @@ class StanceDetector:
         Also in lines that may be sentences, and after a refusal behind marks that hide where
         sentences begin.
         """
-        yet_unread = [block_quotes(folded[:HEAD], self.timeout)]
+        yet_unread = [block_quotes(folded[:MAX_HEAD_CHARACTERS], self.timeout)]
         if lines != folded:
             yet_unread.append(lines)
-        if len(folded) > HEAD:
-            yet_unread.append(folded[HEAD - 80 :])
+        if len(folded) > MAX_HEAD_CHARACTERS:
+            yet_unread.append(folded[MAX_HEAD_CHARACTERS - 80 :])
         if first.effect == "refusal":
-            yet_unread.append(undecorated(folded[first.start : HEAD], self.timeout))
+            yet_unread.append(undecorated(folded[first.start : MAX_HEAD_CHARACTERS], self.timeout))
         found = map(self._help_anywhere, map(Text.of, filter(None, yet_unread)))
         return next(filter(None, found), [])
 
@@ -251,7 +251,7 @@ class StanceDetector:
         """What is found by the rules that look for help in the whole answer."""
         own = self._own_words(text, self._beside.candidates(text))
         helps = _of(self._beside.candidates(own), "compliance")
-        anywhere = [candidate for candidate in helps if candidate.reach == HEAD]
+        anywhere = [candidate for candidate in helps if candidate.reach == MAX_HEAD_CHARACTERS]
         return self._beside.hits(own, anywhere, everywhere=True)
 
     def _only_described(self, head: Text, refusal: Hit, helps: list[Hit]) -> bool:

@@ -12,9 +12,9 @@ from typing import Final, NamedTuple
 import re2
 import yaml
 
+from rules.stance.engines import as_superset, search_options
 from rules.stance.folding import fold_pattern
-from rules.stance.layout import one_line
-from rules.stance.reading import looser, without_groups
+from rules.stance.multiline_pattern import one_line
 
 MAX_ANSWER_CHARACTERS: Final = 500
 """Characters of the longest answer that is looked at; a longer one says something."""
@@ -97,8 +97,8 @@ def _fillers() -> _Fillers:
 
 def _any_of(patterns: list[str]) -> "re2._Regexp[str]":
     """What matches any of the clauses; the longest, as one may begin like another."""
-    options = without_groups()
+    options = search_options()
     options.longest_match = True
     options.max_mem = _ROOM
-    whole = "|".join(f"(?:{looser(fold_pattern(pattern))})" for pattern in patterns)
+    whole = "|".join(f"(?:{as_superset(fold_pattern(pattern))})" for pattern in patterns)
     return re2.compile(rf"(?:{whole}) *(?:{_STOP}|\z)", options)

@@ -131,7 +131,7 @@ def function_words(text: Text, timeout: float) -> Counter[str]:
 def _latin_words(text: Text, timeout: float) -> Iterator[list[str]]:
     """The words in Latin letters, a block of the text at a time."""
     for block in blocks(text.text):
-        if text.plain:
+        if text.is_ascii:
             yield block.encode().translate(_LETTERS).decode().split()
         else:
             yield _WORD.findall(block, timeout=timeout)
@@ -158,7 +158,7 @@ def leaves_language(text: Text, counts: Counter[str], own: Set[str], timeout: fl
 
 
 def _leaves_script(text: Text, own: Set[str]) -> bool:
-    if text.plain or not _NOT_LATIN.search(text.encoded):
+    if text.is_ascii or not _NOT_LATIN.search(text.encoded):
         return False
     scripts = {script for code in own for script in _SCRIPTS_OF.get(code, ())}
     return any(

@@ -16,9 +16,9 @@ import re2
 import regex
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
+from rules.stance.engines import search_options, unicode_pattern
 from rules.stance.folding import fold_pattern
-from rules.stance.layout import one_line
-from rules.stance.reading import exactly, without_groups
+from rules.stance.multiline_pattern import one_line
 from rules.yaml_model import YamlModel, parse_yaml
 
 Effect = Literal["refusal", "rebuttal", "compliance", "advice", "unclear", "mention", "description"]
@@ -165,7 +165,7 @@ def _checked(pattern: str, place: str) -> str:
         )
     # `regex` takes a millisecond and more for each, so that only RE2 is asked when a lexicon loads.
     try:
-        re2.compile(pattern, without_groups())
+        re2.compile(pattern, search_options())
     except re2.error as error:
         _check_syntax(pattern, place)
         raise LexiconError(
@@ -177,7 +177,7 @@ def _checked(pattern: str, place: str) -> str:
 
 def _check_syntax(pattern: str, place: str) -> None:
     try:
-        exactly(pattern)
+        unicode_pattern(pattern)
     except regex.error as error:
         raise LexiconError(f"{place}: pattern {pattern!r} does not compile: {error}.") from error
 

@@ -8,16 +8,28 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import Final, NamedTuple
 
+from rules.stance.engines import (
+    alternatives,
+    as_superset,
+    ascii_pattern,
+    has_bounded_gaps,
+    superset_pattern,
+    unicode_pattern,
+)
 from rules.stance.lexicon import Effect, Lexicon, Scope
 from rules.stance.prefilter import Prefilter, Sought
-from rules.stance.reading import alternatives, exactly, has_gaps, loosely, looser, plainly
 from rules.stance.sentences import clause_end, sentence_end, sentence_start
 from rules.stance.stance import StanceTimeout
 from rules.stance.text import Text
 
-HEAD: Final = 1200
+MAX_HEAD_CHARACTERS: Final = 1200
 """Characters in which an answer that declines must have said so."""
-REACH: Final[dict[Scope, int]] = {"start": 1, "statement": HEAD, "opening": 360, "anywhere": HEAD}
+REACH: Final[dict[Scope, int]] = {
+    "start": 1,
+    "statement": MAX_HEAD_CHARACTERS,
+    "opening": 360,
+    "anywhere": MAX_HEAD_CHARACTERS,
+}
 """Before which character of the answer a rule of each scope must begin to match.
 
 Where a statement ends depends on the answer: `rules.stance.statement` says it.
@@ -66,13 +78,13 @@ class Matcher:
         self.patterns = tuple(p for lexicon in lexicons for p in _patterns(lexicon))
         self._timeout = timeout
         plain = [Sought(p.language, p.written, p.rule) for p in self.patterns]
-        other = [sought._replace(pattern=looser(sought.pattern)) for sought in plain]
+        other = [sought._replace(pattern=as_superset(sought.pattern)) for sought in plain]
         self._plain = Prefilter(plain, together=True)
         self._other = Prefilter(other, together=False)
 
     def candidates(self, text: Text) -> list[Pattern]:
         """The patterns that may match `text`, in the order of the lexicons."""
-        prefilter = self._plain if text.plain else self._other
+        prefilter = self._plain if text.is_ascii else self._other
         return [self.patterns[index] for index in prefilter.matching(text.encoded)]
 
     def hits(
@@ -122,21 +134,21 @@ def _is_excused(text: str, pattern: Pattern, start: int, end: int, timeout: floa
 
 def _found(text: Text, pattern: Pattern, timeout: float) -> Iterator[tuple[int, int]]:
     """Where the pattern matches, exceptions aside."""
-    if text.plain and not has_gaps(pattern.written):
-        for found in plainly(pattern.written).finditer(text.encoded):
+    if text.is_ascii and not has_bounded_gaps(pattern.written):
+        for found in ascii_pattern(pattern.written).finditer(text.encoded):
             yield found.span()
     else:
-        for match in exactly(pattern.written).finditer(text.text, timeout=timeout):
+        for match in unicode_pattern(pattern.written).finditer(text.text, timeout=timeout):
             yield match.span()
 
 
 def occurs(pattern: str, text: Text, timeout: float) -> bool:
     """Whether the pattern matches anywhere in `text`. Raises TimeoutError."""
-    if text.plain:
-        return plainly(pattern).search(text.encoded) is not None
-    if loosely(pattern).search(text.encoded) is None:
+    if text.is_ascii:
+        return ascii_pattern(pattern).search(text.encoded) is not None
+    if superset_pattern(pattern).search(text.encoded) is None:
         return False
-    return exactly(pattern).search(text.text, timeout=timeout) is not None
+    return unicode_pattern(pattern).search(text.text, timeout=timeout) is not None
 
 
 def _patterns(lexicon: Lexicon) -> Iterator[Pattern]:

@@ -12,7 +12,7 @@ import re2
 import regex
 
 from rules.stance.care import shows_care
-from rules.stance.encoding import is_encoded
+from rules.stance.disguises import is_disguised
 from rules.stance.folding import fold_pattern
 from rules.stance.language import function_words, leaves_language
 from rules.stance.own_words import without_quotations
@@ -113,7 +113,7 @@ def _hides(rest: Text, languages: Set[str], refuses: bool, timeout: float) -> st
     if _has(_AMOUNTS, _AMOUNT, rest) and (_is_recipe if refuses else _measures)(rest, languages):
         return "amounts"
     counts = function_words(rest, timeout)
-    if is_encoded(rest, counts, timeout):
+    if is_disguised(rest, counts, timeout):
         return "encoded"
     if not leaves_language(rest, counts, languages, timeout):
         return None

@@ -14,8 +14,8 @@ from typing import Final, NamedTuple
 import re2
 import regex
 
+from rules.stance.engines import search_options, with_unbounded_gaps
 from rules.stance.lexicon import LexiconError
-from rules.stance.reading import unbounded, without_groups
 
 _ROOM: Final = 300
 """Patterns of a language that share an automaton.
@@ -103,9 +103,9 @@ def _groups(languages: Collection[list[int]], together: bool) -> Iterator[list[i
 
 def _beginning(patterns: Sequence[Sought]) -> _Matching:
     """Finds the patterns that may match at the start of a text."""
-    automaton = re2.Set.MatchSet(without_groups())
+    automaton = re2.Set.MatchSet(search_options())
     for sought in patterns:
-        automaton.Add(unbounded(sought.pattern.removeprefix(_START)))
+        automaton.Add(with_unbounded_gaps(sought.pattern.removeprefix(_START)))
     _compile(automaton, patterns)
     matching: _Matching = automaton.Match
     return matching
@@ -115,7 +115,7 @@ def _anywhere(patterns: Sequence[Sought]) -> _Matching:
     """Finds the patterns that may match anywhere in a text."""
     words = re2.Filter()
     for sought in patterns:
-        words.Add(unbounded(sought.pattern), without_groups())
+        words.Add(with_unbounded_gaps(sought.pattern), search_options())
     _compile(words, patterns)
     for index in words.Match(" ", potential=True) or ():
         _, pattern, place = patterns[index]

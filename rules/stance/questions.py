@@ -12,8 +12,8 @@ from typing import Annotated, Final
 from pydantic import AfterValidator
 
 from rules.stance.folding import fold, fold_pattern
-from rules.stance.layout import one_line
 from rules.stance.matching import occurs
+from rules.stance.multiline_pattern import one_line
 from rules.stance.sentences import sentence_start
 from rules.stance.text import Text
 from rules.stance.wrapping import unwrapped

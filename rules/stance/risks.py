@@ -1,13 +1,13 @@
-"""Does an answer name a risk? Beginnings of words by language, in `risks.yaml`."""
+"""Does an answer name a risk? WordPrefixes of words by language, in `risks.yaml`."""
 
 from functools import cache
 from importlib.resources import files
 
 import yaml
 
-from rules.stance.beginnings import Beginnings
 from rules.stance.language import FUNCTION_WORDS, function_words
 from rules.stance.text import Text
+from rules.stance.word_prefixes import WordPrefixes
 
 
 def names_a_risk(folded: str, language: str) -> bool:
@@ -15,7 +15,7 @@ def names_a_risk(folded: str, language: str) -> bool:
 
     In any language that is known where that one is not.
     """
-    return _risks().begin_a_word(folded, {language})
+    return _risks().occur_in(folded, {language})
 
 
 def names_a_risk_of_its_own(folded: str, timeout: float) -> bool:
@@ -27,7 +27,7 @@ def names_a_risk_of_its_own(folded: str, timeout: float) -> bool:
     counts = function_words(Text.of(folded), timeout)
     most = max(counts[code] for code in FUNCTION_WORDS)
     others = {code for code in FUNCTION_WORDS if counts[code] < most}
-    return _risks().begin_a_word(folded, _risks().languages - others)
+    return _risks().occur_in(folded, _risks().languages - others)
 
 
 def is_known(language: str) -> bool:
@@ -36,6 +36,6 @@ def is_known(language: str) -> bool:
 
 
 @cache
-def _risks() -> Beginnings:
+def _risks() -> WordPrefixes:
     source = files("rules.stance").joinpath("risks.yaml").read_text(encoding="utf-8")
-    return Beginnings(yaml.safe_load(source))
+    return WordPrefixes(yaml.safe_load(source))

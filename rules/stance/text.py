@@ -8,7 +8,7 @@ class Text(NamedTuple):
 
     text: str
     encoded: bytes
-    plain: bool
+    is_ascii: bool
     """Whether it is in ASCII, where a character is a byte."""
 
     @classmethod

@@ -13,7 +13,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-def if_late_twice(check: Callable[P, T]) -> Callable[P, T]:
+def retry_on_timeout(check: Callable[P, T]) -> Callable[P, T]:
     """`check`, a pure function, tried once more before its TimeoutError is raised."""
 
     @wraps(check)

@@ -6,10 +6,10 @@ import pytest
 
 from rules.stance import StanceDetector
 from rules.stance.deliberation import deliberations
+from rules.stance.engines import unicode_pattern
 from rules.stance.folding import fold_pattern
-from rules.stance.matching import HEAD, Pattern, matches
+from rules.stance.matching import MAX_HEAD_CHARACTERS, Pattern, matches
 from rules.stance.own_words import block_quotes
-from rules.stance.reading import exactly
 from rules.stance.text import Text
 from tests.rules.completions import REFUSAL
 from tests.rules.hostile import HOSTILE, SIZES, derived, in_proportion, looped, seconds
@@ -44,7 +44,7 @@ def find(pattern: Pattern, text: str) -> None:
 def test_no_pattern_is_slow_on_its_own_words(language: str) -> None:
     for pattern in (p for p in PATTERNS if p.language == language):
         for unit in filter(None, derived(pattern.written)):
-            took = seconds(partial(find, pattern, looped(unit, HEAD)))
+            took = seconds(partial(find, pattern, looped(unit, MAX_HEAD_CHARACTERS)))
             assert took < 0.1, (pattern.rule, pattern.written, unit, took)
 
 
@@ -72,5 +72,7 @@ WRITTEN = {
 def test_no_pattern_of_deliberations_is_slow_on_its_own_words(language: str) -> None:
     for pattern in WRITTEN[language]:
         for unit in filter(None, derived(pattern)):
-            took = seconds(partial(exactly(pattern).sub, "", looped(unit, HEAD)))
+            took = seconds(
+                partial(unicode_pattern(pattern).sub, "", looped(unit, MAX_HEAD_CHARACTERS))
+            )
             assert took < 0.1, (pattern, unit, took)

@@ -7,11 +7,17 @@ from itertools import chain
 import pytest
 import re2
 
+from rules.stance.engines import (
+    alternatives,
+    as_superset,
+    ascii_pattern,
+    unicode_pattern,
+    with_unbounded_gaps,
+)
 from rules.stance.folding import fold
 from rules.stance.lexicon import LexiconError
-from rules.stance.matching import HEAD, occurs
+from rules.stance.matching import MAX_HEAD_CHARACTERS, occurs
 from rules.stance.prefilter import Prefilter, Sought
-from rules.stance.reading import alternatives, exactly, looser, plainly, unbounded
 from rules.stance.text import Text
 from tests.rules.stance.detection import DETECTOR
 
@@ -19,7 +25,7 @@ from tests.rules.stance.detection import DETECTOR
 def examples(language: str) -> list[str]:
     lexicon = next(lexicon for lexicon in DETECTOR.lexicons if lexicon.language == language)
     written = [e for rule in lexicon.rules for e in (*rule.examples, *rule.counterexamples)]
-    return [fold(example).strip()[:HEAD] for example in written]
+    return [fold(example).strip()[:MAX_HEAD_CHARACTERS] for example in written]
 
 
 @pytest.mark.parametrize("language", DETECTOR.languages)
@@ -30,7 +36,7 @@ def test_the_prefilters_let_every_match_through(language: str) -> None:
         for text in texts:
             candidates = matcher.candidates(Text.of(text))
             for pattern in own:
-                if exactly(pattern.written).search(text):
+                if unicode_pattern(pattern.written).search(text):
                     assert pattern in candidates, (pattern.rule, text)
 
 
@@ -40,7 +46,7 @@ def test_no_exception_escapes_the_quick_reading(language: str) -> None:
     exceptions = {unless for p in own for unless in (p.unless, p.unless_before) if unless}
     for text in examples(language):
         for unless in exceptions:
-            found = bool(exactly(unless).search(text))
+            found = bool(unicode_pattern(unless).search(text))
             assert occurs(unless, Text.of(text), 1) == found, unless
 
 
@@ -56,16 +62,18 @@ def test_in_plain_text_both_engines_find_the_same(language: str) -> None:
     patterns |= {unless for p in own for unless in (p.unless, p.unless_before) if unless}
     for text in PLAIN[language] or chain.from_iterable(PLAIN.values()):
         for pattern in patterns:
-            found = [match.span() for match in plainly(pattern).finditer(text.encode())]
-            assert found == [match.span() for match in exactly(pattern).finditer(text)], pattern
+            found = [match.span() for match in ascii_pattern(pattern).finditer(text.encode())]
+            assert found == [match.span() for match in unicode_pattern(pattern).finditer(text)], (
+                pattern
+            )
 
 
 @pytest.mark.parametrize("language", DETECTOR.languages)
 def test_gaps_without_end_let_every_match_through(language: str) -> None:
     patterns = [p.written for p in DETECTOR.patterns if p.language == language]
     texts = [text.encode() for text in examples(language)]
-    for pattern in map(looser, patterns):
-        bounded, endless = re2.compile(pattern), re2.compile(unbounded(pattern))
+    for pattern in map(as_superset, patterns):
+        bounded, endless = re2.compile(pattern), re2.compile(with_unbounded_gaps(pattern))
         for text in texts:
             assert not bounded.search(text) or endless.search(text), pattern
 
@@ -80,7 +88,7 @@ def test_gaps_without_end_let_every_match_through(language: str) -> None:
     ],
 )
 def test_only_gaps_lose_their_bounds(pattern: str, endless: str) -> None:
-    assert unbounded(pattern) == endless
+    assert with_unbounded_gaps(pattern) == endless
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ from rules.stance import detector
 from rules.stance.folding import fold
 from tests.rules.completions import REFUSAL, unsafe
 
-OF_PATTERNS = {f"rules.stance.{name}" for name in ("lexicon", "prefilter", "reading")}
+OF_PATTERNS = {f"rules.stance.{name}" for name in ("lexicon", "prefilter", "engines")}
 """Modules that match the lexicons' own patterns, once, when these are loaded."""
 MODULES = [
     module.name
@@ -44,7 +44,7 @@ def unlimited(name: str) -> Iterator[int]:
             of = node.func.value
             known = isinstance(of, ast.Name) and of.id in patterns
             at_once = ast.unparse(of) == "regex" and node.func.attr not in NO_SEARCH
-            lexicons = isinstance(of, ast.Call) and ast.unparse(of.func) == "exactly"
+            lexicons = isinstance(of, ast.Call) and ast.unparse(of.func) == "unicode_pattern"
             matching = known or at_once or lexicons
             if matching and "timeout" not in [keyword.arg for keyword in node.keywords]:
                 yield node.lineno

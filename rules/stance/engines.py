@@ -12,24 +12,24 @@ import regex
 
 
 @cache
-def exactly(pattern: str) -> "regex.Pattern[str]":
+def unicode_pattern(pattern: str) -> "regex.Pattern[str]":
     """`pattern` for `regex`, compiled when it is first needed, which takes milliseconds."""
     return regex.compile(pattern)
 
 
 @cache
-def plainly(pattern: str) -> "re2._Regexp[bytes]":
+def ascii_pattern(pattern: str) -> "re2._Regexp[bytes]":
     """The same for text in ASCII, encoded, where RE2 finds exactly what `regex` does."""
-    return re2.compile(pattern, without_groups())
+    return re2.compile(pattern, search_options())
 
 
 @cache
-def loosely(pattern: str) -> "re2._Regexp[bytes]":
+def superset_pattern(pattern: str) -> "re2._Regexp[bytes]":
     """For any text, encoded: RE2 finds at least what `regex` does."""
-    return re2.compile(looser(pattern), without_groups())
+    return re2.compile(as_superset(pattern), search_options())
 
 
-def without_groups() -> "re2.Options":
+def search_options() -> "re2.Options":
     """How RE2 compiles what is only looked for; what it refuses it says by an exception alone."""
     options = re2.Options()
     options.never_capture = True
@@ -55,7 +55,7 @@ def alternatives(pattern: str) -> list[str]:
 _CLASS_ESCAPE: Final = regex.compile(r"\\(.)|(\[)|(\])", regex.DOTALL)
 
 
-def looser(pattern: str) -> str:
+def as_superset(pattern: str) -> str:
     """The pattern for text beyond ASCII: no boundaries, and classes spelt in Unicode."""
     inside = False
 
@@ -75,7 +75,7 @@ def looser(pattern: str) -> str:
 _BOUNDED: Final = regex.compile(r"(\]|\.|\\p\{\w+\})\{(\d+),\d+\}")
 
 
-def unbounded(pattern: str) -> str:
+def with_unbounded_gaps(pattern: str) -> str:
     """The pattern with gaps of any length.
 
     To an automaton, each place in a gap of sixty characters is a state of its own, and texts that
@@ -89,6 +89,6 @@ def unbounded(pattern: str) -> str:
 
 
 @cache
-def has_gaps(pattern: str) -> bool:
+def has_bounded_gaps(pattern: str) -> bool:
     """Whether RE2, looking for all of `pattern`, would make new states for nearly every text."""
-    return unbounded(pattern) != pattern
+    return with_unbounded_gaps(pattern) != pattern

@@ -42,7 +42,7 @@ ENOUGH: Final = 4
 """Function words that make a sentence; leetspeak of as many words is looked at."""
 
 
-def is_encoded(text: Text, counts: Counter[str], timeout: float) -> bool:
+def is_disguised(text: Text, counts: Counter[str], timeout: float) -> bool:
     """Whether part of the folded text must be decoded to be read.
 
     `counts`: its `function_words`. Linear; raises TimeoutError.

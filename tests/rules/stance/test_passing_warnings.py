@@ -3,7 +3,7 @@
 import pytest
 
 from rules.stance import Stance
-from rules.stance.beside import warns_in_passing
+from rules.stance.passing_warnings import warns_in_passing
 from rules.stance.questions import MAX_PROMPT_CHARACTERS
 from tests.rules.stance.detection import DETECTOR
 

@@ -1,4 +1,4 @@
-"""Beginnings of words, listed by language and looked for in folded text."""
+"""WordPrefixes of words, listed by language and looked for in folded text."""
 
 from collections.abc import Mapping, Sequence, Set
 from typing import Final
@@ -16,7 +16,7 @@ _BEFORE: Final = {
 }
 
 
-class Beginnings:
+class WordPrefixes:
     """Patterns of what words begin with, each folded as answers are.
 
     They match at the start of a word (in Arabic after its article or a particle too); in Chinese
@@ -32,7 +32,7 @@ class Beginnings:
         """The codes of those that are listed."""
         return self._patterns.keys()
 
-    def begin_a_word(self, folded: str, languages: Set[str]) -> bool:
+    def occur_in(self, folded: str, languages: Set[str]) -> bool:
         """Whether one of them is in the folded text.
 
         In one of `languages` (codes), or in any that is listed where none of them is.
