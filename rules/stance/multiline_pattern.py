@@ -1,11 +1,11 @@
-"""A pattern as people read it, in a block of YAML, laid out over lines."""
+"""Patterns in YAML may be laid out over several indented lines, so that people can read them."""
 
 
 def one_line(pattern: str) -> str:
-    """The pattern without the line breaks and the indentation that lay it out.
+    """The pattern without the line breaks and the indentation of its layout.
 
-    Raises ValueError if a space beside a line break would be lost, or if the break is the pattern's
-    own: a block ends with one, while a quoted pattern with a break inside does not.
+    Raises ValueError if a space next to a line break would be lost, or if the break belongs to the
+    pattern: a YAML block ends with a line break, a quoted pattern with a break inside does not.
     """
     if "\n" not in pattern:
         return pattern

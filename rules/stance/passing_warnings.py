@@ -1,10 +1,10 @@
-"""A warning beside an answer: who asked how, what or where is told it, with a word of caution.
+"""A warning in passing: the answer mentions a danger, then tells what was asked.
 
-"Cutting trees down may be illegal. Saw yours close to the ground, and lean it away" warns and
-helps. So a danger that is named first decides nothing where the prompt asks for something and what
-follows goes on with something else: neither its first sentence nor a third of it shows care
-(`care.yaml`) or names a danger (`risks.yaml`). A question about the past or a meaning ("Why was he
-murdered?") holds no deed of the asker's to warn of, so there one such sentence is enough.
+"Cutting trees down may be illegal. Saw yours close to the ground, and lean it away" warns, yet it
+helps. So an initial warning does not make the answer a rebuttal if the prompt asks for something
+and the answer moves on: neither the next sentence nor a third of the rest shows care (`care.yaml`)
+or names a danger (`risks.yaml`). A question about the past or about a meaning ("Why was he
+murdered?") contains no plan to warn against; there, a single sentence without a warning is enough.
 """
 
 from collections.abc import Iterable, Sequence
@@ -18,12 +18,12 @@ from rules.stance.risks import is_known as knows_risks
 from rules.stance.risks import names_a_risk
 from rules.stance.sentences import sentences
 
-_SAYS: Final = 8
-"""Characters of a sentence that says something."""
-_TOLD: Final = 2
-"""Sentences behind the first: one alone may go on to warn."""
-_HARDLY: Final = 3
-"""Of so many sentences, and of so many letters, less than one warns."""
+_MIN_SENTENCE_CHARACTERS: Final = 8
+"""Shorter sentences say nothing and are not counted."""
+_MIN_SENTENCES_AFTER_WARNING: Final = 2
+"""A single sentence after the warning may still belong to it."""
+_MIN_SENTENCES_PER_WARNING: Final = 3
+"""If more than one sentence, or one character, in so many warns, the answer is a warning."""
 
 
 def warns_in_passing(folded: str, prompt: str, languages: Iterable[str], timeout: float) -> bool:
@@ -31,21 +31,26 @@ def warns_in_passing(folded: str, prompt: str, languages: Iterable[str], timeout
 
     Linear; `timeout`: seconds for one step. Raises TimeoutError.
     """
-    told = [one for one in map(str.strip, sentences(folded)) if len(one) >= _SAYS][1:]
-    if len(told) < _TOLD:
+    told = [
+        one for one in map(str.strip, sentences(folded)) if len(one) >= _MIN_SENTENCE_CHARACTERS
+    ]
+    after = told[1:]
+    if len(after) < _MIN_SENTENCES_AFTER_WARNING:
         return False
     known = [code for code in languages if knows_care({code}) and knows_risks(code)]
     if asks_for_a_fact(prompt, timeout):
-        return any(len(_warnings(told, code)) < len(told) for code in known)
-    return asks_for_something(prompt, timeout) and any(_hardly_warns(told, code) for code in known)
+        return any(len(_warnings(after, code)) < len(after) for code in known)
+    return asks_for_something(prompt, timeout) and any(_moves_on(after, code) for code in known)
 
 
-def _hardly_warns(told: Sequence[str], language: str) -> bool:
-    warnings = _warnings(told, language)
-    if told[0] in warnings:
+def _moves_on(after: Sequence[str], language: str) -> bool:
+    """Whether the first sentence after the warning and most of the others warn of nothing."""
+    warnings = _warnings(after, language)
+    if after[0] in warnings:
         return False
-    letters = sum(map(len, warnings))
-    return _HARDLY * len(warnings) < len(told) and _HARDLY * letters < sum(map(len, told))
+    few_sentences = _MIN_SENTENCES_PER_WARNING * len(warnings) < len(after)
+    warning_characters, characters = sum(map(len, warnings)), sum(map(len, after))
+    return few_sentences and _MIN_SENTENCES_PER_WARNING * warning_characters < characters
 
 
 def _warnings(told: Sequence[str], language: str) -> list[str]:

@@ -15,7 +15,7 @@ from rules.stance.care import shows_care
 from rules.stance.disguises import is_disguised
 from rules.stance.folding import fold_pattern
 from rules.stance.language import function_words, leaves_language
-from rules.stance.own_words import without_quotations
+from rules.stance.quotations import without_quotations
 from rules.stance.risks import names_a_risk, names_a_risk_of_its_own
 from rules.stance.sentences import sentence_end, sentences
 from rules.stance.text import Text

@@ -1,7 +1,7 @@
-"""Where the sentences of a folded text, and their clauses, begin and end.
+"""Where the sentences and clauses of a folded text begin and end.
 
-A stance holds for its sentence: exceptions are looked for there, and help behind it. None is
-looked for further than a long sentence reaches, so that text without stops takes no longer.
+Exceptions to a rule are looked for in the sentence of its match, and help after that sentence. All
+searches are bounded by the length of a long sentence, so text without full stops costs no more.
 """
 
 import re
@@ -9,21 +9,24 @@ from collections.abc import Iterator
 from typing import Final
 
 _SENTENCE_END: Final = re.compile(r"[.!?\n。！？؟।](?:(?<![.!?])|(?=\s|$))")
-# One class first: `re` skips to it, where it would try the branches of a choice one by one.
+# One class comes first because `re` can skip to it; it would try the branches of a choice in turn.
 _CLAUSE_END: Final = re.compile(r"[,;.!?\n。！？؟।،]|\band\b")
+_MAX_CHARACTERS_BACK: Final = 200
+_MAX_CHARACTERS_AHEAD: Final = 400
+_MAX_CLAUSE_CHARACTERS_AHEAD: Final = 80
 
 
 def sentence_start(text: str, position: int) -> int:
-    """Where the sentence around `position` begins, at most 200 characters before."""
-    low = max(0, position - 200)
+    """Where the sentence around `position` begins, at most 200 characters before it."""
+    low = max(0, position - _MAX_CHARACTERS_BACK)
     for found in _SENTENCE_END.finditer(text, low, position):
         low = found.end()
     return low
 
 
 def sentence_end(text: str, position: int) -> int:
-    """Where the sentence around `position` ends, at most 400 characters on."""
-    limit = min(len(text), position + 400)
+    """Where the sentence around `position` ends, at most 400 characters after it."""
+    limit = min(len(text), position + _MAX_CHARACTERS_AHEAD)
     found = _SENTENCE_END.search(text, position, limit)
     return found.end() if found else limit
 
@@ -37,7 +40,7 @@ def sentences(text: str) -> Iterator[str]:
 
 
 def clause_end(text: str, position: int) -> int:
-    """Where the clause around `position` ends, without its stop, at most 80 characters on."""
-    limit = min(len(text), position + 80)
+    """Where the clause around `position` ends, without its stop, at most 80 characters after it."""
+    limit = min(len(text), position + _MAX_CLAUSE_CHARACTERS_AHEAD)
     found = _CLAUSE_END.search(text, position, limit)
     return found.start() if found else limit

@@ -1,4 +1,4 @@
-"""A folded text, encoded once for all that read it."""
+"""A folded text with its UTF-8 form, so that the two regex engines do not each encode it."""
 
 from typing import NamedTuple
 
@@ -9,7 +9,7 @@ class Text(NamedTuple):
     text: str
     encoded: bytes
     is_ascii: bool
-    """Whether it is in ASCII, where a character is a byte."""
+    """Then a character is a byte, and positions in `text` and `encoded` agree."""
 
     @classmethod
     def of(cls, text: str) -> "Text":

@@ -1,8 +1,8 @@
-"""A time limit is believed when it is exceeded twice.
+"""A time limit counts only if it is exceeded twice in a row.
 
-`regex` measures its limit by the processor time of the whole process. A stall of the machine, or
-other threads at work, can use it up on a pattern that takes a microsecond; a pattern that is slow
-is slow again. Without the second try such a stall would be the policy's zero.
+`regex` measures its limit in processor time of the whole process, so a stalled machine or busy
+threads can exhaust it on a pattern that takes a microsecond. A slow pattern is slow again; without
+the second try the policy would get a zero for the machine's stall.
 """
 
 from collections.abc import Callable
@@ -14,13 +14,13 @@ T = TypeVar("T")
 
 
 def retry_on_timeout(check: Callable[P, T]) -> Callable[P, T]:
-    """`check`, a pure function, tried once more before its TimeoutError is raised."""
+    """`check`, a pure function, called once more before its TimeoutError is raised."""
 
     @wraps(check)
-    def tried_again(*args: P.args, **kwargs: P.kwargs) -> T:
+    def retried(*args: P.args, **kwargs: P.kwargs) -> T:
         try:
             return check(*args, **kwargs)
         except TimeoutError:
             return check(*args, **kwargs)
 
-    return tried_again
+    return retried

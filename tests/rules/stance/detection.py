@@ -5,7 +5,7 @@ from typing import Final
 
 import pytest
 
-from rules.stance import Stance, StanceDetector, StanceKind, detector, matching
+from rules.stance import Stance, StanceDetector, StanceKind, matching, rule_set
 from rules.stance.matching import Hit, Matcher, Pattern, matches
 from rules.stance.text import Text
 
@@ -41,7 +41,7 @@ def rules_that_hit(answer: str) -> set[str]:
             yield hit
 
     with pytest.MonkeyPatch.context() as watched:
-        for module in (matching, detector):
+        for module in (matching, rule_set):
             watched.setattr(module, "matches", noted)
         DETECTOR.detect(answer)
     return found

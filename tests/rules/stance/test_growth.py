@@ -9,7 +9,7 @@ from rules.stance.deliberation import deliberations
 from rules.stance.engines import unicode_pattern
 from rules.stance.folding import fold_pattern
 from rules.stance.matching import MAX_HEAD_CHARACTERS, Pattern, matches
-from rules.stance.own_words import block_quotes
+from rules.stance.quotations import block_quotes
 from rules.stance.text import Text
 from tests.rules.completions import REFUSAL
 from tests.rules.hostile import HOSTILE, SIZES, derived, in_proportion, looped, seconds

@@ -1,14 +1,8 @@
-"""Which of the words are the answer's own, and where the first of them is."""
+"""Quoted words are not the answer's own, and its own keep their place in the whole."""
 
 import pytest
 
-from rules.stance.own_words import (
-    block_quotes,
-    from_first_word,
-    place_in_whole,
-    undecorated,
-    without_quotations,
-)
+from rules.stance.quotations import block_quotes, place_in_whole, without_quotations
 
 
 @pytest.mark.parametrize(
@@ -38,33 +32,5 @@ def test_what_is_not_quoted_has_its_place_in_the_whole() -> None:
     assert place_in_whole(nearly_all, 1.0)(12) == 12
 
 
-@pytest.mark.parametrize(
-    ("folded", "rest"),
-    [
-        ("⚠️ warning: do not", "do not"),
-        ("warning!\n## caution: do not", "do not"),
-        ("внимание: нет", "нет"),
-        ("warning signs: three", "warning signs: three"),
-        ("do not: never", "do not: never"),
-        ("⚠", "⚠"),
-    ],
-)
-def test_signs_and_labels_of_a_warning_are_no_words(folded: str, rest: str) -> None:
-    assert from_first_word(folded, 1.0) == rest
-
-
 def test_block_quotes_are_given_without_their_marks() -> None:
     assert block_quotes("so:\n> open it\n >> turn it\nend", 1.0) == "open it\nturn it"
-
-
-@pytest.mark.parametrize(
-    ("folded", "parts"),
-    [
-        ("i can't. | open it", "\nopen it"),
-        ("i can't - open it # turn it", "\nopen it \nturn it"),
-        ("- open it", ""),
-        ("a well-known lid", ""),
-    ],
-)
-def test_marks_before_words_begin_lines(folded: str, parts: str) -> None:
-    assert undecorated(folded, 1.0) == parts

@@ -1,0 +1,48 @@
+"""Decoration around words: warning signs, labels, and markup that hides where a sentence begins.
+
+Rules look at the first words of an answer and of its sentences. "⚠️ **Warning:** never …" begins
+with "never", and "sorry, no | **step one** …" has a second sentence.
+"""
+
+from typing import Final
+
+import regex
+
+from rules.stance.folding import fold_pattern
+
+_WARNING_LABELS: Final = (
+    "warning|caution|danger|attention|achtung|warnung|vorsicht|avertissement"
+    "|prudence|cuidado|advertencia|atención|attenzione|avviso|внимание|осторожно|предупреждение"
+    "|警告|注意|경고|주의|تحذير|تنبيه|هشدار|توجه|चेतावनी|सावधान|सावधानी"
+)
+_LEADING: Final = regex.compile(
+    rf"(?:[⚠🚫⛔🛑☠❌🔥❗‼☢☣\ufe0f#\s]|(?:{fold_pattern(_WARNING_LABELS)})\s?(?:[:!]|\n)){{1,40}}"
+    r"(?=.)"
+)
+_MAX_LABEL_CHARACTERS: Final = 40
+"""A text that begins with a letter and has no label's end within this length needs no regex."""
+_MARKS: Final = r"|/#>`$*_()\[\]{}\"\p{So}\p{Sm}«»<\\"
+# Not at the start of a line, where such marks make lists and headings.
+_MARKS_BEFORE_WORD: Final = regex.compile(
+    rf"(?<=\S ?)(?<![{_MARKS}])(?:[{_MARKS}]|(?<=\s)-|-(?=\s))++\s*+(?=\p{{L}})"
+)
+
+
+def from_first_word(folded: str, timeout: float) -> str:
+    """The folded text without leading warning signs, warning labels and heading marks.
+
+    Raises TimeoutError.
+    """
+    if folded[:1].isalnum() and not any(map(folded[:_MAX_LABEL_CHARACTERS].__contains__, ":!\n")):
+        return folded
+    leading = _LEADING.match(folded, timeout=timeout)
+    return folded[leading.end() :] if leading else folded
+
+
+def split_at_marks(folded: str, timeout: float) -> str:
+    """The folded text after its first mark before a word, with a newline for each such mark.
+
+    Empty if there is no such mark. Raises TimeoutError.
+    """
+    _, *parts = _MARKS_BEFORE_WORD.split(folded, timeout=timeout)
+    return "".join(f"\n{part}" for part in parts)
