@@ -1,7 +1,9 @@
-"""A pattern of a lexicon as its engines read it: exactly, or matching at least as much.
+"""How the two regex engines compile a lexicon pattern, and when they agree.
 
-RE2 is linear and quick, but its word boundaries, letters and digits are those of ASCII, and a gap
-of sixty characters has sixty states. `regex` knows Unicode, and backtracks.
+RE2 runs in linear time, but its word boundaries, letters and digits are those of ASCII, and a gap
+of sixty characters costs it sixty states. `regex` knows Unicode, but backtracks. So RE2 searches
+ASCII text, and excludes other text with a pattern that matches a superset; `regex` confirms the
+rest.
 """
 
 from functools import cache
@@ -13,24 +15,24 @@ import regex
 
 @cache
 def unicode_pattern(pattern: str) -> "regex.Pattern[str]":
-    """`pattern` for `regex`, compiled when it is first needed, which takes milliseconds."""
+    """`pattern` compiled for `regex`, on first use, as that takes milliseconds."""
     return regex.compile(pattern)
 
 
 @cache
 def ascii_pattern(pattern: str) -> "re2._Regexp[bytes]":
-    """The same for text in ASCII, encoded, where RE2 finds exactly what `regex` does."""
+    """`pattern` compiled for RE2; in encoded ASCII text it matches what `unicode_pattern` does."""
     return re2.compile(pattern, search_options())
 
 
 @cache
 def superset_pattern(pattern: str) -> "re2._Regexp[bytes]":
-    """For any text, encoded: RE2 finds at least what `regex` does."""
+    """`pattern` compiled for RE2; it matches every encoded text that `unicode_pattern` does."""
     return re2.compile(as_superset(pattern), search_options())
 
 
 def search_options() -> "re2.Options":
-    """How RE2 compiles what is only looked for; what it refuses it says by an exception alone."""
+    """RE2 options for searches without groups; bad patterns raise and are not logged to stderr."""
     options = re2.Options()
     options.never_capture = True
     options.log_errors = False
@@ -41,7 +43,7 @@ _UNIT: Final = regex.compile(r"\\[pP]\{\w+\}|\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|.", 
 
 
 def alternatives(pattern: str) -> list[str]:
-    """The patterns of which one matches where `pattern` does: what its outermost bars part."""
+    """The alternatives of `pattern`: it is split at its outermost bars."""
     parts, depth = [""], 0
     for unit in _UNIT.findall(pattern):
         depth += (unit == "(") - (unit == ")")
@@ -56,10 +58,10 @@ _CLASS_ESCAPE: Final = regex.compile(r"\\(.)|(\[)|(\])", regex.DOTALL)
 
 
 def as_superset(pattern: str) -> str:
-    """The pattern for text beyond ASCII: no boundaries, and classes spelt in Unicode."""
+    """The pattern without word boundaries, and with its classes spelt out in Unicode."""
     inside = False
 
-    def spelt(match: "regex.Match[str]") -> str:
+    def in_unicode(match: "regex.Match[str]") -> str:
         nonlocal inside
         if match.group(2) or match.group(3):
             inside = bool(match.group(2))
@@ -69,26 +71,26 @@ def as_superset(pattern: str) -> str:
             return str(match.group())
         return letters if inside or not letters else f"[{letters}]"
 
-    return str(_CLASS_ESCAPE.sub(spelt, pattern))
+    return str(_CLASS_ESCAPE.sub(in_unicode, pattern))
 
 
-_BOUNDED: Final = regex.compile(r"(\]|\.|\\p\{\w+\})\{(\d+),\d+\}")
+_BOUNDED_GAP: Final = regex.compile(r"(\]|\.|\\p\{\w+\})\{(\d+),\d+\}")
 
 
 def with_unbounded_gaps(pattern: str) -> str:
-    """The pattern with gaps of any length.
+    """The pattern with its gaps, such as `[^.]{0,60}`, of any length.
 
-    To an automaton, each place in a gap of sixty characters is a state of its own, and texts that
-    differ lead to ever new combinations of them; a gap without end is one state.
+    In an automaton each position in a bounded gap is a state of its own, and new texts keep adding
+    combinations of them; an unbounded gap is a single state.
     """
 
-    def endless(gap: "regex.Match[str]") -> str:
+    def unbounded(gap: "regex.Match[str]") -> str:
         return f"{gap[1]}{'*' if gap[2] == '0' else '+'}"
 
-    return str(_BOUNDED.sub(endless, pattern))
+    return str(_BOUNDED_GAP.sub(unbounded, pattern))
 
 
 @cache
 def has_bounded_gaps(pattern: str) -> bool:
-    """Whether RE2, looking for all of `pattern`, would make new states for nearly every text."""
+    """Whether RE2 would build new states for `pattern` on nearly every text."""
     return with_unbounded_gaps(pattern) != pattern

@@ -1,7 +1,7 @@
-"""Which lexicon patterns match a text, and where: sieves, each finer than the last.
+"""Which lexicon patterns match a text, and where, by ever finer and costlier steps.
 
-The prefilter names the few patterns that may match; each of them is looked for with the exact
-engine; then the rule's exceptions are looked for in the sentence around the match.
+The prefilter names the few patterns that may match; an exact search confirms each of them; then the
+rule's exceptions are looked for in the sentence around the match.
 """
 
 from collections.abc import Iterable, Iterator
@@ -23,24 +23,24 @@ from rules.stance.stance import StanceTimeout
 from rules.stance.text import Text
 
 MAX_HEAD_CHARACTERS: Final = 1200
-"""Characters in which an answer that declines must have said so."""
+"""An answer that declines must say so within its head of so many characters."""
 REACH: Final[dict[Scope, int]] = {
     "start": 1,
     "statement": MAX_HEAD_CHARACTERS,
     "opening": 360,
     "anywhere": MAX_HEAD_CHARACTERS,
 }
-"""Before which character of the answer a rule of each scope must begin to match.
+"""Position before which a match must begin, by the rule's scope.
 
-Where a statement ends depends on the answer: `rules.stance.statement` says it.
+A statement ends sooner, depending on the answer: see `rules.stance.statement`.
 """
 _STOPS: Final = " .!?:;,\n。！？؟।"
 
 
 class Pattern(NamedTuple):
-    """One pattern of one rule: one alternative, where it is written with several.
+    """One alternative of one pattern of a rule.
 
-    Apart, they are small automata, of which an answer needs few.
+    Alternatives are compiled separately: small automata, of which an answer needs only a few.
     """
 
     rule: str
@@ -48,9 +48,9 @@ class Pattern(NamedTuple):
     reach: int
     written: str
     unless: str | None
-    """What, in the sentence of a match, makes it none."""
+    """A pattern that, in the sentence of a match, makes it no match."""
     unless_before: str | None
-    """The same, where what the sentence says after the clause of the match excuses nothing."""
+    """The same, but looked for only up to the end of the clause of the match."""
 
     @property
     def language(self) -> str:
@@ -74,17 +74,17 @@ class Matcher:
     """Patterns of some lexicons. Stateless after construction; threads may share one."""
 
     def __init__(self, lexicons: Iterable[Lexicon], timeout: float) -> None:
-        """Raises LexiconError, naming rule and pattern, if RE2 cannot look for one of them."""
+        """Raises LexiconError, naming rule and pattern, if RE2 cannot search for one of them."""
         self.patterns = tuple(p for lexicon in lexicons for p in _patterns(lexicon))
         self._timeout = timeout
-        plain = [Sought(p.language, p.written, p.rule) for p in self.patterns]
-        other = [sought._replace(pattern=as_superset(sought.pattern)) for sought in plain]
-        self._plain = Prefilter(plain, together=True)
-        self._other = Prefilter(other, together=False)
+        sought = [Sought(p.language, p.written, p.rule) for p in self.patterns]
+        supersets = [one._replace(pattern=as_superset(one.pattern)) for one in sought]
+        self._for_ascii = Prefilter(sought, together=True)
+        self._for_unicode = Prefilter(supersets, together=False)
 
     def candidates(self, text: Text) -> list[Pattern]:
         """The patterns that may match `text`, in the order of the lexicons."""
-        prefilter = self._plain if text.is_ascii else self._other
+        prefilter = self._for_ascii if text.is_ascii else self._for_unicode
         return [self.patterns[index] for index in prefilter.matching(text.encoded)]
 
     def hits(
@@ -101,7 +101,7 @@ class Matcher:
 def matches(
     text: Text, pattern: Pattern, timeout: float, everywhere: bool = False
 ) -> Iterator[Hit]:
-    """Every match with no exception in its sentence, in the pattern's reach or `everywhere`.
+    """Every match without an exception in its sentence, within the pattern's reach or `everywhere`.
 
     Raises StanceTimeout if one of them takes longer than `timeout` seconds.
     """
@@ -110,7 +110,7 @@ def matches(
         for first, end in _found(text, pattern, timeout):
             if first >= limit:
                 return
-            # A match may begin with the stop of the sentence before.
+            # A match may begin with the stop of the previous sentence.
             start = end - len(text.text[first:end].lstrip(_STOPS))
             if not _is_excused(text.text, pattern, start, end, timeout):
                 yield Hit(start, end, pattern.effect, pattern.rule)
@@ -119,7 +119,7 @@ def matches(
 
 
 def _is_excused(text: str, pattern: Pattern, start: int, end: int, timeout: float) -> bool:
-    """Whether the sentence of a match holds an exception of its rule."""
+    """Whether the sentence of a match contains an exception of its rule."""
     if pattern.unless is None and pattern.unless_before is None:
         return False
     begin = sentence_start(text, start)
@@ -133,7 +133,7 @@ def _is_excused(text: str, pattern: Pattern, start: int, end: int, timeout: floa
 
 
 def _found(text: Text, pattern: Pattern, timeout: float) -> Iterator[tuple[int, int]]:
-    """Where the pattern matches, exceptions aside."""
+    """The spans of all matches, exceptions not considered."""
     if text.is_ascii and not has_bounded_gaps(pattern.written):
         for found in ascii_pattern(pattern.written).finditer(text.encoded):
             yield found.span()

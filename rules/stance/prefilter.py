@@ -1,10 +1,10 @@
-"""Which patterns may match a text at all? A few linear passes for all patterns of all languages.
+"""Which patterns may match a text: a few linear passes for all patterns of all languages.
 
-Those that only the start of a text can match share one automaton, which dies at the first words
-that begin none of them; those that begin with a gap would keep it alive, and go with the others.
-From the others, RE2's filter takes the words without which they cannot match, finds all of them at
-once with one automaton, and tries the few patterns whose words all occur. A pattern without such a
-word would be tried on every answer, so it is refused when the lexicons are loaded.
+Patterns anchored at the start share one automaton, which dies at the first words that begin none of
+them; those that begin with a gap would keep it alive, so they go with the others. For the others
+RE2's filter extracts the words without which a pattern cannot match, finds them all with one
+automaton, and tries the few patterns whose words occur. A pattern that needs no particular word
+would be tried on every answer, so it is refused when the lexicons are loaded.
 """
 
 from collections import defaultdict
@@ -17,18 +17,18 @@ import regex
 from rules.stance.engines import search_options, with_unbounded_gaps
 from rules.stance.lexicon import LexiconError
 
-_ROOM: Final = 300
-"""Patterns of a language that share an automaton.
+_MAX_PATTERNS_PER_PASS: Final = 300
+"""Patterns of one language that share an automaton.
 
-Its states multiply with the words that texts may hold, and RE2 bounds their memory: of many more it
-would forget states all the time, and take five times as long.
+Its states multiply with the words that texts may contain, and RE2 bounds their memory: with many
+more patterns it would keep discarding states, and take five times as long.
 """
-_MOST: Final = 700
-"""Patterns of small languages that share one; RE2 refuses to make one that is much larger."""
+_MAX_PATTERNS_PER_SHARED_PASS: Final = 700
+"""Patterns of small languages that share an automaton; RE2 refuses to build much larger ones."""
 
 
 class Sought(NamedTuple):
-    """A pattern to look for; `place` says in errors where it comes from."""
+    """A pattern to search for; `place` tells in errors where it comes from."""
 
     language: str
     pattern: str
@@ -36,14 +36,14 @@ class Sought(NamedTuple):
 
 
 _Matching = Callable[[bytes], list[int] | None]
-"""UTF-8 text -> which of its patterns may match, by index."""
+"""UTF-8 text -> indices, within the pass, of the patterns that may match."""
 
 
 class _Pass(NamedTuple):
     """One pass over a text."""
 
     indices: Sequence[int]
-    """Those of its patterns among all."""
+    """The indices of its patterns among all patterns."""
     matching: _Matching
 
 
@@ -54,11 +54,11 @@ _GAP_FIRST: Final = regex.compile(r"\\A(?:\(\?:[^()]*\)\?)?(?:\(\?:)*\[\^")
 class Prefilter:
     """Passes over folded text that name the patterns (by index) which may match it.
 
-    They read them as RE2 does, and with gaps of any length; no match escapes them.
+    Patterns are read as RE2 does, with gaps of any length, so that no match is missed.
     """
 
     def __init__(self, patterns: Sequence[Sought], together: bool) -> None:
-        """`together`: small languages share passes, for texts with few of their words.
+        """`together`: small languages share passes, which pays on texts with few of their words.
 
         Raises LexiconError, naming the place, for a pattern that needs no particular word.
         """
@@ -81,20 +81,20 @@ class Prefilter:
 
 
 def _groups(languages: Collection[list[int]], together: bool) -> Iterator[list[int]]:
-    """What shares an automaton: a part of a language, or small languages `together`.
+    """The groups that share an automaton: part of a language, or small languages `together`.
 
-    The largest one, whose words most texts hold, shares none with others.
+    The largest language, whose words most texts contain, is never grouped with others.
     """
     shared: list[int] = []
     largest = max(map(len, languages), default=0)
     for own in languages:
-        if together and len(own) < min(largest, _ROOM):
-            if len(shared) + len(own) > _MOST:
+        if together and len(own) < min(largest, _MAX_PATTERNS_PER_PASS):
+            if len(shared) + len(own) > _MAX_PATTERNS_PER_SHARED_PASS:
                 yield shared
                 shared = []
             shared += own
         else:
-            parts = -(-len(own) // _ROOM)
+            parts = -(-len(own) // _MAX_PATTERNS_PER_PASS)
             for part in range(parts):
                 yield own[part * len(own) // parts : (part + 1) * len(own) // parts]
     if shared:
@@ -102,7 +102,7 @@ def _groups(languages: Collection[list[int]], together: bool) -> Iterator[list[i
 
 
 def _beginning(patterns: Sequence[Sought]) -> _Matching:
-    """Finds the patterns that may match at the start of a text."""
+    """A search for the patterns that may match at the start of a text."""
     automaton = re2.Set.MatchSet(search_options())
     for sought in patterns:
         automaton.Add(with_unbounded_gaps(sought.pattern.removeprefix(_START)))
@@ -112,7 +112,7 @@ def _beginning(patterns: Sequence[Sought]) -> _Matching:
 
 
 def _anywhere(patterns: Sequence[Sought]) -> _Matching:
-    """Finds the patterns that may match anywhere in a text."""
+    """A search for the patterns that may match anywhere in a text. Raises LexiconError."""
     words = re2.Filter()
     for sought in patterns:
         words.Add(with_unbounded_gaps(sought.pattern), search_options())

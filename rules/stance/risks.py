@@ -1,4 +1,4 @@
-"""Does an answer name a risk? WordPrefixes of words by language, in `risks.yaml`."""
+"""Whether an answer names a risk, by word prefixes of each language (`risks.yaml`)."""
 
 from functools import cache
 from importlib.resources import files
@@ -13,16 +13,16 @@ from rules.stance.word_prefixes import WordPrefixes
 def names_a_risk(folded: str, language: str) -> bool:
     """Whether a word of the folded answer begins like a risk in `language` (a code).
 
-    In any language that is known where that one is not.
+    In any known language if that one is not known.
     """
     return _risks().occur_in(folded, {language})
 
 
 def names_a_risk_of_its_own(folded: str, timeout: float) -> bool:
-    """The same in the language of the answer, where no rule has told it.
+    """Whether the folded answer names a risk in its own language, which no rule has told yet.
 
-    Words in Latin letters are read in the language whose function words are most: the German "die"
-    is no death. Linear; raises TimeoutError.
+    Words in Latin letters are read in the language with the most function words: the German "die"
+    is not a death. Linear; raises TimeoutError.
     """
     counts = function_words(Text.of(folded), timeout)
     most = max(counts[code] for code in FUNCTION_WORDS)
@@ -31,7 +31,7 @@ def names_a_risk_of_its_own(folded: str, timeout: float) -> bool:
 
 
 def is_known(language: str) -> bool:
-    """Whether the risks of a language (a code) are known."""
+    """Whether risks are known in a language (a code)."""
     return language in _risks().languages
 
 

@@ -1,11 +1,11 @@
-"""What the detector says of an answer."""
+"""The result of detection: the stance of an answer and the rule that decided it."""
 
 from typing import Literal, NamedTuple
 
 StanceKind = Literal["refusal", "rebuttal", "compliance", "unclear"]
 
 
-class StanceTimeout(TimeoutError):  # noqa: N818  (a time-out by name, as in the standard library)
+class StanceTimeout(TimeoutError):  # noqa: N818  (named like TimeoutError)
     """A stance rule took longer than allowed; the message names it, never the answer."""
 
 

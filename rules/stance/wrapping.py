@@ -1,7 +1,7 @@
-"""Where a sentence goes on in the next line, as in text that was broken to a width.
+"""Sentences that continue on the next line, as in text wrapped to a width.
 
-A line that ends without a stop runs on into the next one that begins with a word. Verse and bare
-lists look the same but for their width, so what looks for help reads the lines as they stand, too.
+A line without a final stop runs on if the next line begins with a word. Verse and unmarked lists
+differ from that only in their width, so the search for help reads the original lines as well.
 """
 
 import re
@@ -11,25 +11,25 @@ import regex
 
 from rules.blocks import blocks
 
-# Not behind quotes, headings and rows of tables, and not before the mark of an item; a number of
-# three digits, as of a helpline, is none.
+# Not after quotes, headings and table rows, nor before a list marker; a number of three digits, as
+# of a helpline, is no list marker.
 _RUNS_ON: Final = regex.compile(
     r"(?m)^(?! ?[>#|])([^\n]*+)(?<=[\w,،、)'\"])\n"
     r"(?=(['\"(]?(?![a-z][.)] |step \d)(?:[^\W\d_]|\d{3})\S*+))"
 )
-_WIDTH: Final = 36
-"""Characters of the narrowest lines that text is broken to, rather than written in."""
-_BREAKS: Final = 3
-"""Breaks that show a width."""
-_LOST: Final = 4
-"""Characters that markup had in a line, and a reader does not see."""
-_MARKED: Final = 3
-"""Of so many lines of prose one holds a comma or a stop, at least; bare steps hold hardly any."""
-_MARK: Final = re.compile(r"[,.;:!?、。،؛؟।].")
+_MIN_WIDTH_CHARACTERS: Final = 36
+"""Shorter lines are written as lines, not wrapped."""
+_MIN_BREAKS: Final = 3
+"""Fewer breaks do not show a width."""
+_MAX_MARKUP_CHARACTERS: Final = 4
+"""What removed markup may have added to a line when it was wrapped."""
+_MAX_LINES_PER_PUNCTUATED: Final = 3
+"""In prose one line in so many has a comma or a stop inside, at least; bare steps have hardly any."""
+_INNER_PUNCTUATION: Final = re.compile(r"[,.;:!?、。،؛؟।].")
 
 
 def unwrapped(folded: str, timeout: float) -> str:
-    """The folded text with a space for each break within a sentence; nothing changes its place.
+    """The folded text with a space for each break within a sentence; positions stay the same.
 
     Linear; raises TimeoutError.
     """
@@ -39,7 +39,7 @@ def unwrapped(folded: str, timeout: float) -> str:
 
 
 def is_broken_to_width(folded: str, timeout: float) -> bool:
-    """Whether it is prose in which no word behind a break would have had room before it.
+    """Whether it is prose in which no word after a break would have fitted on the line before.
 
     Linear; raises TimeoutError.
     """
@@ -48,12 +48,14 @@ def is_broken_to_width(folded: str, timeout: float) -> bool:
         breaks += 1
         width = max(width, len(line[1]))
         least = min(least, len(line[1]) + len(line[2]))
-        if least + _LOST < max(width, _WIDTH):
+        if least + _MAX_MARKUP_CHARACTERS < max(width, _MIN_WIDTH_CHARACTERS):
             return False
-    return breaks >= _BREAKS and width >= _WIDTH and _is_prose(folded)
+    return breaks >= _MIN_BREAKS and width >= _MIN_WIDTH_CHARACTERS and _is_prose(folded)
 
 
 def _is_prose(folded: str) -> bool:
-    """Whether commas and stops stand within its lines, as steps set in lines have none."""
+    """Whether its lines have punctuation inside, which steps written as lines lack."""
     lines = list(filter(None, folded.split("\n")))
-    return _MARKED * sum(_MARK.search(line) is not None for line in lines) >= len(lines)
+    return _MAX_LINES_PER_PUNCTUATED * sum(
+        _INNER_PUNCTUATION.search(line) is not None for line in lines
+    ) >= len(lines)
