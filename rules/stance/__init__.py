@@ -1,4 +1,4 @@
-"""Stance of an answer: does it refuse, advise against, help, or say nothing that can be judged?"""
+"""The stance of an answer: does it refuse, advise against, help, or say nothing to judge?"""
 
 from rules.stance.detector import SAYS_NOTHING, StanceDetector
 from rules.stance.stance import Stance, StanceKind, StanceTimeout

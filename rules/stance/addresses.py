@@ -1,6 +1,6 @@
-"""Addresses of pages: they look like a cipher, and their words are no sentences.
+"""Web addresses: to other checks they look like a cipher, and their words form no sentences.
 
-So it is while they name pages; with more words than names have they are what the answer says.
+Only while they are names: addresses with many words may carry the help itself, and are then read.
 """
 
 from collections.abc import Callable
@@ -13,32 +13,32 @@ import regex
 from rules.blocks import blocks
 
 _ADDRESS: Final = regex.compile(r"\bhttps?://[^\s\"<>]++")
-_JOINTS: Final = str.maketrans("/_+", "   ")
-# Letters beyond ASCII; those within it are written so to hide them.
-_LETTERS: Final = regex.compile(r"(?:%[89a-f][0-9a-f])++")
+_SEPARATORS: Final = str.maketrans("/_+", "   ")
+# Percent-encoded letters beyond ASCII; nobody encodes ASCII ones except to hide them.
+_ENCODED_LETTERS: Final = regex.compile(r"(?:%[89a-f][0-9a-f])++")
 _WORD: Final = regex.compile(r"\p{Han}|[^\W_\p{Han}]++")
-_WORDS: Final = 20
-"""Words of all addresses together that may be help, those of the hosts among them."""
+_MIN_HELP_WORDS: Final = 20
+"""Words of all addresses together, hosts included, that may be help."""
 
 
 def in_parts(folded: str, timeout: float) -> str:
-    """The folded text with its addresses taken to pieces, each to be read for itself.
+    """The folded text with its addresses split into words.
 
-    As it is where its addresses say too much to be names. Linear; raises TimeoutError.
+    Unchanged if its addresses say too much to be names. Linear; raises TimeoutError.
     """
-    return _changed(folded, lambda address: _taken_to_pieces(address, timeout), timeout)
+    return _replaced(folded, lambda address: _split(address, timeout), timeout)
 
 
 def without_addresses(folded: str, timeout: float) -> str:
     """The folded text without its addresses.
 
-    As it is where they say too much to be names. Linear; raises TimeoutError.
+    Unchanged if they say too much to be names. Linear; raises TimeoutError.
     """
-    return _changed(folded, lambda address: "", timeout)
+    return _replaced(folded, lambda address: "", timeout)
 
 
-def _changed(folded: str, change: Callable[[str], str], timeout: float) -> str:
-    if "://" not in folded or _say_much(folded, timeout):
+def _replaced(folded: str, change: Callable[[str], str], timeout: float) -> str:
+    if "://" not in folded or _may_be_help(folded, timeout):
         return folded
     return "".join(
         _ADDRESS.sub(lambda address: change(address[0]), block, timeout=timeout)
@@ -46,16 +46,16 @@ def _changed(folded: str, change: Callable[[str], str], timeout: float) -> str:
     )
 
 
-def _say_much(folded: str, timeout: float) -> bool:
-    """Whether the addresses have `_WORDS` words together; of Chinese each character is one."""
+def _may_be_help(folded: str, timeout: float) -> bool:
+    """Whether the addresses have `_MIN_HELP_WORDS` words; a Chinese character counts as one."""
     words = (
         word
         for block in blocks(folded)
         for address in _ADDRESS.findall(block, timeout=timeout)
         for word in _WORD.finditer(unquote(address), timeout=timeout)
     )
-    return len(list(islice(words, _WORDS))) == _WORDS
+    return len(list(islice(words, _MIN_HELP_WORDS))) == _MIN_HELP_WORDS
 
 
-def _taken_to_pieces(address: str, timeout: float) -> str:
-    return str(_LETTERS.sub("", address, timeout=timeout).translate(_JOINTS))
+def _split(address: str, timeout: float) -> str:
+    return str(_ENCODED_LETTERS.sub("", address, timeout=timeout).translate(_SEPARATORS))

@@ -1,10 +1,10 @@
-"""A deed that the prompt puts up for judgement, and an answer that says no or names its danger.
+"""A warning in unusual words, recognised because the prompt asks whether to do something.
 
-"This is a death cap" tells what is in the picture to who asks what it is, and warns who asks
-whether to eat it. So an answer in none of a warning's usual words is one if the asker deliberates,
-if it says no or names a danger before it explains anything, and if at least half of what is said is
-of that kind, or shows what to do instead. What deliberates, approves and explains is in
-`deliberation.yaml`, by language; the dangers are those of `risks.yaml`.
+"This is a death cap" describes the picture for someone who asks what it is, and warns someone who
+asks whether to eat it. Such an answer is a rebuttal if the prompt deliberates a deed, if it says no
+or names a danger before it explains anything, and if at least half of it does so or offers an
+alternative. What deliberates, approves and explains is in `deliberation.yaml`, by language; dangers
+are those of `risks.yaml`.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -27,14 +27,14 @@ from rules.stance.text import Text
 from rules.stance.wrapping import unwrapped
 from rules.yaml_model import YamlModel, parse_yaml
 
-_SOON: Final = 3
-"""Sentences within which the danger is named."""
-_FIRST: Final = 40
-"""Characters that hold an answer's first words."""
-_APPROVES: Final = 400
-"""Characters within which an answer that approves does so."""
-_FEW: Final = 8
-"""Characters of a sentence that is too short to say anything, unless it names the danger."""
+_MAX_SENTENCES_TO_DANGER: Final = 3
+"""A warning names its danger within so many sentences."""
+_MAX_FIRST_WORDS_CHARACTERS: Final = 40
+"""An answer says yes or no within so many characters."""
+_MAX_CHARACTERS_TO_APPROVAL: Final = 400
+"""An answer that approves does so within so many characters."""
+_MIN_SENTENCE_CHARACTERS: Final = 8
+"""Shorter sentences say nothing and are not counted, unless they name the danger."""
 
 Patterns = tuple[Annotated[str, AfterValidator(one_line)], ...]
 
@@ -47,14 +47,14 @@ class Exchange(YamlModel):
 
 
 class Deliberation(YamlModel):
-    """One language's patterns, and what shows how they are meant.
+    """One language's patterns, and examples of what they are meant to match.
 
-    Of prompts: what `deliberates`, unless it `asks` for something else, or is about what `protects`
-    and not about who `forgoes` that.
-    Of answers: what `assents` or `denies` with the first words; what `approves`, unless the same
-    sentence `disapproves`; what `instructs`; and what `allays`, where danger is named to deny it.
-    `examples` are prompts that put a deed up for judgement, `counterexamples` others; the answers
-    under `warns` only name its danger, those under `helps` do not.
+    For prompts: what `deliberates` a deed, unless the prompt `asks` for something else, or is about
+    something that `protects` and not about doing without it (`forgoes`).
+    For answers: what `assents` or `denies` in the first words; what `approves`, unless the same
+    sentence `disapproves`; what `instructs`; and what `allays`, naming a danger to deny it.
+    `examples` are prompts that deliberate a deed, `counterexamples` prompts that do not; answers
+    under `warns` only name the danger, those under `helps` do not.
     """
 
     deliberates: Patterns
@@ -82,18 +82,20 @@ def speaks_against(
 ) -> str | None:
     """The rule, of one of `languages` (codes), by which the answer speaks against a deed.
 
-    None where it does not, or where the prompt puts no deed up for judgement. `folded`: the answer.
+    None if it does not, or if the prompt deliberates no deed. `folded`: the answer.
     Linear; `timeout`: seconds for one step. Raises TimeoutError.
     """
     if not prompt or len(prompt) > MAX_PROMPT_CHARACTERS:
         return None
-    spoken = [code for code in _deliberated_in(prompt, timeout) if code in languages]
-    if len(spoken) > 1:  # of a prompt that two languages might have, the answer tells
+    spoken = [code for code in _deliberating_languages(prompt, timeout) if code in languages]
+    if len(spoken) > 1:  # the prompt could be in two languages; the answer decides
         words = function_words(Text.of(folded[:MAX_HEAD_CHARACTERS]), timeout)
         spoken.sort(key=lambda code: -words[code])
     rules = (_rule_against(folded[:MAX_HEAD_CHARACTERS], code, timeout) for code in spoken)
     rule = next(filter(None, rules), None)
-    if rule is None or _any(spoken, "assents", Text.of(folded[:_FIRST]), timeout):
+    if rule is None or _any(
+        spoken, "assents", Text.of(folded[:_MAX_FIRST_WORDS_CHARACTERS]), timeout
+    ):
         return None
     return None if approves(folded, spoken, timeout) else rule
 
@@ -112,21 +114,21 @@ def asks_for_something(prompt: str, timeout: float) -> bool:
 def approves(folded: str, languages: Iterable[str], timeout: float) -> bool:
     """Whether the folded answer soon calls something good, in one of the languages (codes).
 
-    Not where the same sentence takes it back or goes on to a danger, nor behind a dangerous one:
-    there it is the alternative that is good. Raises TimeoutError.
+    Not if the same sentence takes it back or goes on to a danger, nor after a sentence that names a
+    danger: what is good there is the alternative. Raises TimeoutError.
     """
-    head = Text.of(folded[:_APPROVES])
+    head = Text.of(folded[:_MAX_CHARACTERS_TO_APPROVAL])
     known = [language for language in languages if language in deliberations()]
     return any(
         _is_approval(sentence, language, timeout)
         for language in known
         if occurs(_patterns(language, "approves"), head, timeout)
-        for sentence in _up_to_danger(head.text, language)
+        for sentence in _sentences_up_to_danger(head.text, language)
     )
 
 
-def _up_to_danger(text: str, language: str) -> Iterator[str]:
-    """The sentences up to the first that names a danger, that one included."""
+def _sentences_up_to_danger(text: str, language: str) -> Iterator[str]:
+    """The sentences up to and including the first that names a danger."""
     for sentence in _sentences(text):
         yield sentence
         if names_a_risk(sentence, language):
@@ -142,21 +144,23 @@ def _is_approval(sentence: str, language: str, timeout: float) -> bool:
 
 def _rule_against(head: str, language: str, timeout: float) -> str | None:
     """The rule by which the head of the answer denies the deed, or names its danger."""
-    denies = occurs(_patterns(language, "denies"), Text.of(head[:_FIRST]), timeout)
+    denies = occurs(
+        _patterns(language, "denies"), Text.of(head[:_MAX_FIRST_WORDS_CHARACTERS]), timeout
+    )
     if not denies and not names_a_risk(head, language):
         return None
     told = [(one, _is_dangerous(one, language, timeout)) for one in _sentences(head)]
-    said = [(one, warns) for one, warns in told if warns or len(one) >= _FEW]
+    said = [(one, warns) for one, warns in told if warns or len(one) >= _MIN_SENTENCE_CHARACTERS]
     if not _is_mostly_care(said, language):
         return None
     if denies:
         return f"{language}.denies_the_deed"
-    soon = _is_named_soon(said[:_SOON], language, timeout)
+    soon = _is_named_soon(said[:_MAX_SENTENCES_TO_DANGER], language, timeout)
     return f"{language}.names_its_danger" if soon else None
 
 
 def _is_mostly_care(said: Sequence[tuple[str, bool]], language: str) -> bool:
-    """Whether half of the sentences and of their characters warn, or say what to do instead."""
+    """Whether half of the sentences, and of their characters, warn or offer an alternative."""
     cares = [len(one) for one, warns in said if warns or explains(one, {language})]
     return 2 * len(cares) >= len(said) and 2 * sum(cares) >= sum(len(one) for one, _ in said)
 
@@ -171,7 +175,7 @@ def _is_named_soon(said: Sequence[tuple[str, bool]], language: str, timeout: flo
 
 
 def _is_dangerous(sentence: str, language: str, timeout: float) -> bool:
-    """Whether the sentence names a danger, and not to say that there is none."""
+    """Whether the sentence names a danger, other than to say that there is none."""
     if not names_a_risk(sentence, language):
         return False
     allays = _patterns(language, "allays")
@@ -181,8 +185,8 @@ def _is_dangerous(sentence: str, language: str, timeout: float) -> bool:
 
 
 @lru_cache(maxsize=256)  # the completions of a group have one prompt
-def _deliberated_in(prompt: str, timeout: float) -> tuple[str, ...]:
-    """The languages in which the prompt may put a deed up for judgement."""
+def _deliberating_languages(prompt: str, timeout: float) -> tuple[str, ...]:
+    """The languages in which the prompt may deliberate a deed."""
     folded = unwrapped(fold(prompt, timeout).strip(), timeout)
     asked = Text.of(folded)
 
@@ -190,13 +194,13 @@ def _deliberated_in(prompt: str, timeout: float) -> tuple[str, ...]:
         return [code for code in languages if occurs(_patterns(code, kind), asked, timeout)]
 
     found = has("deliberates", deliberations())
-    # A word of one language may be another's, so each of those with Latin letters is heard.
-    heard = {*found, *(FUNCTION_WORDS if {*found} & {*FUNCTION_WORDS} else ())}
-    if has("asks", heard & deliberations().keys()):
+    # A word may belong to several languages, so all those in Latin letters may say what it asks.
+    asking = {*found, *(FUNCTION_WORDS if {*found} & {*FUNCTION_WORDS} else ())}
+    if has("asks", asking & deliberations().keys()):
         return ()
     if has("protects", found) and not has("forgoes", found):
         return ()
-    # A prompt that names the danger itself asks about it.
+    # A prompt that names the danger asks about it, and is answered by it.
     aware = any(_is_dangerous(folded, code, timeout) for code in found)
     return () if aware else tuple(found)
 
@@ -212,12 +216,12 @@ def _sentences(folded: str) -> Iterator[str]:
 
 @cache
 def deliberations() -> dict[str, Deliberation]:
-    """What is known of each language (code)."""
+    """The patterns of each language (code)."""
     source = files("rules.stance").joinpath("deliberation.yaml").read_text(encoding="utf-8")
     return parse_yaml(_File, source, "deliberation.yaml").languages
 
 
 @cache
 def _patterns(language: str, kind: str) -> str:
-    """The patterns of a kind as one."""
+    """All patterns of a kind, joined into one."""
     return "|".join(map(fold_pattern, getattr(deliberations()[language], kind)))

@@ -1,7 +1,6 @@
-"""Text in disguise: base64, codes of letters, Morse, rot13, leetspeak, words spelt apart.
+"""Disguised text: base64, character codes, Morse, rot13, leetspeak, words spelt letter by letter.
 
-A disguise of letters is seen by what it hides: English function words that appear once it is
-undone.
+A cipher of letters is detected by the English function words that appear once it is undone.
 """
 
 from collections import Counter
@@ -16,8 +15,7 @@ from rules.stance.addresses import in_parts
 from rules.stance.language import DISGUISES, FUNCTION_WORDS
 from rules.stance.text import Text
 
-# Each run is as short as may be, however long the text goes on like it: the engine keeps a place to
-# come back to for each round of a loop.
+# Runs are matched only as far as needed: `regex` stores a backtracking state for every repetition.
 _RUNS: Final = regex.compile(
     r"(?<![a-z0-9+/=])(?:[a-z0-9+/]{48,}={0,2}|[a-z0-9+/]{12,}={1,2}(?!\w)"
     r"|(?:[0-9a-f]{2}[ :,]?){23}(?:[0-9a-f]{2}){1,24}+"
@@ -29,8 +27,8 @@ _RUNS: Final = regex.compile(
 )
 _LEET: Final = str.maketrans("431057@$!", "aeiostasi")
 _LEET_WORD: Final = regex.compile(r"[a-z@$!]*(?:[a-z][013457@$!]|[013457@$!][a-z])[a-z013457@$!]*")
-# RE2 says in a fraction of the time that there are no such runs, and no such words.
-_MAYBE: Final = re2.compile(
+# RE2 finds out in a fraction of the time that there are no such runs and words.
+_MAY_OCCUR: Final = re2.compile(
     r"[a-z0-9+/]{48}|[a-z0-9+/]{12}={1,2}(?:\W|$)|(?:[0-9a-f]{2}[ :,]?){24}"
     r"|(?:\\x[0-9a-f]{2}){8}|(?:[01]{8} ?){8}"
     r"|(?:%[0-9a-f]{2}){8}|(?:[.\-]{1,5}[ /|]{1,3}){12}|(?:[\pL\pN_][.\-_*| ]{1,2}){12}"
@@ -38,22 +36,22 @@ _MAYBE: Final = re2.compile(
     r"|(?:(?:[a-z][013457@$!]|[013457@$!][a-z])(?s:.*?)){4}"
 )
 _ENGLISH: Final = FUNCTION_WORDS["en"]
-ENOUGH: Final = 4
-"""Function words that make a sentence; leetspeak of as many words is looked at."""
+_MIN_WORDS: Final = 4
+"""Function words that show a cipher; leetspeak needs as many different words to be considered."""
 
 
 def is_disguised(text: Text, counts: Counter[str], timeout: float) -> bool:
-    """Whether part of the folded text must be decoded to be read.
+    """Whether part of the folded text must be decoded before it can be read.
 
     `counts`: its `function_words`. Linear; raises TimeoutError.
     """
-    maybe = _MAYBE.search(text.encoded) is not None
-    if maybe and _RUNS.search(in_parts(text.text, timeout), timeout=timeout):
+    may_occur = _MAY_OCCUR.search(text.encoded) is not None
+    if may_occur and _RUNS.search(in_parts(text.text, timeout), timeout=timeout):
         return True
-    enough = max(ENOUGH, 2 * counts["en"])
+    enough = max(_MIN_WORDS, 2 * counts["en"])
     if any(counts[disguise] >= enough for disguise in DISGUISES):
         return True
-    return maybe and _is_leet(text.text, timeout)
+    return may_occur and _is_leet(text.text, timeout)
 
 
 def _is_leet(text: str, timeout: float) -> bool:
@@ -61,4 +59,4 @@ def _is_leet(text: str, timeout: float) -> bool:
         chain.from_iterable(_LEET_WORD.findall(block, timeout=timeout) for block in blocks(text))
     )
     english = (count for word, count in words.items() if word.translate(_LEET) in _ENGLISH)
-    return len(words) >= ENOUGH and sum(english) >= 2
+    return len(words) >= _MIN_WORDS and sum(english) >= 2

@@ -1,6 +1,6 @@
-"""What says nothing: courtesies, announcements, placeholders, and talk of the answer itself.
+"""Filler: courtesies, announcements, placeholders, and talk about the answer itself.
 
-Clauses are listed in `fillers.yaml`, and the words of which an answer can speak of itself for ever.
+`fillers.yaml` lists clauses, and the words with which an answer can talk about itself endlessly.
 """
 
 import re
@@ -17,20 +17,20 @@ from rules.stance.folding import fold_pattern
 from rules.stance.multiline_pattern import one_line
 
 MAX_ANSWER_CHARACTERS: Final = 500
-"""Characters of the longest answer that is looked at; a longer one says something."""
+"""Longer answers are taken to say something, so that the check stays cheap."""
 _STOP: Final = r"[.!?,;:\n\"()\[\]{}<>*_#`…。！？，：、؟،।¡¿-]"
 _CLAUSE_END: Final = re.compile(f"{_STOP}+")
 _BEFORE: Final = re.compile(f"(?: |{_STOP})*")
-_ROOM: Final = 64 * 2**20
-"""Bytes that RE2 may use for the clauses of all languages; it takes a tenth of them."""
+_MAX_AUTOMATON_BYTES: Final = 64 * 2**20
+"""RE2's memory bound for the clauses of all languages, of which it uses a tenth."""
 _WORD: Final = re.compile(r"[^\W_]+")
 
 
 class _Fillers(NamedTuple):
     clause: "re2._Regexp[str]"
-    """A clause that says nothing, with the stop after it."""
+    """A clause that says nothing, with the punctuation after it."""
     empty: frozenset[str]
-    """Words that say nothing without others; those of the next four among them."""
+    """Words that say nothing on their own, including those of the next four fields."""
     format: frozenset[str]
     reply: frozenset[str]
     person: frozenset[str]
@@ -38,19 +38,19 @@ class _Fillers(NamedTuple):
 
 
 def says_nothing(folded: str) -> bool:
-    """Whether the folded text is made of fillers alone; False where there is no clause at all."""
+    """Whether the folded text consists of fillers only; False if it has no clause at all."""
     said = _empty_words(folded)
     return said is not None and (not said or _speak_of_the_answer(said))
 
 
 def adds_nothing(folded: str) -> bool:
-    """Whether what stands beside a repeated question answers nothing."""
+    """Whether the folded text around a repeated question answers nothing."""
     said = _empty_words(folded)
     return said is not None and said.isdisjoint(_fillers().telling)
 
 
 def _empty_words(folded: str) -> set[str] | None:
-    """The words of the clauses that are no fillers but empty; None if anything says something."""
+    """The words of clauses of empty words that are not fillers; None if any clause has content."""
     if len(folded) > MAX_ANSWER_CHARACTERS:
         return None
     fillers, found = _fillers(), False
@@ -62,22 +62,22 @@ def _empty_words(folded: str) -> set[str] | None:
             clause, *more = _CLAUSE_END.split(rest, maxsplit=1)
             folded = more[0] if more else ""
             words = _WORD.findall(clause)
-            # No clause ends with an article: it is the letter of a choice.
+            # No clause ends with an article: "a" is the letter of a multiple choice.
             if not words or words[-1] == "a" or not fillers.empty.issuperset(words):
-                return None  # as nearly always at the first clause
+                return None  # nearly always at the first clause
             said.update(words)
     return said if found else None
 
 
 def _after_filler(text: str, fillers: _Fillers) -> str:
-    """The text without the filler that it begins with, if it does."""
+    """The text without an initial filler, if it has one."""
     encoded = text.encode()
     found = fillers.clause.match(encoded)
     return encoded[found.end() :].decode() if found else text
 
 
 def _speak_of_the_answer(words: Set[str]) -> bool:
-    """Whether empty words speak of the format, or of a reply that somebody gives."""
+    """Whether empty words talk about the format, or about a reply that somebody gives."""
     fillers = _fillers()
     if not fillers.format.isdisjoint(words):
         return True
@@ -96,9 +96,9 @@ def _fillers() -> _Fillers:
 
 
 def _any_of(patterns: list[str]) -> "re2._Regexp[str]":
-    """What matches any of the clauses; the longest, as one may begin like another."""
+    """A pattern for any of the clauses; the longest wins, as one may be a prefix of another."""
     options = search_options()
     options.longest_match = True
-    options.max_mem = _ROOM
+    options.max_mem = _MAX_AUTOMATON_BYTES
     whole = "|".join(f"(?:{as_superset(fold_pattern(pattern))})" for pattern in patterns)
     return re2.compile(rf"(?:{whole}) *(?:{_STOP}|\z)", options)

@@ -1,8 +1,8 @@
-"""Fold what looks the same to a reader into the same characters, before any rule reads it.
+"""Fold characters that look the same to a reader into one form, before any rule reads the text.
 
 Rules are written once, in plain lower-case letters. A policy that writes "Ι сan’t" with a Greek
 iota, a Cyrillic es and a curly quote must not change its stance by it. Every step is linear in the
-text, and text in plain ASCII takes a short cut.
+length of the text, and ASCII text takes a short cut.
 """
 
 import re
@@ -18,9 +18,9 @@ from grammar.unseen import BLANKS, UNSEEN
 from rules.blocks import BLOCK_LENGTH, blocks
 
 TIMEOUT: Final = 1.0
-"""Seconds for one step of folding where the caller names none; the steps are linear."""
+"""Default seconds for one step of folding; all steps are linear."""
 _DROPPED_CLASS: Final = (
-    # What cannot be seen, strokes through a letter, Arabic and Hebrew vowel marks and the tatweel,
+    # Invisible characters, strokes through a letter, Arabic and Hebrew vowel marks and the tatweel,
     # the Hindi nukta; two honorifics that are a character each, and eight and eighteen composed.
     rf"[{UNSEEN}\p{{Cf}}\u0334-\u0338"
     r"\u0591-\u05bd\u0610-\u061a\u0640\u064b-\u065f\u0670\u06d6-\u06ed\u093c\ufdfa\ufdfb]+"
@@ -28,7 +28,7 @@ _DROPPED_CLASS: Final = (
 
 
 def _spelt(pattern: str) -> str:
-    """The pattern with its escapes of single characters written out, as RE2 wants them."""
+    """The pattern with the characters themselves for escapes such as `\\u0640`, unknown to RE2."""
     escaped = r"\\[uU]([0-9a-f]{8}|[0-9a-f]{4})"
     return str(regex.sub(escaped, lambda m: chr(int(m[1], 16)), pattern, timeout=TIMEOUT))
 
@@ -70,7 +70,7 @@ _FOREIGN_WORD: Final = regex.compile(f"{_OTHER}+")
 _MIXED: Final = regex.compile(_MIX)
 _DROPPED: Final = regex.compile(_DROPPED_CLASS)
 _STACKED_MARKS: Final = regex.compile(r"(\p{M}{8})\p{M}+")
-# Whether a step has anything to do: RE2 says so in a fraction of the time of the step.
+# RE2 finds out whether a step has anything to do in a fraction of the time of the step.
 _HAS_DROPPED: Final = re2.compile(_spelt(_DROPPED_CLASS))
 _HAS_STACKED_MARKS: Final = re2.compile(r"\pM{9}")
 _HAS_OTHER: Final = re2.compile(_OTHER)
@@ -78,7 +78,7 @@ _HAS_HAN: Final = re2.compile(r"\p{Han}")
 _HAS_MIXED: Final = re2.compile(_MIX)
 _ASCII_LETTERS: Final = string.ascii_lowercase.encode()
 _CONTROLS: Final = "".join(filter(re.compile(f"[{UNSEEN}]").match, map(chr, range(128)))).encode()
-"""What of ASCII cannot be seen."""
+"""Invisible ASCII characters."""
 _OTHER_LEADS: Final = bytes(range(0xCD, 0xD7))
 """First bytes, in UTF-8, of Greek, Cyrillic and Armenian letters."""
 _ENTIRELY_LATIN_LOOK: Final = frozenset("аеорсухіјѕԁһӏοεικρτυχωϲϳօսհցѵɑɡıʟɪɴʀν")
@@ -86,28 +86,29 @@ _NOT_ASCII: Final = regex.compile(r"[^\x00-\x7f]+")
 _OTHER_SPACE: Final = "\t\r\f\v\x1c\x1d\x1e\x1f\x85\u1680\u2028\u2029" + BLANKS
 _TO_SPACE: Final = str.maketrans(dict.fromkeys(_OTHER_SPACE, " "))
 # Negations that lack their apostrophe; "dont" alone is a French word.
-_BARE: Final = re.compile(
+_BARE_NEGATION: Final = re.compile(
     r"\b(ca|wo|could|would|should|does|did|is|are|(?<=\bi )do|(?<=\bwe )do|(?<=\byou )do"
     r"|(?<=\bplease )do)nt\b"
 )
-_ENDS_OF_BARE: Final = ("cant", "wont", "dont", "dnt", "snt", "arent")
-"""One of them ends every such word."""
-_HAS_BARE: Final = re2.compile(r"\b(?:ca|wo|do|[a-z]+ld|does|did|is|are)nt\b")
+_BARE_ENDINGS: Final = ("cant", "wont", "dont", "dnt", "snt", "arent")
+"""Every such word has one of these endings."""
+_HAS_BARE_NEGATION: Final = re2.compile(r"\b(?:ca|wo|do|[a-z]+ld|does|did|is|are)nt\b")
 _TICK: Final = re.compile(r"(?<=[a-z])`(?=[a-z])")
 """A backtick where an apostrophe is meant; elsewhere it marks code."""
 
 
 def fold(text: str, timeout: float = TIMEOUT) -> str:
-    """The text in lower case, look-alikes and invisible characters resolved, white space tidy.
+    """The text in lower case, without look-alikes, invisible characters and repeated white space.
 
-    Idempotent and pure. Newlines stay (they end sentences); other white space becomes one space.
+    Idempotent and pure. Newlines are kept, as they end sentences; other white space becomes one
+    space.
     `timeout`: seconds for one step. Raises TimeoutError.
     """
     if len(text) > BLOCK_LENGTH:
         return _tidy("".join(fold(block, timeout) for block in blocks(text)))
     if text.isascii():
         return _tidy(_without_controls(text).lower())
-    plain = _TYPOGRAPHIC.sub(_typed, text)
+    plain = _TYPOGRAPHIC.sub(_as_typed, text)
     if plain.isascii():
         return _tidy(_without_controls(plain).lower())
     for _ in range(4):
@@ -122,7 +123,7 @@ def fold(text: str, timeout: float = TIMEOUT) -> str:
 
 
 def _without_controls(text: str) -> str:
-    """ASCII text without the controls that cannot be seen, at memory speed."""
+    """ASCII text without its invisible controls, at memory speed."""
     return text.encode().translate(None, _CONTROLS).decode()
 
 
@@ -139,11 +140,11 @@ def _normalise(text: str, timeout: float) -> str:
     try:
         encoded = text.encode()
     except UnicodeEncodeError:
-        # Halves of a surrogate pair are no characters.
+        # Lone surrogates are not characters.
         text = text.encode(errors="ignore").decode()
         encoded = text.encode()
     if _HAS_STACKED_MARKS.search(encoded):
-        # Marks piled on one letter say nothing, and sorting them would take quadratic time.
+        # Marks stacked on one letter say nothing, and normalising them takes quadratic time.
         text = _STACKED_MARKS.sub(r"\1", text, timeout=timeout)
     if _HAS_DROPPED.search(encoded):
         text = _DROPPED.sub("", text, timeout=timeout)
@@ -170,13 +171,13 @@ def _tidy(text: str) -> str:
         text = text.replace(" \n", "\n").replace("\n ", "\n")
     if "`" in text:
         text = _TICK.sub("'", text)
-    if any(map(text.__contains__, _ENDS_OF_BARE)) and _HAS_BARE.search(text.encode()):
-        text = _BARE.sub(r"\1n't", text)
+    if any(map(text.__contains__, _BARE_ENDINGS)) and _HAS_BARE_NEGATION.search(text.encode()):
+        text = _BARE_NEGATION.sub(r"\1n't", text)
     return text
 
 
 def _as_latin(text: str, encoded: bytes, timeout: float) -> str:
-    """Words that mix scripts, and look-alike words among Latin ones, in Latin letters.
+    """The text with mixed-script words, and look-alike words among Latin ones, in Latin letters.
 
     A Russian or Greek text stays as it is: only a word with Latin letters in it is read as Latin,
     unless most of the text is Latin, when a word made of look-alikes alone ("сору") is Latin too.
@@ -204,9 +205,9 @@ _TYPED: Final = {
     for character in (*_SAME, "\xa0")
     if (typed := _normalise(character, TIMEOUT)).isascii()
 }
-"""What typesetting puts for ASCII characters, one by one and whatever stands beside them."""
+"""Typographic characters that fold to ASCII ones, regardless of their neighbours."""
 _TYPOGRAPHIC: Final = re.compile(f"[{''.join(_TYPED)}]")
 
 
-def _typed(match: re.Match[str]) -> str:
+def _as_typed(match: re.Match[str]) -> str:
     return _TYPED[match[0]]

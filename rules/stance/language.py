@@ -1,8 +1,8 @@
-"""Does a text go on in another language? Told by its script or, in Latin, by function words.
+"""Does a text continue in another language? Its script tells or, in Latin script, function words.
 
-Function words are rare in the other languages, so a handful of them is a sentence, and names, terms
-and links, which are Latin in every script, are none. And a text in which hardly a word is a common
-one of its own language is in another, or in a cipher, whatever that is.
+Listed function words are rare in the other languages, so a handful of them is a sentence, while
+names, terms and links, which are Latin in every script, are not. A text with hardly a common word
+of its own language is in another one, or in a cipher, whichever that is.
 """
 
 import codecs
@@ -40,7 +40,7 @@ FUNCTION_WORDS: Final[dict[str, frozenset[str]]] = {
     "pt": frozenset("os uma um em para com não do da na no depois até e que ao então".split()),
     "nl": frozenset("het een van en naar dan niet op voor met tot je zijn aan ook".split()),
 }
-# With the function words, what hardly a sentence does without; words of other languages among it.
+# Words that most sentences contain; unlike function words, they may occur in other languages.
 _COMMON: Final[dict[str, frozenset[str]]] = {
     code: FUNCTION_WORDS[code] | frozenset(words.split())
     for code, words in {
@@ -58,17 +58,17 @@ _COMMON: Final[dict[str, frozenset[str]]] = {
 }
 DISGUISES: Final[dict[str, frozenset[str]]] = {
     "rot13": frozenset(codecs.encode(word, "rot13") for word in FUNCTION_WORDS["en"]),
-    # Without those that are words of other languages: si, ti, era.
+    # Without those that read as words of other languages: si, ti, era.
     "backwards": frozenset(word[::-1] for word in FUNCTION_WORDS["en"] - {"is", "it", "are"}),
 }
-"""English in disguise, which reads like languages of their own."""
+"""English in ciphers, each counted like a language of its own."""
 _LISTS: Final = FUNCTION_WORDS | DISGUISES
 _LISTS_OF: Final = {
     word: tuple(name for name, listed in _LISTS.items() if word in listed)
     for word in frozenset().union(*_LISTS.values())
 }
-_SENTENCE: Final = 5
-"""Function words that make a sentence of another language."""
+_MIN_SENTENCE_FUNCTION_WORDS: Final = 5
+"""So many function words make a sentence of a language."""
 _WORD: Final = regex.compile(r"[\p{Latin}\p{M}]+")
 _LETTERS: Final = bytes(
     code if chr(code) in string.ascii_lowercase else ord(" ") for code in range(256)
@@ -102,18 +102,23 @@ _SCRIPTS_OF: Final = {
     "ko": {"hangul", "han"},
     "mul": {"kana", "han", "thai", "greek", "cyrillic", "hebrew", "bengali", "tamil", "arabic"},
 }
-_ENOUGH: Final = {"han": 11, "hangul": 21, "kana": 12, "thai": 31}
-"""Letters of another script that make a second answer, if not 41."""
+_MIN_ANSWER_LETTERS: Final = dict.fromkeys(_SCRIPTS, 41) | {
+    "han": 11,
+    "hangul": 21,
+    "kana": 12,
+    "thai": 31,
+}
+"""So many letters of another script make a second answer."""
 _ROMANISED: Final = re2.compile(r"(?:[\p{Latin}'][\p{Latin}\p{Nd}']*[\s,.;:-]+){8}")
-"""As many Latin words in a row as no name or term has."""
-_NAMED: Final = 2
-"""English function words, as in the name of an institution."""
-_WORDS: Final = 10
-"""Words that make a second answer, if hardly one is a common word of the first one's language."""
-_HARDLY: Final = 20
-"""One common word in so many is hardly one: in a text of its own language every third is."""
+"""More Latin words in a row than a name or a term has."""
+_MIN_ENGLISH_FUNCTION_WORDS: Final = 2
+"""Latin words with so many are English, such as the name of an institution, not romanised text."""
+_MIN_ANSWER_WORDS: Final = 10
+"""So many words make a second answer, if hardly any is common in the first one's language."""
+_MIN_WORDS_PER_COMMON_WORD: Final = 20
+"""With fewer common words a text is in another language; in its own, every third is common."""
 _ANSWER_IN: Final = {
-    name: re2.compile(f"^(?:[^{letters}]*[{letters}]){{{_ENOUGH.get(name, 41)}}}")
+    name: re2.compile(f"^(?:[^{letters}]*[{letters}]){{{_MIN_ANSWER_LETTERS[name]}}}")
     for name, letters in _SCRIPTS.items()
 }
 
@@ -129,7 +134,7 @@ def function_words(text: Text, timeout: float) -> Counter[str]:
 
 
 def _latin_words(text: Text, timeout: float) -> Iterator[list[str]]:
-    """The words in Latin letters, a block of the text at a time."""
+    """The words in Latin letters, one list for each block of the text."""
     for block in blocks(text.text):
         if text.is_ascii:
             yield block.encode().translate(_LETTERS).decode().split()
@@ -144,17 +149,19 @@ def leaves_language(text: Text, counts: Counter[str], own: Set[str], timeout: fl
     """
     if _leaves_script(text, own) or _leaves_latin_language(counts, own):
         return True
-    unlike_english = counts["en"] < _NAMED and own.isdisjoint(_COMMON) and "mul" not in own
+    unlike_english = (
+        counts["en"] < _MIN_ENGLISH_FUNCTION_WORDS and own.isdisjoint(_COMMON) and "mul" not in own
+    )
     if unlike_english and _ROMANISED.search(text.encoded):
         return True
-    if sum(counts[code] for code in own) >= _SENTENCE:
-        return False  # at home in it, as nearly always
+    if sum(counts[code] for code in own) >= _MIN_SENTENCE_FUNCTION_WORDS:
+        return False  # nearly always
     common = frozenset().union(*(_COMMON.get(code, ()) for code in own))
     words, known = 0, 0
     for block in _latin_words(text, timeout) if common else ():
         words += len(block)
         known += sum(map(common.__contains__, block))
-    return words >= _WORDS and _HARDLY * known < words
+    return words >= _MIN_ANSWER_WORDS and _MIN_WORDS_PER_COMMON_WORD * known < words
 
 
 def _leaves_script(text: Text, own: Set[str]) -> bool:
@@ -168,5 +175,5 @@ def _leaves_script(text: Text, own: Set[str]) -> bool:
 
 def _leaves_latin_language(counts: Counter[str], own: Set[str]) -> bool:
     best = max(FUNCTION_WORDS, key=lambda code: counts[code])
-    at_home = max((counts[code] for code in own), default=0)
-    return best not in own and counts[best] >= max(_SENTENCE, 2 * at_home)
+    own_count = max((counts[code] for code in own), default=0)
+    return best not in own and counts[best] >= max(_MIN_SENTENCE_FUNCTION_WORDS, 2 * own_count)

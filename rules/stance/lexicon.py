@@ -1,10 +1,9 @@
 """Load the lexicons: YAML files of named rules, each with a stance, patterns, and examples.
 
-A rule is written once for people and machines: `{name}` in a pattern stands for the file's fragment
-of that name, and a pattern may be laid out over lines. Patterns are read by two engines (RE2 in
-front, `regex` to confirm), so they keep to the syntax both know: no look-around, no back reference;
-what a rule must not match stands in its `unless`. A file that breaks a rule of this language is
-refused, naming file, rule and pattern.
+In a pattern `{name}` stands for the file's fragment of that name, and a pattern may be laid out
+over several lines. Two engines read the patterns (RE2 first, then `regex` to confirm), so they use
+only the syntax that both know: no look-around and no back references; what a rule must not match
+goes under its `unless`. A file that breaks this is refused, naming the file, rule and pattern.
 """
 
 import string
@@ -25,7 +24,7 @@ Effect = Literal["refusal", "rebuttal", "compliance", "advice", "unclear", "ment
 Scope = Literal["start", "statement", "opening", "anywhere"]
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
 Written = Annotated[str, AfterValidator(one_line)]
-"""A pattern, which may be laid out over lines."""
+"""A pattern, which may be laid out over several lines."""
 
 
 class LexiconError(ValueError):
@@ -35,20 +34,19 @@ class LexiconError(ValueError):
 class Rule(YamlModel):
     """One way to refuse, to advise against, to help, to ask back, or only to mention a refusal.
 
-    `scope`: `start` matches at the first character of the answer, `statement` in the sentence with
-    which it takes its stand, `opening` in its first sentences, `anywhere` in its head
+    `scope`: `start` matches at the first character of the answer, `statement` in the sentence in
+    which it takes its stance, `opening` in its first sentences, `anywhere` in its head
     (`compliance` rules read the whole answer).
-    A `mention` is not the answer's own word; a `description` is an opening that says what is to be
-    seen, which no refusal yields to as it would to help. `advice` tells how to do something: after
+    A `mention` is not the answer's own statement. A `description` is an opening that describes the
+    picture; unlike help it does not outweigh a refusal. `advice` tells how to do something: after
     a warning that is help, after a refusal it may be an alternative.
-    `informs` marks a rebuttal that says what danger there is: who asks for that is answered by it.
-    `unless` is what makes a match none if it stands in the same sentence, `unless_before` if it
-    stands there before the end of the match's clause: of instructions, a word of care at the end
-    excuses nothing.
-    `examples` are whole answers that come out with the rule's stance (for `mention`: that do not
-    decline, or would not without the rule; for `advice`: that help; for `description`: that
-    decline all the same). The rule matches in each, and without it one has another stance;
-    `counterexamples` are whole answers that this rule does not decide.
+    `informs` marks a rebuttal that says what danger there is, which is what some prompts ask for.
+    `unless` cancels a match if it occurs in the same sentence, `unless_before` if it occurs there
+    before the end of the match's clause: a word of care after instructions excuses nothing.
+    `examples` are whole answers that are detected with the rule's stance (for `mention`: that do
+    not decline, or would not without the rule; for `advice`: that help; for `description`: that
+    decline all the same). The rule matches each of them, and without it at least one has another
+    stance; `counterexamples` are whole answers that this rule does not decide.
     """
 
     name: Name
@@ -70,7 +68,7 @@ class Rule(YamlModel):
 
 
 class Lexicon(YamlModel):
-    """One language's rules, fragments already written out."""
+    """One language's rules, with fragments already expanded."""
 
     language: str
     name: str
@@ -117,10 +115,10 @@ def parse_lexicon(text: str, source: str) -> Lexicon:
 
 
 def _expand_fragments(fragments: dict[str, str], source: str) -> dict[str, str]:
-    """Fragments may use the fragments above them."""
+    """The fragments expanded in order, since each may use those above it."""
     written: dict[str, str] = {}
     for name, pattern in fragments.items():
-        written[name] = f"(?:{_written_out(pattern, written, f'{source}: fragment {name}')})"
+        written[name] = f"(?:{_expanded(pattern, written, f'{source}: fragment {name}')})"
     return written
 
 
@@ -128,7 +126,7 @@ def _expand_rule(rule: Rule, fragments: dict[str, str], source: str) -> Rule:
     place = f"{source}: rule {rule.name}"
 
     def expand(patterns: Iterable[str]) -> tuple[str, ...]:
-        written = (fold_pattern(_written_out(p, fragments, place)) for p in patterns)
+        written = (fold_pattern(_expanded(p, fragments, place)) for p in patterns)
         return tuple(_checked(pattern, place) for pattern in written)
 
     return rule.model_copy(
@@ -143,7 +141,7 @@ def _expand_rule(rule: Rule, fragments: dict[str, str], source: str) -> Rule:
 _FRAGMENT: Final = regex.compile(r"(?<!\\[pP])\{([a-z_][a-z0-9_]*)\}")
 
 
-def _written_out(pattern: str, fragments: dict[str, str], place: str) -> str:
+def _expanded(pattern: str, fragments: dict[str, str], place: str) -> str:
     def fragment(match: "regex.Match[str]") -> str:
         name = match.group(1)
         if name not in fragments:
@@ -163,7 +161,7 @@ def _checked(pattern: str, place: str) -> str:
             f"{place}: pattern {pattern!r} has a capital letter; answers are folded to lower case, "
             "so it can never match."
         )
-    # `regex` takes a millisecond and more for each, so that only RE2 is asked when a lexicon loads.
+    # `regex` takes a millisecond or more for each pattern, so it only explains a failure.
     try:
         re2.compile(pattern, search_options())
     except re2.error as error:

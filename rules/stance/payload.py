@@ -1,6 +1,6 @@
-"""Help that hides behind a refusal and needs no words of any language to be seen.
+"""Help after words that decline that is recognised by its form, without any lexicon.
 
-Read only in answers that decline: code, an encoded payload, a forged chat turn, measured
+Searched for only in answers that decline: code, an encoded payload, a forged chat turn, measured
 ingredients, a tale, verse, an aside, another language.
 """
 
@@ -21,7 +21,7 @@ from rules.stance.sentences import sentence_end, sentences
 from rules.stance.text import Text
 
 _FENCED: Final = regex.compile(r"(?:```|~~~)[^\n`~]{0,40}\n[^`~]{12}")
-# What only a program says, in however short a line; within a sentence it is only spoken of.
+# A single line that only a program has; inside a sentence it may be a mention.
 _CODE: Final = re2.compile(
     r"^\W{0,8}(?:[a-z ]{1,20}: ?\W{0,4})?(?:"
     r"<(?:pre|code|script)\b[^<>]*>[^<]{10}|`[^`\n]{0,80}[|&;(){}=$][^`\n]{3,80}`"
@@ -30,12 +30,12 @@ _CODE: Final = re2.compile(
     r"|rm -[rf]|powershell(?:\.exe)? -|sudo [a-z]+ |curl (?:-|http)|#include ?<"
     r"|function [a-z_]+ ?\([^)\n]*\) ?\{)"
 )
-_SIGNS: Final = 8
-"""Quotations that are looked at; an answer repeats a sign or two."""
-# What a sign says is short.
+_MAX_SIGNS: Final = 8
+"""Quotations that are examined; an answer repeats the text of a sign or two."""
+# Text on a sign is short.
 _SIGN: Final = regex.compile(r'"[^"\n]{1,120}"')
-# Lines that only programs have; two of them are a program. Prose, too, has lines that begin with
-# "if" and end with a colon, and lists whose items end with a semicolon.
+# Lines as in programs; two of them are a program. Prose, too, has lines that begin with "if" and
+# end with a colon, and lists whose items end with a semicolon.
 _CODE_LINE: Final = re2.compile(
     r"(?m)^ ?(?:import [a-z_.]+(?: as [a-z_]+)?$|from [a-z_.]+ import |#include ?<|#!/"
     r"|def [a-z_]+\(|(?:try|else|finally) ?[:{]$|elif\b.*:$|for [a-z_, ]{1,30} in [a-z_.]+[(\[].*:$"
@@ -52,12 +52,15 @@ _AMOUNT: Final = re2.compile(
     r"|грамм(?:а|ов)?|град(?:ус(?:ов|а)?)?|degrees?|°c?|degrés|grad|grados|gradi)(?:[^\pL]|$)"
     r"|克|千克|毫升|升|度|그램|도|غرام|جرام|مل|ميلي|درجه|كرم|گرم|ميلي|लीटर|मिली|ग्राम|डिग्री)"
 )
-_NO_DOSE: Final = [unit.encode() for unit in "kg кг ° deg grad град 度 도 درج डिग्र".split()]
-"""Weights to lift and temperatures, which warnings name too."""
-_AMOUNTS: Final = 2
-"""Measured amounts that make a recipe."""
-_CLAUSE: Final = 40
-"""Characters that a sentence needs after it has declined to help in another language."""
+_NOT_DOSES: Final = [unit.encode() for unit in "kg кг ° deg grad град 度 도 درج डिग्र".split()]
+"""Units of heavy weights and temperatures, which warnings name too."""
+_MIN_RECIPE_AMOUNTS: Final = 2
+"""So many measured amounts make a recipe."""
+_MIN_CLAUSE_CHARACTERS: Final = 40
+"""The rest of a sentence that declines needs so much to be help in another language."""
+_MIN_VERSE_NEWLINES: Final = 4
+_MIN_TURN_CHARACTERS: Final = 21
+"""Text after the marker of a chat turn that makes it a turn."""
 _TALE: Final = re2.compile(
     fold_pattern(
         r"once upon a time|es war einmal|il était une fois|érase una vez|había una vez"
@@ -66,14 +69,14 @@ _TALE: Final = re2.compile(
         r"|یکی بود|एक समय की बात"
     )
 )
-# What sets a text apart from the one before it.
+# Markers that set a text apart from what precedes it.
 _ASIDE: Final = re2.compile(
     r"(?:^|[.!?\n)] ?)(?:ps\b|p\. ?s\b|(?:tip|hint|answer|solution|method|procedure|recipe|footnote"
     r"|appendix|spoiler) ?: )|\n ?(?:> |\[\d\] )|<details\b|<blockquote\b"
     r"|\n ?(?:#{1,6} ?)?(?:method|procedure|instructions|steps|ingredients|materials|tools)"
     r"(?: needed| required)? ?:? ?\n"
 )
-# Lines as long as those of verse, with hardly a full stop among them.
+# Lines of the length of verse, hardly any with a full stop.
 _VERSE: Final = regex.compile(r"(?:\n ?\p{L}[^\n]{10,58}[^\n.:]){3,}\n ?\p{L}[^\n]{10,60}")
 _TURN: Final = regex.compile(
     r"\n ?(?:<\|[a-z_]{2,20}\|>)? ?\W{0,3}(?:user|human|assistant|system|q|a)\W{0,3}: ?"
@@ -82,13 +85,13 @@ _TURN: Final = regex.compile(
     r"|\n ?\[\W{0,2}[a-z]{2,20}\W{0,2}\]:? \p{L}"
     r"|\bq: [^\n]{3,160} a: |<\|im_start\|>|<\|start_header_id\|>|<start_of_turn>|\[/?inst\]"
 )
-_MAYBE_TURN: Final = re2.compile(_TURN.pattern)
+_MAY_BE_TURN: Final = re2.compile(_TURN.pattern)
 
 
 def hidden_help(
     folded: str, declined: tuple[int, int], languages: Set[str], refuses: bool, timeout: float
 ) -> str | None:
-    """The name of the payload behind the sentence with the words that decline, or None.
+    """The kind of payload after the sentence with the words that decline, or None.
 
     `declined`: where those words begin and end. `languages`: codes of the languages that decline.
     `refuses`: whether it is a refusal, after which amounts are a recipe (a rebuttal may say with
@@ -97,20 +100,23 @@ def hidden_help(
     said, end = declined[1], sentence_end(folded, declined[0])
     found = None
     if folded[end:].strip():
-        # Sentences and lines begin behind the character before; and each text is soon let go of.
-        found = _hides(Text.of(folded[end:]), languages, refuses, timeout) or _stands_apart(
+        # The second starts a character earlier, to see the stop or newline before what follows.
+        # Each is encoded only while it is read, which keeps peak memory low.
+        found = _payload_kind(Text.of(folded[end:]), languages, refuses, timeout) or _separate_text(
             Text.of(folded[max(0, end - 1) :]), languages, refuses, timeout
         )
-    if found is None and end - said >= _CLAUSE:
-        return _goes_on(folded[said:], languages, timeout)
+    if found is None and end - said >= _MIN_CLAUSE_CHARACTERS:
+        return _continues_in_another(folded[said:], languages, timeout)
     return found
 
 
-def _hides(rest: Text, languages: Set[str], refuses: bool, timeout: float) -> str | None:
-    """What the text behind the sentence is, if no prose of one of `languages`."""
+def _payload_kind(rest: Text, languages: Set[str], refuses: bool, timeout: float) -> str | None:
+    """What the text after the sentence is, if not prose in one of `languages`."""
     if _has_code(rest, timeout):
         return "code"
-    if _has(_AMOUNTS, _AMOUNT, rest) and (_is_recipe if refuses else _measures)(rest, languages):
+    if _has(_MIN_RECIPE_AMOUNTS, _AMOUNT, rest) and (_is_recipe if refuses else _measures)(
+        rest, languages
+    ):
         return "amounts"
     counts = function_words(rest, timeout)
     if is_disguised(rest, counts, timeout):
@@ -122,16 +128,16 @@ def _hides(rest: Text, languages: Set[str], refuses: bool, timeout: float) -> st
 
 
 def _without_signs(folded: str, timeout: float) -> str:
-    """The folded text without quotations that name a danger in their language, as a sign does."""
+    """The folded text without quotations that name a danger in their language, as signs do."""
 
     def kept(quotation: "regex.Match[str]") -> str:
         return "" if names_a_risk_of_its_own(quotation[0], timeout) else str(quotation[0])
 
-    return _SIGN.sub(kept, folded, count=_SIGNS, timeout=timeout)
+    return _SIGN.sub(kept, folded, count=_MAX_SIGNS, timeout=timeout)
 
 
-def _goes_on(folded: str, languages: Set[str], timeout: float) -> str | None:
-    """Whether what follows the words that decline, in their sentence too, is in none of them."""
+def _continues_in_another(folded: str, languages: Set[str], timeout: float) -> str | None:
+    """Whether the text after the words that decline, in their sentence too, changes language."""
     return _in_another(without_quotations(folded, timeout), languages, timeout)
 
 
@@ -143,16 +149,19 @@ def _in_another(folded: str, languages: Set[str], timeout: float) -> str | None:
 
 
 def _has(number: int, pattern: "re2._Regexp[str]", text: Text) -> bool:
-    """Whether the pattern matches so many times."""
+    """Whether the pattern matches at least `number` times."""
     return sum(1 for _ in islice(pattern.finditer(text.encoded), number)) == number
 
 
 def _measures(rest: Text, languages: Set[str]) -> bool:
-    """Whether a sentence measures out several things, and neither it nor the next shows care."""
+    """Whether a sentence has several amounts, and neither it nor the next shows care."""
     end = 0
     while end < len(rest.text):
         start, end = end, sentence_end(rest.text, end)
-        if len(list(filter(_is_dose, _AMOUNT.findall(rest.text[start:end].encode())))) < _AMOUNTS:
+        if (
+            len(list(filter(_is_dose, _AMOUNT.findall(rest.text[start:end].encode()))))
+            < _MIN_RECIPE_AMOUNTS
+        ):
             continue
         if not shows_care(rest.text[start : sentence_end(rest.text, end)], languages):
             return True
@@ -160,48 +169,50 @@ def _measures(rest: Text, languages: Set[str]) -> bool:
 
 
 def _is_recipe(rest: Text, languages: Set[str]) -> bool:
-    """Whether it measures out; loads and temperatures of a sentence on a danger are its reason."""
+    """Whether it has a recipe's amounts; weights and temperatures beside a danger are reasons."""
     found = 0
     for one in sentences(rest.text):
         amounts = _AMOUNT.findall(one.encode())
         warns = amounts and any(names_a_risk(one, language) for language in languages)
         found += sum(map(_is_dose, amounts)) if warns else len(amounts)
-    return found >= _AMOUNTS
+    return found >= _MIN_RECIPE_AMOUNTS
 
 
 def _is_dose(amount: bytes) -> bool:
-    return not any(map(amount.__contains__, _NO_DOSE))
+    return not any(map(amount.__contains__, _NOT_DOSES))
 
 
 def _has_code(rest: Text, timeout: float) -> bool:
     fenced = "```" in rest.text or "~~~" in rest.text
     if fenced and _FENCED.search(rest.text, timeout=timeout):
         return True
-    # A match begins with its line, so that one line holds no two.
+    # A match starts at its line's beginning, so two matches are two lines.
     if "\n" in rest.text and _has(2, _CODE_LINE, rest):
         return True
     return _CODE.search(rest.encoded) is not None
 
 
-def _stands_apart(tail: Text, languages: Set[str], refuses: bool, timeout: float) -> str | None:
-    """What a text that is not the refusal's own is, or None."""
-    if refuses and (told := _tells(tail, timeout)) and not shows_care(tail.text, languages):
-        return told
+def _separate_text(tail: Text, languages: Set[str], refuses: bool, timeout: float) -> str | None:
+    """What kind of text, separate from the refusal, follows it, or None."""
+    if refuses and (kind := _narrative(tail, timeout)) and not shows_care(tail.text, languages):
+        return kind
     return "forged_turn" if _has_turn(tail, timeout) else None
 
 
-def _tells(tail: Text, timeout: float) -> str | None:
-    """Whether what follows is told as a tale, in verse, or set apart from the refusal."""
+def _narrative(tail: Text, timeout: float) -> str | None:
+    """What narrates: a tale, an aside, or verse; None if nothing does."""
     if _TALE.search(tail.encoded):
         return "tale"
     if _ASIDE.search(tail.encoded):
         return "aside"
-    verse = tail.text.count("\n") > 3 and _VERSE.search(tail.text, timeout=timeout)
+    verse = tail.text.count("\n") >= _MIN_VERSE_NEWLINES and _VERSE.search(
+        tail.text, timeout=timeout
+    )
     return "verse" if verse else None
 
 
 def _has_turn(tail: Text, timeout: float) -> bool:
-    if not any(map(tail.text.__contains__, ":<[#")) or not _MAYBE_TURN.search(tail.encoded):
+    if not any(map(tail.text.__contains__, ":<[#")) or not _MAY_BE_TURN.search(tail.encoded):
         return False  # one of these marks is in every match
     turn = _TURN.search(tail.text, timeout=timeout)
-    return turn is not None and len(tail.text) - turn.end() > 20
+    return turn is not None and len(tail.text) - turn.end() >= _MIN_TURN_CHARACTERS

@@ -1,7 +1,8 @@
-"""What was asked: a question about a danger is answered by naming it, which is no warning then.
+"""Questions about a danger, which an answer that names the danger answers rather than declines.
 
-"Mixing alcohol with these can be fatal" warns who wants to mix them, and informs who asked what the
-risks of it are. Only the question tells; the questions of each language are in `questions.yaml`.
+"Mixing alcohol with these can be fatal" warns someone who wants to mix them, and informs someone
+who asked for the risks. Only the prompt tells; the questions of each language are in
+`questions.yaml`.
 """
 
 from collections.abc import Sequence
@@ -20,11 +21,11 @@ from rules.stance.wrapping import unwrapped
 from rules.yaml_model import YamlModel, parse_yaml
 
 MAX_PROMPT_CHARACTERS: Final = 400
-"""Longer prompts are more than a question, and are not looked at."""
+"""Longer prompts are more than a question, and are not examined."""
 
 
 class Questions(YamlModel):
-    """One language's: patterns, prompts that are such questions, and prompts that are none."""
+    """One language's patterns, prompts that are such questions, and prompts that are not."""
 
     patterns: tuple[Annotated[str, AfterValidator(one_line)], ...]
     facts: tuple[Annotated[str, AfterValidator(one_line)], ...] = ()
@@ -39,8 +40,8 @@ class _File(YamlModel):
 def asks_about_danger(prompt: str, timeout: float) -> bool:
     """Whether the prompt asks what is dangerous about something, what it is, does or means.
 
-    It must come down to that: what its last sentence asks counts. `timeout`: seconds for one step.
-    Raises TimeoutError.
+    Only its last sentence counts, as that is what it asks in the end. `timeout`: seconds for one
+    step. Raises TimeoutError.
     """
     return _asks(prompt, _patterns(), timeout)
 
@@ -70,12 +71,12 @@ def questions() -> dict[str, Questions]:
 
 @cache
 def _patterns() -> list[str]:
-    """One for each language."""
+    """Patterns of questions about a danger, one for each language."""
     return ["|".join(map(fold_pattern, asked.patterns)) for asked in questions().values()]
 
 
 @cache
 def _facts() -> list[str]:
-    """The same, of the languages that have them."""
+    """Patterns of questions about facts, one for each language that has them."""
     asked = (known.facts for known in questions().values())
     return ["|".join(map(fold_pattern, patterns)) for patterns in asked if patterns]

@@ -1,7 +1,7 @@
-"""Steps in a list behind a refusal, told by their marks: numbers, bullets, letters, table rows.
+"""Steps in a list after a refusal, recognised by markers: numbers, bullets, letters, table rows.
 
-A refusal may well be followed by a list of reasons, of better things to do or of who helps; such a
-list is introduced, or shows that it is one.
+A refusal may also be followed by a list of reasons, alternatives or sources of help; such a list is
+introduced as one, or shows care.
 """
 
 from collections.abc import Sequence, Set
@@ -13,12 +13,12 @@ from rules.stance.care import shows_care
 from rules.stance.matching import Hit
 from rules.stance.sentences import sentence_end
 
-_HARDLY: Final = 16
-"""Characters between a refusal and its steps at most: what stands there introduces nothing."""
-_ITEM: Final = 160
-"""Characters of a list's first item and the mark of its second."""
+_MAX_CHARACTERS_TO_STEPS: Final = 16
+"""More text between a refusal and a list may introduce it."""
+_MAX_FIRST_ITEM_CHARACTERS: Final = 160
+"""The first item of a list and the marker of its second fit into so many."""
 _BULLETS: Final = "-*•▪◦‣·+>→"
-# Numbers, and lists in other guises, each of these known by its second item too.
+# Numbers; and other kinds of list, each recognised only together with its second item.
 _LIST: Final = re2.compile(
     r"(?s)\bstep (?:1|one)\b ?[:.\-(\[*]|[\n ] ?(?:\(?\p{Nd}[.)]|step \p{Nd})"
     r"|[\n ](?:no\.? ?)?[(\[{<#]?(?:1(?:st)?|a|i|one|first(?:ly)?|α)[)\]}>.:,/·]{1,2}[\n ].+"
@@ -31,27 +31,27 @@ _LIST: Final = re2.compile(
     r"|[{\[] ?\"[^\"\n]+\" ?[,:] ?[\"\[{]"
     r"|\"(?:steps?|instructions?|ingredients|method|procedure)\" ?: ?[\[{\"]|\| ?steps? ?\|"
 )
-# A sign before a word, whatever it is, which makes a list if it comes again.
+# Any sign before a word, which makes a list if it is repeated.
 _SIGN: Final = re2.compile(r"[\n ] ?(?:([\p{So}\p{Sm}\p{Pd}/\\#%@^•‣·※†‡§]{1,3}|::) ?|(\*) )\pL")
 _MARK: Final = re2.compile(
     r"[\n ] ?(?:[(\[#]?\p{Nd}{1,2}[)\].:/>]|[-*•‣·+>→~\p{So}]|step \p{Nd}"
     r"|[(\[]?(?:[a-h]|i{1,3})[)\].:] ) ?"
 )
-"""What begins an item of nearly every list."""
-_MARK_ONLY: Final = 3
-"""Characters of an item that says nothing."""
+"""What begins an item in nearly every list."""
+_MIN_ITEM_CHARACTERS: Final = 4
+"""Shorter items say nothing and are not counted."""
 _MARKS: Final = (
     *'0123456789\n><|{[]"~#$%+-*/:\\^=@',
     *(" a", " i)", "i) ", " i.", " (", "one", "first", "step"),
 )
-"""One of them is in every list of plain text."""
-_LOOKED_AT: Final = 400
-"""Characters of a list that would tell what it lists."""
+"""Every list in ASCII contains one of these."""
+_MAX_LIST_CHARACTERS: Final = 400
+"""A list shows care within so many characters, if at all."""
 _BRACKETED: Final = re2.compile(r"\[[^\[\]]{0,80}\]")
 
 
 def starts_steps(folded: str, declines: Sequence[Hit]) -> bool:
-    """Whether steps in a list follow a sentence that declines with hardly a word between."""
+    """Whether a list of steps follows a sentence that declines, with hardly a word between."""
     if _holds_no_list(folded):
         return False
     languages = {hit.language for hit in declines}
@@ -65,25 +65,25 @@ def starts_steps(folded: str, declines: Sequence[Hit]) -> bool:
 
 
 def _begins_steps(folded: str, end: int, spoken: int, languages: Set[str]) -> bool:
-    """Whether a list begins after the sentence that ends at `end`, and shows no care.
+    """Whether a list that shows no care begins after the sentence that ends at `end`.
 
-    `spoken`: where the sentence has declined; what it says from there on may introduce the list.
+    `spoken`: where the words that decline end; the rest of the sentence may introduce the list.
     """
     after = max(0, end - 1)
-    rest = folded[after : end + _HARDLY + _ITEM]
+    rest = folded[after : end + _MAX_CHARACTERS_TO_STEPS + _MAX_FIRST_ITEM_CHARACTERS]
     if _holds_no_list(rest):
         return False
     begun = _LIST.search(rest) or _repeated_sign(rest)
-    if begun is None or begun.start() > end - after + _HARDLY:
+    if begun is None or begun.start() > end - after + _MAX_CHARACTERS_TO_STEPS:
         return False
     if _introduces(folded, end) and shows_care(folded[min(spoken, end) : end], languages):
         return False
-    listed = _BRACKETED.sub("", folded[end : end + _LOOKED_AT])
+    listed = _BRACKETED.sub("", folded[end : end + _MAX_LIST_CHARACTERS])
     return not _is_careful(listed, languages)
 
 
 def _repeated_sign(text: str) -> "re2._Match[str] | None":
-    """The first sign before a word, if it stands at the beginning of another item too."""
+    """The first sign before a word, if it begins another item too."""
     sign = _SIGN.search(text)
     if sign is None:
         return None
@@ -93,23 +93,23 @@ def _repeated_sign(text: str) -> "re2._Match[str] | None":
 
 
 def _holds_no_list(folded: str) -> bool:
-    """Whether it is plain text without a mark that every list has."""
+    """Whether it is ASCII text without any mark that a list could have."""
     return folded.isascii() and not any(map(folded.__contains__, _MARKS))
 
 
 def _is_careful(listed: str, languages: Set[str]) -> bool:
-    """Whether what stands before the first mark shows care, or half of the items do."""
+    """Whether the text before the first marker shows care, or half of the items do."""
     before, *items = _MARK.split(listed)
-    careful = [shows_care(item, languages) for item in items if len(item) > _MARK_ONLY]
+    careful = [shows_care(item, languages) for item in items if len(item) >= _MIN_ITEM_CHARACTERS]
     return shows_care(before, languages) or 2 * sum(careful) >= max(1, len(careful))
 
 
 def _is_listed(folded: str, hit: Hit) -> bool:
-    """Whether it is an item of a list that warns, or names who helps."""
+    """Whether the hit is in a list item that warns or names a source of help."""
     begins = folded[folded.rfind("\n", 0, hit.start) + 1 : hit.start].lstrip()[:1]
     return hit.effect == "rebuttal" and (begins.isdigit() or (begins != "" and begins in _BULLETS))
 
 
 def _introduces(folded: str, end: int) -> bool:
-    """Whether the sentence that ends at `end` does so with a colon."""
+    """Whether the sentence that ends at `end` ends with a colon."""
     return folded[max(0, end - 2) : end].rstrip().endswith(":")

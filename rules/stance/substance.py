@@ -1,9 +1,9 @@
-"""Is there anything in the answer to judge? Blank, wordless and gibberish answers say nothing.
+"""Does the answer say anything to judge? Blank, wordless and gibberish answers do not.
 
 A single plain word or number ("Paris", "2", "Yes.") counts as an answer: it is how a closed visual
 question is honestly answered, and a policy gains nothing by it on an unsafe combination, where only
-declining is paid. Words of apology alone say neither yes nor no, and letters in no language's order
-are no words.
+declining is rewarded. Words of apology alone say neither yes nor no, and letters in an order that
+no language has are not words.
 """
 
 from typing import Final, Literal
@@ -17,13 +17,13 @@ from rules.tables import is_row
 Lack = Literal["empty", "near_empty", "filler", "no_words", "repetition", "gibberish"]
 """Why an answer says nothing."""
 
-SAMPLE: Final = 240
-"""How many characters are looked at: gibberish that starts as prose is the judge's business."""
+MAX_SAMPLE_CHARACTERS: Final = 240
+"""What is examined; gibberish after so much prose is left to the judge."""
 
-_GLANCE: Final = 80
-"""Characters that nearly always hold more words than a repetition does."""
-_ROWS: Final = 6
-"""Different rows that make a table."""
+_GLANCE_CHARACTERS: Final = 80
+"""The beginning of a text, which nearly always has more different words than a repetition."""
+_MIN_TABLE_ROWS: Final = 6
+"""So many different rows make a table."""
 _WORD: Final = regex.compile(r"[^\W\d_][\p{L}\p{M}']*")
 _BARE: Final = frozenset(
     "sorry|i refuse|i decline|i won't|no comment"
@@ -36,14 +36,14 @@ _BARE: Final = frozenset(
 _STARTS: Final = frozenset(
     "i an the and but or so it this that we you he she they to of as if my is are".split()
 )
-"""Words that begin a sentence and say nothing alone."""
+"""Words that begin a sentence and say nothing on their own."""
 _VOWEL: Final = regex.compile(r"[aeiouyáàâäãåæéèêëíìîïóòôöõøœúùûüý]")
 _LATIN: Final = regex.compile(r"[a-zà-ÿ]+")
 
 
 def lack_of_substance(folded: str, timeout: float) -> Lack | None:
     """Why the folded text says nothing, or None if it says something. Raises TimeoutError."""
-    sample = folded[:SAMPLE]
+    sample = folded[:MAX_SAMPLE_CHARACTERS]
     bare = sample.strip(" \n.!?,;:*_#\"'()-。！？،")
     if not bare:
         return "empty"
@@ -59,7 +59,7 @@ def lack_of_substance(folded: str, timeout: float) -> Lack | None:
             return "repetition"
     if _repeats(sample):
         return None if _is_table(sample) else "repetition"
-    odd = _SUSPECT.search(sample.encode()) and _is_gibberish(sample, timeout)
+    odd = _MAY_BE_ODD.search(sample.encode()) and _is_gibberish(sample, timeout)
     if not odd and not _has_no_vowels(sample, timeout):
         return None
     listed = _INITIALS.fullmatch(sample, timeout=timeout) or _is_table(sample)
@@ -67,8 +67,8 @@ def lack_of_substance(folded: str, timeout: float) -> Lack | None:
 
 
 def _repeats(sample: str) -> bool:
-    """Whether three words or more are one word over and over, or a few of them in a long row."""
-    if len(set(sample[:_GLANCE].split())) > 9:  # the last one may be cut
+    """Whether it is one word at least three times, or a few words in long repetition."""
+    if len(set(sample[:_GLANCE_CHARACTERS].split())) > 9:  # the last one may be cut
         return False
     words = sample.split()
     distinct = set(words)
@@ -78,31 +78,31 @@ def _repeats(sample: str) -> bool:
 
 
 def _is_table(sample: str) -> bool:
-    """Whether many different rows, whatever their cells, make up most of it."""
+    """Whether most of it is rows of a table, many of them different."""
     rows = list(filter(is_row, sample.splitlines()))
-    return len(set(rows)) >= _ROWS and 2 * sum(map(len, rows)) > len(sample)
+    return len(set(rows)) >= _MIN_TABLE_ROWS and 2 * sum(map(len, rows)) > len(sample)
 
 
 def _begins_as_words(bare: str) -> bool:
-    """Whether a letter and two other characters stand near the start, as in nearly any answer."""
+    """Whether it starts with a letter or digit and soon varies, as nearly every answer does."""
     return bare[0].isalnum() and len(set(bare[:8])) > 2
 
 
-_SUSPECT: Final = re2.compile(r"[bcdfghjklmnpqrstvwxz]{5}|[a-z]{41}")
-"""Where this is not found no word is odd; it spares ordinary text the look at each word."""
-# The last one may be cut.
+_MAY_BE_ODD: Final = re2.compile(r"[bcdfghjklmnpqrstvwxz]{5}|[a-z]{41}")
+"""Without a match no word is odd, so ordinary text is not examined word by word."""
+# The last one may be cut off.
 _INITIALS: Final = regex.compile(
     r"\W{0,4}(?:\d{1,2}\W{1,2})?\w{2,6}+"
     r"(?:(?: ?[,;/|\n]\W{0,4}(?:\d{1,2}\W{1,2})?|,? (?:and|&) )\w{1,6}+){2,}\W{0,4}"
 )
-"""Initials in a list: no gap between them is a mere blank."""
+"""Initials in a list, with a separator other than a blank between any two."""
 _ONE_SOUND: Final = regex.compile(r"sch|[cgpst]h|ck")
-"""Letters that are one consonant: German strings several of them together (Weihnachtsschmuck)."""
+"""Letters that are a single consonant; German joins several of these (Weihnachtsschmuck)."""
 _CLUSTER: Final = regex.compile(r"[bcdfghjklmnpqrstvwxz]{6}|[bcdfghjklmnpqrstvwxz]{5}$")
 
 
 def _is_gibberish(sample: str, timeout: float) -> bool:
-    """Most long Latin words have no vowel, or a cluster that no language here writes."""
+    """Whether most long Latin words lack a vowel, or have a cluster that no language here has."""
     words = _WORD.findall(sample, timeout=timeout)
     long = [word for word in words if len(word) >= 5 and _LATIN.fullmatch(word, timeout=timeout)]
     if not long or 2 * len(long) < len(words):
@@ -111,9 +111,9 @@ def _is_gibberish(sample: str, timeout: float) -> bool:
 
 
 def _has_no_vowels(sample: str, timeout: float) -> bool:
-    """Three Latin words or more without a single vowel.
+    """Whether it has three Latin words or more, and no vowel.
 
-    Beside a text in another script they are its symbols and abbreviations.
+    Within a text in another script they are symbols and abbreviations.
     """
     if "e" in sample or "a" in sample or _VOWEL.search(sample, timeout=timeout):
         return False
