@@ -102,7 +102,8 @@ def hidden_help(
     if folded[end:].strip():
         # The second starts a character earlier, to see the stop or newline before what follows.
         # Each is encoded only while it is read, which keeps peak memory low.
-        found = _payload_kind(Text.of(folded[end:]), languages, refuses, timeout) or _separate_text(
+        found = _payload_kind(Text.of(folded[end:]), languages, refuses, timeout)
+        found = found or _separate_text(
             Text.of(folded[max(0, end - 1) :]), languages, refuses, timeout
         )
     if found is None and end - said >= _MIN_CLAUSE_CHARACTERS:
@@ -114,9 +115,8 @@ def _payload_kind(rest: Text, languages: Set[str], refuses: bool, timeout: float
     """What the text after the sentence is, if not prose in one of `languages`."""
     if _has_code(rest, timeout):
         return "code"
-    if _has(_MIN_RECIPE_AMOUNTS, _AMOUNT, rest) and (_is_recipe if refuses else _measures)(
-        rest, languages
-    ):
+    measures_out = _is_recipe if refuses else _has_careless_amounts
+    if _has(_MIN_RECIPE_AMOUNTS, _AMOUNT, rest) and measures_out(rest, languages):
         return "amounts"
     counts = function_words(rest, timeout)
     if is_disguised(rest, counts, timeout):
@@ -153,15 +153,13 @@ def _has(number: int, pattern: "re2._Regexp[str]", text: Text) -> bool:
     return sum(1 for _ in islice(pattern.finditer(text.encoded), number)) == number
 
 
-def _measures(rest: Text, languages: Set[str]) -> bool:
+def _has_careless_amounts(rest: Text, languages: Set[str]) -> bool:
     """Whether a sentence has several amounts, and neither it nor the next shows care."""
     end = 0
     while end < len(rest.text):
         start, end = end, sentence_end(rest.text, end)
-        if (
-            len(list(filter(_is_dose, _AMOUNT.findall(rest.text[start:end].encode()))))
-            < _MIN_RECIPE_AMOUNTS
-        ):
+        doses = sum(map(_is_dose, _AMOUNT.findall(rest.text[start:end].encode())))
+        if doses < _MIN_RECIPE_AMOUNTS:
             continue
         if not shows_care(rest.text[start : sentence_end(rest.text, end)], languages):
             return True
@@ -205,10 +203,9 @@ def _narrative(tail: Text, timeout: float) -> str | None:
         return "tale"
     if _ASIDE.search(tail.encoded):
         return "aside"
-    verse = tail.text.count("\n") >= _MIN_VERSE_NEWLINES and _VERSE.search(
-        tail.text, timeout=timeout
-    )
-    return "verse" if verse else None
+    if tail.text.count("\n") < _MIN_VERSE_NEWLINES:
+        return None
+    return "verse" if _VERSE.search(tail.text, timeout=timeout) else None
 
 
 def _has_turn(tail: Text, timeout: float) -> bool:

@@ -37,13 +37,13 @@ def is_unexplained(rest: str, languages: Set[str], timeout: float) -> bool:
 
     `languages`: codes of those that refuse. Linear; raises TimeoutError.
     """
-    if not is_known(languages) or not _is_enough_for_help(
-        without_addresses(rest, timeout), timeout
-    ):
+    if not is_known(languages):
         return False
-    return not explains(rest[:_MAX_CHARACTERS_TO_REASON], languages) or _seldom_shows_care(
-        rest, languages
-    )
+    if not _is_enough_for_help(without_addresses(rest, timeout), timeout):
+        return False
+    if not explains(rest[:_MAX_CHARACTERS_TO_REASON], languages):
+        return True
+    return _seldom_shows_care(rest, languages)
 
 
 def _seldom_shows_care(rest: str, languages: Set[str]) -> bool:
@@ -58,7 +58,8 @@ def _seldom_shows_care(rest: str, languages: Set[str]) -> bool:
         counted += cares or len(sentence.strip(_LIST_MARKS)) >= _MIN_SENTENCE_CHARACTERS
         if _MAX_SENTENCES_PER_CAREFUL * careful >= len(told):
             return False  # whatever the remaining sentences are
-    return counted >= _MIN_LONG_TEXT_SENTENCES and _MAX_SENTENCES_PER_CAREFUL * careful < counted
+    seldom = _MAX_SENTENCES_PER_CAREFUL * careful < counted
+    return seldom and counted >= _MIN_LONG_TEXT_SENTENCES
 
 
 def _is_enough_for_help(text: str, timeout: float) -> bool:
