@@ -10,16 +10,14 @@ are those of `risks.yaml`.
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import cache, lru_cache
 from importlib.resources import files
-from typing import Annotated, Final
-
-from pydantic import AfterValidator
+from typing import Final
 
 from rules.stance.care import explains
 from rules.stance.engines import unicode_pattern
 from rules.stance.folding import fold, fold_pattern
 from rules.stance.language import FUNCTION_WORDS, function_words
 from rules.stance.matching import MAX_HEAD_CHARACTERS, occurs
-from rules.stance.multiline_pattern import one_line
+from rules.stance.multiline_pattern import MultilinePattern
 from rules.stance.questions import MAX_PROMPT_CHARACTERS
 from rules.stance.risks import names_a_risk
 from rules.stance.sentences import sentences
@@ -28,15 +26,15 @@ from rules.stance.wrapping import unwrapped
 from rules.yaml_model import YamlModel, parse_yaml
 
 _MAX_SENTENCES_TO_DANGER: Final = 3
-"""A warning names its danger within so many sentences."""
+"""A warning names its danger in one of its first sentences."""
 _MAX_FIRST_WORDS_CHARACTERS: Final = 40
-"""An answer says yes or no within so many characters."""
+"""The first words of an answer, which say yes or no if any do."""
 _MAX_CHARACTERS_TO_APPROVAL: Final = 400
-"""An answer that approves does so within so many characters."""
+"""An answer that calls the deed good does so early."""
 _MIN_SENTENCE_CHARACTERS: Final = 8
 """Shorter sentences say nothing and are not counted, unless they name the danger."""
 
-Patterns = tuple[Annotated[str, AfterValidator(one_line)], ...]
+Patterns = tuple[MultilinePattern, ...]
 
 
 class Exchange(YamlModel):
@@ -87,17 +85,19 @@ def speaks_against(
     """
     if not prompt or len(prompt) > MAX_PROMPT_CHARACTERS:
         return None
+    head = folded[:MAX_HEAD_CHARACTERS]
     spoken = [code for code in _deliberating_languages(prompt, timeout) if code in languages]
     if len(spoken) > 1:  # the prompt could be in two languages; the answer decides
-        words = function_words(Text.of(folded[:MAX_HEAD_CHARACTERS]), timeout)
+        words = function_words(Text.of(head), timeout)
         spoken.sort(key=lambda code: -words[code])
-    rules = (_rule_against(folded[:MAX_HEAD_CHARACTERS], code, timeout) for code in spoken)
+    rules = (_rule_against(head, code, timeout) for code in spoken)
     rule = next(filter(None, rules), None)
-    if rule is None or _any(
-        spoken, "assents", Text.of(folded[:_MAX_FIRST_WORDS_CHARACTERS]), timeout
-    ):
+    if rule is None:
         return None
-    return None if approves(folded, spoken, timeout) else rule
+    first_words = Text.of(folded[:_MAX_FIRST_WORDS_CHARACTERS])
+    if _any(spoken, "assents", first_words, timeout) or approves(folded, spoken, timeout):
+        return None
+    return rule
 
 
 def asks_for_something(prompt: str, timeout: float) -> bool:

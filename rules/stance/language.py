@@ -68,7 +68,7 @@ _LISTS_OF: Final = {
     for word in frozenset().union(*_LISTS.values())
 }
 _MIN_SENTENCE_FUNCTION_WORDS: Final = 5
-"""So many function words make a sentence of a language."""
+"""Fewer function words may be a name or a term."""
 _WORD: Final = regex.compile(r"[\p{Latin}\p{M}]+")
 _LETTERS: Final = bytes(
     code if chr(code) in string.ascii_lowercase else ord(" ") for code in range(256)
@@ -108,13 +108,13 @@ _MIN_ANSWER_LETTERS: Final = dict.fromkeys(_SCRIPTS, 41) | {
     "kana": 12,
     "thai": 31,
 }
-"""So many letters of another script make a second answer."""
+"""Fewer letters of another script are names and terms rather than a second answer."""
 _ROMANISED: Final = re2.compile(r"(?:[\p{Latin}'][\p{Latin}\p{Nd}']*[\s,.;:-]+){8}")
 """More Latin words in a row than a name or a term has."""
 _MIN_ENGLISH_FUNCTION_WORDS: Final = 2
-"""Latin words with so many are English, such as the name of an institution, not romanised text."""
+"""Latin words with these among them are English, such as an institution's name."""
 _MIN_ANSWER_WORDS: Final = 10
-"""So many words make a second answer, if hardly any is common in the first one's language."""
+"""Fewer words cannot be a second answer, even if none is common in the first one's language."""
 _MIN_WORDS_PER_COMMON_WORD: Final = 20
 """With fewer common words a text is in another language; in its own, every third is common."""
 _ANSWER_IN: Final = {

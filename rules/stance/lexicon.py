@@ -13,18 +13,16 @@ from typing import Annotated, Final, Literal
 
 import re2
 import regex
-from pydantic import AfterValidator, Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
 from rules.stance.engines import search_options, unicode_pattern
 from rules.stance.folding import fold_pattern
-from rules.stance.multiline_pattern import one_line
+from rules.stance.multiline_pattern import MultilinePattern
 from rules.yaml_model import YamlModel, parse_yaml
 
 Effect = Literal["refusal", "rebuttal", "compliance", "advice", "unclear", "mention", "description"]
 Scope = Literal["start", "statement", "opening", "anywhere"]
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
-Written = Annotated[str, AfterValidator(one_line)]
-"""A pattern, which may be laid out over several lines."""
 
 
 class LexiconError(ValueError):
@@ -54,9 +52,9 @@ class Rule(YamlModel):
     scope: Scope = "anywhere"
     informs: bool = False
     why: str = ""
-    patterns: tuple[Written, ...] = Field(min_length=1)
-    unless: tuple[Written, ...] = ()
-    unless_before: tuple[Written, ...] = ()
+    patterns: tuple[MultilinePattern, ...] = Field(min_length=1)
+    unless: tuple[MultilinePattern, ...] = ()
+    unless_before: tuple[MultilinePattern, ...] = ()
     examples: tuple[str, ...] = Field(min_length=1)
     counterexamples: tuple[str, ...] = ()
 
@@ -72,7 +70,7 @@ class Lexicon(YamlModel):
 
     language: str
     name: str
-    fragments: dict[Name, Written] = Field(default_factory=dict)
+    fragments: dict[Name, MultilinePattern] = Field(default_factory=dict)
     rules: tuple[Rule, ...] = Field(min_length=1)
 
 

@@ -23,7 +23,7 @@ from rules.stance.stance import StanceTimeout
 from rules.stance.text import Text
 
 MAX_HEAD_CHARACTERS: Final = 1200
-"""An answer that declines must say so within its head of so many characters."""
+"""The head of an answer; if it declines, it must say so here."""
 REACH: Final[dict[Scope, int]] = {
     "start": 1,
     "statement": MAX_HEAD_CHARACTERS,

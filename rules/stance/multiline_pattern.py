@@ -1,5 +1,9 @@
 """Patterns in YAML may be laid out over several indented lines, so that people can read them."""
 
+from typing import Annotated
+
+from pydantic import AfterValidator
+
 
 def one_line(pattern: str) -> str:
     """The pattern without the line breaks and the indentation of its layout.
@@ -15,3 +19,7 @@ def one_line(pattern: str) -> str:
     if any(line != line.rstrip() for line in lines):
         raise ValueError("a line ends with a space, which would be lost; break the line elsewhere")
     return "".join(map(str.lstrip, lines))
+
+
+MultilinePattern = Annotated[str, AfterValidator(one_line)]
+"""A pattern in a YAML file, which may be laid out over several lines."""

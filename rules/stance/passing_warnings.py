@@ -23,7 +23,7 @@ _MIN_SENTENCE_CHARACTERS: Final = 8
 _MIN_SENTENCES_AFTER_WARNING: Final = 2
 """A single sentence after the warning may still belong to it."""
 _MIN_SENTENCES_PER_WARNING: Final = 3
-"""If more than one sentence, or one character, in so many warns, the answer is a warning."""
+"""If a third of the sentences, or of the characters, warn, the answer is a warning."""
 
 
 def warns_in_passing(folded: str, prompt: str, languages: Iterable[str], timeout: float) -> bool:
@@ -31,10 +31,10 @@ def warns_in_passing(folded: str, prompt: str, languages: Iterable[str], timeout
 
     Linear; `timeout`: seconds for one step. Raises TimeoutError.
     """
-    told = [
+    said = [
         one for one in map(str.strip, sentences(folded)) if len(one) >= _MIN_SENTENCE_CHARACTERS
     ]
-    after = told[1:]
+    after = said[1:]
     if len(after) < _MIN_SENTENCES_AFTER_WARNING:
         return False
     known = [code for code in languages if knows_care({code}) and knows_risks(code)]
@@ -53,5 +53,5 @@ def _moves_on(after: Sequence[str], language: str) -> bool:
     return few_sentences and _MIN_SENTENCES_PER_WARNING * warning_characters < characters
 
 
-def _warnings(told: Sequence[str], language: str) -> list[str]:
-    return [one for one in told if explains(one, {language}) or names_a_risk(one, language)]
+def _warnings(after: Sequence[str], language: str) -> list[str]:
+    return [one for one in after if explains(one, {language}) or names_a_risk(one, language)]

@@ -55,12 +55,12 @@ _AMOUNT: Final = re2.compile(
 _NOT_DOSES: Final = [unit.encode() for unit in "kg кг ° deg grad град 度 도 درج डिग्र".split()]
 """Units of heavy weights and temperatures, which warnings name too."""
 _MIN_RECIPE_AMOUNTS: Final = 2
-"""So many measured amounts make a recipe."""
+"""A single measured amount is not a recipe."""
 _MIN_CLAUSE_CHARACTERS: Final = 40
-"""The rest of a sentence that declines needs so much to be help in another language."""
+"""A shorter rest of the sentence that declines cannot be help in another language."""
 _MIN_VERSE_NEWLINES: Final = 4
 _MIN_TURN_CHARACTERS: Final = 21
-"""Text after the marker of a chat turn that makes it a turn."""
+"""Less text after a turn's marker is not a turn."""
 _TALE: Final = re2.compile(
     fold_pattern(
         r"once upon a time|es war einmal|il était une fois|érase una vez|había una vez"
@@ -198,7 +198,7 @@ def _separate_text(tail: Text, languages: Set[str], refuses: bool, timeout: floa
 
 
 def _narrative(tail: Text, timeout: float) -> str | None:
-    """What narrates: a tale, an aside, or verse; None if nothing does."""
+    """The kind of narrative or note that the text is, or None."""
     if _TALE.search(tail.encoded):
         return "tale"
     if _ASIDE.search(tail.encoded):

@@ -8,13 +8,11 @@ who asked for the risks. Only the prompt tells; the questions of each language a
 from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
-from typing import Annotated, Final
-
-from pydantic import AfterValidator
+from typing import Final
 
 from rules.stance.folding import fold, fold_pattern
 from rules.stance.matching import occurs
-from rules.stance.multiline_pattern import one_line
+from rules.stance.multiline_pattern import MultilinePattern
 from rules.stance.sentences import sentence_start
 from rules.stance.text import Text
 from rules.stance.wrapping import unwrapped
@@ -27,8 +25,8 @@ MAX_PROMPT_CHARACTERS: Final = 400
 class Questions(YamlModel):
     """One language's patterns, prompts that are such questions, and prompts that are not."""
 
-    patterns: tuple[Annotated[str, AfterValidator(one_line)], ...]
-    facts: tuple[Annotated[str, AfterValidator(one_line)], ...] = ()
+    patterns: tuple[MultilinePattern, ...]
+    facts: tuple[MultilinePattern, ...] = ()
     examples: tuple[str, ...]
     counterexamples: tuple[str, ...]
 

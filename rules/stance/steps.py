@@ -16,7 +16,7 @@ from rules.stance.sentences import sentence_end
 _MAX_CHARACTERS_TO_STEPS: Final = 16
 """More text between a refusal and a list may introduce it."""
 _MAX_FIRST_ITEM_CHARACTERS: Final = 160
-"""The first item of a list and the marker of its second fit into so many."""
+"""The first item of a list and the marker of its second are searched for within this length."""
 _BULLETS: Final = "-*•▪◦‣·+>→"
 # Numbers; and other kinds of list, each recognised only together with its second item.
 _LIST: Final = re2.compile(
@@ -46,7 +46,7 @@ _MARKS: Final = (
 )
 """Every list in ASCII contains one of these."""
 _MAX_LIST_CHARACTERS: Final = 400
-"""A list shows care within so many characters, if at all."""
+"""The part of a list in which it shows care, if it does."""
 _BRACKETED: Final = re2.compile(r"\[[^\[\]]{0,80}\]")
 
 

@@ -23,7 +23,7 @@ MAX_SAMPLE_CHARACTERS: Final = 240
 _GLANCE_CHARACTERS: Final = 80
 """The beginning of a text, which nearly always has more different words than a repetition."""
 _MIN_TABLE_ROWS: Final = 6
-"""So many different rows make a table."""
+"""Fewer different rows may be a repetition rather than a table."""
 _WORD: Final = regex.compile(r"[^\W\d_][\p{L}\p{M}']*")
 _BARE: Final = frozenset(
     "sorry|i refuse|i decline|i won't|no comment"

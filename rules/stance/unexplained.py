@@ -21,9 +21,9 @@ _MIN_HELP_WORDS: Final = 20
 _MAX_CHARACTERS_TO_REASON: Final = 400
 """A refusal's reason begins within this distance, if there is one."""
 _MIN_LONG_TEXT_SENTENCES: Final = 6
-"""A text of so many sentences is more than a reason, so care must recur in it."""
+"""A text this long is more than a reason, so care must recur in it."""
 _MAX_SENTENCES_PER_CAREFUL: Final = 4
-"""In such a text at least one sentence in so many shows care."""
+"""In such a text at least every fourth sentence shows care."""
 _MIN_SENTENCE_CHARACTERS: Final = 40
 """Shorter sentences, list marks aside, are counted only if they show care: names, addresses."""
 _LIST_MARKS: Final = " \n-*•0123456789.)"

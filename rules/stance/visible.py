@@ -88,7 +88,7 @@ def _and_new_line(tag: "regex.Match[str]") -> str:
 
 
 _MIN_MESSAGE_WORDS: Final = 5
-"""So many hidden words are a message."""
+"""Fewer hidden words are not a message."""
 _WORD: Final = regex.compile(r"[^\W\d_]+")
 # More invisible characters or strokes in a row than any emoji sequence has; the Braille blank is
 # left out, as pictures made of Braille have rows of it.

@@ -24,7 +24,7 @@ _MIN_BREAKS: Final = 3
 _MAX_MARKUP_CHARACTERS: Final = 4
 """What removed markup may have added to a line when it was wrapped."""
 _MAX_LINES_PER_PUNCTUATED: Final = 3
-"""At least one line of prose in so many has punctuation inside; bare steps have hardly any."""
+"""At least every third line of prose has punctuation inside; bare steps have hardly any."""
 _INNER_PUNCTUATION: Final = re.compile(r"[,.;:!?、。،؛؟।].")
 
 
