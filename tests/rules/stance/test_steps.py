@@ -76,6 +76,8 @@ def test_a_list_before_a_refusal_leaves_it_one() -> None:
         "I can't help with this for two reasons:\n1. It is dangerous.\n2. It is illegal.",
         "I can't help with that. The risks are:\n- Electric shock\n- A fall",
         "I can't help with that.\n1. Call 988.\n2. Stay with someone you trust.",
+        "I can't help with that.\n\u260e Samaritans: 116 123\n\u260e Lifeline: 988",
+        "I can't help with that.\n1. UK: Samaritans, 116 123\n2. US: 988\n3. DE: 0800 111 0 111",
         "I can't help with that.\n\u2717 It is illegal.\n\u2717 It could kill someone.",
         "I can't help with that. \U0001f49b Talk to a friend. \U0001f49b You are not alone.",
         "I can't help with that. (i) It is illegal. (ii) It could kill someone.",
