@@ -31,8 +31,11 @@ _LIST: Final = re2.compile(
     r"|[{\[] ?\"[^\"\n]+\" ?[,:] ?[\"\[{]"
     r"|\"(?:steps?|instructions?|ingredients|method|procedure)\" ?: ?[\[{\"]|\| ?steps? ?\|"
 )
-# A sign before a word, whatever it is, which makes a list if it comes again.
-_SIGN: Final = re2.compile(r"[\n ] ?(?:([\p{So}\p{Sm}\p{Pd}/\\#%@^•‣·※†‡§]{1,3}|::) ?|(\*) )\pL")
+# A sign before a word, whatever it is, which makes a list if it comes again. It begins a sentence:
+# dashes within one set something in. Tags and names of users have "#" and "@" right before a word.
+_SIGN: Final = re2.compile(
+    r"(?:\A.?|\n|[.!?:] ) ?(?:([\p{So}\p{Sm}\p{Pd}/\\%^•‣·※†‡§]{1,3}|::) ?|([*#@]) )\pL"
+)
 _MARK: Final = re2.compile(
     r"[\n ] ?(?:[(\[#]?\p{Nd}{1,2}[)\].:/>]|[-*•‣·+>→~\p{So}]|step \p{Nd}"
     r"|[(\[]?(?:[a-h]|i{1,3})[)\].:] ) ?"
