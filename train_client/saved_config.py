@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from train_client.checkpoint import checkpoints
-from train_client.config import ConfigError, TrainConfig, parse_config
+from train_client.config import ConfigError, TrainConfig
 
 log = logging.getLogger(__name__)
 
@@ -55,12 +55,17 @@ def refuse_foreign_config(folder: Path) -> None:
 
 
 def _is_saved(file: Path) -> bool:
-    """Whether it is word for word what a run saves: every default named, and no comment."""
+    """Whether it is as a run saves it, if one of another version: each section, and no comment."""
     try:
         text = file.read_text()
-        return parse_config(yaml.safe_load(text)).as_yaml() == text
+        saved = yaml.safe_load(text)
     except (OSError, ValueError, yaml.YAMLError):
         return False
+    return (
+        isinstance(saved, Mapping)
+        and saved.keys() >= TrainConfig.model_fields.keys()
+        and yaml.safe_dump(saved, sort_keys=False) == text
+    )
 
 
 def _is_decisive(key: str, config: TrainConfig) -> bool:

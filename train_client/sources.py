@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
 
@@ -90,7 +91,8 @@ def _files(
     files = sorted(folder.rglob("*.parquet"))
     patterns = chosen.patterns() if chosen else {}
     if patterns:
-        listed = {file for pattern in patterns.get(split, ()) for file in folder.glob(pattern)}
+        each = (_matching(folder, pattern) for pattern in patterns.get(split, ()))
+        listed = set(chain.from_iterable(each))
         found = [file for file in files if file in listed]
     else:
         base = folder / chosen.data_dir if chosen else folder
@@ -100,6 +102,15 @@ def _files(
             f"{source} holds no parquet file of split {split}; data.{key} says which one is read."
         )
     return found
+
+
+def _matching(folder: Path, pattern: str) -> list[Path]:
+    """What a pattern of the card stands for. Raises DataError where Python knows no such one."""
+    try:
+        # Two stars at the end are all files below, to the hub; to Python they are folders.
+        return list(folder.glob(f"{pattern}/*" if pattern.endswith("**") else pattern))
+    except ValueError as error:
+        raise DataError(f"{folder / CARD} lists files as {pattern!r}: {error}.") from error
 
 
 def _of_split(files: list[Path], split: str) -> list[Path]:

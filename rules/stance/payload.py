@@ -82,7 +82,8 @@ _TURN: Final = regex.compile(
     r"\n ?(?:<\|[a-z_]{2,20}\|>)? ?\W{0,3}(?:user|human|assistant|system|q|a)\W{0,3}: ?"
     r"|[.!?] (?:\*\*)?(?:user|human|assistant|system)(?:\*\*)?:(?:\*\*)? "
     r"|\n ?#{2,4} (?:instruction|input|response|output|user|human|assistant):? ?\n"
-    r"|\n ?\[\W{0,2}[a-z]{2,20}\W{0,2}\]:? \p{L}"
+    r"|\n ?\[\W{0,2}(?:user|human|assistant|system|ai|bot|(?:chat)?gpt|dan|developer|jail[a-z]{5,6}"
+    r"|unfiltered|uncensored|classic)\W{0,2}\]:? \p{L}"
     r"|\bq: [^\n]{3,160} a: |<\|im_start\|>|<\|start_header_id\|>|<start_of_turn>|\[/?inst\]"
 )
 _MAY_BE_TURN: Final = re2.compile(_TURN.pattern)

@@ -65,14 +65,19 @@ def started(port: int, *flags: str, env: dict[str, str] | None = None) -> subpro
 
 @contextmanager
 def ending(process: subprocess.Popen[bytes]) -> Iterator[None]:
-    """A block with which the process ends; SIGTERM ends the block as Ctrl-C does."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    """A block with which the process ends; SIGTERM ends the block as Ctrl-C does.
+
+    Of the main thread alone: elsewhere the process ends, and ValueError is raised.
+    """
     try:
-        yield
+        before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGTERM, before)
     finally:
         process.terminate()
         process.wait(60)
-        signal.signal(signal.SIGTERM, before)
 
 
 def wait_ready(

@@ -3,8 +3,11 @@
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+
+from tests.app.serving import ending
 
 SCRIPT = """
 import signal
@@ -22,3 +25,14 @@ def test_sigterm_ends_the_server_too() -> None:
         program.terminate()
     with pytest.raises(ProcessLookupError):
         os.kill(served, 0)
+
+
+def test_a_thread_that_cannot_take_signals_leaves_no_process() -> None:
+    def begin(process: subprocess.Popen[bytes]) -> None:
+        with ending(process):
+            pass
+
+    process = subprocess.Popen(["sleep", "60"])
+    with ThreadPoolExecutor(1) as threads, pytest.raises(ValueError, match="main thread"):
+        threads.submit(begin, process).result()
+    assert process.poll() is not None

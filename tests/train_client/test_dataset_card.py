@@ -57,6 +57,17 @@ def test_the_configuration_behind_the_colon_is_read(folder: Path, header: str) -
     assert read(f"{folder}:tagged") == ["tagged/all"]
 
 
+def test_two_stars_at_the_end_of_a_pattern_are_all_files_below(folder: Path) -> None:
+    card(folder, "configs: [{config_name: tagged, data_files: tagged/**}]")
+    assert read(f"{folder}") == ["tagged/all"]
+
+
+def test_a_pattern_that_is_none_is_told_with_its_file(folder: Path) -> None:
+    card(folder, 'configs: [{config_name: tagged, data_files: [""]}]')
+    with pytest.raises(DataError, match=r"README\.md lists files as ''"):
+        read(f"{folder}")
+
+
 def test_rows_of_two_configurations_are_never_mixed(folder: Path) -> None:
     card(folder, BY_PATTERN)
     with pytest.raises(DataError, match=r"several configurations \(plain, tagged\).*set:plain\.$"):

@@ -6,6 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.train_client.runs import settings, train
 from tests.train_client.service import Service
@@ -28,6 +29,14 @@ def test_a_configuration_that_no_run_wrote_is_kept(tmp_path: Path, own: bytes) -
     (tmp_path / "config.yaml").write_bytes(own)
     with pytest.raises(ConfigError, match=r"config\.yaml was not written by a run.*Move or rename"):
         refuse_foreign_config(tmp_path)
+
+
+def test_what_another_version_of_the_program_saved_was_written_by_a_run(tmp_path: Path) -> None:
+    saved = TrainConfig().model_dump(mode="json")
+    del saved["run"]["keep_best"]
+    saved["optimizer"]["of_another_version"] = 1
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(saved, sort_keys=False))
+    refuse_foreign_config(tmp_path)
 
 
 def test_every_way_to_begin_a_run_keeps_it(
