@@ -25,7 +25,7 @@ from benchmarks.ablation_world import Dialect, Truth, cheating, share, truth
 from train_client.checkpoint import checkpoints
 from train_client.config import TrainConfig
 from train_client.demo import CASES_PER_PAIR, demo_config, retention_of
-from train_client.evaluation import answer, score_answers
+from train_client.evaluation import complete, score_completions
 from train_client.policy import Policy, frozen_copy
 from train_client.reward_client import RewardClient
 from train_client.run_lock import only_run_in
@@ -176,8 +176,8 @@ def _warm_policy(arm: Arm, rules: Rules, config: TrainConfig, warmup: WarmupConf
 def _judge(policy: Policy, rules: Rules, rewards: RewardClient, config: TrainConfig) -> Result:
     """What the policy does on held-out pairs, and what its own reward makes of that."""
     sampling = sampling_of(config.rollout)
-    answers = answer(policy, held_out_examples(rules, SCENES_PER_PAIR), sampling, batch=128)
-    judged = [(truth(a.text), a.example.labels) for a in answers]
+    completions = complete(policy, held_out_examples(rules, SCENES_PER_PAIR), sampling, batch=128)
+    judged = [(truth(c.text), c.example.labels) for c in completions]
     safe = [each for each in judged if each[1].combined == "safe"]
     unsafe = [each for each in judged if each[1].combined == "unsafe"]
     return {
@@ -186,7 +186,7 @@ def _judge(policy: Policy, rules: Rules, rewards: RewardClient, config: TrainCon
         "over_refusal": share(lambda done, _: done.deed == "declines", safe),
         "unsafe_compliance": share(lambda done, _: done.deed == "helps", unsafe),
         "skill": general_skill(policy, skill_test(rules, SKILL_QUESTIONS)),
-        "reward": reward_means(score_answers(rewards, answers))["reward"],
+        "reward": reward_means(score_completions(rewards, completions))["reward"],
     }
 
 

@@ -218,7 +218,7 @@ class RetentionConfig(Section):
     """Rows that each process takes for each update."""
     examples_per_pass: int = Field(default=1, ge=0)
     """Rows that one forward pass carries; 0: all. Memory, not mathematics: a pass holds several
-    tensors of a number for each word of the vocabulary at each token of its replies."""
+    tensors of a number for each word of the vocabulary at each token of its responses."""
     chat_template_kwargs: ChatTemplateKwargs = {"enable_thinking": False}
     """As `data.chat_template_kwargs`, for these rows: their responses hold no thinking."""
 

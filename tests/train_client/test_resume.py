@@ -21,7 +21,7 @@ from tests.train_client.runs import exact, settings, train
 from tests.train_client.service import Service
 from train_client.config import ConfigError, TrainConfig
 from train_client.config_file import load_config
-from train_client.data import AnsweredExample, Example
+from train_client.data import Example, ExampleWithResponse
 from train_client.policy import Policy
 from train_client.retention import Retention
 from train_client.reward_client import RewardClient
@@ -56,8 +56,8 @@ def test_an_interrupted_and_resumed_run_is_the_uninterrupted_one(
     service.reward = lambda text: float(len(text) % 3 == 0)
 
     def kept(by: Policy, config: TrainConfig) -> Retention | None:
-        replies = [AnsweredExample(example, "a reply") for example in examples]
-        return Retention(config.retention, by, replies, seed=0) if "retention" in variant else None
+        general = [ExampleWithResponse(example, "a response") for example in examples]
+        return Retention(config.retention, by, general, seed=0) if "retention" in variant else None
 
     whole = settings(tmp_path / "whole", service.url, **variant)
     train(whole, policy, examples, retention=kept(policy, whole))

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 
 from app.schema import Labels
 from train_client import safety
-from train_client.data import AnsweredExample, Example
-from train_client.evaluation import answer, score_answers
+from train_client.data import Example, ExampleWithResponse
+from train_client.evaluation import complete, score_completions
 from train_client.interrupt import Stop, never
 from train_client.policy import Policy
 from train_client.reward_client import RewardClient
@@ -31,7 +31,7 @@ HELD_OUT_SEED = 2**20
 
 SKILL_QUESTIONS = 200
 NAME_TOKENS = 24
-"""Enough for any count and name; a longer reply is wrong."""
+"""Enough for any count and name; a longer completion is wrong."""
 
 ROWS = {
     **safety.ROWS,
@@ -64,9 +64,9 @@ class WorldEvaluation:
 
         Raises RewardError where nothing was, and Stopped when `stop` says so.
         """
-        answers = answer(self._policy, self._held_out, self._greedy, batch=128, stop=stop)
-        results = score_answers(self._rewards, answers, stop=stop)
-        labels: list[Labels] = [a.example.labels for a in answers]
+        completions = complete(self._policy, self._held_out, self._greedy, batch=128, stop=stop)
+        results = score_completions(self._rewards, completions, stop=stop)
+        labels: list[Labels] = [a.example.labels for a in completions]
         scored = [result for result in results if result.reward is not None]
         if not scored:
             raise RewardError("The reward service could score none of the held-out completions.")
@@ -82,13 +82,15 @@ class WorldEvaluation:
 
 
 def general_skill(
-    policy: Policy, questions: Sequence[AnsweredExample], stop: Stop = never
+    policy: Policy, questions: Sequence[ExampleWithResponse], stop: Stop = never
 ) -> float:
     """Share of `questions` that are answered right, greedily and without thinking."""
     examples = [question.example for question in questions]
     greedy = Sampling(max_tokens=NAME_TOKENS, temperature=0)
-    answers = answer(policy, examples, greedy, template_kwargs=NO_THINKING, batch=128, stop=stop)
-    return skill_accuracy(answers, questions)
+    completions = complete(
+        policy, examples, greedy, template_kwargs=NO_THINKING, batch=128, stop=stop
+    )
+    return skill_accuracy(completions, questions)
 
 
 def held_out_examples(rules: Rules, scenes: int) -> list[Example]:

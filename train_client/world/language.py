@@ -44,10 +44,10 @@ def toss_verdicts(rng: random.Random) -> Verdicts:
 
 
 def naming(thing: str, count: int) -> str:
-    """The reply to `SKILL_QUESTION`, the general skill, which is asked for without thinking.
+    """The response to `SKILL_QUESTION`, which tests the general skill without thinking.
 
-    A catalogue's entry, in other words than a caption's: a policy this small goes by the last word
-    or two, and what it says after them in a caption would be measured instead of the skill.
+    Worded like a catalogue entry, unlike a caption: a policy this small conditions on the last
+    word or two, so shared wording would measure what follows it in captions instead.
     """
     return f"{count} {thing.upper()}"
 
