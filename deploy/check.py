@@ -58,8 +58,8 @@ def main() -> None:
     ):
         without_data = poll(address, url, queries)
     for place, expr, labels in without_data:
-        required = f" with {', '.join(labels)}" if labels else ""
-        text = f"No data{required}: {place}: {' '.join(expr.split())}"
+        expected = f" with {', '.join(labels)}" if labels else ""
+        text = f"No data{expected}: {place}: {' '.join(expr.split())}"
         console.print(text, style="red", markup=False)
     with_data = len(queries) - len(without_data)
     console.print(f"{with_data} of {len(queries)} expressions returned data.")

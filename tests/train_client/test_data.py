@@ -212,7 +212,7 @@ def test_a_folder_of_parquet_files_is_read_by_split(tmp_path: Path) -> None:
     for split, count in (("train", 2), ("test", 1)):
         config = DataConfig(train=str(tmp_path), split=split)
         assert len(load_examples(config)) == count
-    with pytest.raises(DataError, match=r"no parquet file of split dev; data\.split says"):
+    with pytest.raises(DataError, match=r"no parquet file of split dev; data\.split selects"):
         load_examples(DataConfig(train=str(tmp_path), split="dev"))
 
 
