@@ -40,9 +40,9 @@ def train(
     from train_client.run import run_training
 
     console = Console(stderr=True)
-    given = overrides or []
+    settings = overrides or []
     with _errors_as_sentences(resume="run.resume=true"):
-        run = load_config(config, given)
+        run = load_config(config, settings)
         with joined(run.policy.device, run.reward.deadline):
             command = "safegrpo train" if world_size() == 1 else "torchrun … -m app train"
             reports = is_main()
@@ -52,7 +52,7 @@ def train(
         raise typer.Exit(0 if outcome.stopped_by else outcome.status)
     show_evaluations(run.run.output, console)
     if not outcome.finished:
-        _say_how_to_resume(console, outcome, command, [str(config), *given])
+        _say_how_to_resume(console, outcome, command, [str(config), *settings])
         raise typer.Exit(outcome.status)
     policy = run.run.output / "policy"
     console.print(f"Done: {outcome.steps} steps. The policy is in {policy}.", soft_wrap=True)

@@ -111,20 +111,20 @@ def load_responses(config: DataConfig, source: str) -> list[ExampleWithResponse]
 def _load(
     config: DataConfig, source: str, split: SplitKey, read: Callable[[Row, int], T]
 ) -> list[T]:
-    found: list[T] = []
+    loaded: list[T] = []
     problems: list[str] = []
     for row in read_rows(config, source, split):
         try:
-            found.append(read(row, config.max_pixels))
+            loaded.append(read(row, config.max_pixels))
         except DataError as error:
             problems.append(f"{row.place}: {error}")
-        if config.limit and len(found) == config.limit:
+        if config.limit and len(loaded) == config.limit:
             break
     if problems:
-        _report(problems, len(found), config.bad_rows == "drop")
-    if not found:
+        _report(problems, len(loaded), config.bad_rows == "drop")
+    if not loaded:
         raise DataError(f"{source} holds no usable row.")
-    return found
+    return loaded
 
 
 def _report(problems: list[str], good: int, drop: bool) -> None:

@@ -29,7 +29,7 @@ BATCH = 64
 
 
 @dataclass(frozen=True)
-class Completion:
+class CompletedExample:
     example: Example
     text: str
     finished: bool
@@ -45,7 +45,7 @@ def complete(
     batch: int = BATCH,
     seed: int = 0,
     stop: Stop = never,
-) -> list[Completion]:
+) -> list[CompletedExample]:
     """One completion for each example, `batch` prompts at a time.
 
     `instruction` is appended to every prompt, `template_kwargs` go to the chat template, and with
@@ -66,12 +66,12 @@ def complete(
         rollout = engine.generate(prompts.to(policy.device), 1, sampling, generator, on_ended)
         finished = rollout.finished_R.tolist()
         for example, row, done in zip(chunk, rollout.rows(), finished, strict=True):
-            completions.append(Completion(example, policy.decode(row), done))
+            completions.append(CompletedExample(example, policy.decode(row), done))
     return completions
 
 
 def score_completions(
-    rewards: RewardClient, completions: Sequence[Completion], stop: Stop = never
+    rewards: RewardClient, completions: Sequence[CompletedExample], stop: Stop = never
 ) -> list[Result]:
     """The service's results, aligned with the completions; raises Stopped when `stop()` is true."""
     results = rewards.submit(

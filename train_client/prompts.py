@@ -114,9 +114,9 @@ def _encoded(
     processor: Any, texts: Sequence[str], images: Sequence[Sequence[Image.Image]]
 ) -> dict[str, Any]:
     """The processor's output for a batch of texts with their images, padded on the left."""
-    given = {"images": images} if any(images) else {}
+    arguments = {"images": images} if any(images) else {}
     return dict(
-        processor(text=texts, padding=True, padding_side="left", return_tensors="pt", **given)
+        processor(text=texts, padding=True, padding_side="left", return_tensors="pt", **arguments)
     )
 
 

@@ -96,15 +96,15 @@ class RunState:
         Raises RewardVersionChanged if the service's reward is not the one that the run began with,
         and ConfigError if the weights do not fit the policy.
         """
-        found = checkpoints(self._folder)
+        saved = checkpoints(self._folder)
         wait_for_all()
-        if not found:
+        if not saved:
             if self._config.resume:
                 log.warning("%s holds no checkpoint; the run starts from step 0.", self._folder)
             return False
-        state = load_state(found[-1])
+        state = load_state(saved[-1])
         self._rewards.expect(state["version"])
-        load_weights(self._policy.model, found[-1])
+        load_weights(self._policy.model, saved[-1])
         self._optimizer.load_state_dict(state["optimizer"])
         self.step, self.evaluated = state["step"], state["evaluated"]
         # Checkpoints of earlier versions lack `idle` and `best_by`.

@@ -16,7 +16,7 @@ from tests.train_client import runs
 from tests.train_client.service import Service
 from train_client.config import ConfigError, RewardConfig, TrainConfig
 from train_client.data import NO_JUDGEMENT, Example
-from train_client.evaluation import Completion, complete, evaluate, score_completions
+from train_client.evaluation import CompletedExample, complete, evaluate, score_completions
 from train_client.interrupt import Stopped
 from train_client.metrics import read_metrics
 from train_client.policy import Policy
@@ -116,7 +116,7 @@ def test_a_person_can_stop_an_evaluation_while_it_samples(
 
 def test_a_person_can_stop_an_evaluation_that_waits_for_the_service(policy: Policy) -> None:
     away = RewardConfig(url="http://127.0.0.1:1", deadline=60)
-    completions = [Completion(Example("a", "b", NO_JUDGEMENT), "text", True)]
+    completions = [CompletedExample(Example("a", "b", NO_JUDGEMENT), "text", True)]
     started = time.monotonic()
     with RewardClient(away) as rewards, pytest.raises(Stopped):
         score_completions(rewards, completions, stop=lambda: True)

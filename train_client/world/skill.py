@@ -6,7 +6,7 @@ import random
 from collections.abc import Sequence
 
 from train_client.data import NO_JUDGEMENT, Example, ExampleWithResponse
-from train_client.evaluation import Completion
+from train_client.evaluation import CompletedExample
 from train_client.world.language import SKILL_QUESTION, naming
 from train_client.world.rules import Rules
 from train_client.world.scene import COUNTS, Scene
@@ -33,7 +33,7 @@ def skill_cases(rules: Rules, length: int, seed: str) -> list[ExampleWithRespons
 
 
 def skill_accuracy(
-    completions: Sequence[Completion], questions: Sequence[ExampleWithResponse]
+    completions: Sequence[CompletedExample], questions: Sequence[ExampleWithResponse]
 ) -> float:
     """Share of completions, 0 to 1, that equal the question's response, outer white space aside."""
     pairs = zip(completions, questions, strict=True)
