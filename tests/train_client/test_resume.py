@@ -231,7 +231,7 @@ def test_settings_that_changed_are_told_and_written_on_resume(
     first = (tmp_path / "config.yaml").read_text()
     changed = resume(run={"seed": 7}, optimizer={"lr": 0.01})
     (told,) = (r.getMessage() for r in caplog.records if "changed settings" in r.getMessage())
-    assert told.endswith("than it had: run.seed: 0 -> 7; optimizer.lr: 0.02 -> 0.01")
+    assert told.endswith("changed settings: run.seed: 0 -> 7; optimizer.lr: 0.02 -> 0.01")
     assert (tmp_path / "config.yaml").read_text() == first
     assert load_config(tmp_path / "config-from-step-2.yaml") == changed
 
