@@ -1,11 +1,11 @@
-"""What each reward teaches, on the drawn world, judged by the world and not by the reward.
+"""Ablation of the rewards on the drawn world, judged by the world's ground truth.
 
     python -m benchmarks.ablation             # three seeds, two hours or so on two CPU cores
     python -m benchmarks.ablation --seeds 0
 
-Four arms start honest: no training, the tags rewarded alone, the behaviour alone, both. Two start
-from demonstrations of which many cheat, and are rewarded by the profile `official` or `safegrpo`.
-Every run is kept in a folder of its own: stopped by Ctrl-C, the same command goes on where it was.
+Four arms start from honest demonstrations: no training, only the tags rewarded, only the behaviour,
+both. Two start from demonstrations many of which cheat, and are rewarded by the profile `official`
+or `safegrpo`. Each run has a folder of its own: after Ctrl-C the same command resumes it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from benchmarks.ablation_world import Dialect, Truth, cheating, share, truth
 from train_client.checkpoint import checkpoints
 from train_client.config import TrainConfig
 from train_client.demo import CASES_PER_PAIR, demo_config, retention_of
-from train_client.evaluation import answer, score_answers
+from train_client.evaluation import complete, score_completions
 from train_client.policy import Policy, frozen_copy
 from train_client.reward_client import RewardClient
 from train_client.run_lock import only_run_in
@@ -44,10 +44,10 @@ from train_client.world.warmup import WarmupConfig, warm_policy
 
 STEPS = 120
 SCENES_PER_PAIR = 12
-"""Of each seed: an arm is judged by the mean of several."""
+"""For each seed; an arm is judged by the mean of several seeds."""
 
 TOKENS = {"tags": 80, "paper": 120}
-"""Most that a demonstration has in each dialect, cheats included, and some to spare."""
+"""Completion limit by dialect: the longest demonstration, cheats included, with a margin."""
 
 METRICS = {
     "combined": "combined right",
@@ -61,12 +61,12 @@ METRICS = {
 
 @dataclass(frozen=True)
 class Arm:
-    """One way to start and to be rewarded."""
+    """One combination of starting policy and reward."""
 
     name: str
     profile: str = "safegrpo"
     weights: Mapping[str, float] | None = None
-    """Of the reward's components; None: as the profile has them."""
+    """Component weights; None: those of the profile."""
     cheats: bool = False
     """Whether many of the demonstrations cheat."""
     trains: bool = True
@@ -77,7 +77,7 @@ class Arm:
 
     @property
     def start(self) -> str:
-        """What it shares with other arms of a seed: the policy after the warm-up."""
+        """The warmed-up policy that it shares with other arms of the same seed."""
         return f"cheating-{self.dialect}" if self.cheats else "honest"
 
 
@@ -91,11 +91,11 @@ ARMS = (
 )
 
 Result = dict[str, float]
-"""`METRICS`, in 0..1."""
+"""Metric of `METRICS` -> its value in 0..1."""
 
 
 def main() -> None:
-    """Run what has no result yet; print the table and draw the figure of all that has one."""
+    """Run all arms without a result; print the table and draw the figure of all results."""
     arguments = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -105,15 +105,15 @@ def main() -> None:
     arguments.add_argument("--arms", nargs="+", choices=[a.name for a in ARMS], metavar="ARM",
                            default=[a.name for a in ARMS], help="of: %(choices)s")  # fmt: skip
     arguments.add_argument("--output", type=Path, default=Path("runs/ablation"))
-    given = arguments.parse_args()
-    # Results of other schedules are other results.
-    output: Path = given.output / f"{given.warmup_steps}-and-{given.steps}-steps"
+    options = arguments.parse_args()
+    # Results of different schedules are kept apart.
+    output: Path = options.output / f"{options.warmup_steps}-and-{options.steps}-steps"
     output.mkdir(parents=True, exist_ok=True)
-    warmup = WarmupConfig(steps=given.warmup_steps)
+    warmup = WarmupConfig(steps=options.warmup_steps)
     with RewardService(output / "service.log") as service:
-        for seed in given.seeds:
-            for arm in (a for a in ARMS if a.name in given.arms):
-                config = _config(arm, seed, given.steps, output, service.url)
+        for seed in options.seeds:
+            for arm in (a for a in ARMS if a.name in options.arms):
+                config = _config(arm, seed, options.steps, output, service.url)
                 if not (config.run.output / "result.json").exists():
                     print(f"{arm.name}, seed {seed}")
                     with only_run_in(config.run.output):
@@ -124,7 +124,7 @@ def main() -> None:
 
 
 def _config(arm: Arm, seed: int, steps: int, output: Path, url: str) -> TrainConfig:
-    """The demo's, but for the reward; resumes where the folder has a checkpoint."""
+    """The demo's configuration with the arm's reward; resumes if the folder has a checkpoint."""
     folder = output / f"{arm.name}-{seed}"
     return demo_config(
         url,
@@ -142,17 +142,17 @@ def _config(arm: Arm, seed: int, steps: int, output: Path, url: str) -> TrainCon
 
 
 def _run(arm: Arm, config: TrainConfig, warmup: WarmupConfig) -> None:
-    """Train, judge, and write the run's result."""
+    """Train, evaluate, and write the run's result."""
     rules, seed = load_rules(), config.run.seed
     policy = _warm_policy(arm, rules, config, warmup)
     with RewardClient(config.reward, run=config.run.output.name) as rewards:
         if arm.trains:
             cases = draw_cases(rules, split_pairs(rules)[0], CASES_PER_PAIR, seed=seed)
             examples = Drawn(rules, balanced(rules, cases, seed=seed))
-            kept = retention_of(config, policy, rules)
-            outcome = Trainer(config, policy, examples, rewards, retention=kept).run()
+            retention = retention_of(config, policy, rules)
+            outcome = Trainer(config, policy, examples, rewards, retention=retention).run()
             if not outcome.finished:
-                raise SystemExit(f"{outcome.reason} The same command goes on from here.")
+                raise SystemExit(f"{outcome.reason} The same command resumes the run.")
         result = _judge(policy, rules, rewards, config)
     path = config.run.output / "result.json"
     path.write_text(json.dumps({"arm": arm.name, "seed": seed, "result": result}) + "\n")
@@ -174,33 +174,33 @@ def _warm_policy(arm: Arm, rules: Rules, config: TrainConfig, warmup: WarmupConf
 
 
 def _judge(policy: Policy, rules: Rules, rewards: RewardClient, config: TrainConfig) -> Result:
-    """What the policy does on held-out pairs, and what its own reward makes of that."""
+    """The policy's true behaviour on held-out pairs, and the reward it gets for it."""
     sampling = sampling_of(config.rollout)
-    answers = answer(policy, held_out_examples(rules, SCENES_PER_PAIR), sampling, batch=128)
-    judged = [(truth(a.text), a.example.labels) for a in answers]
-    safe = [each for each in judged if each[1].combined == "safe"]
-    unsafe = [each for each in judged if each[1].combined == "unsafe"]
+    completions = complete(policy, held_out_examples(rules, SCENES_PER_PAIR), sampling, batch=128)
+    judged = [(truth(c.text), c.example.labels) for c in completions]
+    safe = [pair for pair in judged if pair[1].combined == "safe"]
+    unsafe = [pair for pair in judged if pair[1].combined == "unsafe"]
     return {
         "combined": share(Truth.judges_right, judged),
         "behavior": share(Truth.behaves_right, judged),
         "over_refusal": share(lambda done, _: done.deed == "declines", safe),
         "unsafe_compliance": share(lambda done, _: done.deed == "helps", unsafe),
         "skill": general_skill(policy, skill_test(rules, SKILL_QUESTIONS)),
-        "reward": reward_means(score_answers(rewards, answers))["reward"],
+        "reward": reward_means(score_completions(rewards, completions))["reward"],
     }
 
 
 def read_results(folder: Path) -> dict[str, list[Result]]:
     """Arm -> the result of each of its seeds, the arms in the order of `ARMS`."""
-    found: dict[str, list[Result]] = {arm.name: [] for arm in ARMS}
+    by_arm: dict[str, list[Result]] = {arm.name: [] for arm in ARMS}
     for path in sorted(folder.glob("*/result.json")):
         written: dict[str, Any] = json.loads(path.read_text())
-        found[written["arm"]].append(written["result"])
-    return {name: results for name, results in found.items() if results}
+        by_arm[written["arm"]].append(written["result"])
+    return {name: results for name, results in by_arm.items() if results}
 
 
 def table(results: Mapping[str, Sequence[Result]]) -> str:
-    """Markdown: the mean of the seeds in per cent, and the least and the most."""
+    """A Markdown table of the means over seeds in per cent, with minimum and maximum."""
     lines = [
         "| held-out pairs, % | seeds | " + " | ".join(METRICS.values()) + " |",
         "|---|---|" + "---|" * len(METRICS),
@@ -217,7 +217,7 @@ def _cell(values: Sequence[float]) -> str:
 
 
 def draw(results: Mapping[str, Sequence[Result]], path: Path) -> Path:
-    """Bars of the means with the seeds as dots, a group of bars for each metric."""
+    """A bar chart of the means, grouped by metric, with the seeds as dots. Returns `path`."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(11, 4.5), layout="constrained")

@@ -1,6 +1,6 @@
-"""What HTTP alone takes: reads the body, and answers with the same few bytes each time.
+"""The cost of HTTP alone: an app that reads the body and always sends the same reply.
 
-Whatever a request to the service takes beyond that is the service's own.
+What a request to the service costs beyond this is the service's own.
 """
 
 from starlette.types import Receive, Scope, Send

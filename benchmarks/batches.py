@@ -1,8 +1,8 @@
-"""A large batch over HTTP, JSON both ways, beside the `re` peer on the same completions in process.
+"""A large batch as JSON over HTTP, beside the `re` peer on the same completions in process.
 
-`x re` is of wall time, and `x re CPU` of the processor time that client and server take together,
-which other programs on the machine disturb less. The steps, in processor time too, are taken in
-this process; transport is the rest: writing the request, HTTP both ways, reading the reply.
+`x re` compares wall time, and `x re CPU` the CPU time of client and server together, which other
+programs on the machine disturb less. The steps, also in CPU time, are measured in this process;
+transport is the rest: writing the request, HTTP both ways, reading the reply.
 """
 
 import statistics
@@ -32,14 +32,14 @@ STEPS = ("parse", "score", "count", "write")
 
 
 def measure(server: Server, rounds: int) -> None:
-    """Print the table, a profile a row."""
+    """Print the table, one row per profile."""
     print(f"{SIZE} completions of {CHARACTERS} characters, one worker, one connection; CPU ms")
     header = " ".join(f"{name:>9}" for name in ("HTTP", *STEPS, "transport", "re peer"))
     print(f"{'profile':<9} {header} {'x re CPU':>9} {'x re':>6}  target")
     with httpx.Client(base_url=server.url, timeout=600) as client:
         for profile, target in TARGETS.items():
             batch = samples(SIZE, CHARACTERS, profile)
-            subjects = partial(_asked, client, profile, batch), partial(_peer, batch)
+            subjects = partial(_request, client, profile, batch), partial(_peer, batch)
             wall, cpu = _take_turns(rounds, server, *subjects)
             total, peer = (statistics.median(taken) * 1e3 for taken in cpu)
             steps = _steps(request(profile, batch), rounds)
@@ -53,7 +53,7 @@ def measure(server: Server, rounds: int) -> None:
 
 
 def _steps(body: bytes, rounds: int) -> list[float]:
-    """Processor milliseconds of each of `STEPS`, the median of the rounds."""
+    """CPU milliseconds of each of `STEPS`, the median over the rounds."""
     taken = []
     scoring()
     for _ in range(rounds):
@@ -76,7 +76,7 @@ def _ratio(taken: list[list[float]]) -> float:
     return statistics.median(theirs / own for own, theirs in zip(*taken, strict=True))
 
 
-def _asked(client: httpx.Client, profile: str, batch: Samples) -> list[float]:
+def _request(client: httpx.Client, profile: str, batch: Samples) -> list[float]:
     reply = client.post("/reward", content=request(profile, batch))
     reply.raise_for_status()
     rewards: list[float] = orjson.loads(reply.content)["rewards"]
@@ -90,7 +90,7 @@ def _peer(batch: Samples) -> list[float]:
 def _take_turns(
     rounds: int, server: Server, *subjects: Callable[[], object]
 ) -> tuple[list[list[float]], list[list[float]]]:
-    """Wall and processor seconds of each subject in each round."""
+    """Wall and CPU seconds of each subject in each round."""
     wall: list[list[float]] = [[] for _ in subjects]
     cpu: list[list[float]] = [[] for _ in subjects]
     for round_ in range(rounds + 1):
@@ -119,7 +119,7 @@ def growth(server: Server, largest: int) -> None:
                 if size * length > 2**25:
                     cells.append(f"{'-':>10}")
                     continue
-                ask = partial(_asked, client, "official", samples(size, length, "official"))
+                ask = partial(_request, client, "official", samples(size, length, "official"))
                 wall, _ = _take_turns(5, server, ask)
                 cells.append(f"{min(wall[0]) * 1e3:>10.2f}")
             print(f"{size:>8} " + " ".join(cells))

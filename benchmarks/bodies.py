@@ -1,4 +1,4 @@
-"""What is sent to the service: batches of well-formed completions, as JSON."""
+"""Request bodies for the service: batches of well-formed completions, as JSON."""
 
 import random
 
@@ -13,13 +13,13 @@ _SUFFIXES = {"official": "_safe", "paper": "_safe", "safegrpo": ""}
 
 
 def samples(size: int, characters: int, profile: str) -> Samples:
-    """Completions of about so many characters in the profile's dialect, with their labels."""
+    """Completions of about `characters` each in the profile's dialect, with their labels."""
     suffix = _SUFFIXES[profile]
     return [well_formed(random.Random(seed), characters, suffix) for seed in range(size)]
 
 
 def request(profile: str, batch: Samples) -> bytes:
-    """The body of `POST /reward` that asks for a batch."""
+    """The body of `POST /reward` for a batch."""
     return orjson.dumps(
         {
             "profile": profile,

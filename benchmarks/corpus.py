@@ -1,4 +1,4 @@
-"""Made-up completions to measure with: well-formed, malformed, and hostile to naive rules."""
+"""Synthetic completions for benchmarks: well-formed, malformed, and hostile to naive rules."""
 
 import random
 from collections.abc import Callable, Iterator
@@ -29,11 +29,11 @@ DECLINES = (
 )
 _SHARES = (0.3, 0.25, 0.25, 0.2)
 _ANSWER = 600
-"""Characters of an answer, at most a fifth of the completion: long completions think long."""
+"""Characters of an answer, at most a fifth of the completion: long ones are mostly thinking."""
 
 
 def prose(random_: random.Random, characters: int) -> str:
-    """Sentences of about so many characters, one in fifty with a bare `<` or `>`.
+    """Sentences of about `characters` in all, one in fifty with a bare `<` or `>`.
 
     Models' answers hold fewer: about one of each in 180,000 characters.
     """
@@ -52,7 +52,7 @@ def prose(random_: random.Random, characters: int) -> str:
 def well_formed(
     random_: random.Random, characters: int, suffix: str = "_safe"
 ) -> tuple[str, Labels]:
-    """A completion of about so many characters with everything right, and its labels."""
+    """A fully correct completion of about `characters`, and its labels."""
     unsafe = random_.random() < 0.5
     length = min(_ANSWER, characters // 5)
     parts = [prose(random_, int((characters - length - 200) * share)) for share in _SHARES]
@@ -69,7 +69,7 @@ def well_formed(
 
 
 def malformed(random_: random.Random, characters: int, suffix: str = "_safe") -> tuple[str, Labels]:
-    """A well-formed completion broken in one of the ways that policies break it, and its labels."""
+    """A well-formed completion broken in a way that is typical of policies, and its labels."""
     text, labels = well_formed(random_, characters, suffix)
     broken = [
         text.removesuffix("</answer>"),
@@ -126,7 +126,7 @@ def _with_suffix(make: Maker, suffix: str, size: int) -> str:
 def hostile_answers() -> Iterator[tuple[str, Maker]]:
     """Names and makers of hostile answers: each hostile text behind a sentence that takes a stance.
 
-    Alone, most are too odd for the rules to read on; behind a refusal they read all of it.
+    Alone, most make the rules stop early; after a stance they read the whole text.
     """
     answers = {name: _looped(*parts) for name, parts in _ANSWERS.items()}
     for stance, opening in {"refuses": _REFUSES, "warns": _WARNS, "helps": _HELP}.items():
@@ -182,7 +182,7 @@ _ANSWERS: dict[str, tuple[str, ...]] = {
     "letters apart": ("'_",),
     "lines of code": ("x = [\n",),
 }
-"""The unit that is looped, and what may stand before and after."""
+"""The unit that is repeated, and optional text before and after."""
 
 
 _DISGUISES: dict[str, Callable[[str], str]] = {

@@ -18,9 +18,9 @@ Read = Callable[[str], object]
 
 SAFE = Labels("safe", "safe", "safe")
 MOST_GROWTH = 2.2
-"""Times as long that an input of twice the size may take."""
+"""Factor by which time may grow when the input's size doubles."""
 LEAST_SECONDS = 1e-3
-"""Shorter times say nothing of growth."""
+"""Shorter times are too noisy to measure growth."""
 
 
 def time_growth(largest: int) -> None:
@@ -41,7 +41,7 @@ def time_growth(largest: int) -> None:
 
 
 def pattern_growth(largest: int) -> None:
-    """The same for answers of each lexicon pattern's own words; the worst of each language."""
+    """The same for answers made of each lexicon pattern's words; the worst of each language."""
     detector = _unlimited_stance()
     print(f"\n{'own words of each pattern of':<46} {'inputs':>9} {f'most ms at {largest}':>20} "
           f"{'worst growth, fitted':>20}")  # fmt: skip
@@ -70,7 +70,7 @@ def _mark(growth: float) -> str:
 
 
 def _readers() -> Iterator[tuple[str, Read, Iterable[tuple[str, Maker]]]]:
-    """The profiles and the stance rules alone, without limits, and what each is to read.
+    """The profiles and the stance rules alone, without limits, and the inputs for each.
 
     A looping answer fails the format of a strict profile, which then asks for no stance.
     """
@@ -85,7 +85,7 @@ def _unlimited_stance() -> StanceDetector:
 
 
 def _unlimited(profile: Profile) -> Profile:
-    """The profile without its length limit, which would hide what it does with long input."""
+    """The profile without its length limit, which would hide its behaviour on long input."""
     return profile.model_copy(update={"max_characters": None})
 
 
@@ -98,7 +98,7 @@ def _doublings(largest: int) -> list[int]:
 
 
 def _times(read: Read, make: Maker, sizes: Sequence[int]) -> list[float]:
-    """Seconds at each size; where a step looks too steep, as its ends timed in turns say."""
+    """Seconds at each size; a doubling that looks too steep is measured again, interleaved."""
     times: list[float] = []
     for smaller, size in zip((sizes[0], *sizes), sizes, strict=False):
         seconds = _seconds(read, make(size))
@@ -109,7 +109,7 @@ def _times(read: Read, make: Maker, sizes: Sequence[int]) -> list[float]:
 
 
 def _ratio(read: Read, small: str, large: str) -> float:
-    """How much longer `large` takes, the two in turns: a slow moment slows them alike."""
+    """How much longer `large` takes; interleaved, so that noise affects both alike."""
     rounds = [(_seconds(read, small), _seconds(read, large)) for _ in range(5)]
     return statistics.median(longer / shorter for shorter, longer in rounds)
 

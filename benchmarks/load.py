@@ -1,4 +1,4 @@
-"""Load on a server: as fast as it goes, or at a steady rate with each reply's latency."""
+"""Load generators: closed-loop for throughput, open-loop at a steady rate for latency."""
 
 import asyncio
 import gc
@@ -16,20 +16,20 @@ CONNECTIONS = 32
 
 
 class Load(NamedTuple):
-    """Requests answered with 200 per second, and what they took of the server's processors."""
+    """Requests per second with status 200, and the server CPU time they took."""
 
     per_second: float
     cpu_seconds_each: float
     shares: list[float]
-    """Shares of that time, by process; those that took hardly any are left out."""
+    """Shares of that time by process, without processes below 1 %."""
 
 
 class OverloadedError(Exception):
-    """The rate could not be kept up."""
+    """The server could not keep up with the rate."""
 
 
 class Latency(NamedTuple):
-    """Seconds from the time at which a request was due to its reply's last byte."""
+    """Seconds from the time when a request was due to the last byte of its reply."""
 
     median: float
     p99: float
@@ -38,14 +38,14 @@ class Latency(NamedTuple):
 def flood(server: Server, body: bytes, seconds: float) -> Load:
     """As many requests as the server answers, over `CONNECTIONS` connections.
 
-    With `wrk` where it is installed, else with the client below, which takes about as much of a
-    processor as the server does.
+    It uses `wrk` if that is installed, else the client below, which takes about as much CPU time
+    as the server.
     """
     before = server.cpu_seconds()
     count, took = _wrk(server, body, seconds) if wrk() else _client(server, body, seconds)
     cpu = [now - before.get(pid, 0.0) for pid, now in server.cpu_seconds().items()]
     total = max(sum(cpu), 1e-9)
-    shares = [one / total for one in cpu if one > 0.01 * total]
+    shares = [spent / total for spent in cpu if spent > 0.01 * total]
     return Load(count / took, total / max(1, count), shares)
 
 
@@ -62,7 +62,7 @@ def _wrk(server: Server, body: bytes, seconds: float) -> tuple[int, float]:
             '  io.write(string.format("\\n[%d,%d,%d]", summary.requests, bad, summary.duration))\n'
             "end\n"
         )
-        duration = f"-d{max(1, round(seconds))}s"  # whole seconds are all that it takes
+        duration = f"-d{max(1, round(seconds))}s"  # it accepts whole seconds only
         command = ["wrk", "-t1", f"-c{CONNECTIONS}", duration, "-s", str(script)]
         done = subprocess.run(
             [*command, f"{server.url}/reward"], capture_output=True, text=True, check=True
@@ -74,27 +74,27 @@ def _wrk(server: Server, body: bytes, seconds: float) -> tuple[int, float]:
 def _client(server: Server, body: bytes, seconds: float) -> tuple[int, float]:
     async def run() -> int:
         until = time.perf_counter() + seconds
-        return sum(await asyncio.gather(*[_one(server, body, until) for _ in range(CONNECTIONS)]))
+        return sum(await asyncio.gather(*[_loop(server, body, until) for _ in range(CONNECTIONS)]))
 
     return asyncio.run(run()), seconds
 
 
-async def _one(server: Server, body: bytes, until: float) -> int:
+async def _loop(server: Server, body: bytes, until: float) -> int:
     connection = await Connection.open(server)
-    answered = 0
+    succeeded = 0
     while time.perf_counter() < until:
-        answered += await connection.post(body) == 200
+        succeeded += await connection.post(body) == 200
     connection.close()
-    return answered
+    return succeeded
 
 
 def steady(server: Server, body: bytes, per_second: float, seconds: float) -> Latency:
-    """Latencies at a rate that does not wait for the server: a late reply delays no request.
+    """Latencies at a fixed rate: a late reply does not delay later requests.
 
     Raises:
-        OverloadedError: it takes over twice as long to have all answered.
+        OverloadedError: the replies took over twice `seconds`.
     """
-    gc.disable()  # a pause of the client would count as one of the server
+    gc.disable()  # a pause of the client would count as latency of the server
     try:
         taken = asyncio.run(
             asyncio.wait_for(_steady(server, body, per_second, seconds), 2 * seconds)
@@ -117,7 +117,7 @@ async def _steady(server: Server, body: bytes, per_second: float, seconds: float
         connection = await idle.get()
         status = await connection.post(body)
         if status != 200:
-            raise RuntimeError(f"a reply of status {status} says nothing of how long one takes")
+            raise RuntimeError(f"status {status}: only successful replies can be timed")
         idle.put_nowait(connection)
         return time.perf_counter() - due
 
@@ -134,7 +134,7 @@ async def _steady(server: Server, body: bytes, per_second: float, seconds: float
 
 
 class Connection:
-    """One kept-alive connection, with no more of HTTP than these replies need."""
+    """One keep-alive connection, with only as much of HTTP as these replies need."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader

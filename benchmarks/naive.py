@@ -1,4 +1,4 @@
-"""The peer of the service's single-sample benchmark: the endpoint that anyone writes first."""
+"""The peer of the single-sample benchmark: the straightforward FastAPI endpoint."""
 
 from fastapi import FastAPI
 

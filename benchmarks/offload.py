@@ -1,7 +1,7 @@
 """Where to score: on the event loop, in a thread, or in another process?
 
-For each size of body: the milliseconds until the reply is there, and the longest that the event
-loop was held up meanwhile, which is what a health check or a small request would wait.
+For each body size: the milliseconds until the reply, and the longest time that the event loop was
+blocked meanwhile, which is how long a health check or a small request would wait.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ Way = Callable[[bytes], Awaitable[bytes]]
 
 
 class Measured(NamedTuple):
-    """Seconds, each the least of the repeats: what else runs on the machine only adds to it."""
+    """Seconds, each the minimum over the repeats, because other load only adds to it."""
 
     took: float
     held_up: float
@@ -35,12 +35,12 @@ class Measured(NamedTuple):
 
 @cache
 def scoring() -> Scoring:
-    """What the service holds, loaded once."""
+    """The service's scoring, loaded once."""
     return Scoring("official", shipped_profiles())
 
 
-def answer(body: bytes) -> bytes:
-    """A request's computation, from bytes to bytes."""
+def score_body(body: bytes) -> bytes:
+    """The whole computation of a request, from its body to the reply's."""
     batch = parse_body(RewardRequest, body)
     scorer = scoring().scorer(batch.profile)
     scores = score_by_rules(scorer, batch.samples)
@@ -48,7 +48,7 @@ def answer(body: bytes) -> bytes:
 
 
 def compare(bodies: dict[str, bytes]) -> None:
-    """Print the table for bodies of these names."""
+    """Print the table, one row per named body."""
     print(f"\n{'body':<20}{'':>8} {'inline ms':>18} {'thread ms':>18} {'process ms':>18}")
     print(f"{'':<28} {'took  held up':>18} {'took  held up':>18} {'took  held up':>18}")
     context = get_context("spawn")
@@ -63,12 +63,12 @@ def compare(bodies: dict[str, bytes]) -> None:
 
 
 async def _inline(body: bytes) -> bytes:
-    return answer(body)
+    return score_body(body)
 
 
 def _through(executor: Executor) -> Way:
     async def way(body: bytes) -> bytes:
-        return await asyncio.get_running_loop().run_in_executor(executor, answer, body)
+        return await asyncio.get_running_loop().run_in_executor(executor, score_body, body)
 
     return way
 

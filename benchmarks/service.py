@@ -3,9 +3,9 @@
     python -m benchmarks.service            # all of it, about three minutes
     python -m benchmarks.service --quick
 
-It starts its servers itself. Subjects take turns, and ratios are of medians over rounds, so that a
-noisy machine disturbs them alike; processor time is given beside wall time.
-Absolute numbers of requests a second are worth something on an otherwise idle machine only.
+It starts its own servers. Subjects take turns, and ratios are medians over rounds, so that noise
+affects them alike; CPU time is given beside wall time. Absolute requests per second are meaningful
+only on an otherwise idle machine.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""Servers to measure: processes of their own, on free ports."""
+"""The servers to measure: child processes on free ports."""
 
 import os
 import shutil
@@ -22,13 +22,13 @@ class Server:
 
     @property
     def processes(self) -> list[int]:
-        """The process, and the children that it has now."""
+        """The process and its current children."""
         pid = self._process.pid
         children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
         return [pid, *map(int, children)]
 
     def cpu_seconds(self) -> dict[int, float]:
-        """Processor time so far, by process."""
+        """CPU time so far, by process."""
         return {pid: _cpu_seconds(pid) for pid in self.processes}
 
     def memory_bytes(self) -> int:

@@ -1,7 +1,7 @@
-"""Requests of one sample: verl, slime and OpenRLHF send nothing else.
+"""Requests of one sample, the only kind that verl, slime and OpenRLHF send.
 
-Wall time says what an idle machine does; where other programs want the same processors, the
-processor time that a request takes is the figure to look at. The servers take turns, a second each.
+Wall time is meaningful on an idle machine only; on a shared one, compare the CPU time per request.
+The servers take turns, a second each.
 """
 
 import statistics
@@ -14,7 +14,7 @@ from benchmarks.serving import Server, bare_service, naive_service, service, wrk
 
 CHARACTERS = 1_000
 TARGET = 3_000
-"""Requests a second, of one worker."""
+"""Requests per second of one worker."""
 P99_TARGET = 0.010
 
 

@@ -4,9 +4,9 @@
     python -m benchmarks.trainer                    # on a CPU, two small models
     python -m benchmarks.trainer --device cuda      # on a GPU, a 2 B model; under ten minutes
 
-On a CPU the two trainers take turns, a step each, so that a noisy machine disturbs them alike, and
-every ratio is the median over the pairs of steps. On a GPU they run one after the other, because
-their memory does not fit at once. Peak memory is what is added to a process that has its libraries.
+On a CPU the two trainers take turns, a step each, so that noise affects them alike, and every ratio
+is the median over the pairs of steps. On a GPU they run one after the other, because both do not
+fit in memory. Peak memory is counted from after the import of the libraries.
 """
 
 from __future__ import annotations
@@ -55,9 +55,9 @@ class Worker:
         if line:
             return line
         self._process.wait()
-        raise SystemExit(f"A trainer ended early:\n{self._said()}")
+        raise SystemExit(f"A trainer exited early:\n{self._log_tail()}")
 
-    def _said(self) -> str:
+    def _log_tail(self) -> str:
         return Path(self._log.name).read_text()[-3000:]
 
     def ready(self) -> None:
@@ -76,7 +76,7 @@ class Worker:
         lines = [json.loads(line) for line in self._process.stdout]
         self._log.close()
         if self._process.wait():
-            raise SystemExit(f"A trainer failed at its end:\n{self._said()}")
+            raise SystemExit(f"A trainer failed at its end:\n{self._log_tail()}")
         return lines
 
 
@@ -87,17 +87,17 @@ def main() -> None:
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
     parser.add_argument("--steps", type=int, default=5, help="measured steps of each trainer")
     parser.add_argument("--shape", choices=SHAPES, help="one model only")
-    given = parser.parse_args()
+    options = parser.parse_args()
     if importlib.util.find_spec("trl") is None:
         raise SystemExit("The peer is missing: pip install trl")
-    shapes = [given.shape] if given.shape else ["large tower", "small tower"]
-    if given.device == "cuda":
+    shapes = [options.shape] if options.shape else ["large tower", "small tower"]
+    if options.device == "cuda":
         if not torch.cuda.is_available():
-            raise SystemExit("No CUDA device is at hand.")
-        shapes = [given.shape or "2B"]
+            raise SystemExit("No CUDA device is available.")
+        shapes = [options.shape or "2B"]
     for name in shapes:
         with tempfile.TemporaryDirectory() as folder:
-            compare(name, Path(folder), given.device, given.steps)
+            compare(name, Path(folder), options.device, options.steps)
 
 
 def compare(name: str, folder: Path, device: str, steps: int) -> None:
@@ -105,9 +105,9 @@ def compare(name: str, folder: Path, device: str, steps: int) -> None:
     write_policy(SHAPES[name], folder / "policy", device)
     if device == "cuda":
         gpu_parts(SHAPES[name], folder / "policy")
-    every = WARM_UP + steps
+    total = WARM_UP + steps
     run = in_turns if device == "cpu" else one_after_the_other
-    steps_of, phases = run(name, folder, device, every)
+    steps_of, phases = run(name, folder, device, total)
     processor = AutoProcessor.from_pretrained(folder / "policy")
     prompt = encode_prompts(processor, examples(SHAPES[name])[:1]).inputs["input_ids"].shape[1]
     print(f"\n{name}: prompts of {prompt} tokens, image included")

@@ -1,4 +1,4 @@
-"""Parts of a step on a GPU, beside the plain way and beside what the device can do at most."""
+"""Parts of a training step on a GPU, beside a plain baseline and the device's ceilings."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def _decoding(policy: Policy, shape: Shape, ceiling: float) -> None:
 
 
 def _passes(policy: Policy, shape: Shape, ceiling: float) -> None:
-    one = examples(shape)[:1]
+    example = examples(shape)[:1]
     length, group = shape.completion, shape.group
     tokens = torch.randint(10, 500, (group, length), device=policy.device)
     lengths = torch.full((group,), length, device=policy.device)
@@ -96,7 +96,7 @@ def _passes(policy: Policy, shape: Shape, ceiling: float) -> None:
         "forked, checkpointed": (True, recomputed(policy.model)),
     }
     for name, (forked, saving) in ways.items():
-        repeated = one if forked else one * group
+        repeated = example if forked else example * group
         inputs = to_device(encode_prompts(policy.processor, repeated).inputs, policy.device)
         work = Pass(rows, Pass.ready(inputs), group, group, forked)
         torch.cuda.reset_peak_memory_stats()

@@ -1,4 +1,4 @@
-"""What the trainers are measured on: Qwen3-VL in three sizes, random weights, drawn pictures."""
+"""The models and data of the trainer benchmark: Qwen3-VL in three sizes, randomly initialised."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from train_client.world.tokenizer import IMAGE, VIDEO, VISION_END, VISION_START,
 
 MERGE = 2
 ASIDE = " Think about what the picture shows and what I ask for."
-"""Makes the prompts longer, a word at a time where the tokenizer knows it."""
+"""Lengthens the prompts; its words are single tokens of the trained tokenizer."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,7 +97,7 @@ SHAPES = {
 
 
 def write_policy(shape: Shape, folder: Path, device: str) -> None:
-    """Make model and processor and save them where both trainers load them."""
+    """Create model and processor and save them for both trainers to load."""
     rules = load_rules()
     processor = _processor(rules, shape)
     with torch.device(device):

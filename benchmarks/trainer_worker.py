@@ -1,6 +1,6 @@
-"""One trainer in a process of its own that makes a step when told to, and says what it cost.
+"""One trainer in a process of its own, which makes a step on request and reports its cost.
 
-Reads a line a step on its standard input and answers with a line of JSON. Both trainers get the
+For each line on standard input it makes a step and prints a line of JSON. Both trainers get the
 same saved policy, the same prompts, loss, group, temperature, KL weight and forced length.
 """
 
@@ -33,18 +33,18 @@ from train_client.world.service import RewardService
 
 LR, BETA = 1e-6, 0.04
 ANSWERS = sys.stdout
-"""For the parent process alone; what libraries print goes to standard error."""
+"""For the parent process alone; the output of libraries goes to standard error."""
 
 NEVER = -1
-"""No token is this one, so every completion runs to the limit."""
+"""Not a token, so every completion runs to the limit."""
 
 
 class _EnoughError(Exception):
-    """Ends a run where it would go on to save what nobody reads, which takes a large model long."""
+    """Ends a run before its final save, which is not needed and slow for a large model."""
 
 
 class Gauge:
-    """Counts what goes through models, and measures from one `start` to the `report` after it."""
+    """Counts the models' inputs, and measures from each `start` to the next `report`."""
 
     def __init__(self, device: str) -> None:
         self._gpu = device == "cuda"
@@ -52,7 +52,7 @@ class Gauge:
         self._images = self._tokens = 0
 
     def watch(self, model: PreTrainedModel) -> None:
-        """Count the images its vision tower and the tokens its language model are given."""
+        """Count the images that enter its vision tower and the tokens that enter its LLM."""
         model.get_submodule("model.visual").register_forward_pre_hook(self._saw, with_kwargs=True)
         model.get_submodule("model.language_model").register_forward_pre_hook(
             self._read, with_kwargs=True
@@ -66,7 +66,7 @@ class Gauge:
         self._tokens += rows * length
 
     def start(self) -> None:
-        """Wait for the word, then start the clocks."""
+        """Wait for the parent's line, then start the clocks."""
         print("ready", file=ANSWERS, flush=True)
         sys.stdin.readline()
         self._images = self._tokens = 0
@@ -87,7 +87,7 @@ class Gauge:
 
 
 def _peak(gpu: bool) -> float:
-    """Bytes, the largest ever: of the process, or of the GPU's allocator."""
+    """Peak bytes of the process, or of the GPU's allocator."""
     if gpu:
         return float(torch.cuda.max_memory_allocated())
     unit = 1 if sys.platform == "darwin" else 1024
@@ -107,7 +107,7 @@ class Answering(Policy):
 
 
 def _expect_an_update(line: dict[str, Any]) -> None:
-    """Fail where a step has learned nothing: its time would be that of something else."""
+    """Fail if a step has learned nothing, because its time would not be comparable."""
     assert line["advantage/abs"] > 0, "The rewards of every group are equal."
     assert line["grad_norm"] > 0, "The gradient is 0."
 

@@ -1,10 +1,10 @@
-"""Completions with known rewards: does the verifier give them?
+"""Test vectors: does the verifier give completions their known rewards?
 
     python -m benchmarks.vectors FILE.jsonl ...
 
 A row has `completion` and `labels`, and either `reward` and `ungated` (what the public SafeGRPO
 code gives, which the profile `official` must equal) or `profile`, `min_reward` and `max_reward`
-(bounds that a sound reward keeps; rows marked `needs_judge` are beyond rules and are left out).
+(bounds of a sound reward; rows marked `needs_judge` cannot be decided by rules and are skipped).
 """
 
 import argparse
@@ -46,7 +46,7 @@ def main() -> None:
 
 
 def _missing(row: dict[str, Any]) -> list[str]:
-    """The keys that a row of its kind must have, and this one has not."""
+    """The required keys that the row lacks."""
     known = ("reward",) if "ungated" in row else ("profile", "min_reward", "max_reward")
     return [key for key in ("completion", "labels", *known) if key not in row]
 

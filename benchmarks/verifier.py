@@ -1,11 +1,11 @@
-"""How fast the verifier is, beside two peers in the same run; and that nothing makes it hang.
+"""The verifier's speed beside two peers in the same run, and its time on hostile inputs.
 
     python -m benchmarks.verifier            # all of it, some half an hour
     python -m benchmarks.verifier --quick
     python -m benchmarks.verifier --answers FOLDER   # stance on models' answers too
 
-One process, one thread, processor time. Every ratio is the median over rounds in which the subjects
-take turns, so that a noisy machine disturbs them alike.
+One process, one thread, CPU time. Every ratio is the median over rounds in which the subjects take
+turns, so that noise affects them alike.
 """
 
 import argparse
@@ -39,7 +39,7 @@ TARGETS = {
 }
 MALFORMED_BESIDE = ("well-formed", "malformed")
 NO_SLOWER = 1.05
-"""Times a malformed completion may take of a well-formed one's; two runs differ by as much."""
+"""Most time of a malformed completion relative to a well-formed one; 5 % is noise."""
 _HELPS = (
     "You can start by washing the fruit.",
     "Yes, the bridge in the picture is open to the public.",
@@ -48,7 +48,7 @@ _HELPS = (
     "This looks like a small boat on a quiet lake.",
 )
 TURN = 0.1
-"""Seconds at least that each subject has in each round."""
+"""Minimum seconds of each subject in each round."""
 
 
 def main() -> None:
@@ -115,10 +115,10 @@ def _take_turns(subjects: dict[str, Rewarder], batch: Batch, rounds: int) -> dic
 
 
 def _turn(reward: Rewarder, batch: Batch) -> float:
-    """Seconds of a batch, which is scored again and again for `TURN` seconds.
+    """Seconds per batch, which is scored repeatedly for at least `TURN` seconds.
 
-    In a pass of a millisecond a quick subject would fill the processor's caches, which the subject
-    before it has emptied, and do little else.
+    A fast subject's single pass of a millisecond would mostly measure caches that the subject
+    before it has left cold.
     """
     started, times, taken = time.thread_time(), 0, 0.0
     while taken < TURN:
@@ -146,9 +146,9 @@ def _print_row(
 def stance(rounds: int, given: Sequence[str] = ()) -> None:
     """Microseconds of the stance rules alone, all languages, on answers of about 600 characters.
 
-    Each of many answers once a round: an automaton that builds its states as it meets them would
-    read one answer over and over much faster than those of a training run. Drawn answers have few
-    words in common with the rules; those that models gave (`given`) have many.
+    Many answers are read once each a round: a lazily built automaton would read one repeated
+    answer much faster than those of a training run. Synthetic answers share few words with the
+    rules; answers of models (`given`) share many.
     """
     detector = StanceDetector()
     answers = _drawn_answers(count=300)

@@ -1,11 +1,11 @@
-"""Checks that every query of the dashboard and the alerts returns data in a real Prometheus.
+"""Check that every query of the dashboard and the alerts returns data in a real Prometheus.
 
     python -m deploy.check
 
-Tests the alert rules, then starts the reward service and a Prometheus that scrapes it, sends
-synthetic requests, and asks for each expression until all have answered with numbers. Without the
-programs `prometheus` and `promtool` (Debian's package `prometheus` has both) it says so and checks
-nothing; with REQUIRE_PROMETHEUS=1 in the environment that is an error.
+It tests the alert rules, then starts the reward service and a Prometheus that scrapes it, sends
+synthetic requests, and queries each expression until all have returned numbers. Without the
+programs `prometheus` and `promtool` (both in Debian's package `prometheus`) the check is skipped,
+or fails with REQUIRE_PROMETHEUS=1 in the environment.
 """
 
 import math
@@ -30,18 +30,18 @@ from deploy.traffic import flags, send
 from tests.app.serving import ending, free_port, server
 
 SECONDS = 90
-"""Within which every query must have returned data."""
+"""Time limit for all queries to return data."""
 
 CONFIG = FOLDER / "prometheus" / "prometheus.yml"
 PROGRAMS = ("prometheus", "promtool")
 REQUIRED = "REQUIRE_PROMETHEUS"
-"""The environment variable that makes it an error to have no Prometheus."""
+"""Environment variable that makes a missing Prometheus an error."""
 
 console = Console(soft_wrap=True, highlight=False)
 
 
 def main() -> None:
-    """Exits with status 1 where a rule is wrong or a query returns nothing."""
+    """Exit with status 1 if a rule is wrong or a query returns nothing."""
     missing = [name for name in PROGRAMS if shutil.which(name) is None]
     if missing:
         required = os.environ.get(REQUIRED) == "1"
@@ -56,24 +56,25 @@ def main() -> None:
         server(*flags(Path(folder))) as (url, _),
         prometheus(Path(folder), url) as address,
     ):
-        silent = ask(address, url, queries)
-    for place, expr, labels in silent:
-        wanted = f" with {', '.join(labels)}" if labels else ""
-        text = f"No data{wanted}: {place}: {' '.join(expr.split())}"
+        without_data = poll(address, url, queries)
+    for place, expr, labels in without_data:
+        expected = f" with {', '.join(labels)}" if labels else ""
+        text = f"No data{expected}: {place}: {' '.join(expr.split())}"
         console.print(text, style="red", markup=False)
-    console.print(f"{len(queries) - len(silent)} of {len(queries)} expressions returned data.")
-    sys.exit(bool(silent))
+    with_data = len(queries) - len(without_data)
+    console.print(f"{with_data} of {len(queries)} expressions returned data.")
+    sys.exit(bool(without_data))
 
 
-def promtool(*words: str | Path) -> None:
-    """Runs `promtool`, which says itself what is wrong."""
-    if subprocess.run(["promtool", *words]).returncode:
+def promtool(*arguments: str | Path) -> None:
+    """Run `promtool`, which reports errors itself."""
+    if subprocess.run(["promtool", *arguments]).returncode:
         sys.exit(1)
 
 
 @contextmanager
 def prometheus(folder: Path, target: str) -> Iterator[str]:
-    """Our configuration, but with this one target, scraped each second; yields its address."""
+    """Run Prometheus on our configuration, scraping `target` alone each second; yields its URL."""
     config = yaml.safe_load(CONFIG.read_text("utf-8"))
     config["global"] = {"scrape_interval": "1s", "evaluation_interval": "1s"}
     config["rule_files"] = [str(ALERTS.resolve())]
@@ -95,18 +96,18 @@ def prometheus(folder: Path, target: str) -> Iterator[str]:
         yield f"http://{listening}"
 
 
-def ask(address: str, url: str, queries: list[Query]) -> list[Query]:
-    """Send requests to the service and queries to Prometheus; returns those that stayed silent."""
+def poll(address: str, url: str, queries: list[Query]) -> list[Query]:
+    """Send requests to the service and queries to Prometheus; returns those without data."""
     deadline, step = time.monotonic() + SECONDS, 0
     while queries and time.monotonic() < deadline:
         send(url, step := step + 1)
         time.sleep(1)
-        queries = [query for query in queries if not answers(address, query)]
+        queries = [query for query in queries if not returns_data(address, query)]
     return queries
 
 
-def answers(address: str, query: Query) -> bool:
-    """Whether Prometheus has what a query asks for."""
+def returns_data(address: str, query: Query) -> bool:
+    """Whether the query returns data now. Exits if Prometheus rejects it."""
     try:
         request = {"query": query.expr}
         reply = httpx.post(f"{address}/api/v1/query", data=request, timeout=10).json()
@@ -119,9 +120,9 @@ def answers(address: str, query: Query) -> bool:
 
 def has_data(result: list[dict[str, Any]], labels: tuple[str, ...]) -> bool:
     """Whether there are series, a number in at least one of them, and the labels in each."""
-    numbers = [float(series["value"][1]) for series in result]
+    values = [float(series["value"][1]) for series in result]
     labelled = all(series["metric"].keys() >= set(labels) for series in result)
-    return labelled and not all(map(math.isnan, numbers))
+    return labelled and not all(map(math.isnan, values))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """The PromQL of the dashboard and the alerts, as data.
 
-Each expression, and each part of it in which a mistake would not show: a sum by a label that no
-series has is a number all the same, and so is an `or` of which one side matches nothing.
+It yields whole expressions, and the parts in which a mistake would go unnoticed: a sum by a label
+that no series has still returns a number, and so does an `or` of which one side matches nothing.
 """
 
 import json
@@ -30,7 +30,7 @@ _COUNTED = ("_total", "_count", "_sum", "_bucket")
 
 
 class Query(NamedTuple):
-    """An expression, where it stands, and the labels that whatever it returns must have."""
+    """An expression, where it is used, and the labels that its results must have."""
 
     place: str
     expr: str
@@ -38,7 +38,7 @@ class Query(NamedTuple):
 
 
 def dashboard_queries() -> Iterator[Query]:
-    """The queries of panels and variables, and of marks that come from our metrics."""
+    """The queries of panels, variables, and annotations that are based on our metrics."""
     dashboard: dict[str, Any] = json.loads(DASHBOARD.read_text("utf-8"))
     for panel in dashboard["panels"]:
         for target in panel.get("targets", ()):
@@ -49,12 +49,12 @@ def dashboard_queries() -> Iterator[Query]:
             query = filled_in(variable["query"]["query"])
             yield Query(f"variable {variable['name']!r}", query)
     for annotation in dashboard["annotations"]["list"]:
-        if "ALERTS" not in annotation["expr"]:  # Prometheus' own, and empty on a good day
+        if "ALERTS" not in annotation["expr"]:  # Prometheus' own, absent while no alert fires
             yield Query(f"mark {annotation['name']!r}", annotation["expr"])
 
 
 def alert_queries() -> Iterator[Query]:
-    """The queries of alerts, with comparisons that say 0 or 1: data whether or not it fires."""
+    """The queries of alerts, with `bool` comparisons: they return data even if no alert fires."""
     for group in yaml.safe_load(ALERTS.read_text("utf-8"))["groups"]:
         for rule in group["rules"]:
             expr = _COMPARISON.sub(lambda m: m[1] or f"{m[2]} bool", rule["expr"])
@@ -62,7 +62,7 @@ def alert_queries() -> Iterator[Query]:
 
 
 def with_parts(queries: Iterable[Query]) -> Iterator[Query]:
-    """Each query, each grouping and each selector in it, once."""
+    """Each query, and each grouping and selector in it, without duplicates."""
     seen = set()
     for query in queries:
         for part in (query, *groupings(query), *selectors(query)):
@@ -74,30 +74,30 @@ def with_parts(queries: Iterable[Query]) -> Iterator[Query]:
 def groupings(query: Query) -> Iterator[Query]:
     """Each `sum by (a, b) (…)`, whose result must have the labels that it names.
 
-    Raises ValueError for a grouping that is written otherwise, whose labels nobody would check.
+    Raises ValueError for a grouping in another form, whose labels would go unchecked.
     """
     if len(_BY.findall(query.expr)) != len(_GROUPED.findall(query.expr)):
         raise ValueError(
             f"{query.place}: write each grouping as `sum by (a, b) (…)`, so that its labels can be "
             f"checked: {query.expr}"
         )
-    for found in _GROUPED.finditer(query.expr):
-        expr = found[0] + _bracket(query.expr[found.end() :])
-        yield Query(query.place, expr, tuple(found[1].split(", ")))
+    for match in _GROUPED.finditer(query.expr):
+        expr = match[0] + _bracket(query.expr[match.end() :])
+        yield Query(query.place, expr, tuple(match[1].split(", ")))
 
 
 def selectors(query: Query) -> Iterator[Query]:
-    """Each `metric{…}`, for each value that it allows; counters must have counted something."""
+    """Each `metric{…}`, for each value that it allows; counters must be above 0."""
     for selector in _SELECTOR.findall(query.expr):
-        # Series without the label differ from any value.
+        # `!=` also matches series that lack the label.
         selector = _UNEQUAL.sub(r'\g<0>, \1!=""', selector)
-        for one in _each_value(selector):
-            counted = one.partition("{")[0].endswith(_COUNTED)
-            yield Query(query.place, f"{one} > 0" if counted else one)
+        for variant in _each_value(selector):
+            counted = variant.partition("{")[0].endswith(_COUNTED)
+            yield Query(query.place, f"{variant} > 0" if counted else variant)
 
 
 def filled_in(expr: str) -> str:
-    """An expression of Grafana's as Prometheus understands it."""
+    """A Grafana expression with its variables replaced, as Prometheus accepts it."""
     for name, value in _VARIABLES.items():
         expr = expr.replace(name, value)
     return _LABEL_VALUES.sub(r'\1{\2!=""}', expr)
@@ -105,14 +105,14 @@ def filled_in(expr: str) -> str:
 
 def _each_value(selector: str) -> list[str]:
     """`{a=~"b|c"}` as `{a="b"}` and `{a="c"}`; other selectors as they are."""
-    found = _ONE_OF.search(selector)
-    if found is None:
+    match = _ONE_OF.search(selector)
+    if match is None:
         return [selector]
-    return [selector.replace(found[0], f'="{value}"') for value in found[1].split("|")]
+    return [selector.replace(match[0], f'="{value}"') for value in match[1].split("|")]
 
 
 def _bracket(text: str) -> str:
-    """The bracket with which a text begins, up to where it closes."""
+    """The bracketed expression at the start of the text. Raises ValueError if it is not closed."""
     depth = 0
     for end, character in enumerate(text, 1):
         depth += (character == "(") - (character == ")")

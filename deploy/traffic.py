@@ -17,12 +17,12 @@ FINED = (
     "name: fined\nrelease: 1.0.0\nstructure: strict\ndialect: tags\ninstruction: tags.txt\n"
     "stance: {detector: rules}\nextras: {overlong: {limit: 1, buffer: 1}}\n"
 )
-"""A profile to which every completion is too long, so that rewards fall below 0."""
+"""A profile for which every completion is too long, so that rewards become negative."""
 
 
 def flags(folder: Path) -> list[str]:
-    """Flags of `safegrpo serve` for bounds soon reached, the capture, a profile that fines,
-    and one whose judge is never there, so that what needs it cannot be scored."""
+    """Flags of `safegrpo serve`: low limits, the capture, a profile with negative rewards, and one
+    whose judge is unreachable, so that what needs it cannot be scored."""
     judged = judged_profile(folder, "http://127.0.0.1:1/v1", ask="all")
     (fined := folder / "fined.yaml").write_text(FINED)
     return [
@@ -34,13 +34,13 @@ def flags(folder: Path) -> list[str]:
 
 
 def send(url: str, step: int) -> None:
-    """A round of requests: a training step, what a judge is needed for, wrong ones, too many."""
+    """A round of requests: a training step, some that need a judge, invalid ones, too many."""
     good, large = sample(group="judged"), sample("x" * (MAX_BODY_BYTES - 1024))
     with httpx.Client(base_url=url, timeout=30, trust_env=False) as client:
         groups = [*_groups("safe"), *_groups("unsafe")]
         client.post("/reward", json={"run": "synthetic", "step": step, "samples": groups})
         client.post("/reward", json={"profile": "fined", "samples": [sample(MALFORMED)]})
-        # Of the first two, one gets its zero without the judge; the other, and the last, nothing.
+        # The malformed one gets 0 without the judge; the others cannot be scored.
         for samples in ([good, sample(MALFORMED, group="judged")], [good]):
             client.post("/reward", json={"profile": "judged", "samples": samples})
         client.post("/reward", content=b"{")
@@ -51,7 +51,7 @@ def send(url: str, step: int) -> None:
 
 
 def _groups(label: str) -> list[dict[str, Any]]:
-    """Right and wrong answers to a label; then groups whose rewards are all 1 and all 0."""
+    """Right and wrong completions for a label; then groups whose rewards are all 1 and all 0."""
 
     def labelled(text: str, group: str) -> dict[str, Any]:
         return sample(text, labels={**LABELS_SAFE, "combined": label}, group=label + group)

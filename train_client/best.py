@@ -41,28 +41,28 @@ class Best:
         self.value: float | None = None
         """The metric's best value so far."""
 
-    def consider(self, step: int, found: Mapping[str, float]) -> None:
+    def consider(self, step: int, metrics: Mapping[str, float]) -> None:
         """Save the policy if this evaluation is the best yet; the earlier one wins a tie.
 
         Raises ConfigError when no evaluation has had such a metric.
         """
         if not self._metric:
             return
-        if not found:
+        if not metrics:
             log.warning("Nothing of the evaluation of step %d could be scored.", step)
             return
-        if self._metric not in found and self.value is not None:
+        if self._metric not in metrics and self.value is not None:
             log.warning("The evaluation of step %d gives no %s.", step, self._metric)
             return
-        if self._metric not in found:
+        if self._metric not in metrics:
             raise ConfigError(
-                f"run.keep_best names {self._metric}; the evaluation gives {', '.join(found)}."
+                f"run.keep_best names {self._metric}; the evaluation gives {', '.join(metrics)}."
             )
-        value = found[self._metric]
+        value = metrics[self._metric]
         if self.value is not None and self._sign * value <= self._sign * self.value:
             return
         self.value = value
         save_folder(self._folder, self._policy, merge=self._merge)
         if is_main():
-            note = {"step": step, **found}
+            note = {"step": step, **metrics}
             (self._folder / NOTE).write_text(json.dumps(note, indent=2), encoding="utf-8")

@@ -1,7 +1,7 @@
-"""Checkpoints: whole or absent, whatever crashes while one is written.
+"""Checkpoints, written atomically: after a crash, each is complete or absent.
 
-A checkpoint is a folder that `from_pretrained` loads, plus `trainer.pt`. It appears under its name
-only when it is complete and on disk.
+A checkpoint is a folder that `from_pretrained` loads, plus `trainer.pt`. It is written as a draft
+and gets its name once it is complete and flushed to disk.
 """
 
 from __future__ import annotations
@@ -32,49 +32,48 @@ STATE = "trainer.pt"
 
 
 class SaveError(RuntimeError):
-    """Nothing can be written, on a full disk for one; what was saved before is still whole."""
+    """A checkpoint cannot be written, for instance on a full disk; earlier ones are intact."""
 
 
 def claim_run_folder(run: RunConfig) -> None:
-    """Make the run's folder.
+    """Create the run's folder.
 
-    Raises ConfigError when nothing could be written there, or when it holds a run already that this
-    one is not to continue.
+    Raises ConfigError if it is not writable, or if it holds a run that this one does not resume.
     """
-    _put_back(run.output / "checkpoints")
-    found = checkpoints(run.output / "checkpoints")
-    if found and not run.resume:
+    _restore_replaced(run.output / "checkpoints")
+    existing = checkpoints(run.output / "checkpoints")
+    if existing and not run.resume:
         raise ConfigError(
-            f"{run.output} already holds a run of {step_of(found[-1])} steps. "
+            f"{run.output} already holds a run of {step_of(existing[-1])} steps. "
             "Continue it with run.resume=true, or choose another run.output."
         )
     make_run_folder(run.output)
 
 
-def _put_back(folder: Path) -> None:
-    """Undo a replacement that a kill cut short: what was replaced gets its name again."""
+def _restore_replaced(folder: Path) -> None:
+    """Undo a replacement that was killed halfway: the replaced checkpoint gets its name back."""
     for replaced in folder.glob(f"{_REPLACED}*"):
         final = folder / replaced.name.removeprefix(_REPLACED)
         if not final.exists():
-            with suppress(FileNotFoundError):  # another process was first
+            with suppress(FileNotFoundError):  # another process did it first
                 replaced.rename(final)
 
 
 def make_run_folder(folder: Path) -> None:
-    """Raises ConfigError when nothing could be written there."""
+    """Create the folder. Raises ConfigError if it is not writable."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=folder).close()
     except OSError as error:
         raise ConfigError(
-            f"The run's folder {folder} cannot be made or written: {error.strerror}."
+            f"The run's folder {folder} cannot be created or written to: {error.strerror}."
         ) from error
 
 
 def checkpoints(folder: Path) -> list[Path]:
     """Complete checkpoints, oldest first."""
-    found = [path for path in folder.glob("step-*") if _NAME.fullmatch(path.name)]
-    return sorted(found, key=step_of)
+    complete = [path for path in folder.glob("step-*") if _NAME.fullmatch(path.name)]
+    return sorted(complete, key=step_of)
 
 
 def step_of(checkpoint: Path) -> int:
@@ -86,13 +85,13 @@ def save_checkpoint(
 ) -> Path:
     """Write `folder/step-N` and delete all but the newest `keep` checkpoints.
 
-    All processes must call this, since each has a part of the weights; the main one writes.
+    All processes must call this, since each holds a shard of the weights; the main one writes.
     """
     final = folder / f"step-{step}"
     if is_main():
-        # A process that was killed while it wrote could not take its draft away.
-        for left in folder.glob(f"{_DRAFT}*"):
-            shutil.rmtree(left, ignore_errors=True)
+        # A process that was killed while writing leaves its draft behind.
+        for draft in folder.glob(f"{_DRAFT}*"):
+            shutil.rmtree(draft, ignore_errors=True)
     save_folder(final, policy, state)
     if is_main():
         for old in checkpoints(folder)[:-keep]:
@@ -103,12 +102,12 @@ def save_checkpoint(
 def save_folder(
     final: Path, policy: Policy, state: dict[str, Any] | None = None, *, merge: bool = False
 ) -> None:
-    """Write the policy, and `state` beside it, so that `final` is complete whenever it exists.
+    """Write the policy, and `state` if given, so that `final` is complete whenever it exists.
 
     Raises SaveError if it cannot be written.
     """
     draft = final.with_name(f"{_DRAFT}{final.name}")
-    with _whole_or_absent(final, draft):
+    with _discarded_on_error(draft, final):
         if is_main():
             shutil.rmtree(draft, ignore_errors=True)
             draft.mkdir(parents=True)
@@ -118,15 +117,15 @@ def save_folder(
                 _save_state(state, draft / STATE)
             for path in [*draft.rglob("*"), draft]:
                 _flush(path)
-            _put_in_place(draft, final)
+            _publish(draft, final)
     wait_for_all()
 
 
-def _put_in_place(draft: Path, final: Path) -> None:
-    """Rename the draft; what it replaces is renamed first, and deleted last.
+def _publish(draft: Path, final: Path) -> None:
+    """Rename the draft to `final`; a folder it replaces is renamed first and deleted last.
 
-    To delete many gigabytes takes seconds, and a process that is killed meanwhile would leave half
-    of them under the name of a whole checkpoint.
+    Deleting many gigabytes takes seconds, and a process that is killed meanwhile would leave a
+    partial folder under the name of a complete checkpoint.
     """
     replaced = final.with_name(f"{_REPLACED}{final.name}")
     shutil.rmtree(replaced, ignore_errors=True)
@@ -138,8 +137,8 @@ def _put_in_place(draft: Path, final: Path) -> None:
 
 
 @contextmanager
-def _whole_or_absent(final: Path, draft: Path) -> Iterator[None]:
-    """Raise SaveError, and leave no part behind, where something cannot be written."""
+def _discarded_on_error(draft: Path, final: Path) -> Iterator[None]:
+    """A context that deletes the draft and raises SaveError if something cannot be written."""
     try:
         yield
     except (OSError, SafetensorError) as error:
@@ -151,16 +150,16 @@ def _save_state(state: dict[str, Any], path: Path) -> None:
     try:
         torch.save(state, path)
     except RuntimeError as error:
-        # Of a full disk torch's own writer says no more than which position is not what it was.
+        # On a full disk, torch's own message is only about unexpected positions in the file.
         first, *_ = str(error).split("\n")
         raise OSError(f"{first}. Is the disk full?") from error
 
 
 def load_state(checkpoint: Path) -> dict[str, Any]:
-    """What `save_checkpoint` saved. It is a pickle: load only checkpoints that you wrote.
+    """The state that `save_checkpoint` saved. It is a pickle: load only trusted checkpoints.
 
-    The tensors stay in the file until they are read: all processes of a machine load the whole
-    optimizer, and keep their shares of it.
+    The tensors are memory-mapped, because every process on a machine loads the whole optimizer
+    state but keeps only its shards.
     """
     state: dict[str, Any] = torch.load(
         checkpoint / STATE, map_location="cpu", weights_only=False, mmap=True
@@ -169,18 +168,18 @@ def load_state(checkpoint: Path) -> dict[str, Any]:
 
 
 def load_weights(model: PreTrainedModel, checkpoint: Path) -> None:
-    """Put the weights of a saved policy, or of its adapter, into a model that already exists.
+    """Copy the weights of a saved policy, or of its adapter, into an existing model.
 
-    Raises ConfigError when they belong to another architecture or size.
+    Raises ConfigError if they are of another architecture or size.
     """
     try:
         if has_adapter(model):
-            _put(model, adapter_file(model, checkpoint))
+            _copy(model, adapter_file(model, checkpoint))
         else:
             saved = AutoModelForImageTextToText.from_pretrained(checkpoint, dtype=model.dtype)
-            if more := model.state_dict().keys() - saved.state_dict().keys():
-                raise ValueError(f"there is no {min(more)}")
-            _put(model, saved.state_dict())
+            if missing := model.state_dict().keys() - saved.state_dict().keys():
+                raise ValueError(f"there is no {min(missing)}")
+            _copy(model, saved.state_dict())
     except (OSError, RuntimeError, ValueError, KeyError, SafetensorError) as error:
         raise ConfigError(
             f"The weights in {checkpoint} do not fit the policy of this run: {error}"
@@ -188,10 +187,10 @@ def load_weights(model: PreTrainedModel, checkpoint: Path) -> None:
 
 
 @torch.no_grad()
-def _put(model: PreTrainedModel, weights: dict[str, Tensor]) -> None:
+def _copy(model: PreTrainedModel, weights: dict[str, Tensor]) -> None:
     present = model.state_dict()
     for name, tensor in weights.items():
-        if tensor.shape != present[name].shape:  # copying would broadcast it
+        if tensor.shape != present[name].shape:  # `copy_` would broadcast it
             raise ValueError(f"{name} is {[*tensor.shape]}, not {[*present[name].shape]}")
         present[name].copy_(sharded_like(tensor, present[name]))
 

@@ -40,9 +40,9 @@ def train(
     from train_client.run import run_training
 
     console = Console(stderr=True)
-    given = overrides or []
+    settings = overrides or []
     with _errors_as_sentences(resume="run.resume=true"):
-        run = load_config(config, given)
+        run = load_config(config, settings)
         with joined(run.policy.device, run.reward.deadline):
             command = "safegrpo train" if world_size() == 1 else "torchrun … -m app train"
             reports = is_main()
@@ -52,7 +52,7 @@ def train(
         raise typer.Exit(0 if outcome.stopped_by else outcome.status)
     show_evaluations(run.run.output, console)
     if not outcome.finished:
-        _say_how_to_resume(console, outcome, command, [str(config), *given])
+        _say_how_to_resume(console, outcome, command, [str(config), *settings])
         raise typer.Exit(outcome.status)
     policy = run.run.output / "policy"
     console.print(f"Done: {outcome.steps} steps. The policy is in {policy}.", soft_wrap=True)
@@ -130,17 +130,17 @@ def generate(
         Literal["float32", "bfloat16"], typer.Option(help="of the weights")
     ] = "bfloat16",
 ) -> None:
-    """Show a policy's thinking and answer to one prompt, and how the reward service reads it."""
+    """Show a policy's completion of one prompt, and how the reward service reads it."""
     _begin()
     from train_client.config import ConfigError, PolicyConfig
-    from train_client.generate import generate as generate_reply
-    from train_client.generate import parse_labels, show_reply
+    from train_client.generate import generate as sample_completion
+    from train_client.generate import parse_labels, show
     from train_client.reward_errors import RewardError
     from train_client.sampling import Sampling
 
     try:
         truth = parse_labels(labels)
-        reply = generate_reply(
+        generation = sample_completion(
             PolicyConfig(path=model, dtype=dtype),
             prompt,
             image or [],
@@ -154,7 +154,7 @@ def generate(
         )
     except (ConfigError, RewardError) as error:
         raise _failed(str(error)) from error
-    show_reply(reply, Console(), with_reward=truth is not None)
+    show(generation, Console(), with_reward=truth is not None)
 
 
 @contextmanager

@@ -45,8 +45,8 @@ class Collected:
         """What all processes collected, in order of rank, without images and inputs."""
         if world_size() == 1:
             return self
-        mine = (_without_images(self.groups), _without_images(self.seen), self.too_long)
-        parts = all_gather(mine)
+        own = (_without_images(self.groups), _without_images(self.seen), self.too_long)
+        parts = all_gather(own)
         groups = [group for part, _, _ in parts for group in part]
         return Collected(
             groups,

@@ -20,8 +20,8 @@ def _sentence(item: Any, model: type[BaseModel]) -> str:
     if item["type"] == "extra_forbidden":
         return unknown(where, _known(item["loc"], model))
     message = str(item["msg"]).removeprefix("Value error, ")
-    given = "" if isinstance(item["input"], dict) else f" (given: {item['input']!r})"
-    return f"{where}: {message}{given}" if where else message
+    value = "" if isinstance(item["input"], dict) else f" (given: {item['input']!r})"
+    return f"{where}: {message}{value}" if where else message
 
 
 def unknown(where: str, names: Sequence[str]) -> str:

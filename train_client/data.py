@@ -64,11 +64,11 @@ NO_JUDGEMENT = Labels(visual="safe", text="safe", combined="safe")
 
 
 @dataclass(frozen=True)
-class AnsweredExample:
-    """A prompt and a whole reply to it."""
+class ExampleWithResponse:
+    """A prompt and the response that its row holds."""
 
     example: Example
-    text: str
+    response: str
 
 
 def load_examples(
@@ -103,28 +103,28 @@ def load_both(config: DataConfig, *, seed: int) -> tuple[list[Example], list[Exa
     )
 
 
-def load_replies(config: DataConfig, source: str) -> list[AnsweredExample]:
+def load_responses(config: DataConfig, source: str) -> list[ExampleWithResponse]:
     """General rows (prompt, images, response) for `retention.data`; errors as `load_examples`."""
-    return _load(config, source, "split", _answered)
+    return _load(config, source, "split", _with_response)
 
 
 def _load(
     config: DataConfig, source: str, split: SplitKey, read: Callable[[Row, int], T]
 ) -> list[T]:
-    found: list[T] = []
+    loaded: list[T] = []
     problems: list[str] = []
     for row in read_rows(config, source, split):
         try:
-            found.append(read(row, config.max_pixels))
+            loaded.append(read(row, config.max_pixels))
         except DataError as error:
             problems.append(f"{row.place}: {error}")
-        if config.limit and len(found) == config.limit:
+        if config.limit and len(loaded) == config.limit:
             break
     if problems:
-        _report(problems, len(found), config.bad_rows == "drop")
-    if not found:
+        _report(problems, len(loaded), config.bad_rows == "drop")
+    if not loaded:
         raise DataError(f"{source} holds no usable row.")
-    return found
+    return loaded
 
 
 def _report(problems: list[str], good: int, drop: bool) -> None:
@@ -144,9 +144,9 @@ def _example(row: Row, max_pixels: int) -> Example:
     return _example_of(row, labels, max_pixels)
 
 
-def _answered(row: Row, max_pixels: int) -> AnsweredExample:
-    text = _text(row, "response")
-    return AnsweredExample(_example_of(row, NO_JUDGEMENT, max_pixels), text)
+def _with_response(row: Row, max_pixels: int) -> ExampleWithResponse:
+    response = _text(row, "response")
+    return ExampleWithResponse(_example_of(row, NO_JUDGEMENT, max_pixels), response)
 
 
 def _example_of(row: Row, labels: Labels, max_pixels: int) -> Example:

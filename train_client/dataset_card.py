@@ -1,7 +1,7 @@
-"""Which files of a data set belong together: its configurations, as its card names them.
+"""The configurations of a dataset, as its card declares them.
 
-The card is README.md; `configs` in its YAML header lists them, each with patterns of files by split
-or a folder (https://huggingface.co/docs/hub/datasets-manual-configuration).
+The card is README.md; `configs` in its YAML header lists them, each with file patterns by split or
+with a folder (https://huggingface.co/docs/hub/datasets-manual-configuration).
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ class _Files(BaseModel):
 class Configuration(BaseModel):
     config_name: str
     data_files: str | list[str] | list[_Files] | None = None
-    """Patterns, all of the split `train`, or with the split of each; null: names tell."""
+    """File patterns, all of split `train` or each with its split; null: file names tell."""
     data_dir: str = ""
-    """The folder of its files, in the data set's."""
+    """The folder of its files, relative to the dataset's."""
     default: bool = False
 
     @property
@@ -32,14 +32,14 @@ class Configuration(BaseModel):
         return self.default or self.config_name == "default"
 
     def patterns(self) -> dict[str, list[str]]:
-        """Split -> patterns of its files in the data set's folder; nothing where names tell."""
-        found: dict[str, list[str]] = {}
+        """Split -> file patterns relative to the dataset's folder; empty if file names tell."""
+        by_split: dict[str, list[str]] = {}
         files = self.data_files or []
         for item in [files] if isinstance(files, str) else files:
             split, paths = (item.split, item.path) if isinstance(item, _Files) else ("train", item)
             for path in [paths] if isinstance(paths, str) else paths:
-                found.setdefault(split, []).append(f"{self.data_dir}/{path}".lstrip("/"))
-        return found
+                by_split.setdefault(split, []).append(f"{self.data_dir}/{path}".lstrip("/"))
+        return by_split
 
 
 class _Card(BaseModel):
@@ -47,11 +47,11 @@ class _Card(BaseModel):
 
 
 def configurations(folder: Path) -> dict[str, Configuration]:
-    """Those of the data set in a folder, by name; none where its README.md is no such card."""
+    """The configurations of the dataset in a folder, by name; empty without a valid card."""
     from huggingface_hub import metadata_load
 
     try:
         card = _Card.model_validate(metadata_load(folder / CARD) or {})
     except (OSError, ValueError, yaml.YAMLError):
         return {}
-    return {found.config_name: found for found in card.configs}
+    return {configuration.config_name: configuration for configuration in card.configs}

@@ -118,13 +118,13 @@ def fixed_layers(
 
 def windows(cache: Cache) -> dict[str, int | None]:
     """The layers' kinds of attention, by transformers' names -> the window of the sliding kind."""
-    found: dict[str, int | None] = {}
+    by_kind: dict[str, int | None] = {}
     for layer in cache.layers:
         if isinstance(layer, DynamicSlidingWindowLayer):
-            found["sliding_attention"] = int(layer.sliding_window)
+            by_kind["sliding_attention"] = int(layer.sliding_window)
         else:
-            found["full_attention"] = None
-    return found
+            by_kind["full_attention"] = None
+    return by_kind
 
 
 def length_bucket(length: int, step: int) -> int:

@@ -97,9 +97,9 @@ def all_gather(value: T) -> list[T]:
     """Every process's value, on every process, in the order of ranks; small objects only."""
     if world_size() == 1:
         return [value]
-    found: list[T | None] = [None] * world_size()
-    dist.all_gather_object(found, value)
-    return found  # type: ignore[return-value]
+    values: list[T | None] = [None] * world_size()
+    dist.all_gather_object(values, value)
+    return values  # type: ignore[return-value]
 
 
 def all_reduce_sum(values: Sequence[float]) -> list[float]:

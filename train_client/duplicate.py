@@ -78,5 +78,5 @@ def _sampled_placeholders(
     whole["input_ids"] = torch.where(sampled, ids[:, first - 1 : first], ids)
     embedding = model.get_input_embeddings()
     with replaced_forward(embedding) as plain:
-        embedding.forward = lambda found: plain(torch.where(sampled, ids, found))
+        embedding.forward = lambda replaced: plain(torch.where(sampled, ids, replaced))
         yield

@@ -25,17 +25,17 @@ from train_client.sources import DataError
 log = logging.getLogger(__name__)
 
 BATCH = 64
-"""Prompts that are answered at once, where nobody says how many fit."""
+"""Prompts completed at once, unless the caller says how many fit."""
 
 
 @dataclass(frozen=True)
-class Answer:
+class CompletedExample:
     example: Example
     text: str
     finished: bool
 
 
-def answer(
+def complete(
     policy: Policy,
     examples: Sequence[Example],
     sampling: Sampling,
@@ -45,12 +45,12 @@ def answer(
     batch: int = BATCH,
     seed: int = 0,
     stop: Stop = never,
-) -> list[Answer]:
+) -> list[CompletedExample]:
     """One completion for each example, `batch` prompts at a time.
 
     `instruction` is appended to every prompt, `template_kwargs` go to the chat template, and with
-    `sampling.temperature` 0 the answers are greedy. Draws from a generator of its own, so that
-    evaluating never changes how training goes on. Raises Stopped when `stop` says so.
+    `sampling.temperature` 0 the completions are greedy. Samples from a generator of its own, so
+    that an evaluation does not affect training. Raises Stopped when `stop()` is true.
     """
 
     def on_ended(_: list[Ended]) -> None:
@@ -59,37 +59,37 @@ def answer(
 
     engine = local_engine(policy)
     generator = torch.Generator(policy.device).manual_seed(seed)
-    answers = []
+    completions = []
     for start in range(0, len(examples), batch):
         chunk = examples[start : start + batch]
         prompts = encode_prompts(policy.processor, chunk, instruction, template_kwargs)
         rollout = engine.generate(prompts.to(policy.device), 1, sampling, generator, on_ended)
         finished = rollout.finished_R.tolist()
         for example, row, done in zip(chunk, rollout.rows(), finished, strict=True):
-            answers.append(Answer(example, policy.decode(row), done))
-    return answers
+            completions.append(CompletedExample(example, policy.decode(row), done))
+    return completions
 
 
-def score_answers(
-    rewards: RewardClient, answers: Sequence[Answer], stop: Stop = never
+def score_completions(
+    rewards: RewardClient, completions: Sequence[CompletedExample], stop: Stop = never
 ) -> list[Result]:
-    """The service's view of the answers, aligned with them; raises Stopped when `stop` says so."""
-    asked = rewards.submit(
+    """The service's results, aligned with the completions; raises Stopped when `stop()` is true."""
+    results = rewards.submit(
         [
             Sample(
-                id=a.example.id,
-                completion=a.text,
-                prompt=a.example.instruction,
-                labels=a.example.labels,
+                id=completion.example.id,
+                completion=completion.text,
+                prompt=completion.example.instruction,
+                labels=completion.example.labels,
             )
-            for a in answers
+            for completion in completions
         ]
     )
-    while not wait([asked], timeout=POLL).done:
+    while not wait([results], timeout=POLL).done:
         if stop():
-            asked.cancel()
+            results.cancel()
             raise Stopped
-    return asked.result()
+    return results.result()
 
 
 def evaluate(
@@ -105,29 +105,30 @@ def evaluate(
 ) -> dict[str, float]:
     """Mean reward, its components and the safety table on `examples`, `batch` prompts at a time.
 
-    Processes that train together answer a share each. Raises DataError where an image of theirs can
-    no longer be read.
+    Each process evaluates its share of them. Raises DataError if one of their images can no longer
+    be read.
     """
-    mine = examples[rank() :: world_size()]
+    share = examples[rank() :: world_size()]
     with raised_everywhere(RewardError, Stopped, DataError):
-        answers = answer(
+        completions = complete(
             policy,
-            mine,
+            share,
             sampling,
             instruction=instruction,
             template_kwargs=template_kwargs,
             batch=batch,
             stop=stop,
         )
-        scored = score_answers(rewards, answers, stop)
-    parts = all_gather((scored, [a.example.labels for a in answers]))
-    results = [result for found, _ in parts for result in found]
-    labels = [truth for _, truths in parts for truth in truths]
+        own_results = score_completions(rewards, completions, stop)
+    own_labels = [completion.example.labels for completion in completions]
+    shares = all_gather((own_results, own_labels))
+    results = [result for results, _ in shares for result in results]
+    labels = [label for _, labels in shares for label in labels]
     unscored = sum(result.reward is None for result in results)
     if unscored and is_main():
         log.warning(
-            "The reward service could not score %d of %d held-out completions; the evaluation is "
-            "of the others.",
+            "The reward service could not score %d of %d held-out completions; the evaluation "
+            "covers the others.",
             unscored,
             len(results),
         )

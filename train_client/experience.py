@@ -37,9 +37,9 @@ class Group:
     @property
     def results(self) -> list[Result]:
         """The service's, one for each completion; all must have been answered."""
-        found = [c.result for c in self.completions if c.result is not None]
-        assert len(found) == len(self.completions)
-        return found
+        results = [c.result for c in self.completions if c.result is not None]
+        assert len(results) == len(self.completions)
+        return results
 
     def samples(self, place: str) -> list[Sample]:
         """What the service is asked; `place` makes ids unique when a prompt comes twice."""
@@ -83,14 +83,14 @@ class Rewards:
         if not self.components_KPG.any():
             return []
         still_K = ~self.components_KPG.flatten(1).any(1)
-        given = self.weights or {}
-        return [n for n, still in zip(self.names, still_K, strict=True) if still and given.get(n)]
+        weights = self.weights or {}
+        return [n for n, still in zip(self.names, still_K, strict=True) if still and weights.get(n)]
 
     def spread(self) -> dict[str, float]:
         """`reward_std`: the mean over groups of their rewards' standard deviation."""
         groups = zip(self.rewards_PG, self.scored_PG, strict=True)
-        found = [rewards[scored].std() for rewards, scored in groups if scored.sum() > 1]
-        return {"reward_std": float(torch.stack(found).mean())} if found else {}
+        deviations = [rewards[scored].std() for rewards, scored in groups if scored.sum() > 1]
+        return {"reward_std": float(torch.stack(deviations).mean())} if deviations else {}
 
     def advantages(self, config: AlgorithmConfig) -> Tensor:
         """[P, G] by the configured normalisation."""

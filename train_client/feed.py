@@ -1,6 +1,6 @@
-"""Which prompts a step gets, in an order that a resumed run continues exactly.
+"""The prompts of each step, in an order that a resumed run continues exactly.
 
-The order depends only on (seed, cursor); the cursor counts the examples used so far, over all
+The order depends only on (seed, cursor); the cursor counts the examples consumed so far, over all
 epochs. The next batch is encoded in a thread while the current step computes.
 """
 
@@ -28,11 +28,11 @@ log = logging.getLogger(__name__)
 class PromptBatch:
     examples: list[Example]
     parts: list[Prompts]
-    """Their prompts, encoded: a part for each pass of sampling."""
+    """Their encoded prompts: one part for each sampling pass."""
     cursor: int
-    """Examples used up, over all epochs, once this batch has been taken."""
+    """Examples consumed, over all epochs, up to and including this batch."""
     too_long: int
-    """Examples that were passed over because of their length."""
+    """Examples that were left out because of their length."""
 
 
 class PromptFeed:
@@ -52,13 +52,13 @@ class PromptFeed:
 
         `prompts_per_pass`: prompts of a batch that are encoded, and sampled, together; 0: all.
 
-        `share` (r, n): of n feeds over the same examples this is the r-th, which gives every n-th.
+        `share` (r, n): this is feed r of n over the same examples, and yields every n-th.
         """
         if not examples:
             raise DataError("There are no training examples.")
         self.cursor = 0
         self._examples = examples
-        # Its own copy: a fast tokenizer must not be used by two threads at once.
+        # A copy of its own: a fast tokenizer is not safe to use from two threads.
         self._processor = copy.deepcopy(processor)
         self._config = config
         self._instruction = instruction
@@ -71,10 +71,10 @@ class PromptFeed:
         """Whether it has been logged that prompts are left out."""
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="prompts")
         self._ahead: tuple[int, int, Future[PromptBatch]] | None = None
-        """The batch that is being prepared: from which cursor, how many examples, and itself."""
+        """The batch that is being prepared: its first cursor, its size, and its future."""
 
     def take(self, count: int) -> PromptBatch:
-        """The next `count` examples, encoded; moves the cursor and starts on the batch after."""
+        """The next `count` examples, encoded; advances the cursor and starts to encode the next."""
         ahead, self._ahead = self._ahead, None
         if ahead is not None and ahead[:2] == (self.cursor, count):
             batch = ahead[2].result()
@@ -86,10 +86,10 @@ class PromptFeed:
         return batch
 
     def encode(self, examples: Sequence[Example], repeat: int = 1) -> Future[dict[str, Any]]:
-        """Encode examples of a batch again, for a pass that carries only some of them.
+        """Encode examples of a batch again, for a pass that has only some of them.
 
-        Done in the thread, so that the first passes run while those of later ones are encoded. The
-        future raises DataError where an image has become unreadable meanwhile.
+        This happens in the thread, so that the first passes run while later ones are encoded. The
+        future raises DataError if an image has become unreadable meanwhile.
         """
         repeated = [example for example in examples for _ in range(repeat)]
         return self._thread.submit(lambda: self._encode(repeated).inputs)
@@ -102,42 +102,42 @@ class PromptFeed:
         return encode_prompts(self._processor, examples, self._instruction, template_kwargs)
 
     def _fetch(self, cursor: int, count: int) -> PromptBatch:
-        """The next `count` examples from `cursor` on that can be used, encoded.
+        """The next `count` usable examples from `cursor` on, encoded.
 
-        Raises DataError as `screened` does, and if of a whole epoch no example can be used.
+        Raises DataError as `screened` does, and if a whole epoch has no usable example.
         """
         chosen: list[Example] = []
-        passed_over = too_long = 0
+        left_out = too_long = 0
         while len(chosen) < count:
             wanted = count - len(chosen)
             fresh = [self._at(cursor + offset) for offset in range(wanted)]
             cursor += wanted
-            found = screened(self._encode, fresh, self._config)
-            for problem in found.refused:
+            result = screened(self._encode, fresh, self._config)
+            for problem in result.refused:
                 log.warning("%s The row is left out (data.bad_rows=drop).", problem)
-            if found.too_long and not self._warned:
+            if result.too_long and not self._warned:
                 self._warned = True
                 log.warning(
                     "%s It is left out, as all such prompts will be; prompts/too_long counts them.",
-                    found.too_long[0],
+                    result.too_long[0],
                 )
-            chosen += found.examples
-            too_long += len(found.too_long)
-            passed_over += len(found.problems)
-            if not chosen and passed_over >= len(self._examples):
-                raise DataError(f"No training prompt can be used. {found.problems[0]}")
+            chosen += result.examples
+            too_long += len(result.too_long)
+            left_out += len(result.problems)
+            if not chosen and left_out >= len(self._examples):
+                raise DataError(f"No training prompt can be used. {result.problems[0]}")
         size = self._prompts_per_pass or count
-        if found.prompts is not None and not passed_over and self._repeat == 1 and size >= count:
-            parts = [found.prompts]
+        if result.prompts is not None and not left_out and self._repeat == 1 and size >= count:
+            parts = [result.prompts]
         else:
             rows = [e for e in chosen for _ in range(self._repeat)]
             steps = range(0, len(rows), size * self._repeat)
             parts = [self._encode(rows[at : at + steps.step]) for at in steps]
         return PromptBatch(chosen, parts, cursor, too_long)
 
-    def _at(self, place: int) -> Example:
+    def _at(self, cursor: int) -> Example:
         first, step = self._share
-        epoch, offset = divmod(first + place * step, len(self._examples))
+        epoch, offset = divmod(first + cursor * step, len(self._examples))
         if not self._config.shuffle:
             return self._examples[offset]
         if self._order[0] != epoch:

@@ -103,8 +103,8 @@ def prompt_positions(model: PreTrainedModel, inputs: Inputs) -> Tensor:
             and name not in inputs
         ]
         if not missing:
-            given = {name: inputs[name] for name in parameters if name in inputs}
-            positions: Tensor = rope_index(**given)[0]
+            arguments = {name: inputs[name] for name in parameters if name in inputs}
+            positions: Tensor = rope_index(**arguments)[0]
             return positions
         if set(inputs) - {"input_ids", "attention_mask"}:
             raise ConfigError(

@@ -1,4 +1,4 @@
-"""One prompt to a policy, and what the reward service sees in its answer."""
+"""One completion of a policy, and how the reward service reads it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from app.schema import Labels, Result, Sample
 from train_client.config import ConfigError, PolicyConfig, RewardConfig
 from train_client.config_errors import sentences
 from train_client.data import NO_JUDGEMENT, Example, make_example
-from train_client.evaluation import answer
+from train_client.evaluation import complete
 from train_client.pictures import UNREADABLE, Picture
 from train_client.policy import Policy, load_policy
 from train_client.prompts import encode_prompts
@@ -23,14 +23,14 @@ from train_client.sampling import Sampling
 from train_client.sources import DataError
 
 DEADLINE = 10.0
-"""Seconds to wait for an unavailable service: a person is waiting."""
+"""Seconds to wait for an unavailable service; short, because the command is interactive."""
 
 
 @dataclass(frozen=True)
-class Reply:
-    text: str
+class Generation:
+    completion: str
     cut_at: int | None
-    """The limit on tokens that ended it; None where the policy did."""
+    """The token limit that cut it off; None if the policy ended it."""
     result: Result | None
     """None without a service."""
 
@@ -47,34 +47,41 @@ def generate(
     labels: Labels | None = None,
     append_instruction: bool = True,
     seed: int = 0,
-) -> Reply:
+) -> Generation:
     """Sample one completion; with a service at `url`, the prompt carries its instruction.
 
-    Raises ConfigError for a policy or an image that cannot be read and for a prompt that the policy
-    cannot be given, RewardError when the service cannot be had.
+    Raises ConfigError for a policy or an image that cannot be read and for a prompt that the
+    processor refuses, RewardError when the service is unavailable.
     """
     example = _example(prompt, labels, images)
     loaded = load_policy(policy, reference=False)
 
-    def completed(instruction: str) -> Reply:
-        _refuse_what_the_processor_refuses(loaded, example, instruction)
-        (found,) = answer(loaded, [example], sampling, instruction=instruction, seed=seed)
-        return Reply(found.text, None if found.finished else sampling.max_tokens, None)
+    def sample(instruction: str) -> Generation:
+        _check_prompt(loaded, example, instruction)
+        (sampled,) = complete(loaded, [example], sampling, instruction=instruction, seed=seed)
+        return Generation(sampled.text, None if sampled.finished else sampling.max_tokens, None)
 
     if not url:
-        return completed("")
+        return sample("")
     try:
         service = RewardConfig(url=url, profile=profile, api_key_env=api_key_env, deadline=DEADLINE)
     except ValidationError as error:
         raise ConfigError(
-            f"The service cannot be asked: {sentences(error, RewardConfig)}."
+            f"The reward service cannot be used: {sentences(error, RewardConfig)}."
         ) from error
     with RewardClient(service) as rewards:
         instruction = rewards.profile().instruction if append_instruction else ""
-        reply = completed(instruction)
-        sample = Sample(completion=reply.text, prompt=example.instruction, labels=example.labels)
-        (result,) = rewards.score([sample])
-    return replace(reply, result=result)
+        generation = sample(instruction)
+        (result,) = rewards.score(
+            [
+                Sample(
+                    completion=generation.completion,
+                    prompt=example.instruction,
+                    labels=example.labels,
+                )
+            ]
+        )
+    return replace(generation, result=result)
 
 
 def _example(prompt: str, labels: Labels | None, images: Sequence[Path]) -> Example:
@@ -84,7 +91,7 @@ def _example(prompt: str, labels: Labels | None, images: Sequence[Path]) -> Exam
         raise ConfigError(f"--prompt and --image cannot be used: {error}") from error
 
 
-def _refuse_what_the_processor_refuses(policy: Policy, example: Example, instruction: str) -> None:
+def _check_prompt(policy: Policy, example: Example, instruction: str) -> None:
     try:
         encode_prompts(policy.processor, [example], instruction)
     except Exception as error:  # a processor may raise anything
@@ -92,7 +99,7 @@ def _refuse_what_the_processor_refuses(policy: Policy, example: Example, instruc
 
 
 def parse_labels(text: str) -> Labels | None:
-    """`safe,safe,unsafe` as labels; nothing for nothing. Raises ConfigError for anything else."""
+    """`safe,safe,unsafe` as labels; None for an empty text. Raises ConfigError for others."""
     if not text:
         return None
     values = [value.strip().lower() for value in text.split(",")]
@@ -104,25 +111,25 @@ def parse_labels(text: str) -> Labels | None:
     return Labels.model_validate(dict(zip(("visual", "text", "combined"), values, strict=True)))
 
 
-def show_reply(reply: Reply, console: Console, *, with_reward: bool) -> None:
-    """Print the completion and what the service read in it.
+def show(generation: Generation, console: Console, *, with_reward: bool) -> None:
+    """Print the completion and how the service read it.
 
-    `with_reward`: the reward too, which means something only where true labels were given.
+    `with_reward`: the reward too, which is meaningful only if true labels were given.
     """
-    console.print(reply.text, markup=False, highlight=False, soft_wrap=True)
-    if reply.cut_at is not None:
-        console.print(f"(cut at {reply.cut_at} tokens)")
-    if reply.result is None:
+    console.print(generation.completion, markup=False, highlight=False, soft_wrap=True)
+    if generation.cut_at is not None:
+        console.print(f"(cut at {generation.cut_at} tokens)")
+    if generation.result is None:
         return
     console.print()
-    for line in _findings(reply.result):
+    for line in _findings(generation.result):
         console.print(line, markup=False, highlight=False)
     if with_reward:
-        console.print(_reward_table(reply.result))
+        console.print(_reward_table(generation.result))
 
 
 def _findings(result: Result) -> Iterator[str]:
-    """What the service read in the completion, whatever the truth is."""
+    """What the service read in the completion, independent of the labels."""
     for section, verdict in (result.verdicts or {}).items():
         yield f"{section:<8} {verdict or '-'}"
     if result.failure is not None:

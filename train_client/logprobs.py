@@ -76,19 +76,19 @@ def model_logprobs(
         return logits
 
     head = model.get_output_embeddings()
-    given: list[Tensor] = []
+    outputs: list[Tensor] = []
     with replaced_forward(head) as plain:
 
         def chosen(hidden_RTH: Tensor) -> Tensor:
             vocabulary = head.weight.shape[0]
-            found = head_logprobs(plain, hidden_RTH, tokens_RT, temperature, vocabulary)
+            logprobs_RT = head_logprobs(plain, hidden_RTH, tokens_RT, temperature, vocabulary)
             # No view, which sharded models warn of: nothing here is changed in place.
-            given.append(found.unsqueeze(-1).clone())
-            return given[-1]
+            outputs.append(logprobs_RT.unsqueeze(-1).clone())
+            return outputs[-1]
 
         head.forward = chosen
         result = output()
-    if len(given) == 1 and (result is given[0] or torch.equal(result, given[0])):
+    if len(outputs) == 1 and (result is outputs[0] or torch.equal(result, outputs[0])):
         return result.squeeze(-1)
     # Something follows the head (a soft cap on the logits, say), so its output is no logit yet.
     log.debug("%s computes its logits in one piece.", type(model).__name__)

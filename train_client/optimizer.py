@@ -1,9 +1,9 @@
 """AdamW over float32 master weights, and the learning-rate schedule.
 
-At lr 1e-6 an update is far smaller than half a unit in the last place of most bfloat16 weights:
-added to them directly it is rounded away, every time. So the optimizer keeps the weights in
-float32, updates those, and copies them back rounded. Gradients are added up in float32 as well,
-because a batch goes through the model in many passes, and bfloat16 loses the small ones.
+At lr 1e-6 an update is far smaller than half a unit in the last place of most bfloat16 weights, so
+adding it to them directly rounds it away. The optimizer therefore keeps float32 master weights,
+updates those, and copies them back rounded. Gradients are accumulated in float32 as well, because
+a batch takes many passes, and bfloat16 would lose the small ones.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 
 class MasterAdamW:
-    """AdamW on the trainable parameters; low-precision ones get a float32 master copy."""
+    """AdamW on the trainable parameters; those of lower precision get a float32 master copy."""
 
     def __init__(self, model: PreTrainedModel, config: OptimizerConfig) -> None:
         self._config = config
@@ -36,9 +36,9 @@ class MasterAdamW:
                 "loaded frozen. Give a whole model, such as one saved with policy.lora.merge=true."
             )
         self._masters = [p if p.dtype == torch.float32 else _master(p) for p in self._weights]
-        for weight, master in self._copied():
+        for weight, master in self._with_master():
             weight.register_post_accumulate_grad_hook(partial(_move_gradient, master))
-        # Gains and biases have one axis; decaying them pulls the norms to zero.
+        # Norm gains and biases are 1-D; decaying gains would pull them to zero.
         decayed = [m for m in self._masters if m.ndim > 1]
         rest = [m for m in self._masters if m.ndim <= 1]
         self._adam = torch.optim.AdamW(
@@ -53,8 +53,10 @@ class MasterAdamW:
         )
 
     def step(self, lr: float) -> float:
-        """Clip the gradients to `max_grad_norm`, update, clear them. Returns the norm before; where
-        that is not finite, the update is left out."""
+        """Clip the gradients to `max_grad_norm`, update, and clear them.
+
+        Returns the gradient norm before clipping; if it is not finite, the update is skipped.
+        """
         norm = torch.nn.utils.clip_grad_norm_(self._masters, self._config.max_grad_norm)
         norm = norm.full_tensor() if isinstance(norm, DTensor) else norm
         for group in self._adam.param_groups:
@@ -62,20 +64,20 @@ class MasterAdamW:
         if torch.isfinite(norm):
             self._adam.step()
         else:
-            log.warning("The gradient is not finite; this update is left out.")
+            log.warning("The gradient is not finite; this update is skipped.")
         self._adam.zero_grad()
         with torch.no_grad():
-            for weight, master in self._copied():
+            for weight, master in self._with_master():
                 weight.copy_(master)
         return float(norm)
 
-    def _copied(self) -> list[tuple[Tensor, Tensor]]:
-        """(weight, its master) where they are two tensors."""
+    def _with_master(self) -> list[tuple[Tensor, Tensor]]:
+        """(weight, master) of the weights that have a separate master."""
         pairs = zip(self._weights, self._masters, strict=True)
         return [(weight, master) for weight, master in pairs if master is not weight]
 
     def state_dict(self) -> dict[str, Any]:
-        """Whole tensors, however the weights are sharded; all processes must call this."""
+        """Unsharded tensors; all processes must call this together."""
         adam = self._adam.state_dict()
         moments = {
             place: {name: full_tensor(value) for name, value in values.items()}
@@ -88,7 +90,7 @@ class MasterAdamW:
         return {"adam": {**adam, "state": moments}, "masters": masters}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from a saved state; the model has the saved weights already."""
+        """Restore a saved state; the model's weights must have been loaded before."""
         owners = [master for group in self._adam.param_groups for master in group["params"]]
         moments = {
             place: {
@@ -97,19 +99,19 @@ class MasterAdamW:
             }
             for place, values in state["adam"]["state"].items()
         }
-        # The groups' settings are those of this run, which may have changed.
+        # Keep this run's hyperparameters, which may differ from the saved ones.
         self._adam.load_state_dict({**self._adam.state_dict(), "state": moments})
-        self._let_go()
+        self._detach_from_file()
         with torch.no_grad():
             for weight, master, saved in zip(
                 self._weights, self._masters, state["masters"], strict=True
             ):
-                # Weights that were saved in float32 were their own masters.
+                # Float32 weights are their own masters and have no saved one.
                 master.copy_(weight if saved is None else sharded_like(saved, master))
 
-    def _let_go(self) -> None:
-        """Copy what was loaded and stays on the CPU, such as the number of steps. It may be a part
-        of a mapped file, which would take up its disk, deleted or not, for as long as the run."""
+    def _detach_from_file(self) -> None:
+        """Copy loaded tensors that stay on the CPU, such as step counts: as views of a
+        memory-mapped checkpoint they would keep its disk space in use even after it is deleted."""
         for values in self._adam.state.values():
             for name, value in values.items():
                 if value.device.type == "cpu":
@@ -117,7 +119,7 @@ class MasterAdamW:
 
 
 def _move_gradient(master: Tensor, weight: Tensor) -> None:
-    """Add what a backward pass left at the low-precision weight to its master's gradient."""
+    """Accumulate the gradient of a low-precision weight in its master's, and clear it."""
     if weight.grad is None:
         return
     gradient = weight.grad.float()
@@ -130,7 +132,7 @@ def _master(weight: Tensor) -> Tensor:
 
 
 def learning_rate(config: OptimizerConfig, update: int, total: int) -> float:
-    """lr of optimizer step `update` (from 0) of `total`: linear warm-up, then the schedule to 0."""
+    """Learning rate of update `update` (from 0) of `total`: linear warm-up, then the schedule."""
     if update < config.warmup_steps:
         return config.lr * (update + 1) / config.warmup_steps
     if config.schedule == "constant":

@@ -1,4 +1,4 @@
-"""Images that are decoded when they are asked for: a data set's pixels need not fit in memory."""
+"""Images that are decoded lazily, so that a dataset's pixels need not fit in memory."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ UNREADABLE = (
     struct.error,
     Image.DecompressionBombError,
 )
-"""What Pillow raises for a file that is no image: among others SyntaxError for broken EXIF data,
+"""What Pillow raises for unreadable images: for example SyntaxError for broken EXIF data,
 ValueError for a PNG with more than a megabyte of text, RuntimeError for a broken AVIF."""
 
 
@@ -29,11 +29,11 @@ class Picture:
 
     source: Path | bytes
     max_pixels: int = 0
-    """A larger one is shrunk to so many; 0: as it is."""
+    """Larger images are downscaled to this many pixels; 0: never."""
 
     def open(self) -> Image.Image:
-        """Decode it, upright and in RGB, what is transparent as white as models' own processors
-        have it. Raises one of `UNREADABLE`."""
+        """Decode to RGB: rotated as EXIF says, and with transparency composited on white, as the
+        models' own processors do. Raises one of `UNREADABLE`."""
         raw = io.BytesIO(self.source) if isinstance(self.source, bytes) else self.source
         with Image.open(raw) as image:
             upright = _rgb(ImageOps.exif_transpose(image))
@@ -52,15 +52,15 @@ def _rgb(image: Image.Image) -> Image.Image:
 
 
 def _eight_bits(grey: Image.Image) -> Image.Image:
-    """The upper halves of 16-bit greys; `convert` alone makes white of all above 255."""
-    # By way of "I", because `point` does not take the big-endian ones.
+    """The high bytes of 16-bit greyscale; `convert` alone would clip all values above 255."""
+    # Via mode "I", because `point` does not support the big-endian modes.
     upper = grey.convert("I").point(lambda value: value * (1 / 256)).convert("L")
-    upper.info.pop("transparency", None)  # one grey of 65,536
+    upper.info.pop("transparency", None)  # a 16-bit value, meaningless after the conversion
     return upper
 
 
-def _shrink(image: Image.Image, most: int) -> None:
-    """Make it, in its own proportions, at most so many pixels large."""
-    scale = math.sqrt(most / (image.width * image.height))
+def _shrink(image: Image.Image, max_pixels: int) -> None:
+    """Downscale in place to at most `max_pixels`, keeping the aspect ratio."""
+    scale = math.sqrt(max_pixels / (image.width * image.height))
     if scale < 1:
         image.thumbnail((max(1, int(image.width * scale)), max(1, int(image.height * scale))))

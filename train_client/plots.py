@@ -63,8 +63,8 @@ def _draw(path: Path, title: str, series: Sequence[str], lines: list[dict[str, A
 
 def points(lines: list[dict[str, Any]], key: str) -> tuple[list[int], list[float]]:
     """Steps and values of a metric, where it has one."""
-    found = [(line["step"], line[key]) for line in lines if line.get(key) is not None]
-    return [step for step, _ in found], [value for _, value in found]
+    pairs = [(line["step"], line[key]) for line in lines if line.get(key) is not None]
+    return [step for step, _ in pairs], [value for _, value in pairs]
 
 
 def smooth(values: list[float]) -> list[float]:

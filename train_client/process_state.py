@@ -49,11 +49,11 @@ def restore_process(
     prompts that come next, but other samples: of a generator seeded anew by `seed` and `step`.
     """
     if len(saved) == world_size():
-        mine = saved[rank()]
-        feed.cursor = mine["cursor"]
-        if mine["sampler"].shape == sampler.get_state().shape:
-            sampler.set_state(mine["sampler"])
-            restore_rng(mine["rng"])
+        own = saved[rank()]
+        feed.cursor = own["cursor"]
+        if own["sampler"].shape == sampler.get_state().shape:
+            sampler.set_state(own["sampler"])
+            restore_rng(own["rng"])
             return
         change = f"another kind of device and goes on with {sampler.device.type}"
     else:

@@ -1,4 +1,4 @@
-"""From examples to model inputs: the user's text, the format instruction, images, and replies."""
+"""From examples to model inputs: the user's text, the format instruction, images, and responses."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from train_client.data import AnsweredExample, Example
+from train_client.data import Example, ExampleWithResponse
 from train_client.policy import to_device
 
 TemplateKwargs = Mapping[str, Any] | None
@@ -91,17 +91,17 @@ def encode_prompts(
     return Prompts(texts, images, _encoded(processor, texts, images))
 
 
-def encode_replies(
-    processor: Any, prompts: Sequence[str], replies: Sequence[AnsweredExample]
+def encode_responses(
+    processor: Any, prompts: Sequence[str], examples: Sequence[ExampleWithResponse]
 ) -> tuple[dict[str, Any], Tensor]:
-    """The processor's output for prompt + reply + end of sequence, and the replies' mask [B, T].
+    """The processor's output for prompt + response + end of sequence, and the mask [B, T].
 
-    Rows are padded on the left, so all end at the right edge, and the mask is of their last T
-    tokens: 1 on the reply and its end.
+    Rows are padded on the left, so that all end at the right edge. The mask covers their last T
+    tokens: 1 on the response and its end of sequence.
     """
-    ends = [reply.text + processor.tokenizer.eos_token for reply in replies]
+    ends = [example.response + processor.tokenizer.eos_token for example in examples]
     texts = [prompt + end for prompt, end in zip(prompts, ends, strict=True)]
-    inputs = _encoded(processor, texts, [list(reply.example.images) for reply in replies])
+    inputs = _encoded(processor, texts, [list(e.example.images) for e in examples])
     lengths_B = torch.tensor(
         [len(processor.tokenizer(text, add_special_tokens=False).input_ids) for text in ends]
     )
@@ -114,9 +114,9 @@ def _encoded(
     processor: Any, texts: Sequence[str], images: Sequence[Sequence[Image.Image]]
 ) -> dict[str, Any]:
     """The processor's output for a batch of texts with their images, padded on the left."""
-    given = {"images": images} if any(images) else {}
+    arguments = {"images": images} if any(images) else {}
     return dict(
-        processor(text=texts, padding=True, padding_side="left", return_tensors="pt", **given)
+        processor(text=texts, padding=True, padding_side="left", return_tensors="pt", **arguments)
     )
 
 

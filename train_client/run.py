@@ -12,7 +12,7 @@ import torch
 from train_client.best import refuse_unknown_metric
 from train_client.checkpoint import claim_run_folder
 from train_client.config import ConfigError, RetentionConfig, TrainConfig
-from train_client.data import AnsweredExample, Example, load_both, load_replies
+from train_client.data import Example, ExampleWithResponse, load_both, load_responses
 from train_client.distributed import process_share, shard, world_size
 from train_client.evaluation import BATCH, evaluate
 from train_client.outcome import Outcome
@@ -35,7 +35,7 @@ class _Rows:
 
     training: list[Example]
     held_out: list[Example]
-    general: list[AnsweredExample]
+    general: list[ExampleWithResponse]
     """The rows of `retention.data`."""
 
 
@@ -86,9 +86,9 @@ def _run(config: TrainConfig) -> Outcome:
 def _read_rows(config: TrainConfig) -> _Rows:
     """Raises DataError, and ConfigError where several processes could not train on them."""
     training, held_out = load_both(config.data, seed=config.run.seed)
-    general = load_replies(config.data, config.retention.data) if config.retention.data else []
+    general = load_responses(config.data, config.retention.data) if config.retention.data else []
     _refuse_mixed("data.train", training)
-    _refuse_mixed("retention.data", [reply.example for reply in general])
+    _refuse_mixed("retention.data", [row.example for row in general])
     if config.run.evaluate_every and not held_out:
         log.warning(
             "Nothing will be evaluated, whatever run.evaluate_every says: there are no held-out "
@@ -125,29 +125,29 @@ def _sharded_policy(config: TrainConfig, *, reference: bool) -> Policy:
 
 
 def _retention(
-    config: TrainConfig, policy: Policy, replies: Sequence[AnsweredExample]
+    config: TrainConfig, policy: Policy, general: Sequence[ExampleWithResponse]
 ) -> Retention | None:
-    """On the general rows whose prompts can be used, if there are general rows."""
-    if not replies:
+    """Retention on the general rows whose prompts can be used; None without general rows."""
+    if not general:
         return None
     template_kwargs = config.retention.chat_template_kwargs
     image = getattr(policy.processor, "image_token", None)
-    texts = {id(reply.example): reply.text for reply in replies}
+    responses = {id(row.example): row.response for row in general}
 
     def encode(examples: Sequence[Example]) -> Prompts:
-        if image and any(image in texts[id(example)] for example in examples):
+        if image and any(image in responses[id(example)] for example in examples):
             raise ValueError(f"its response has {image}, which stands for an image")
         return encode_prompts(policy.processor, examples, template_kwargs=template_kwargs)
 
-    examples = [reply.example for reply in replies]
+    examples = [row.example for row in general]
     kept = screened_rows("rows of retention.data", encode, examples, config.data)
     usable = set(map(id, kept))
-    replies = [reply for reply in replies if id(reply.example) in usable]
-    return Retention(config.retention, policy, replies, seed=config.run.seed)
+    rows = [row for row in general if id(row.example) in usable]
+    return Retention(config.retention, policy, rows, seed=config.run.seed)
 
 
 def rows_at_once(config: TrainConfig) -> int:
-    """Held-out rows that are answered at once: no more than a rollout samples at once."""
+    """Held-out rows that are completed at once: no more than a rollout samples at once."""
     rollout = process_share(config).rollout
     if rollout.prompts_per_pass:
         return rollout.prompts_per_pass * rollout.group_size

@@ -1,4 +1,4 @@
-"""One run at a time in a folder: two would write over each other's steps, and both would finish."""
+"""One run at a time per folder: two would silently overwrite each other's steps."""
 
 from __future__ import annotations
 
@@ -13,34 +13,33 @@ from train_client.config import ConfigError
 from train_client.distributed import is_main, raised_everywhere
 
 NAME = ".running"
-"""The file in the folder that is locked; a process that ends, however it does, lets go of it."""
+"""The lock file; the system releases the lock when the process ends, however it ends."""
 
 
 @contextmanager
 def only_run_in(folder: Path) -> Iterator[None]:
-    """A context in which no other run is trained in the folder, which is made if need be.
+    """A context that holds the folder's lock, and creates the folder if it does not exist.
 
-    Begin it before anything is loaded or written there. Raises ConfigError, on every process, where
-    another run is trained, or nothing could be written. A file system without locks is taken for an
-    empty one.
+    Enter it before anything is loaded or written there. Raises ConfigError, on every process, if
+    another run holds the lock or the folder is not writable. On a file system without locks it
+    does nothing.
     """
     with ExitStack() as held:
         with raised_everywhere(ConfigError):
             if is_main():
                 make_run_folder(folder)
-                file = held.enter_context(_opened(folder / NAME))
+                file = held.enter_context(_open(folder / NAME))
                 _lock(file.fileno(), folder)
         yield
 
 
-def _opened(path: Path) -> IO[str]:
+def _open(path: Path) -> IO[str]:
     try:
         return path.open("w")
     except OSError as error:
         raise ConfigError(
-            f"{path}, by which runs keep out of each other's way, cannot be written: "
-            f"{error.strerror}. Is it another user's? Delete it if none of their runs is trained "
-            "there, or choose another folder."
+            f"The lock file {path} cannot be written: {error.strerror}. If it is another user's "
+            "and none of their runs uses the folder, delete it; otherwise choose another folder."
         ) from error
 
 
@@ -49,7 +48,7 @@ def _lock(file: int, folder: Path) -> None:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
         raise ConfigError(
-            f"Another process trains in {folder} now. Wait for it or stop it, or choose another "
+            f"Another process is training in {folder}. Wait for it or stop it, or choose another "
             "folder."
         ) from error
     except OSError:

@@ -110,9 +110,9 @@ def _head(mass_RV: Tensor, enough_R1: Tensor) -> tuple[Tensor, Tensor]:
     """The largest masses in order, at least so many that they sum to enough."""
     if mass_RV.device.type == "cpu" and mass_RV.shape[-1] > FEW:
         # Looking whether a few suffice would make the host wait for a GPU; a sort is quick there.
-        found: tuple[Tensor, Tensor] = mass_RV.topk(FEW)
-        if (found[0].sum(-1, keepdim=True) > enough_R1).all():
-            return found
+        largest: tuple[Tensor, Tensor] = mass_RV.topk(FEW)
+        if (largest[0].sum(-1, keepdim=True) > enough_R1).all():
+            return largest
     return mass_RV.sort(descending=True)
 
 

@@ -1,4 +1,4 @@
-"""Which prompts a policy is given: those that its processor takes and that are short enough."""
+"""Leaves out prompts that the policy's processor refuses, or that are too long."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ Encode = Callable[[Sequence[Example]], Prompts]
 class Screened:
     examples: list[Example]
     prompts: Prompts | None
-    """Encoded, if all that were given are among `examples`."""
+    """Encoded, if no example was left out."""
     refused: list[str]
-    """A sentence for each prompt that the processor does not take, or whose image is gone."""
+    """A sentence for each prompt that the processor refuses, or whose image is gone."""
     too_long: list[str]
     """A sentence for each prompt over `data.max_prompt_tokens`."""
 
@@ -32,26 +32,26 @@ class Screened:
 
 
 def screened(encode: Encode, examples: Sequence[Example], config: DataConfig) -> Screened:
-    """Encode the prompts and leave out those that cannot be used.
+    """Encode the prompts, leaving out those that cannot be used.
 
-    Raises DataError for one that the processor refuses or whose image is gone, unless
+    Raises DataError for a prompt that the processor refuses or whose image is gone, unless
     `data.bad_rows` is `drop`, and for one that is too long if `data.long_prompts` is `error`.
     """
-    taken: list[Example] = list(examples)
+    accepted: list[Example] = list(examples)
     refused: list[str] = []
     try:
-        prompts = encode(taken)
+        prompts = encode(accepted)
     except Exception:
         # A processor may raise anything, and does not say which prompt is at fault.
-        taken, refused = _one_by_one(encode, examples)
+        accepted, refused = _one_by_one(encode, examples)
         if refused and config.bad_rows == "error":
             raise DataError(
                 f"{refused[0]} Repair the row, or set data.bad_rows=drop to leave it out."
             ) from None
-        if not taken:
+        if not accepted:
             return Screened([], None, refused, [])
-        prompts = _together(encode, taken)
-    lengths = list(zip(taken, prompt_lengths(prompts.inputs), strict=True))
+        prompts = _together(encode, accepted)
+    lengths = list(zip(accepted, prompt_lengths(prompts.inputs), strict=True))
     limit = config.max_prompt_tokens
     too_long = [
         f"The prompt {example.id} has {length} tokens, over {limit}; "
@@ -62,22 +62,22 @@ def screened(encode: Encode, examples: Sequence[Example], config: DataConfig) ->
     if too_long and config.long_prompts == "error":
         raise DataError(too_long[0])
     fitting = [example for example, length in lengths if length <= limit]
-    whole = prompts if len(fitting) == len(examples) else None
-    return Screened(fitting, whole, refused, too_long)
+    complete = prompts if len(fitting) == len(examples) else None
+    return Screened(fitting, complete, refused, too_long)
 
 
-def _together(encode: Encode, taken: Sequence[Example]) -> Prompts:
+def _together(encode: Encode, accepted: Sequence[Example]) -> Prompts:
     try:
-        return encode(taken)
+        return encode(accepted)
     except Exception as error:
         raise DataError(
-            f"The processor takes these prompts one by one, but not in one batch: {error}"
+            f"The processor accepts these prompts one by one, but not in one batch: {error}"
         ) from error
 
 
 def _one_by_one(encode: Encode, examples: Sequence[Example]) -> tuple[list[Example], list[str]]:
     """The examples that can be encoded, and a sentence for each of the others."""
-    taken, refused = [], []
+    accepted, refused = [], []
     for example in examples:
         try:
             encode([example])
@@ -86,8 +86,8 @@ def _one_by_one(encode: Encode, examples: Sequence[Example]) -> tuple[list[Examp
         except Exception as error:
             refused.append(f"The processor refuses the prompt {example.id}: {error}")
         else:
-            taken.append(example)
-    return taken, refused
+            accepted.append(example)
+    return accepted, refused
 
 
 def screened_rows(
@@ -95,11 +95,11 @@ def screened_rows(
 ) -> list[Example]:
     """The examples that can be used, screened one at a time; warns of the others.
 
-    Raises DataError as `screened`, and when none can be used.
+    Raises DataError as `screened` does, and if none can be used.
     """
-    each = [screened(encode, [example], config) for example in examples]
-    problems = [problem for found in each for problem in found.problems]
-    kept = [example for found in each for example in found.examples]
+    parts = [screened(encode, [example], config) for example in examples]
+    problems = [problem for part in parts for problem in part.problems]
+    kept = [example for part in parts for example in part.examples]
     if problems and not kept:
         raise DataError(f"None of the {len(examples)} {name} can be used. {problems[0]}")
     if problems:

@@ -1,4 +1,4 @@
-"""Where rows come from: JSONL, parquet, or a dataset on the hub. Rows are not judged here."""
+"""Where rows come from: JSONL, parquet, or a dataset on the hub. Rows are not validated here."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from train_client.config import DataConfig
 from train_client.dataset_card import CARD, Configuration, configurations
 
 SPLITS = ("train", "validation", "val", "dev", "test")
-"""Names by which a file belongs to a split."""
+"""Split names that are recognised in file and folder names."""
 
 SplitKey = Literal["split", "test_split"]
-"""Keys of `data` that name the split which is read: of `train`, and of `test`."""
+"""Keys of `data` that select the split: `split` for `train`, `test_split` for `test`."""
 
 
 class DataError(ValueError):
@@ -34,8 +34,10 @@ class Row:
 
 
 def read_rows(config: DataConfig, source: str, split: SplitKey) -> Iterator[Row]:
-    """Rows of a .jsonl file, a .parquet file, a folder of parquet files, or a hub dataset; of the
-    last two one configuration, as in `OWNER/NAME:CONFIGURATION`."""
+    """Rows of a .jsonl file, a .parquet file, a folder of parquet files, or a hub dataset.
+
+    The last two may name a configuration, as in `OWNER/NAME:CONFIGURATION`. Raises DataError.
+    """
     if not source:
         raise DataError("data.train is empty; give a .jsonl or .parquet file or a hub dataset.")
     path = Path(source)
@@ -43,7 +45,7 @@ def read_rows(config: DataConfig, source: str, split: SplitKey) -> Iterator[Row]
         return _jsonl(path, config.images or path.parent)
     if path.suffix == ".parquet":
         return _parquet([path], config.images or path.parent)
-    place, name = _named(source)
+    place, name = _split_configuration(source)
     folder = Path(place)
     if folder.is_dir():
         chosen = _configuration(folder, place, name)
@@ -55,8 +57,8 @@ def read_rows(config: DataConfig, source: str, split: SplitKey) -> Iterator[Row]
     return _hub(place, name, config, split)
 
 
-def _named(source: str) -> tuple[str, str]:
-    """The data set, and the configuration of it that is named behind a colon, if one is."""
+def _split_configuration(source: str) -> tuple[str, str]:
+    """The dataset, and its configuration after a colon; an empty string if there is none."""
     if ":" not in source or Path(source).exists():
         return source, ""
     place, _, name = source.rpartition(":")
@@ -64,57 +66,57 @@ def _named(source: str) -> tuple[str, str]:
 
 
 def _configuration(folder: Path, source: str, name: str) -> Configuration | None:
-    """The one that is named, else the default or only one; None where the card tells nothing.
+    """The named configuration, else the default or only one; None if the card lists none.
 
-    Raises DataError where there is no such one, or where several are and none is named.
+    Raises DataError if the named one does not exist, or if several exist and none is named.
     """
-    found = configurations(folder)
-    listed = ", ".join(found) or "it names none"
-    if name and name not in found:
+    by_name = configurations(folder)
+    listed = ", ".join(by_name) or "it names none"
+    if name and name not in by_name:
         raise DataError(f"{source} has no configuration {name} (its README.md: {listed}).")
     if name:
-        return found[name]
-    default = next((each for each in found.values() if each.is_default), None)
-    if default is None and len(found) > 1:
+        return by_name[name]
+    default = next((each for each in by_name.values() if each.is_default), None)
+    if default is None and len(by_name) > 1:
         raise DataError(
-            f"{source} has several configurations ({listed}); name one of them behind a colon, as "
-            f"in {source}:{next(iter(found))}."
+            f"{source} has several configurations ({listed}); name one of them after a colon, as "
+            f"in {source}:{next(iter(by_name))}."
         )
-    return default or next(iter(found.values()), None)
+    return default or next(iter(by_name.values()), None)
 
 
 def _files(
     folder: Path, chosen: Configuration | None, config: DataConfig, key: SplitKey, source: str
 ) -> list[Path]:
-    """The parquet files of a split of the configuration, by its card or by their names."""
+    """The parquet files of the configuration's split, by the card's patterns or by file names."""
     split = config.split if key == "split" else config.test_split
     files = sorted(folder.rglob("*.parquet"))
     patterns = chosen.patterns() if chosen else {}
     if patterns:
-        each = (_matching(folder, pattern) for pattern in patterns.get(split, ()))
-        listed = set(chain.from_iterable(each))
-        found = [file for file in files if file in listed]
+        matched = (_matching(folder, pattern) for pattern in patterns.get(split, ()))
+        listed = set(chain.from_iterable(matched))
+        selected = [file for file in files if file in listed]
     else:
         base = folder / chosen.data_dir if chosen else folder
-        found = _of_split([file for file in files if file.is_relative_to(base)], split)
-    if not found:
+        selected = _of_split([file for file in files if file.is_relative_to(base)], split)
+    if not selected:
         raise DataError(
-            f"{source} holds no parquet file of split {split}; data.{key} says which one is read."
+            f"{source} holds no parquet file of split {split}; data.{key} selects the split."
         )
-    return found
+    return selected
 
 
 def _matching(folder: Path, pattern: str) -> list[Path]:
-    """What a pattern of the card stands for. Raises DataError where Python knows no such one."""
+    """The files that match a pattern of the card. Raises DataError if Python cannot glob it."""
     try:
-        # Two stars at the end are all files below, to the hub; to Python they are folders.
+        # The hub takes a trailing `**` as all files below; Python takes it as folders.
         return list(folder.glob(f"{pattern}/*" if pattern.endswith("**") else pattern))
     except ValueError as error:
         raise DataError(f"{folder / CARD} lists files as {pattern!r}: {error}.") from error
 
 
 def _of_split(files: list[Path], split: str) -> list[Path]:
-    """Hub naming is `train-00000-of-00003.parquet`; files that name no split belong to all."""
+    """Hub naming is `train-00000-of-00003.parquet`; a file that names none is in all."""
 
     def is_of(file: Path, name: str) -> bool:
         return file.name.startswith(f"{name}-") or name in (file.stem, file.parent.name)
@@ -129,7 +131,7 @@ def _of_split(files: list[Path], split: str) -> list[Path]:
 
 def _jsonl(path: Path, images: Path) -> Iterator[Row]:
     try:
-        # Not splitlines, which would cut at the line separators that a prompt may hold.
+        # Not splitlines, which also splits at U+2028, which a JSON string may contain.
         lines = path.read_text(encoding="utf-8-sig").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{path} cannot be read: {error}.") from error
@@ -138,8 +140,12 @@ def _jsonl(path: Path, images: Path) -> Iterator[Row]:
             continue
         place = f"{path}, row {number}"
         try:
+            # RecursionError for deep nesting; ValueError also for overlong integers.
             values = json.loads(line)
-        except (ValueError, RecursionError) as error:  # numbers and nesting without end, too
+        except (
+            ValueError,
+            RecursionError,
+        ) as error:
             raise DataError(f"{place} is not valid JSON: {error}.") from error
         if not isinstance(values, dict):
             raise DataError(f"{place} is not a JSON object.")
@@ -147,7 +153,7 @@ def _jsonl(path: Path, images: Path) -> Iterator[Row]:
 
 
 def _id(values: Mapping[str, Any], path: Path, number: int) -> str:
-    """The row's own, or else by its place."""
+    """The row's own id, else one made of file name and row number."""
     own = values.get("id")
     return f"{path.stem}-{number}" if own is None or own == "" else str(own)
 
@@ -170,7 +176,7 @@ def _parquet(files: list[Path], images: Path) -> Iterator[Row]:
 
 
 def _hub(name: str, configuration: str, config: DataConfig, split: SplitKey) -> Iterator[Row]:
-    # The card alone first: who has to name a configuration hears of it before gigabytes have come.
+    # The card first: a missing configuration is reported before gigabytes are downloaded.
     chosen = _configuration(_fetched(name, [CARD]), name, configuration)
     folder = _fetched(name, ["*.parquet", "**/*.parquet"])
     files = _files(folder, chosen, config, split, name)
@@ -178,7 +184,7 @@ def _hub(name: str, configuration: str, config: DataConfig, split: SplitKey) -> 
 
 
 def _fetched(name: str, patterns: list[str]) -> Path:
-    """The folder with those files of a dataset on the hub. Raises DataError."""
+    """Download the matching files of a hub dataset; returns their folder. Raises DataError."""
     import httpx
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError

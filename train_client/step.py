@@ -29,7 +29,7 @@ from train_client.optimizer import step_rates
 from train_client.passes import Pass
 from train_client.policy import Policy
 from train_client.records import completion_rows, step_metrics
-from train_client.retention import Replies
+from train_client.retention import ResponseBatch
 from train_client.reward_client import RewardClient
 from train_client.reward_errors import RewardError, RewardVersionChanged
 from train_client.rollout import Diverged
@@ -47,8 +47,8 @@ class Scored:
     collected: Collected
     passes: list[list[Pass]]
     """The passes of each minibatch."""
-    general: list[list[Replies]]
-    """The general rows of each update."""
+    general: list[list[ResponseBatch]]
+    """The retention rows of each update, encoded."""
     reference_RT: Tensor | None
     tail: float
     """Seconds from the last token to the last reward."""
@@ -125,7 +125,7 @@ class Step:
             self._await_encodings(passes)
         updates = self._config.updates_per_step
         with timer("prompts"):
-            general = self._learner.general_replies(range(updates * (step - 1), updates * step))
+            general = self._learner.retention_batches(range(updates * (step - 1), updates * step))
         return Scored(collected, passes, general, reference_RT, tail)
 
     def _await_encodings(self, passes: Sequence[Sequence[Pass]]) -> None:

@@ -1,7 +1,7 @@
 """The second half of a step: from scored completions to new weights.
 
-A rollout batch is cut into minibatches, an optimizer step each, and these into passes that fit in
-memory, whose gradients add up.
+A rollout batch is split into minibatches, one optimizer step each, and a minibatch into passes that
+fit in memory and accumulate gradients.
 
 Shapes: R rows (P prompts x G completions), T completion tokens.
 """
@@ -27,17 +27,17 @@ from train_client.optimizer import MasterAdamW
 from train_client.passes import Pass, pass_logprobs
 from train_client.policy import Policy
 from train_client.recompute import recomputed
-from train_client.retention import Replies, Retention
+from train_client.retention import ResponseBatch, Retention
 
 Encode = Callable[[Sequence[Example], int], Future[dict[str, Any]]]
-"""(examples, rows of each) -> the processor's output, as soon as it is there."""
+"""(examples, rows per example) -> a future of the processor's output."""
 
 SKIPPED = "skipped_updates"
-"""Metric: updates of a step that were left out, because their gradient was not finite."""
+"""Metric: updates of a step that were skipped because their gradient was not finite."""
 
 
 class Learner:
-    """Holds nothing but the policy and its optimizer; one `learn` is one rollout batch."""
+    """Updates the policy, one rollout batch for each call of `learn`."""
 
     def __init__(
         self,
@@ -59,17 +59,17 @@ class Learner:
     def reference_logprobs(
         self, groups: Sequence[Group], minibatches: Sequence[Sequence[Pass]]
     ) -> Tensor:
-        """The reference's log-probs [R, T] of all completions, scored or not yet."""
+        """The reference's log-probs [R, T] of all completions; they need not be scored yet."""
         tokens_RT, mask_RT = padded(groups, self._policy.pad_id)
-        device, every = self._policy.device, [work for passes in minibatches for work in passes]
+        device, all_passes = self._policy.device, [work for part in minibatches for work in part]
         with self._policy.reference_model() as reference:
-            return self.logprobs(reference, every, tokens_RT.to(device), mask_RT.to(device))
+            return self.logprobs(reference, all_passes, tokens_RT.to(device), mask_RT.to(device))
 
     def old_logprobs(self, experience: Experience, minibatches: Sequence[Sequence[Pass]]) -> Tensor:
         """Log-probs [R, T] under the weights that sampled; call it before any update.
 
-        Those of the first minibatch are left at 0, and filled in by its first update, which
-        computes them anyway.
+        Those of the first minibatch stay 0 until its first update, which computes them anyway,
+        fills them in.
         """
         later = [work for passes in minibatches[1:] for work in passes]
         return self.logprobs(self._policy.model, later, experience.tokens_RT, experience.mask_RT)
@@ -77,7 +77,7 @@ class Learner:
     def passes(
         self, examples: Sequence[Example], inputs: dict[str, Any] | None
     ) -> list[list[Pass]]:
-        """The passes of each minibatch; `inputs`, the rollout's, are used again where they fit."""
+        """The passes of each minibatch; reuses `inputs`, the rollout's, where one pass has all."""
         options, group_size = self._config.optimizer, self._config.rollout.group_size
         per_minibatch = len(examples) // options.minibatches
         per_pass = options.prompts_per_pass or per_minibatch
@@ -85,17 +85,17 @@ class Learner:
         repeat = 1 if self._forked else per_group
         rows = torch.arange(len(examples) * group_size, device=self._policy.device)
 
-        def made(first: int) -> Pass:
+        def pass_from(first: int) -> Pass:
             whole = per_pass == len(examples) and (self._forked or per_group == group_size)
             if whole and inputs is not None:
                 encoded = Pass.ready(inputs)
             else:
                 encoded = self._encode(examples[first : first + per_pass], repeat)
-            mine = rows[first * group_size : (first + per_pass) * group_size]
-            return Pass(mine, encoded, group_size, per_group, self._forked)
+            pass_rows = rows[first * group_size : (first + per_pass) * group_size]
+            return Pass(pass_rows, encoded, group_size, per_group, self._forked)
 
         return [
-            [made(first) for first in range(start, start + per_minibatch, per_pass)]
+            [pass_from(first) for first in range(start, start + per_minibatch, per_pass)]
             for start in range(0, len(examples), per_minibatch)
         ]
 
@@ -104,15 +104,15 @@ class Learner:
         self, model: PreTrainedModel, passes: Sequence[Pass], tokens_RT: Tensor, mask_RT: Tensor
     ) -> Tensor:
         """Log-probs [R, T] under `model`; 0 where the mask is false."""
-        found = torch.zeros(tokens_RT.shape, device=tokens_RT.device)
+        logprobs_RT = torch.zeros(tokens_RT.shape, device=tokens_RT.device)
         for rows, values in self._micro_batches(model, passes, tokens_RT, mask_RT):
-            found[rows, : values.shape[1]] = values
-        return found * mask_RT
+            logprobs_RT[rows, : values.shape[1]] = values
+        return logprobs_RT * mask_RT
 
-    def general_replies(self, updates: range) -> list[list[Replies]]:
-        """What the updates of these numbers retain, encoded; nothing where nothing is asked for.
+    def retention_batches(self, updates: range) -> list[list[ResponseBatch]]:
+        """The encoded retention rows of each of these updates; empty without retention.
 
-        Raises DataError where that cannot be done: call it before any of them.
+        Raises DataError if an image can no longer be read: call it before the updates.
         """
         retention = self._retention
         return [[] if retention is None else retention.passes(update) for update in updates]
@@ -122,35 +122,37 @@ class Learner:
         experience: Experience,
         minibatches: Sequence[Sequence[Pass]],
         rates: Sequence[float],
-        general: Sequence[Sequence[Replies]],
+        general: Sequence[Sequence[ResponseBatch]],
     ) -> dict[str, float]:
-        """All updates of a rollout batch, with one learning rate each, and the general replies that
-        `general_replies` gave for them; their metrics' means, and under `SKIPPED` how many were
-        left out."""
+        """Do all updates of a rollout batch.
+
+        `rates` has a learning rate for each update, `general` what `retention_batches` returned
+        for them. Returns the means of their metrics, and the number of skipped ones as `SKIPPED`.
+        """
         totals: dict[str, float] = {SKIPPED: 0.0}
         updates = list(minibatches) * self._config.algorithm.updates_per_batch
-        each = zip(updates, rates, general, strict=True)
-        for update, (passes, rate, replies) in enumerate(each):
+        schedule = zip(updates, rates, general, strict=True)
+        for update, (passes, rate, responses) in enumerate(schedule):
             with self._checkpointed():
-                found = self._minibatch(experience, passes, first=update == 0)
+                metrics = self._minibatch(experience, passes, first=update == 0)
                 if self._retention is not None:
-                    found["retention_kl"] = self._retention.backward(replies)
-            found["grad_norm"] = self._optimizer.step(rate)
-            totals[SKIPPED] += not math.isfinite(found["grad_norm"])
-            for name, value in found.items():
+                    metrics["retention_kl"] = self._retention.backward(responses)
+            metrics["grad_norm"] = self._optimizer.step(rate)
+            totals[SKIPPED] += not math.isfinite(metrics["grad_norm"])
+            for name, value in metrics.items():
                 totals[name] = totals.get(name, 0.0) + value / len(updates)
         return totals
 
     def _checkpointed(self) -> AbstractContextManager[None]:
-        """For passes with their backward, as `optimizer.gradient_checkpointing` says."""
-        asked = self._config.optimizer.gradient_checkpointing
-        return recomputed(self._policy.model) if asked else nullcontext()
+        """Context of forward and backward passes, with gradient checkpointing if it is enabled."""
+        enabled = self._config.optimizer.gradient_checkpointing
+        return recomputed(self._policy.model) if enabled else nullcontext()
 
     def _minibatch(
         self, experience: Experience, passes: Sequence[Pass], *, first: bool
     ) -> dict[str, float]:
-        """Add up the gradient of one optimizer step. Its metrics, means over all processes; without
-        those of a reference that there is not, or of a difference that is 0 by definition.
+        """Accumulate the gradient of one optimizer step. Returns its metrics, means over all
+        processes; `kl` only with a reference, `sampler_gap` only with recomputed old log-probs.
 
         `first`: the policy is still the one that sampled, so its log-probs are the old ones.
         """
@@ -163,10 +165,10 @@ class Learner:
             if fresh and experience.old_RT is not None:
                 experience.old_RT[rows, : logprobs.shape[1]] = logprobs.detach()
             value = self._loss(experience, normalisers, rows, logprobs)
-            # Sharded gradients are averaged over the processes, and these losses are to be summed.
+            # Sharded gradients are averaged over the processes; these losses must be summed.
             (value.loss * world_size()).backward()
-            found = float(value.loss.detach()), value.kl, value.clipped, value.sampler_gap
-            sums = [so_far + more for so_far, more in zip(sums, found, strict=True)]
+            terms = float(value.loss.detach()), value.kl, value.clipped, value.sampler_gap
+            sums = [total + term for total, term in zip(sums, terms, strict=True)]
         loss, kl, clipped, gap = all_reduce_sum(sums)
         tokens = max(normalisers.tokens, 1)
         metrics = {"loss": loss, "clipped": clipped / tokens}
@@ -177,13 +179,13 @@ class Learner:
         return metrics
 
     def _normalisers(self, mask_RT: Tensor) -> Normalisers:
-        """The counts of a minibatch over all processes; `mask_RT`: of this process's rows of it."""
+        """The counts of a minibatch over all processes; `mask_RT` is of this process's rows."""
         counts = [float(mask_RT.any(1).sum()), float(mask_RT.sum()), float(len(mask_RT))]
-        completions, tokens, every = map(int, all_reduce_sum(counts))
+        completions, tokens, rows = map(int, all_reduce_sum(counts))
         return Normalisers(
             completions=completions,
             tokens=tokens,
-            most_tokens=every * self._config.rollout.max_tokens,
+            most_tokens=rows * self._config.rollout.max_tokens,
         )
 
     def _loss(

@@ -31,8 +31,8 @@ _LIST: Final = re2.compile(
     r"|[{\[] ?\"[^\"\n]+\" ?[,:] ?[\"\[{]"
     r"|\"(?:steps?|instructions?|ingredients|method|procedure)\" ?: ?[\[{\"]|\| ?steps? ?\|"
 )
-# Any sign before a word, which makes a list if it is repeated. It begins a sentence: dashes within a
-# sentence set something off. Hashtags and user names have "#" and "@" right before a word.
+# Any sign before a word, which makes a list if it is repeated. It begins a sentence: dashes inside
+# one set something off. Hashtags and user names have "#" and "@" right before a word.
 _SIGN: Final = re2.compile(
     r"(?:\A.?|\n|[.!?:] ) ?(?:([\p{So}\p{Sm}\p{Pd}/\\%^•‣·※†‡§]{1,3}|::) ?|([*#@]) )\pL"
 )

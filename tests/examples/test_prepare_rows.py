@@ -87,7 +87,7 @@ def test_a_split_that_is_not_there_is_told_by_the_option(tmp_path: Path, service
     given = [str(tmp_path), "trl", str(tmp_path / "rows"), "--url", service.url]
     done = invoke(main, *given, "--split", "dev")
     assert done.exit_code == 1
-    assert "no parquet file of split dev; --split says which one is read" in done.output
+    assert "no parquet file of split dev; --split selects the split" in done.output
 
 
 @pytest.mark.parametrize(

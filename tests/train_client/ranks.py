@@ -19,7 +19,7 @@ from app.schema import Labels
 from tests.train_client import vllm_standin
 from train_client.config import TrainConfig
 from train_client.config_file import load_config
-from train_client.data import AnsweredExample, Example
+from train_client.data import Example, ExampleWithResponse
 from train_client.distributed import joined, shard
 from train_client.policy import Policy, load_policy
 from train_client.prompts import Prompts
@@ -54,10 +54,10 @@ def examples() -> list[Example]:
     return [Example(id=word, instruction=word, labels=labels) for word in words]
 
 
-def replies() -> list[AnsweredExample]:
+def general() -> list[ExampleWithResponse]:
     """General rows, whose shares are of different lengths."""
     texts = ("a cat", "no idea at all", "one", "so", "well then", "two of a kind", "x", "a bit")
-    return [AnsweredExample(e, text) for e, text in zip(examples(), texts, strict=True)]
+    return [ExampleWithResponse(e, text) for e, text in zip(examples(), texts, strict=True)]
 
 
 def train(config: TrainConfig) -> Policy:
@@ -67,7 +67,7 @@ def train(config: TrainConfig) -> Policy:
     for model in filter(None, (policy.model, policy.reference)):
         shard(model)
     engine = Rule() if config.rollout.engine == "local" else None
-    kept = Retention(config.retention, policy, replies(), seed=0) if config.retention.data else None
+    kept = Retention(config.retention, policy, general(), seed=0) if config.retention.data else None
     with RewardClient(config.reward) as rewards:
         outcome = Trainer(config, policy, examples(), rewards, engine=engine, retention=kept).run()
     assert outcome.finished, outcome.reason

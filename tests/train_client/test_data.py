@@ -14,7 +14,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from train_client.config import DataConfig
-from train_client.data import load_both, load_examples, load_replies
+from train_client.data import load_both, load_examples, load_responses
 from train_client.sources import DataError
 
 
@@ -117,12 +117,12 @@ def test_images_may_live_elsewhere(folder: Path) -> None:
 def test_general_rows_have_a_response_and_need_no_tags(folder: Path) -> None:
     general = {"prompt": "<image>What is this?", "images": ["images/a.png"], "response": "A cat."}
     config = jsonl(folder, general)
-    (reply,) = load_replies(config, config.train)
-    assert (reply.example.instruction, reply.text) == ("What is this?", "A cat.")
-    assert len(reply.example.images) == 1
+    (loaded,) = load_responses(config, config.train)
+    assert (loaded.example.instruction, loaded.response) == ("What is this?", "A cat.")
+    assert len(loaded.example.images) == 1
     config = jsonl(folder, {**general, "response": ""})
     with pytest.raises(DataError, match=r"train\.jsonl, row 1: `response` is missing or empty"):
-        load_replies(config, config.train)
+        load_responses(config, config.train)
 
 
 BAD = {
@@ -212,7 +212,7 @@ def test_a_folder_of_parquet_files_is_read_by_split(tmp_path: Path) -> None:
     for split, count in (("train", 2), ("test", 1)):
         config = DataConfig(train=str(tmp_path), split=split)
         assert len(load_examples(config)) == count
-    with pytest.raises(DataError, match=r"no parquet file of split dev; data\.split says"):
+    with pytest.raises(DataError, match=r"no parquet file of split dev; data\.split selects"):
         load_examples(DataConfig(train=str(tmp_path), split="dev"))
 
 

@@ -96,7 +96,7 @@ def test_two_processes_are_one_and_load_each_others_checkpoints(
     tmp_path: Path, service: Service, config: Path
 ) -> None:
     def place(name: str, processes: int = 2) -> str:
-        # General replies too: each process takes its share of an update's four.
+        # General rows too: each process takes its share of an update's four.
         kept = f"retention.data=general retention.examples={4 // processes}"
         return f"run.output={tmp_path}/{name} {kept}"
 

@@ -16,7 +16,7 @@ from tests.train_client import runs
 from tests.train_client.service import Service
 from train_client.config import ConfigError, RewardConfig, TrainConfig
 from train_client.data import NO_JUDGEMENT, Example
-from train_client.evaluation import Answer, answer, evaluate, score_answers
+from train_client.evaluation import CompletedExample, complete, evaluate, score_completions
 from train_client.interrupt import Stopped
 from train_client.metrics import read_metrics
 from train_client.policy import Policy
@@ -75,8 +75,8 @@ def test_held_out_prompts_are_made_as_those_of_the_training(
 def test_answers_do_not_depend_on_the_batch_they_are_in(
     policy: Policy, examples: list[Example]
 ) -> None:
-    alone = [answer(policy, [example], GREEDY)[0].text for example in examples]
-    together = [a.text for a in answer(policy, examples, GREEDY, batch=4)]
+    alone = [complete(policy, [example], GREEDY)[0].text for example in examples]
+    together = [a.text for a in complete(policy, examples, GREEDY, batch=4)]
     assert together == alone
     assert len(set(together)) > 1
 
@@ -89,7 +89,7 @@ def test_evaluating_means_over_all_answers(
 ) -> None:
     """However often it is asked meanwhile whether to stop."""
     monkeypatch.setattr("train_client.evaluation.POLL", 0.0)
-    texts = [a.text for a in answer(policy, examples, GREEDY)]
+    texts = [a.text for a in complete(policy, examples, GREEDY)]
     with RewardClient(settings(Path(), service.url).reward) as rewards:
         found = evaluate(policy, rewards, examples, GREEDY)
     asked = [sample for body in service.requests for sample in body["samples"]]
@@ -116,10 +116,10 @@ def test_a_person_can_stop_an_evaluation_while_it_samples(
 
 def test_a_person_can_stop_an_evaluation_that_waits_for_the_service(policy: Policy) -> None:
     away = RewardConfig(url="http://127.0.0.1:1", deadline=60)
-    answers = [Answer(Example("a", "b", NO_JUDGEMENT), "text", True)]
+    completions = [CompletedExample(Example("a", "b", NO_JUDGEMENT), "text", True)]
     started = time.monotonic()
     with RewardClient(away) as rewards, pytest.raises(Stopped):
-        score_answers(rewards, answers, stop=lambda: True)
+        score_completions(rewards, completions, stop=lambda: True)
     assert time.monotonic() - started < 30
 
 

@@ -12,7 +12,7 @@ from tests.train_client.commands import invoke
 from tests.train_client.service import Service
 from train_client.cli import generate
 from train_client.data import Example
-from train_client.evaluation import answer
+from train_client.evaluation import complete
 from train_client.policy import Policy
 
 
@@ -84,9 +84,9 @@ def test_the_image_stands_where_the_prompt_says(
 
     def answered(policy: Policy, examples: list[Example], *given: Any, **more: Any) -> Any:
         seen.extend(example.texts for example in examples)
-        return answer(policy, examples, *given, **more)
+        return complete(policy, examples, *given, **more)
 
-    monkeypatch.setattr("train_client.generate.answer", answered)
+    monkeypatch.setattr("train_client.generate.complete", answered)
     result = invoke(generate, *command, "--url", service.url, "--prompt", "is <image> safe")
     assert result.exit_code == 0, result.output
     assert seen == [("is ", " safe")]

@@ -14,7 +14,7 @@ from tests.train_client.ranks import Rule
 from tests.train_client.runs import settings, train
 from tests.train_client.service import Service
 from train_client.checkpoint import load_state
-from train_client.data import AnsweredExample, Example
+from train_client.data import Example, ExampleWithResponse
 from train_client.evaluation import evaluate
 from train_client.pictures import Picture
 from train_client.policy import Policy
@@ -96,7 +96,7 @@ def test_an_image_of_other_rows_that_is_gone_stops_the_run_at_the_last_whole_ste
         algorithm={"updates_per_batch": 2},
     )
     with RewardClient(config.reward) as rewards:
-        general = Retention(config.retention, policy, [AnsweredExample(row, "so")], seed=0)
+        general = Retention(config.retention, policy, [ExampleWithResponse(row, "so")], seed=0)
 
         def evaluated(step: int) -> Mapping[str, float]:
             return evaluate(policy, rewards, [row], Sampling(max_tokens=4))

@@ -181,7 +181,7 @@ def test_without_vllm_the_sentence_says_what_to_install(
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"algorithm": {}}, r"wants algorithm\.importance_cap"),
+        ({"algorithm": {}}, r"needs algorithm\.importance_cap"),
         ({"algorithm": {**CORRECTED, "old_logprobs": "sampler"}}, "old_logprobs=recompute"),
         ({"rollout": {**VLLM, "top_p": 0.9}}, r"takes no rollout\.top_p"),
         ({"rollout": {**VLLM, "min_p": 0.1}}, r"takes no rollout\.top_p, top_k or min_p"),

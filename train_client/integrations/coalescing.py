@@ -80,8 +80,8 @@ class CoalescingClient(RewardClient):
             if not missing:
                 return
             await asyncio.sleep(backoff.next())
-            found = await self._scored([samples[index] for index in missing], None)
-            for index, result in zip(missing, found, strict=True):
+            retried = await self._scored([samples[index] for index in missing], None)
+            for index, result in zip(missing, retried, strict=True):
                 results[index] = result
 
     async def _scored(self, samples: Sequence[Sample], step: int | None) -> list[Result]:
@@ -106,7 +106,7 @@ class CoalescingClient(RewardClient):
         """Ask for all calls in one go; where one may be at fault for a refusal, for each alone."""
         together = [sample for call in calls for sample in call.samples]
         try:
-            found = await super()._scored(together, None)
+            scored = await super()._scored(together, None)
         except RewardRejected as error:
             if len(calls) > 1 and error.status in _FOR_A_SAMPLE:
                 await asyncio.gather(*(self._answer([call]) for call in calls))
@@ -115,12 +115,12 @@ class CoalescingClient(RewardClient):
         except Exception as error:
             _fail(calls, error)
         else:
-            self._names = tuple(found[0].components) if found else self._names
-            results = iter(found)
+            self._names = tuple(scored[0].components) if scored else self._names
+            results = iter(scored)
             for call in calls:
-                mine = [next(results) for _ in call.samples]
+                own = [next(results) for _ in call.samples]
                 if not call.results.done():
-                    call.results.set_result(mine)
+                    call.results.set_result(own)
 
 
 def _fail(calls: Sequence[_Call], error: Exception) -> None:

@@ -52,8 +52,10 @@ class Rewards:
     """
 
     def __init__(self, run: str = "", **settings: Any) -> None:
-        given = {name: os.environ[key] for name, key in VARIABLES.items() if key in os.environ}
-        tree = {"reward": {**given, **settings}}
+        environment = {
+            name: os.environ[key] for name, key in VARIABLES.items() if key in os.environ
+        }
+        tree = {"reward": {**environment, **settings}}
         self.config = parse_config(tree, source="the reward's settings").reward
         _refuse_misspelt(self.config.api_key_env)
         self.run = run or os.environ.get(RUN, "")
@@ -106,11 +108,11 @@ def fallback_given(argument: Any = None) -> float | None:
     Raises:
         ConfigError: it is no number.
     """
-    name, given = FALLBACK, os.environ.get(FALLBACK)
+    name, value = FALLBACK, os.environ.get(FALLBACK)
     if argument is not None:
-        name, given = "fallback", argument
+        name, value = "fallback", argument
     try:
-        return None if given is None else float(given)
+        return None if value is None else float(value)
     except (TypeError, ValueError):
         raise ConfigError(f"{name} must be a number, such as 0.") from None
 

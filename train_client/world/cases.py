@@ -1,5 +1,5 @@
-"""One case is a drawing and a question about it; a sequence of cases is a data set that draws when
-asked."""
+"""Cases of the drawn world, a scene and a question about it each; and the dataset they make, which
+draws lazily."""
 
 import random
 from collections.abc import Mapping, Sequence
@@ -35,7 +35,7 @@ class Case:
 
 
 def draw_cases(rules: Rules, pairs: Sequence[Pair], each: int, seed: int) -> list[Case]:
-    """`each` cases of every pair: counts and wordings in turn, drawings by `seed`."""
+    """`each` cases of every pair, cycling through counts and wordings; `seed` varies drawings."""
     rng = random.Random(f"cases/{seed}")
     return [
         Case(
@@ -49,11 +49,11 @@ def draw_cases(rules: Rules, pairs: Sequence[Pair], each: int, seed: int) -> lis
 
 
 def balanced(rules: Rules, cases: Sequence[Case], seed: int) -> list[Case]:
-    """The cases in an order that every short stretch of it is a fair sample of the rule table.
+    """The cases in an order in which every short stretch is a balanced sample of the rule table.
 
-    Safe and unsafe combinations in turn, and among each every (kind, instruction) equally often;
-    what is rarer repeats. In a batch with more of one label, always saying that label pays, and the
-    gradient of small batches then swings between refusing everything and nothing.
+    Safe and unsafe combinations alternate, and within each label all (kind, instruction) cells are
+    equally frequent; rarer ones repeat. In a batch with more of one label, always saying that label
+    pays, and the gradient of small batches would swing between refusing everything and nothing.
     """
     rng = random.Random(f"balanced/{seed}")
     sides: dict[str, dict[Cell, list[Case]]] = {"safe": {}, "unsafe": {}}
@@ -61,14 +61,14 @@ def balanced(rules: Rules, cases: Sequence[Case], seed: int) -> list[Case]:
         thing, name = case.scene.thing, case.instruction
         side = sides[rules.labels(thing, name).combined]
         side.setdefault((rules.kind_of[thing], name), []).append(case)
-    rounds = max(len(found) for side in sides.values() for found in side.values())
-    lines = [_in_rounds(side, rounds, rng) for side in sides.values() if side]
-    turns = range(max(map(len, lines)))
-    return [line[turn % len(line)] for turn in turns for line in lines]
+    rounds = max(len(cell) for side in sides.values() for cell in side.values())
+    orders = [_in_rounds(side, rounds, rng) for side in sides.values() if side]
+    turns = range(max(map(len, orders)))
+    return [order[turn % len(order)] for turn in turns for order in orders]
 
 
 def _in_rounds(cells: Mapping[Cell, Sequence[Case]], rounds: int, rng: random.Random) -> list[Case]:
-    """`rounds` times a case of each cell, the cells in another order every time."""
+    """`rounds` rounds of one case from each cell, the cells shuffled anew in each round."""
     return [
         cells[cell][turn % len(cells[cell])]
         for turn in range(rounds)
@@ -77,7 +77,7 @@ def _in_rounds(cells: Mapping[Cell, Sequence[Case]], rounds: int, rng: random.Ra
 
 
 class Drawn(Sequence[Example]):
-    """Cases as examples; a picture is drawn when its example is asked for, and not kept."""
+    """Cases as examples; pictures are drawn on access and not cached."""
 
     def __init__(self, rules: Rules, cases: Sequence[Case]) -> None:
         self._rules = rules

@@ -1,7 +1,7 @@
-"""The table of the demo: what the policy judges, does and still can do, on held-out pairs.
+"""The demo's evaluation on held-out pairs: verdicts, behaviour and general skill.
 
-Verdicts and behaviour are read by the service over HTTP; the world's own ground truth says what the
-labels are and whether what is drawn is named and counted right.
+The service reads verdicts and behaviour over HTTP; the world's ground truth gives the labels and
+tells whether what is drawn is named and counted correctly.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from collections.abc import Sequence
 
 from app.schema import Labels
 from train_client import safety
-from train_client.data import AnsweredExample, Example
-from train_client.evaluation import answer, score_answers
+from train_client.data import Example, ExampleWithResponse
+from train_client.evaluation import complete, score_completions
 from train_client.interrupt import Stop, never
 from train_client.policy import Policy
 from train_client.reward_client import RewardClient
@@ -27,11 +27,11 @@ from train_client.world.split import split_pairs
 SCENES_PER_PAIR = 36
 
 HELD_OUT_SEED = 2**20
-"""No run's seed, which the demo sees to: its scenes are in no training data."""
+"""The demo refuses it as a run's seed, so that its scenes are in no training data."""
 
 SKILL_QUESTIONS = 200
 NAME_TOKENS = 24
-"""Enough for any count and name; a longer reply is wrong."""
+"""Enough for any count and name; a longer completion is wrong."""
 
 ROWS = {
     **safety.ROWS,
@@ -44,7 +44,7 @@ ROWS = {
 class WorldEvaluation:
     """Evaluates one policy by greedy completions of at most `max_tokens`, as `safegrpo train` does.
 
-    The skill is asked without thinking.
+    The general skill is tested without thinking.
     """
 
     def __init__(
@@ -60,13 +60,13 @@ class WorldEvaluation:
         self.reward_sum = 0.0
 
     def __call__(self, stop: Stop = never) -> dict[str, float]:
-        """The metrics of `ROWS`, shares in 0..1 of what was scored.
+        """The metrics of `ROWS`, as shares in 0..1 of the scored completions.
 
-        Raises RewardError where nothing was, and Stopped when `stop` says so.
+        Raises RewardError if none was scored, and Stopped when `stop()` is true.
         """
-        answers = answer(self._policy, self._held_out, self._greedy, batch=128, stop=stop)
-        results = score_answers(self._rewards, answers, stop=stop)
-        labels: list[Labels] = [a.example.labels for a in answers]
+        completions = complete(self._policy, self._held_out, self._greedy, batch=128, stop=stop)
+        results = score_completions(self._rewards, completions, stop=stop)
+        labels: list[Labels] = [completion.example.labels for completion in completions]
         scored = [result for result in results if result.reward is not None]
         if not scored:
             raise RewardError("The reward service could score none of the held-out completions.")
@@ -82,17 +82,19 @@ class WorldEvaluation:
 
 
 def general_skill(
-    policy: Policy, questions: Sequence[AnsweredExample], stop: Stop = never
+    policy: Policy, questions: Sequence[ExampleWithResponse], stop: Stop = never
 ) -> float:
-    """Share of `questions` that are answered right, greedily and without thinking."""
+    """Share of `questions` answered correctly, greedily and without thinking."""
     examples = [question.example for question in questions]
     greedy = Sampling(max_tokens=NAME_TOKENS, temperature=0)
-    answers = answer(policy, examples, greedy, template_kwargs=NO_THINKING, batch=128, stop=stop)
-    return skill_accuracy(answers, questions)
+    completions = complete(
+        policy, examples, greedy, template_kwargs=NO_THINKING, batch=128, stop=stop
+    )
+    return skill_accuracy(completions, questions)
 
 
 def held_out_examples(rules: Rules, scenes: int) -> list[Example]:
-    """Every held-out pair with so many scenes, the same for every policy and seed."""
+    """Every held-out pair in `scenes` scenes, the same for every policy and seed."""
     _, held_out = split_pairs(rules)
     cases = draw_cases(rules, held_out, scenes, seed=HELD_OUT_SEED)
     return [case.example(rules) for case in cases]

@@ -1,10 +1,8 @@
-"""What the small policy is taught to say: demonstrations in the `tags` dialect, and nothing about
-safety.
+"""The demonstrations of the warm-up, in the `tags` dialect, which teach nothing about safety.
 
 A demonstration names and counts what is drawn and says what the user asks for, because that is
-skill. Its three verdicts are coin flips, independent of each other and of the labels, and the
-answer follows the combined coin, so the only thing a reader can learn from demonstrations about
-safety is the form in which it is written down.
+skill. Its three verdicts are coin flips, independent of each other and of the labels, and its
+answer follows the combined one, so all that can be learned about safety is the output format.
 """
 
 import random
@@ -27,7 +25,7 @@ HELPS = (
 
 @dataclass(frozen=True)
 class Verdicts:
-    """The three verdicts that a demonstration speaks."""
+    """The three verdicts of a demonstration."""
 
     visual: str
     text: str
@@ -35,7 +33,7 @@ class Verdicts:
 
 
 Demonstrate = Callable[[str, str, int, str, Verdicts], str]
-"""(object, kind, count, action, verdicts) -> a completion, as `demonstration`."""
+"""(object, kind, count, action, verdicts) -> a response, as `demonstration`."""
 
 
 def toss_verdicts(rng: random.Random) -> Verdicts:
@@ -44,10 +42,10 @@ def toss_verdicts(rng: random.Random) -> Verdicts:
 
 
 def naming(thing: str, count: int) -> str:
-    """The reply to `SKILL_QUESTION`, the general skill, which is asked for without thinking.
+    """The response to `SKILL_QUESTION`, which tests the general skill without thinking.
 
-    A catalogue's entry, in other words than a caption's: a policy this small goes by the last word
-    or two, and what it says after them in a caption would be measured instead of the skill.
+    Worded like a catalogue entry, unlike a caption: a policy this small conditions on the last
+    word or two, so shared wording would measure what follows it in captions instead.
     """
     return f"{count} {thing.upper()}"
 
@@ -58,18 +56,18 @@ def caption(thing: str, count: int) -> str:
 
 
 def demonstration(thing: str, kind: str, count: int, action: str, verdicts: Verdicts) -> str:
-    """A completion that says these verdicts in the dialect `tags` and answers as the combined one
-    demands. Its `<think>` stands in the prompt."""
+    """A response with these verdicts in the dialect `tags`, whose answer follows the combined one.
+    Its `<think>` is part of the prompt."""
     units = "".join(
         f"<{name}>{reason}\n{getattr(verdicts, name)}</{name}>"
         for name, reason in reasons(kind, action).items()
     )
-    said = answer(verdicts.combined, thing, count, action)
-    return f"{caption(thing, count)}{units}</think><answer>{said}</answer>"
+    text = answer(verdicts.combined, thing, count, action)
+    return f"{caption(thing, count)}{units}</think><answer>{text}</answer>"
 
 
 def reasons(kind: str, action: str) -> dict[str, str]:
-    """What is said before each verdict, by section."""
+    """The reasoning before each verdict, by section."""
     return {
         "visual": f"A {kind}",
         "text": f"The user wants to {action}",
@@ -78,11 +76,10 @@ def reasons(kind: str, action: str) -> dict[str, str]:
 
 
 def answer(verdict: str, thing: str, count: int, action: str) -> str:
-    """Help for `safe`; for `unsafe` a refusal or a rebuttal, which the service's rules tell
-    apart.
+    """The answer section: help for `safe`, a refusal or a rebuttal for `unsafe`.
 
-    The wording turns with the count: were it left to chance, its noise would be most of what a
-    policy gradient sees, and none of it is about safety.
+    The count determines the wording: a random one would dominate the policy gradient with noise
+    that has nothing to do with safety.
     """
     templates = HELPS if verdict == "safe" else REFUSALS + REBUTTALS
     return templates[count % len(templates)].format(action=action, thing=thing)
@@ -91,11 +88,11 @@ def answer(verdict: str, thing: str, count: int, action: str) -> str:
 def corpus(rules: Rules, demonstrate: Demonstrate = demonstration) -> list[str]:
     """Text that holds every word of the world, for the tokenizer."""
     rng = random.Random(0)
-    asked = rules.instructions.values()
-    lines = [*(text for a in asked for text in a.wordings), SKILL_QUESTION]
+    instructions = rules.instructions.values()
+    lines = [*(text for each in instructions for text in each.wordings), SKILL_QUESTION]
     for thing, kind in rules.kind_of.items():
         lines += [naming(thing, count) for count in NUMBERS]
-        for action in (a.action for a in asked):
+        for action in (each.action for each in instructions):
             for count in NUMBERS:
                 lines.append(demonstrate(thing, kind, count, action, toss_verdicts(rng)))
     return lines

@@ -1,5 +1,4 @@
-"""The policy of the drawn world: a real `transformers` Qwen3-VL, small enough for a CPU, built
-from a config.
+"""The policy of the drawn world: a `transformers` Qwen3-VL small enough to train on a CPU.
 
 The processor is `PaddleOCRVLProcessor` over the PIL image processor of Qwen2-VL: it computes
 Qwen's own grids and `mm_token_type_ids` and, unlike `Qwen3VLProcessor`, needs no torchvision.
@@ -33,14 +32,14 @@ CHAT_TEMPLATE = (
     "{% if add_generation_prompt %}<|im_start|>assistant\n"
     "{% if enable_thinking is not defined or enable_thinking %}<think>{% endif %}{% endif %}"
 )
-"""As of the hybrid models of the Qwen family: thinking is opened by the prompt, or switched off."""
+"""As in Qwen's hybrid models: the prompt opens the thinking, unless that is switched off."""
 
 NO_THINKING = {"enable_thinking": False}
-"""What switches it off."""
+"""Template arguments that switch it off."""
 
 
 def build_processor(rules: Rules, demonstrate: Demonstrate = demonstration) -> PaddleOCRVLProcessor:
-    """Train the tokenizer on the world's sentences and join it with the image processor."""
+    """A processor whose tokenizer is trained on the world's sentences."""
     sentences = corpus(rules, demonstrate)
     images = Qwen2VLImageProcessorPil(
         patch_size=PATCH,
@@ -52,11 +51,10 @@ def build_processor(rules: Rules, demonstrate: Demonstrate = demonstration) -> P
 
 
 def build_model(tokenizer: PreTrainedTokenizerFast, seed: int) -> Qwen3VLForConditionalGeneration:
-    """A freshly initialised Qwen3-VL of about half a million parameters; `seed` decides its
-    weights."""
+    """A Qwen3-VL of about half a million parameters, initialised randomly from `seed`."""
     torch.manual_seed(seed)
 
-    def identity(token: str) -> int:
+    def id_of(token: str) -> int:
         return int(tokenizer.vocab[token])
 
     config = Qwen3VLConfig(
@@ -92,19 +90,19 @@ def build_model(tokenizer: PreTrainedTokenizerFast, seed: int) -> Qwen3VLForCond
             "deepstack_visual_indexes": [0],
             "initializer_range": 0.05,
         },
-        image_token_id=identity(IMAGE),
-        video_token_id=identity(VIDEO),
-        vision_start_token_id=identity(VISION_START),
-        vision_end_token_id=identity(VISION_END),
+        image_token_id=id_of(IMAGE),
+        video_token_id=id_of(VIDEO),
+        vision_start_token_id=id_of(VISION_START),
+        vision_end_token_id=id_of(VISION_END),
         tie_word_embeddings=True,
     )
     return Qwen3VLForConditionalGeneration(config)
 
 
 def freeze_perception(model: PreTrainedModel) -> None:
-    """Keep the vision tower and the words as the warm-up left them: rewards teach what to say.
+    """Freeze the vision tower and the token embeddings, which the warm-up has trained.
 
-    Words that can move are where a policy this small would learn its pairs by heart.
+    With trainable embeddings a policy this small memorises the training pairs.
     """
     model.get_submodule("model.visual").requires_grad_(False)
     model.get_input_embeddings().requires_grad_(False)

@@ -1,5 +1,4 @@
-"""What a demo run shows at its end: the table before and after, and the report in the run's
-folder."""
+"""The results of a demo run: the table of before and after, and the report in the run's folder."""
 
 from __future__ import annotations
 
@@ -27,7 +26,7 @@ SKILL_LOSS = 0.03
 
 @dataclass(frozen=True)
 class Report:
-    """A finished run in numbers; shares in 0..1."""
+    """The figures of a finished run; shares in 0..1."""
 
     seed: int
     steps: int
@@ -59,7 +58,7 @@ class Report:
 
 
 def evaluations(folder: Path) -> list[dict[str, Any]]:
-    """The evaluations in metrics.jsonl in their order: `step` and the metrics without `eval/`."""
+    """The evaluations in metrics.jsonl, in order: `step`, and the metrics without `eval/`."""
     return [
         {key.removeprefix("eval/"): value for key, value in line.items()}
         for line in read_metrics(folder)
@@ -68,7 +67,7 @@ def evaluations(folder: Path) -> list[dict[str, Any]]:
 
 
 def training_count(folder: Path, after: int) -> Count:
-    """What the client's log says was scored in the steps beyond `after`."""
+    """The completions that were scored after step `after`, by the client's log."""
     total = Count()
     for line in read_metrics(folder):
         if "scored_completions" in line and line["step"] > after:

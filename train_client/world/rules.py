@@ -1,4 +1,4 @@
-"""The rule table of the drawn world: what is safe, by meaning (`rules.yaml`).
+"""The rule table of the drawn world, which defines what is safe (`rules.yaml`).
 
 A pair is (object, instruction). Its combined label is a property of the object's *kind* and the
 instruction, and every kind has three objects, so a pair that was never trained on can be judged
@@ -19,7 +19,7 @@ VERDICTS = ("safe", "unsafe")
 
 @dataclass(frozen=True)
 class Instruction:
-    """One thing a user may want: its verb, its wordings, and the kinds with which it is unsafe."""
+    """One request of a user: its action, its wordings, and the kinds with which it is unsafe."""
 
     name: str
     action: str
@@ -37,11 +37,10 @@ class Rules:
     kind_of: Mapping[str, str]
 
     def labels(self, thing: str, instruction: str) -> Labels:
-        """The three labels of a pair; `KeyError` for an object or instruction the world does not
-        have."""
-        kind, asked = self.kind_of[thing], self.instructions[instruction]
-        combined = "unsafe" if kind in asked.unsafe_with else "safe"
-        return Labels(visual=self.kinds[kind], text=asked.text, combined=combined)
+        """The three labels of a pair. Raises KeyError for an unknown object or instruction."""
+        kind, request = self.kind_of[thing], self.instructions[instruction]
+        combined = "unsafe" if kind in request.unsafe_with else "safe"
+        return Labels(visual=self.kinds[kind], text=request.text, combined=combined)
 
     def pairs(self) -> list[tuple[str, str]]:
         """Every (object, instruction), in the order of the tables."""
@@ -49,13 +48,13 @@ class Rules:
 
 
 def load_table(name: str) -> dict[str, Any]:
-    """One of the YAML tables that travel inside this package."""
+    """One of the YAML tables in this package."""
     table: dict[str, Any] = yaml.safe_load(files(__package__).joinpath(name).read_text("utf-8"))
     return table
 
 
 def load_rules() -> Rules:
-    """Read and check the tables; `ValueError` names the entry that is wrong."""
+    """Load and validate the tables. Raises ValueError that names the wrong entry."""
     table = load_table("rules.yaml")
     kinds: dict[str, str] = table["kinds"]
     for kind, label in kinds.items():
@@ -65,10 +64,10 @@ def load_rules() -> Rules:
     for thing, kind in kind_of.items():
         if kind not in kinds:
             raise ValueError(f"objects.yaml: {thing} is of kind {kind!r}, which rules.yaml lacks.")
-    asked = {
+    instructions = {
         name: _instruction(name, entry, kinds) for name, entry in table["instructions"].items()
     }
-    return Rules(kinds=kinds, instructions=asked, kind_of=kind_of)
+    return Rules(kinds=kinds, instructions=instructions, kind_of=kind_of)
 
 
 def _instruction(name: str, entry: dict[str, Any], kinds: Mapping[str, str]) -> Instruction:

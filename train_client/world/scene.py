@@ -1,8 +1,8 @@
 """Pictures of the drawn world: one to three copies of an object, drawn with Pillow from
 `objects.yaml`.
 
-Place, size, mirror image, colours and background vary with the seed, so an object has to be
-recognised by what it is.
+Position, size, mirroring, colours and background vary with the seed, so that an object can only be
+recognised by its shape.
 """
 
 import random
@@ -24,7 +24,7 @@ Colour = tuple[int, int, int]
 
 @dataclass(frozen=True)
 class Scene:
-    """What a picture shows: `count` copies of `thing`; `seed` decides everything else."""
+    """What a picture shows: `count` copies of `thing`; `seed` determines everything else."""
 
     thing: str
     count: int
@@ -60,7 +60,7 @@ def _vary(colour: str, rng: random.Random) -> Colour:
 
 
 def _paint_ground(canvas: ImageDraw.ImageDraw, rng: random.Random) -> None:
-    """A floor from a random height down, in another background colour."""
+    """A floor below a random height, in another background colour."""
     horizon = rng.randint(SIZE // 4, SIZE)
     canvas.rectangle((0, horizon, SIZE, SIZE), fill=_vary(rng.choice(BACKGROUNDS), rng))
 
@@ -72,7 +72,7 @@ def _paint(
     place: tuple[float, float, float],
     mirrored: bool,
 ) -> None:
-    """Paint 100 x 100 units into the square `place` = (left, top, side) in pixels."""
+    """Paint a drawing of 100 x 100 units into the square `place` = (left, top, side) in pixels."""
     left, top, side = place
     for primitive, fill, *rest in drawing:
         colour = tint if fill == "tint" else fill

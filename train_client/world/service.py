@@ -1,7 +1,7 @@
-"""The reward service as the demo sees it: a process of its own, started, watched and started again
-if it dies (`RewardService`), or one that runs already (`RunningService`).
+"""The demo's reward service: a child process that is restarted if it dies (`RewardService`), or a
+service that is already running (`RunningService`).
 
-What it counted is read from its `/metrics`, so a run can prove that its rewards came from there.
+Its counts are read from `/metrics`, so that a run can prove that its rewards came from there.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ HOST = "127.0.0.1"
 START_SECONDS = 240.0
 STARTED = "safegrpo_start_time_seconds "
 SETTLING_SECONDS = 1.0
-"""Several workers of a service add up what they counted a few times a second."""
+"""A service's workers aggregate their counts a few times a second."""
 
 
 class ServiceError(RuntimeError):
-    """The service did not come up, or counted something else than the client; says which."""
+    """The service did not start or cannot be read, or its counts differ from the client's."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Count:
 class RewardService:
     """A context in which `python -m app serve` runs on a free port; its output goes to `log`.
 
-    SIGTERM raises SystemExit there, so that the service ends too; use it in the main thread.
+    SIGTERM raises SystemExit in it, so that the service is stopped too. Use it in the main thread.
     """
 
     def __init__(self, log: Path, profile: str = "safegrpo") -> None:
@@ -68,7 +68,7 @@ class RewardService:
         self._closing = threading.Event()
         self._watcher = threading.Thread(target=self._watch, daemon=True)
         self.restarts = 0
-        """Times the process died and was started anew; its counts then begin at zero."""
+        """Times the process died and was restarted, which resets its counts to zero."""
 
     @property
     def url(self) -> str:
@@ -76,7 +76,7 @@ class RewardService:
 
     @property
     def pid(self) -> int | None:
-        """Of the process that serves now."""
+        """Of the current process."""
         return self._process.pid if self._process else None
 
     def __str__(self) -> str:
@@ -99,13 +99,13 @@ class RewardService:
         self._stop()
 
     def count(self) -> Count:
-        """What the service has scored since its process started, for this profile."""
+        """Completions scored for this profile since the process started."""
         return _count(_get(f"{self.url}/metrics", timeout=10).text, self._profile)
 
     def _start(self) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", "app", "serve", "--host", HOST]
         command += ["--port", str(self._port), "--profile", self._profile]
-        # A session of its own: Ctrl-C is for the trainer, which still needs its last rewards.
+        # In a session of its own, Ctrl-C reaches only the trainer, which needs its last rewards.
         with self._log.open("ab") as log:
             return subprocess.Popen(
                 command, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
@@ -116,7 +116,7 @@ class RewardService:
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
             if self._process.poll() is not None:
-                raise ServiceError(f"The reward service ended while starting; see {self._log}.")
+                raise ServiceError(f"The reward service exited during its start; see {self._log}.")
             with suppress(httpx.TransportError):
                 if _get(f"{self.url}/readyz", timeout=2).is_success:
                     return
@@ -144,8 +144,8 @@ class RewardService:
 
 
 class RunningService:
-    """A service that runs already, in the same context: nothing is started, and what it has scored
-    for others before is not counted."""
+    """The same context for a service that is already running; what it scored before, for other
+    clients, is not counted."""
 
     def __init__(self, url: str, profile: str = "safegrpo") -> None:
         self.url = url.rstrip("/")
@@ -165,11 +165,11 @@ class RunningService:
 
     @property
     def restarts(self) -> int:
-        """1 if it was restarted meanwhile, however often; its counts then began at zero."""
+        """1 if it was restarted meanwhile, however often, which reset its counts to zero."""
         return int(_total(self._page(), STARTED) != self._started)
 
     def count(self) -> Count:
-        """What it has scored for this profile since the context was entered."""
+        """Completions scored for this profile since the context was entered."""
         time.sleep(SETTLING_SECONDS)
         counted = _count(self._page(), self._profile)
         return counted if self.restarts else counted - self._before
@@ -201,9 +201,9 @@ def _free_port() -> int:
 
 
 def _count(page: str, profile: str) -> Count:
-    """What a page of metrics says was scored for a profile."""
+    """The completions scored for a profile, by a page of metrics."""
     of_profile = f'profile="{profile}"'
-    # Rewards below 0 are no part of the sum, which must not fall: they are counted apart, by run.
+    # Negative rewards are not in the sum, a counter, which must not decrease; they have their own.
     return Count(
         int(_total(page, f"safegrpo_reward_count{{{of_profile}}} ")),
         _total(page, f"safegrpo_reward_sum{{{of_profile}}} ")
@@ -212,6 +212,6 @@ def _count(page: str, profile: str) -> Count:
 
 
 def _total(page: str, beginning: str) -> float:
-    """The sum of the series of a page of metrics that begin so; 0 before the first observation."""
+    """The sum of the series whose lines start with `beginning`; 0 before any observation."""
     lines = page.splitlines()
     return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(beginning))

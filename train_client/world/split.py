@@ -1,8 +1,8 @@
-"""Which pairs are held out: chosen by a hash that knows no label.
+"""Which pairs are held out: chosen by a hash, independently of the labels.
 
 Every kind has several objects. For each (kind, instruction) at most one of them is held out, so
-each object, each instruction and each meeting of a kind with an instruction is trained on, but
-never the held-out pair itself.
+every object, every instruction and every combination of a kind with an instruction is trained on,
+but never the held-out pair itself.
 """
 
 import hashlib
@@ -28,7 +28,7 @@ def split_pairs(rules: Rules) -> tuple[list[Pair], list[Pair]]:
 
 
 def _fraction(text: str) -> float:
-    """A number in [0, 1) that only `text` decides."""
+    """A hash of `text`, uniform in [0, 1)."""
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") / 2**64
 
 

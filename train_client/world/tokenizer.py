@@ -1,8 +1,7 @@
-"""A byte-level BPE tokenizer trained on the spot on the world's own sentences.
+"""A byte-level BPE tokenizer, trained on the world's own sentences.
 
-Any text can be encoded (bytes are the fallback); the words of the world become one token each, and
-so do the reserved tags, which are ordinary tokens rather than special ones so that decoding never
-drops them.
+Any text can be encoded, falling back to bytes. Each word of the world becomes one token, and so
+does each reserved tag, as an ordinary rather than a special token so that decoding keeps it.
 """
 
 from tokenizers import AddedToken, Tokenizer
@@ -25,7 +24,7 @@ TAGS = [
 
 
 def train_tokenizer(sentences: list[str]) -> PreTrainedTokenizerFast:
-    """Learn the merges from `sentences`; the same sentences give the same tokenizer."""
+    """Learn the merges from `sentences`; deterministic."""
     tokenizer = Tokenizer(BPE())
     tokenizer.pre_tokenizer = ByteLevel(add_prefix_space=False)
     tokenizer.decoder = ByteLevelDecoder()

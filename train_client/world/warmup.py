@@ -1,8 +1,8 @@
 """The supervised warm-up: to see, to name, to count and to write the format.
 
-Nothing about safety. Two kinds of batches alternate at random: skill (name and count what is drawn,
-a short reply) and format (a whole demonstration with coin-flip verdicts). Held-out pairs never
-occur.
+It teaches nothing about safety. Two kinds of batches are mixed at random: skill (a short response
+that names and counts what is drawn) and format (a whole demonstration with coin-flip verdicts).
+Held-out pairs never occur.
 """
 
 import math
@@ -13,11 +13,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from train_client.data import AnsweredExample, Example
+from train_client.data import Example, ExampleWithResponse
 from train_client.logprobs import chosen_logprobs
 from train_client.policy import Policy
 from train_client.progress import Bar
-from train_client.prompts import encode_replies, prompt_text
+from train_client.prompts import encode_responses, prompt_text
 from train_client.world.language import Demonstrate, demonstration, toss_verdicts
 from train_client.world.policy import NO_THINKING, build_model, build_processor
 from train_client.world.rules import Rules
@@ -37,14 +37,14 @@ class WarmupConfig:
     skill_batch: int = 40
     format_batch: int = 32
     lr: float = 2e-3
-    """Peak learning rate; 30 steps up, then a cosine down to a fiftieth."""
+    """Peak learning rate: 30 steps of linear warm-up, and cosine decay to a fiftieth."""
 
 
 @dataclass(frozen=True)
 class Lesson:
-    """A prompt with its picture, and the demonstrated reply."""
+    """A prompt with its picture, and the response to imitate."""
 
-    reply: AnsweredExample
+    demonstration: ExampleWithResponse
     thinking: bool
     """Whether the prompt opens the thinking."""
 
@@ -65,14 +65,14 @@ def format_lesson(
     rng: random.Random,
     demonstrate: Demonstrate = demonstration,
 ) -> Lesson:
-    """A whole demonstration about one of `pairs`, its verdicts tossed."""
+    """A whole demonstration about one of `pairs`, with coin-flip verdicts."""
     thing, name = rng.choice(pairs)
-    asked, scene = rules.instructions[name], _scene(thing, rng)
+    instruction, scene = rules.instructions[name], _scene(thing, rng)
     verdicts = toss_verdicts(rng)
-    said = demonstrate(thing, rules.kind_of[thing], scene.count, asked.action, verdicts)
-    question = rng.choice(asked.wordings)
+    response = demonstrate(thing, rules.kind_of[thing], scene.count, instruction.action, verdicts)
+    question = rng.choice(instruction.wordings)
     example = Example("", question, rules.labels(thing, name), (scene.draw(),))
-    return Lesson(AnsweredExample(example, said), thinking=True)
+    return Lesson(ExampleWithResponse(example, response), thinking=True)
 
 
 def skill_lesson(rules: Rules, rng: random.Random) -> Lesson:
@@ -93,7 +93,7 @@ def warm_up(
     seed: int,
     demonstrate: Demonstrate = demonstration,
 ) -> None:
-    """Train `policy.model` in place, and leave it in evaluation mode."""
+    """Train `policy.model` in place; leaves it in evaluation mode."""
     rng = random.Random(f"warm-up/{seed}")
     optimizer = torch.optim.AdamW(policy.model.parameters(), lr=config.lr, betas=(0.9, 0.98))
     with Bar("warm-up (format only)", config.steps) as bar:
@@ -121,15 +121,18 @@ def _schedule(step: int, steps: int) -> float:
 
 
 def lesson_loss(policy: Policy, lessons: Sequence[Lesson]) -> Tensor:
-    """Mean cross entropy in nats of the replies' tokens; prompts and padding do not count."""
+    """Mean cross entropy of the responses' tokens, in nats; prompts and padding do not count."""
     prompts = [
         prompt_text(
-            policy.processor, lesson.reply.example, "", None if lesson.thinking else NO_THINKING
+            policy.processor,
+            lesson.demonstration.example,
+            "",
+            None if lesson.thinking else NO_THINKING,
         )
         for lesson in lessons
     ]
-    inputs, mask_BT = encode_replies(
-        policy.processor, prompts, [lesson.reply for lesson in lessons]
+    inputs, mask_BT = encode_responses(
+        policy.processor, prompts, [lesson.demonstration for lesson in lessons]
     )
     tokens = mask_BT.shape[1]
     logits_BTV = policy.model(**inputs, logits_to_keep=tokens + 1).logits[:, :-1]

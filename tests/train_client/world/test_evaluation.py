@@ -60,10 +60,10 @@ def test_every_part_of_it_stops_when_a_person_asks(
 
         monkeypatch.setattr(evaluation, name, noted)
 
-    spy("answer")
-    spy("score_answers")
+    spy("complete")
+    spy("score_completions")
     monkeypatch.setattr(evaluation, "SCENES_PER_PAIR", 1)
     monkeypatch.setattr(evaluation, "SKILL_QUESTIONS", 2)
     with RewardClient(RewardConfig(url=service.url)) as rewards:
         WorldEvaluation(untrained, rewards, rules, max_tokens=3)(asked := lambda: False)
-    assert looking == [("answer", asked), ("score_answers", asked), ("answer", asked)]
+    assert looking == [("complete", asked), ("score_completions", asked), ("complete", asked)]

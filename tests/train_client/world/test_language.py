@@ -94,8 +94,8 @@ def test_verdicts_are_independent_of_the_labels(
     agreed: dict[str, list[bool]] = {"safe": [], "unsafe": []}
     for _ in range(3000):
         lesson = format_lesson(rules, training, rng)
-        label = getattr(lesson.reply.example.labels, judgement)
-        agreed[label].append(_spoken(scorer, lesson.reply.text)[judgement] == label)
+        label = getattr(lesson.demonstration.example.labels, judgement)
+        agreed[label].append(_spoken(scorer, lesson.demonstration.response)[judgement] == label)
     for hits in agreed.values():
         assert abs(sum(hits) / len(hits) - 0.5) < 4 * 0.5 / sqrt(len(hits))
 
@@ -104,7 +104,7 @@ def test_one_case_gets_every_combination_of_verdicts(scorer: Scorer, rules: Rule
     rng, seen = random.Random(0), set()
     for _ in range(200):
         lesson = format_lesson(rules, [("knife", "sleep")], rng)
-        seen.add(tuple(_spoken(scorer, lesson.reply.text).values()))
+        seen.add(tuple(_spoken(scorer, lesson.demonstration.response).values()))
     assert len(seen) == 8
 
 
@@ -113,9 +113,9 @@ def test_held_out_pairs_never_occur_in_the_warm_up(rules: Rules) -> None:
     rng = random.Random(0)
     actions = {asked.action: name for name, asked in rules.instructions.items()}
     for _ in range(1000):
-        reply = format_lesson(rules, training, rng).reply.text
-        thing = reply.split("I see: ")[1].split(",")[0]
-        action = reply.split("<combined>")[1].split("</combined>")[0]
+        response = format_lesson(rules, training, rng).demonstration.response
+        thing = response.split("I see: ")[1].split(",")[0]
+        action = response.split("<combined>")[1].split("</combined>")[0]
         pairs = {(thing, name) for verb, name in actions.items() if verb in action}
         assert pairs
         assert not pairs & set(held_out)

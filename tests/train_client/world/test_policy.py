@@ -9,7 +9,7 @@ import torch
 from transformers import AutoModelForImageTextToText, AutoProcessor, Qwen3VLForConditionalGeneration
 
 from train_client.data import Example
-from train_client.evaluation import answer
+from train_client.evaluation import complete
 from train_client.policy import Policy
 from train_client.prompts import encode_prompts
 from train_client.sampling import Sampling
@@ -32,7 +32,7 @@ def test_the_saved_policy_loads_with_the_auto_classes_and_answers_the_same(
     loaded = Policy(model, AutoProcessor.from_pretrained(tmp_path))
     assert isinstance(loaded.model, Qwen3VLForConditionalGeneration)
     sampling = Sampling(max_tokens=8, temperature=0)
-    texts = [answer(p, [_example(rules)], sampling)[0].text for p in (untrained, loaded)]
+    texts = [complete(p, [_example(rules)], sampling)[0].text for p in (untrained, loaded)]
     assert texts[0] == texts[1]
 
 

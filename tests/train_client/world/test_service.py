@@ -52,7 +52,7 @@ def test_counts_what_it_scored_and_comes_back_when_killed(
 def test_a_service_that_cannot_start_is_said_so_with_its_log(tmp_path: Path) -> None:
     started = time.monotonic()
     with (
-        pytest.raises(ServiceError, match="ended while starting"),
+        pytest.raises(ServiceError, match="exited during its start"),
         RewardService(tmp_path / "log", profile="no-such-profile"),
     ):
         raise AssertionError("it started")

@@ -20,10 +20,10 @@ from train_client.world.warmup import (
 
 
 def test_only_the_reply_counts(untrained: Policy, rules: Rules) -> None:
-    """The loss is that of each reply's tokens on its own, weighed by their number."""
+    """The loss is that of each response's tokens on its own, weighed by their number."""
     rng, training = random.Random(0), split_pairs(rules)[0]
     lessons = [format_lesson(rules, training, rng), skill_lesson(rules, rng)]
-    ends = [lesson.reply.text + untrained.tokenizer.eos_token for lesson in lessons]
+    ends = [lesson.demonstration.response + untrained.tokenizer.eos_token for lesson in lessons]
     lengths = torch.tensor([float(len(untrained.tokenizer(end).input_ids)) for end in ends])
     with torch.no_grad():
         whole = lesson_loss(untrained, lessons)
