@@ -61,8 +61,11 @@ class RuleSet:
 
     def help_anywhere(self, text: Text) -> list[Hit]:
         """The hits, at any place, of rules that look for help in the whole answer."""
-        own = self.without_mentions(text, self.overrides(text))
-        helps = _with_effect(self.overrides(own), "compliance")
+        overrides = self.overrides(text)
+        own = self.without_mentions(text, overrides)
+        if own != text:
+            overrides = self.overrides(own)
+        helps = _with_effect(overrides, "compliance")
         anywhere = [pattern for pattern in helps if pattern.reach == MAX_HEAD_CHARACTERS]
         return self._overrides.hits(own, anywhere, everywhere=True)
 
