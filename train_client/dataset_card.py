@@ -9,9 +9,15 @@ from __future__ import annotations
 from pathlib import Path
 
 import yaml
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
+
+from train_client.config_errors import sentences
 
 CARD = "README.md"
+
+
+class CardError(ValueError):
+    """A card whose configurations cannot be read; the message names the file and the key."""
 
 
 class _Files(BaseModel):
@@ -23,7 +29,7 @@ class Configuration(BaseModel):
     config_name: str
     data_files: str | list[str] | list[_Files] | None = None
     """File patterns, all of split `train` or each with its split; null: file names tell."""
-    data_dir: str = ""
+    data_dir: str | None = None
     """The folder of its files, relative to the dataset's."""
     default: bool = False
 
@@ -38,7 +44,7 @@ class Configuration(BaseModel):
         for item in [files] if isinstance(files, str) else files:
             split, paths = (item.split, item.path) if isinstance(item, _Files) else ("train", item)
             for path in [paths] if isinstance(paths, str) else paths:
-                by_split.setdefault(split, []).append(f"{self.data_dir}/{path}".lstrip("/"))
+                by_split.setdefault(split, []).append(f"{self.data_dir or ''}/{path}".lstrip("/"))
         return by_split
 
 
@@ -47,11 +53,18 @@ class _Card(BaseModel):
 
 
 def configurations(folder: Path) -> dict[str, Configuration]:
-    """The configurations of the dataset in a folder, by name; empty without a valid card."""
+    """The configurations of the dataset in a folder, by name; empty if its README.md is no card.
+
+    Raises CardError if it is a card whose `configs` are malformed.
+    """
     from huggingface_hub import metadata_load
 
     try:
-        card = _Card.model_validate(metadata_load(folder / CARD) or {})
+        header = metadata_load(folder / CARD) or {}
     except (OSError, ValueError, yaml.YAMLError):
         return {}
+    try:
+        card = _Card.model_validate(header)
+    except ValidationError as error:
+        raise CardError(f"{folder / CARD}: {sentences(error, _Card)}") from error
     return {configuration.config_name: configuration for configuration in card.configs}

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from train_client.config import DataConfig
-from train_client.dataset_card import CARD, Configuration, configurations
+from train_client.dataset_card import CARD, CardError, Configuration, configurations
 
 SPLITS = ("train", "validation", "val", "dev", "test")
 """Split names that are recognised in file and folder names."""
@@ -68,9 +68,13 @@ def _split_configuration(source: str) -> tuple[str, str]:
 def _configuration(folder: Path, source: str, name: str) -> Configuration | None:
     """The named configuration, else the default or only one; None if the card lists none.
 
-    Raises DataError if the named one does not exist, or if several exist and none is named.
+    Raises DataError if the named one does not exist, if several exist and none is named, or if the
+    card lists them in a way that cannot be read.
     """
-    by_name = configurations(folder)
+    try:
+        by_name = configurations(folder)
+    except CardError as error:
+        raise DataError(str(error)) from error
     listed = ", ".join(by_name) or "it names none"
     if name and name not in by_name:
         raise DataError(f"{source} has no configuration {name} (its README.md: {listed}).")
@@ -97,7 +101,7 @@ def _files(
         listed = set(chain.from_iterable(matched))
         selected = [file for file in files if file in listed]
     else:
-        base = folder / chosen.data_dir if chosen else folder
+        base = folder / (chosen.data_dir or "") if chosen else folder
         selected = _of_split([file for file in files if file.is_relative_to(base)], split)
     if not selected:
         raise DataError(

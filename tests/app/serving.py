@@ -34,6 +34,14 @@ def unsafe_sample(text: str | None = None, **fields: Any) -> dict[str, Any]:
     return sample(unsafe() if text is None else text, **{"labels": LABELS_UNSAFE, **fields})
 
 
+def reward(client: httpx.Client, *samples: dict[str, Any], **fields: Any) -> dict[str, Any]:
+    """The reply's content to `POST /reward`, which must succeed."""
+    reply = client.post("/reward", json={"samples": list(samples), **fields})
+    assert reply.status_code == 200, reply.text
+    content: dict[str, Any] = reply.json()
+    return content
+
+
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

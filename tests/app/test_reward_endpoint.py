@@ -13,6 +13,7 @@ from rules.profile import load_profile
 from tests.app.serving import (
     LABELS_SAFE,
     eventually,
+    reward,
     sample,
     server,
     statistics,
@@ -25,13 +26,6 @@ def client() -> Iterator[httpx.Client]:
     flags = ("--max-body-bytes", "3000000", "--max-samples", "50", "--max-characters", "1500000")
     with server(*flags) as (address, _), httpx.Client(base_url=address) as client:
         yield client
-
-
-def reward(client: httpx.Client, *samples: dict[str, Any], **fields: Any) -> dict[str, Any]:
-    reply = client.post("/reward", json={"samples": list(samples), **fields})
-    assert reply.status_code == 200, reply.text
-    content: dict[str, Any] = reply.json()
-    return content
 
 
 def test_reply_is_as_documented(client: httpx.Client) -> None:

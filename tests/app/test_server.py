@@ -5,7 +5,6 @@ import time
 from collections.abc import Iterator
 from importlib import metadata
 from platform import python_version
-from typing import Any
 
 import httpx
 import pytest
@@ -13,6 +12,7 @@ import pytest
 from app.settings import Settings
 from rules.profile import load_profile, shipped_profiles
 from tests.app.serving import (
+    reward,
     sample,
     server,
     statistics,
@@ -22,16 +22,8 @@ from tests.app.serving import (
 
 @pytest.fixture(scope="module")
 def client() -> Iterator[httpx.Client]:
-    flags = ("--max-body-bytes", "3000000", "--max-samples", "50", "--max-characters", "1500000")
-    with server(*flags) as (address, _), httpx.Client(base_url=address) as client:
+    with server() as (address, _), httpx.Client(base_url=address) as client:
         yield client
-
-
-def reward(client: httpx.Client, *samples: dict[str, Any], **fields: Any) -> dict[str, Any]:
-    reply = client.post("/reward", json={"samples": list(samples), **fields})
-    assert reply.status_code == 200, reply.text
-    content: dict[str, Any] = reply.json()
-    return content
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])

@@ -94,12 +94,29 @@ def test_training_and_held_out_rows_may_be_of_two_configurations(folder: Path) -
     assert [row.instruction for row in held_out] == ["plain/test-00000-of-00001"]
 
 
-@pytest.mark.parametrize("text", ["# Notes", "---\nconfigs: none\n---\n", "---\n{\n---\n", ""])
+@pytest.mark.parametrize("text", ["# Notes", "---\nlicense: mit\n---\n", "---\n{\n---\n", ""])
 def test_a_readme_that_is_no_card_leaves_the_files_to_their_names(folder: Path, text: str) -> None:
     (folder / "README.md").write_text(text)
     assert read(str(folder)) == ["plain/train-00000-of-00001"]
     with pytest.raises(DataError, match=r"no configuration plain .*it names none"):
         read(f"{folder}:plain")
+
+
+@pytest.mark.parametrize(
+    ("configs", "key"),
+    [("none", "configs"), ("[{config_name: 2023}]", "configs.0.config_name")],
+)
+def test_configurations_that_cannot_be_read_are_reported_and_never_mixed(
+    folder: Path, configs: str, key: str
+) -> None:
+    card(folder, f"configs: {configs}")
+    with pytest.raises(DataError, match=rf"README\.md: {key}: Input should be a valid"):
+        read(str(folder))
+
+
+def test_a_folder_that_is_null_is_the_whole_dataset(folder: Path) -> None:
+    card(folder, "configs: [{config_name: default, data_dir: null, data_files: tagged/*}]")
+    assert read(str(folder)) == ["tagged/all"]
 
 
 def test_a_card_leads_to_no_file_outside_of_its_folder(folder: Path) -> None:
