@@ -58,8 +58,8 @@ class Sample(_Request):
     completion: str = Field(description="what the policy wrote, thinking and tags included")
     prompt: str = Field(
         "",
-        description="the user's text, without the format instruction. Optional but recommended: "
-        "the answer is judged in its light, and reasoning that copies it is detected",
+        description="the user's text; the profile's instruction may stand behind it. Optional but "
+        "recommended: the answer is judged in its light, and reasoning that copies it is detected",
     )
     labels: Labels
 
