@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from app.schema import ErrorReply, Problem
+from app.schema import ErrorReply, Labels, Problem, RewardRequest, Sample
 
 MAX_PROBLEMS = 20
 TOO_MANY_TO_NAME = 1000
@@ -77,18 +77,20 @@ def invalid_request(error: ValidationError) -> RequestError:
             f"the request {message}",
             [Problem(field="the request", sample=None, message=message)],
         )
-    problems = [_problem(one) for one in error.errors(include_url=False, include_context=False)]
+    errors = error.errors(include_url=False, include_context=False)
+    problems = [_problem(one, error.title) for one in errors]
     named = problems[:MAX_PROBLEMS]
     more = f" (and {len(problems) - len(named)} more)" if len(problems) > len(named) else ""
     sentence = f"{named[0].field}: {named[0].message}{more}"
     return RequestError(422, sentence, named)
 
 
-def _problem(error: ErrorDetails) -> Problem:
+def _problem(error: ErrorDetails, model: str) -> Problem:
     loc, kind = error["loc"], error["type"]
-    message = _MESSAGES.get(kind, error["msg"])
+    message = _MESSAGES.get(kind, error["msg"].replace("Input should be", "must be"))
     if kind == "extra_forbidden":
-        loc, message = loc[:-1], "holds a key that is not known; see /docs for the known ones"
+        loc = loc[:-1]
+        message = f"holds a key that is not known; there are {_keys_at(loc, model)}"
     if kind == "string_type" and error["input"] is None:
         message += '; "" if there is none'
     sample = loc[1] if len(loc) > 1 and loc[0] in _LISTS_OF_SAMPLES else None
@@ -97,6 +99,17 @@ def _problem(error: ErrorDetails) -> Problem:
         sample=sample if isinstance(sample, int) else None,
         message=message,
     )
+
+
+def _keys_at(loc: tuple[int | str, ...], model: str) -> str:
+    """The keys of the object at a place in a `model`, whose unknown ones are refused."""
+    if loc[-1:] == ("labels",):
+        fields = Labels.model_fields
+    elif loc or model == Sample.__name__:
+        fields = Sample.model_fields
+    else:
+        fields = RewardRequest.model_fields
+    return ", ".join(fields)
 
 
 def _path(loc: tuple[int | str, ...]) -> str:

@@ -36,24 +36,30 @@ class _Request(BaseModel):
 
 
 class Labels(_Request):
-    """The truth about a sample."""
+    """The three labels of a sample, which its verdicts are compared with."""
 
-    visual: Label
-    text: Label
-    combined: Label
+    visual: Label = Field(description="is the image safe by itself?")
+    text: Label = Field(description="is the user's text safe by itself?")
+    combined: Label = Field(description="are image and text safe together?")
 
 
 class Sample(_Request):
     """One completion to score."""
 
-    id: str | None = Field(None, max_length=1024, description="echoed in the result")
-    group: str | None = Field(
-        None, max_length=1024, description="samples of one prompt, for the group statistics"
+    id: str | None = Field(
+        None, max_length=1024, description="a name of your own, echoed in the result"
     )
-    completion: str
+    group: str | None = Field(
+        None,
+        max_length=1024,
+        description="the same for all completions of one prompt; only for the group statistics, "
+        "and does not change the reward",
+    )
+    completion: str = Field(description="what the policy wrote, thinking and tags included")
     prompt: str = Field(
         "",
-        description="what the user asked; the rules read the answer by it, and nothing may copy it",
+        description="the user's text; the profile's instruction may stand behind it. Optional but "
+        "recommended: the answer is judged in its light, and reasoning that copies it is detected",
     )
     labels: Labels
 
@@ -61,11 +67,17 @@ class Sample(_Request):
 class RewardRequest(_Request):
     """A batch of completions; `rewards` of the reply aligns with `samples`."""
 
-    profile: str | None = Field(None, description="the server's default if left out")
-    run: str | None = Field(None, max_length=256, description="a name for the statistics")
-    step: Step | None = Field(None, description="of the training")
-    detail: Detail = "components"
-    samples: Many[Sample]
+    profile: str | None = Field(
+        None, description="name of the reward profile; default: the one the server was started with"
+    )
+    run: str | None = Field(
+        None, max_length=256, description="name of your training run, for the statistics"
+    )
+    step: Step | None = Field(None, description="training step, for the statistics")
+    detail: Detail = Field(
+        "components", description="`none` leaves `results` out of the reply: rewards alone"
+    )
+    samples: Many[Sample] = Field(description="an empty array is allowed")
 
 
 class StanceReport(BaseModel):
@@ -73,41 +85,56 @@ class StanceReport(BaseModel):
 
     model_config = ConfigDict(populate_by_name=True)
 
-    kind: Literal["refusal", "rebuttal", "compliance", "unclear"] = Field(alias="is")
-    rule: str
+    kind: Literal["refusal", "rebuttal", "compliance", "unclear"] = Field(
+        alias="is", description="refusal and rebuttal both decline; only compliance helps"
+    )
+    rule: str = Field(description="such as en.first_person_cannot")
 
 
 class FailureReport(BaseModel):
     """Why a completion fails the format. `offset` counts characters from 0, the others from 1."""
 
-    code: str
-    section: str | None
+    code: str = Field(description="such as missing_section; the README lists all")
+    section: str | None = Field(description="think, visual, text, combined, answer, or none")
     offset: int
     line: int
     column: int
-    expected: list[str]
+    expected: list[str] = Field(description="what could have stood at this place")
     message: str
 
 
 class Result(BaseModel):
     """A scored sample. `components` sum up to `reward`; `raw` is before gate and weights."""
 
-    id: str | None
-    status: Status
+    id: str | None = Field(description="as in the request")
+    status: Status = Field(
+        description="`policy_invalid`: the completion fails the format, the reward is a genuine 0 "
+        "(unless the profile has further components). `service_error`: it could not be scored, the "
+        "reward is null; leave the sample out of its group"
+    )
     reward: float | None
-    components: dict[str, float | None]
-    raw: dict[str, float | None]
-    verdicts: dict[str, Verdict | None] | None
-    stance: StanceReport | None
-    failure: FailureReport | None
+    components: dict[str, float | None] = Field(
+        description="gated and weighted: format (always 0, it is the gate), tag, behavior, and "
+        "those that the profile adds"
+    )
+    raw: dict[str, float | None] = Field(
+        description="the same components before gate and weights; format is 1 or 0"
+    )
+    verdicts: dict[str, Verdict | None] | None = Field(
+        description="of the policy: visual, text and combined; null where none can be read"
+    )
+    stance: StanceReport | None = Field(description="null where no answer can be read")
+    failure: FailureReport | None = Field(description="null unless the format fails")
 
 
 class RewardReply(BaseModel):
     """The reply to `POST /reward`; `results` is left out with `detail: none`."""
 
-    profile: str
-    version: str
-    rewards: list[float | None]
+    profile: str = Field(description="the profile that was used")
+    version: str = Field(description="changes whenever anything that decides a reward changes")
+    rewards: list[float | None] = Field(
+        description="one for each of `samples`, in their order; null: it could not be scored"
+    )
     results: list[Result] | None = None
 
 
@@ -117,7 +144,7 @@ class ProfileSummary(BaseModel):
     name: str
     version: str
     description: str
-    default: bool
+    default: bool = Field(description="used where a request names no profile")
 
 
 class ProfileReply(BaseModel):
@@ -125,8 +152,8 @@ class ProfileReply(BaseModel):
 
     name: str
     version: str
-    instruction: str
-    profile: dict[str, Any]
+    instruction: str = Field(description="append it to the user's text in every prompt")
+    profile: dict[str, Any] = Field(description="its settings, as in the YAML file")
 
 
 class Problem(BaseModel):
@@ -140,5 +167,5 @@ class Problem(BaseModel):
 class ErrorReply(BaseModel):
     """The body of every 4xx and 5xx reply. It never holds the text that was sent."""
 
-    error: str
-    problems: list[Problem] = []
+    error: str = Field(description="one sentence: what is wrong, or what to do")
+    problems: list[Problem] = Field([], description="the first 20 faulty fields, with status 422")

@@ -16,7 +16,17 @@ from app.auth import DOCUMENTATION_FILES, Keys
 from app.errors import NO_SUCH_ADDRESS, RequestError
 from app.gate import Gate, failed, refused
 from app.lifespan import serving
-from app.openapi import OPERATION, PROFILES, REFUSALS, REWARDS, SECTIONS, TRAINERS, document
+from app.openapi import (
+    INTRODUCTION,
+    OPERATION,
+    PROFILES,
+    REFUSALS,
+    REWARDS,
+    SECTIONS,
+    TRAINERS,
+    described,
+    document,
+)
 from app.protocol import REWARD, Protocol
 from app.protocols import PROTOCOLS, nemo_gym
 from app.reply import VERSION_HEADER, json_response
@@ -57,7 +67,8 @@ def create_app(settings: Settings, scoring: Scoring | None = None) -> Gate:
         static_url=DOCUMENTATION_FILES,
         title="SafeGRPO reward service",
         version=version("safegrpo"),
-        summary="Verifies step-guided safety thinking and pays rewards for it.",
+        summary="Scores completions for GRPO training: their safety reasoning and their answer.",
+        description=INTRODUCTION,
         openapi_tags=SECTIONS,
         lifespan=lifespan,
         redoc_url=None,
@@ -84,6 +95,7 @@ def _document_scoring(app: FastAPI, protocol: Protocol[Any]) -> None:
         response_model=protocol.response_model,
         responses=REFUSALS,
         summary=protocol.summary,
+        description=described(protocol.wire),
         tags=[REWARDS if protocol is REWARD else TRAINERS],
     )
     async def scored(

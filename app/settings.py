@@ -27,7 +27,8 @@ _CAPTURED_BYTES = 2**20
 
 
 class Settings(BaseSettings):
-    """What an operator can set; bounds are for each worker process. --port is SAFEGRPO_PORT too."""
+    """Start the reward service. Each flag is also a variable (--port: SAFEGRPO_PORT) and a key of
+    the YAML file that --config names. Limits hold for each worker process."""
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX,
@@ -71,13 +72,16 @@ class Settings(BaseSettings):
         30, description="seconds for a body to arrive, beyond it: 408; and for a reply to be read"
     )
     keep_alive_seconds: WholeSeconds = Field(
-        75, description="seconds that an idle connection is kept: longer than clients do"
+        75, description="seconds that an idle connection is kept; more than clients keep theirs"
     )
     drain_seconds: float = Field(
-        1, ge=0, le=3600, description="seconds between not ready and not listening, on SIGTERM"
+        1,
+        ge=0,
+        le=3600,
+        description="seconds after SIGTERM in which /readyz is 503 but requests are still taken",
     )
     grace_seconds: WholeSeconds = Field(
-        35, description="seconds to finish what is in flight, before the process ends"
+        35, description="seconds after that to finish what is in flight"
     )
 
     api_keys: Annotated[tuple[SecretStr, ...] | None, NoDecode] = Field(
@@ -87,17 +91,17 @@ class Settings(BaseSettings):
         None, description="a file with such keys, one a line; lines with # are comments"
     )
     metrics_key: SecretStr | None = Field(
-        None, description="the key for /metrics; else it asks for an API key, where there are any"
+        None, description="the key for /metrics; without it, any API key is accepted there"
     )
     tls_certificate: FilePath | None = Field(None, description="serve HTTPS with this PEM file")
     tls_key: FilePath | None = Field(None, description="the certificate's private key")
     tls_key_password: SecretStr | None = Field(None, description="the private key's password")
     tls_client_ca: FilePath | None = Field(
-        None, description="let only clients in whose certificates these authorities signed"
+        None, description="accept only clients whose certificates these authorities signed"
     )
 
     log_level: Literal["debug", "info", "warning", "error", "critical"] = Field(
-        "info", description="least weight of what is logged"
+        "info", description="least severity that is logged"
     )
     log_requests: bool = Field(
         False, description="log each request, not only those that got no rewards"

@@ -80,7 +80,7 @@ def demo(
         str | None, typer.Option(help="URL of a running service; default: start one")
     ] = None,
 ) -> None:
-    """Train a small policy on the drawn world by the rewards of the service: before and after."""
+    """Train a small policy on a toy world, rewarded by the service; compare before and after."""
     _begin()
     from train_client.demo import demo as run_demo
     from train_client.world.service import ServiceError

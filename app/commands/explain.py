@@ -44,7 +44,7 @@ def explain(
     file: Annotated[str, typer.Argument(help="a file with one completion; - is stdin")],
     profile: Annotated[str, typer.Option(help="a profile's name or YAML file")] = "safegrpo",
     prompt: Annotated[
-        str, typer.Option(help="the user's instruction, which reasoning and answer must not copy")
+        str, typer.Option(help="what the user asked; the answer is judged in its light")
     ] = "",
     visual: Annotated[str | None, typer.Option(help="the label: safe or unsafe")] = None,
     text: Annotated[str | None, typer.Option(help="the label: safe or unsafe")] = None,

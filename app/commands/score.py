@@ -65,7 +65,9 @@ def _counted(number: int, noun: str) -> str:
 
 
 def register(cli: typer.Typer) -> None:
-    cli.command("score", help="Score a JSONL file of samples without a server.")(score)
+    cli.command(
+        "score", help="Score a JSONL file without a server; results go to standard output."
+    )(score)
 
 
 def score(

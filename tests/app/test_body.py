@@ -14,7 +14,7 @@ from app.admission import Admission
 from app.body import MOST_VALUES, parse_body, read_body
 from app.errors import MAX_PROBLEMS, RequestError
 from app.schema import RewardRequest
-from tests.app.serving import sample
+from tests.app.serving import LABELS_SAFE, sample
 
 
 class Holder(BaseModel):
@@ -161,6 +161,34 @@ def test_of_many_wrong_samples_the_first_is_reported() -> None:
     error = refused(json.dumps({"samples": wrong}).encode())
     named = {problem.field for problem in error.reply.problems}
     assert named == {"samples[1].completion", "samples[1].labels"}
+
+
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        (
+            {"samples": [], "detial": "none"},
+            "the request: holds a key that is not known; there are profile, run, step, detail, "
+            "samples",
+        ),
+        (
+            {"samples": [sample(instruction="May I?")]},
+            "samples[0]: holds a key that is not known; there are id, group, completion, prompt, "
+            "labels",
+        ),
+        (
+            {"samples": [sample(labels={**LABELS_SAFE, "image_tag": "safe"})]},
+            "samples[0].labels: holds a key that is not known; there are visual, text, combined",
+        ),
+        (
+            {"samples": [sample(labels={**LABELS_SAFE, "text": "harmless"})]},
+            "samples[0].labels.text: must be 'safe' or 'unsafe'",
+        ),
+        ({"samples": [], "detail": "all"}, "detail: must be 'components' or 'none'"),
+    ],
+)
+def test_a_refusal_says_what_would_be_right(body: dict[str, Any], says: str) -> None:
+    assert refused(json.dumps(body).encode()).reply.error == says
 
 
 @pytest.mark.parametrize("keys", [MAX_PROBLEMS, 100_000])

@@ -1,5 +1,7 @@
 """The service keeps to its own documentation, whatever a generator of requests comes up with."""
 
+import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,6 +15,7 @@ from schemathesis.specs.openapi.checks import positive_data_acceptance
 from app.protocols import PROTOCOLS
 from tests.app.local import ask
 from tests.app.serving import LABELS_UNSAFE, server, unsafe_sample
+from tests.documentation import PAGES
 from tests.rules.completions import unsafe
 
 ROWS = {protocol.path for protocol in PROTOCOLS}
@@ -90,6 +93,24 @@ def test_a_success_is_as_documented_key_by_key(
     assert reply.status_code == 200, reply.text
     case.validate_response(reply)
     assert set(reply.json()) == documented(operation.definition.raw) | beside
+
+
+def test_the_example_on_the_page_can_be_sent(address: str) -> None:
+    (example,) = schema.raw_schema["components"]["schemas"]["RewardRequest"]["examples"]
+    assert httpx.post(f"{address}/reward", json=example).json()["rewards"] == [0.875]
+
+
+def test_the_request_in_the_readme_has_the_reply_that_is_shown_there(address: str) -> None:
+    readme = (PAGES.parent / "README.md").read_text()
+    (body,) = re.findall(r"/reward .*-d '(.*?)'\n", readme.replace("'\\''", "\\u0027"), re.DOTALL)
+    (shown,) = re.findall(r"```json\n(\{\"profile\".*?)```", readme, re.DOTALL)
+    reply = httpx.post(f"{address}/reward", json=json.loads(body)).json()
+    assert {**reply, "version": ""} == {**json.loads(shown), "version": ""}
+
+
+@pytest.mark.parametrize("path", ["/reward", *sorted(ROWS)])
+def test_every_scoring_address_is_introduced(path: str) -> None:
+    assert len(schema.raw_schema["paths"][path]["post"]["description"]) > 100
 
 
 def documented(operation: dict[str, Any]) -> set[str]:
