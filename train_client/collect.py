@@ -34,15 +34,13 @@ class Collected:
     """The groups to learn from."""
     rewards: Rewards
     """The rewards of `groups`."""
-    inputs: dict[str, Any] | None
-    """The encoded prompts, if they are exactly those of `groups`."""
     seen: list[Group]
     """All groups sampled, those dropped for equal rewards included."""
     too_long: int
     """Prompts passed over because of their length."""
 
     def of_all_processes(self, weights: dict[str, float] | None) -> Collected:
-        """What all processes collected, in order of rank, without images and inputs."""
+        """What all processes collected, in order of rank, without images."""
         if world_size() == 1:
             return self
         own = (_without_images(self.groups), _without_images(self.seen), self.too_long)
@@ -51,7 +49,6 @@ class Collected:
         return Collected(
             groups,
             gather_rewards(groups, weights),
-            None,
             [group for _, part, _ in parts for group in part],
             sum(skipped for _, _, skipped in parts),
         )
@@ -147,7 +144,7 @@ class Collector:
         """Replace groups whose rewards are all equal (DAPO's dynamic sampling, arXiv 2503.14476).
 
         Samples up to `dynamic_sampling` more batches. If that is not enough, equal groups fill up
-        the batch, so that its size never changes.
+        the batch, so that its size never changes. Returns `first` itself if nothing is replaced.
         """
         seen, too_long = list(first.seen), first.too_long
         differ = first.rewards.informative(self._config.algorithm).tolist()
@@ -170,7 +167,7 @@ class Collector:
             for group, differs in zip(first.groups, differ, strict=True)
         ]
         weights = self._config.algorithm.component_weights
-        return Collected(chosen, gather_rewards(chosen, weights), None, seen, too_long)
+        return Collected(chosen, gather_rewards(chosen, weights), seen, too_long)
 
 
 def examples_of(groups: Sequence[Group]) -> list[Example]:

@@ -116,10 +116,10 @@ class Step:
         with timer("reward_wait"):
             rewards = self._collector.wait(sampled.submission)
         tail = max(0.0, self._rewards.last_reply - sampled_at)
-        collected = Collected(groups, rewards, inputs, groups, sampled.too_long)
+        collected = Collected(groups, rewards, groups, sampled.too_long)
         if algorithm.dynamic_sampling:
             collected = self._collector.refill(step, collected, timer)
-            if collected.inputs is None:
+            if collected.groups is not groups:
                 passes = self._learner.passes(examples_of(collected.groups), None)
         if self._config.updates_per_step > 1 or world_size() > 1:
             self._await_encodings(passes)
