@@ -98,10 +98,8 @@ class Policy:
         """
         model, weights = self.model, _full_state(self.model)
         if has_adapter(model) and merge:
-            model, weights = (
-                _without_weights(model),
-                dict(merged(weights, model)) if is_main() else {},
-            )
+            weights = dict(merged(weights, model)) if is_main() else {}
+            model = _without_weights(model)
         if is_main():
             model.save_pretrained(folder, state_dict=weights)
             self.processor.save_pretrained(folder)
@@ -168,7 +166,7 @@ def load_policy(config: PolicyConfig, *, reference: bool) -> Policy:
 
 
 def _refuse_cross_attention(model: PreTrainedModel, path: str) -> None:
-    """Raise ConfigError for a model with cross-attention to images, whose cache cannot be forked."""
+    """Raise ConfigError for a model with cross-attention to images: its cache cannot be forked."""
     if getattr(model.config.get_text_config(), "cross_attention_layers", None):
         raise ConfigError(
             f"policy.path {path!r} attends to its images in layers of their own (cross-attention), "
