@@ -21,7 +21,7 @@ def skill_case(rules: Rules, rng: random.Random) -> ExampleWithResponse:
 
 
 def skill_test(rules: Rules, length: int) -> list[ExampleWithResponse]:
-    """`length` test cases, the same for every policy and seed; no training data has their scenes."""
+    """`length` cases for every policy and seed, whose scenes are in no training data."""
     return skill_cases(rules, length, seed="skill-test")
 
 
