@@ -83,7 +83,7 @@ class Rewards:
         return differ_P
 
     @property
-    def idle(self) -> list[str]:
+    def zero_components(self) -> list[str]:
         """Components that have a weight and were 0 in every completion, while others were not."""
         if not self.components_KPG.any():
             return []

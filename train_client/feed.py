@@ -156,7 +156,7 @@ class PromptFeed:
             )
 
     def _at(self, cursor: int) -> Example:
-        """The example that this feed yields after `cursor` others; orders each epoch anew."""
+        """The example that this feed yields after `cursor` others; each epoch has its own order."""
         first, step = self._share
         epoch, offset = divmod(first + cursor * step, len(self._examples))
         if not self._config.shuffle:

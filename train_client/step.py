@@ -90,7 +90,7 @@ class Step:
         gathered = scored.collected.of_all_processes(config.algorithm.component_weights)
         _refuse_unscored(gathered)
         if step == 1:
-            _warn_of_idle_weights(gathered)
+            _warn_of_weights_without_effect(gathered)
         advantages_R = gathered.rewards.advantages(config.algorithm).flatten()
         experience = self._experience(scored, advantages_R.chunk(world_size())[rank()])
         rates = step_rates(config.optimizer, step - 1, config.run.steps, config.updates_per_step)
@@ -195,14 +195,14 @@ def _refuse_unscored(collected: Collected) -> None:
         )
 
 
-def _warn_of_idle_weights(collected: Collected) -> None:
+def _warn_of_weights_without_effect(collected: Collected) -> None:
     """Warn of weights on components that were always 0: they have no effect."""
-    if collected.rewards.idle and is_main():
+    if collected.rewards.zero_components and is_main():
         log.warning(
             "algorithm.component_weights weighs %s, which was 0 in every completion of the first "
             "step. The weights multiply the components that the service reports, which the "
             "profile has weighted already; format is always 0, because it is a gate.",
-            ", ".join(collected.rewards.idle),
+            ", ".join(collected.rewards.zero_components),
         )
 
 
