@@ -17,7 +17,7 @@ from rich.markup import escape
 from transformers import AutoModelForImageTextToText
 from transformers.utils.logging import disable_progress_bar
 
-from train_client.checkpoint import checkpoints, step_of
+from train_client.checkpoint import checkpoints, save_folder, step_of
 from train_client.config import ConfigError, TrainConfig, parse_config
 from train_client.outcome import Outcome
 from train_client.policy import Policy, frozen_copy
@@ -229,7 +229,7 @@ def retention_of(config: TrainConfig, policy: Policy, rules: Rules) -> Retention
 def _warm_policy(rules: Rules, config: TrainConfig, warmup: WarmupConfig) -> Policy:
     """The policy after its warm-up, which is done now, or on a resume loaded from the run's folder.
 
-    Raises ConfigError if there is no run to resume.
+    Raises ConfigError if there is no run to resume, and SaveError if it cannot be saved.
     """
     folder = config.run.output / WARM
     if config.run.resume:
@@ -240,7 +240,7 @@ def _warm_policy(rules: Rules, config: TrainConfig, warmup: WarmupConfig) -> Pol
         policy = Policy(model, build_processor(rules))
     else:
         policy = warm_policy(rules, warmup, seed=config.run.seed)
-        policy.save(folder)
+        save_folder(folder, policy)
     if config.algorithm.beta > 0:
         policy.reference = frozen_copy(policy.model)
     freeze_perception(policy.model)
