@@ -22,7 +22,7 @@ from typing import Any
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
 from benchmarks.ablation_world import Dialect, Truth, cheating, share, truth
-from train_client.checkpoint import checkpoints
+from train_client.checkpoint import checkpoints, save_folder
 from train_client.config import TrainConfig
 from train_client.demo import CASES_PER_PAIR, demo_config, retention_of
 from train_client.evaluation import complete, score_completions
@@ -163,7 +163,8 @@ def _warm_policy(arm: Arm, rules: Rules, config: TrainConfig, warmup: WarmupConf
     if not folder.exists():
         rng = random.Random(f"cheats/{config.run.seed}")
         demonstrate = cheating(arm.dialect, rng) if arm.cheats else demonstration
-        warm_policy(rules, warmup, seed=config.run.seed, demonstrate=demonstrate).save(folder)
+        warm = warm_policy(rules, warmup, seed=config.run.seed, demonstrate=demonstrate)
+        save_folder(folder, warm)
     policy = Policy(
         AutoModelForImageTextToText.from_pretrained(folder).eval(),
         AutoProcessor.from_pretrained(folder),

@@ -1,12 +1,12 @@
-"""How fast the trainer is beside TRL's, on the same model, data, loss and lengths.
+"""The speed of the trainer and of TRL's, on the same model, data, loss and lengths.
 
     pip install trl
     python -m benchmarks.trainer                    # on a CPU, two small models
     python -m benchmarks.trainer --device cuda      # on a GPU, a 2 B model; under ten minutes
 
-On a CPU the two trainers take turns, a step each, so that noise affects them alike, and every ratio
-is the median over the pairs of steps. On a GPU they run one after the other, because both do not
-fit in memory. Peak memory is counted from after the import of the libraries.
+On a CPU the two trainers take turns, a step each, so that noise affects both equally, and every
+ratio is the median over the pairs of steps. On a GPU they run one after the other, because both do
+not fit in memory. Peak memory does not include what the import of the libraries takes.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
 from transformers import AutoProcessor
@@ -32,14 +31,17 @@ from train_client.prompts import encode_prompts
 WARM_UP = 1
 OURS = "ours"
 PEERS = {"cpu": ("trl",), "cuda": ("trl", "trl-bfloat16")}
-"""TRL with float32 weights under autocast; and on a GPU with bfloat16 weights and no masters."""
+"""TRL with float32 weights under autocast, and on a GPU also with bfloat16 weights alone."""
 
 TARGETS = {"large tower": 3.0, "small tower": 2.0, "2B": 2.0}
+"""Model -> the least ratio of TRL's time for a step to this trainer's."""
+
 Step = dict[str, float]
+"""The measurements of a step, by name."""
 
 
 class Worker:
-    """A trainer's process; see trainer_worker."""
+    """A trainer in a process of its own; see trainer_worker."""
 
     def __init__(self, trainer: str, shape: str, folder: Path, device: str, steps: int) -> None:
         command = [sys.executable, "-m", "benchmarks.trainer_worker", trainer, shape, str(folder)]
@@ -48,6 +50,26 @@ class Worker:
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._log, text=True
         )
+
+    def wait_until_ready(self) -> None:
+        self._line()
+
+    def step(self) -> Step:
+        """Let it make a step, and wait for the measurements."""
+        assert self._process.stdin is not None
+        self._process.stdin.write("go\n")
+        self._process.stdin.flush()
+        measured: Step = json.loads(self._line())
+        return measured
+
+    def finish(self) -> list[Step]:
+        """Wait for the end of the process; the phases of the steps, if it reports them."""
+        assert self._process.stdout is not None
+        phases = [json.loads(line) for line in self._process.stdout]
+        self._log.close()
+        if self._process.wait():
+            raise SystemExit(f"A trainer failed at its end:\n{self._log_tail()}")
+        return phases
 
     def _line(self) -> str:
         assert self._process.stdout is not None
@@ -59,25 +81,6 @@ class Worker:
 
     def _log_tail(self) -> str:
         return Path(self._log.name).read_text()[-3000:]
-
-    def ready(self) -> None:
-        self._line()
-
-    def step(self) -> Step:
-        assert self._process.stdin is not None
-        self._process.stdin.write("go\n")
-        self._process.stdin.flush()
-        found: Step = json.loads(self._line())
-        return found
-
-    def rest(self) -> list[dict[str, Any]]:
-        """What it prints at the end, once it has ended."""
-        assert self._process.stdout is not None
-        lines = [json.loads(line) for line in self._process.stdout]
-        self._log.close()
-        if self._process.wait():
-            raise SystemExit(f"A trainer failed at its end:\n{self._log_tail()}")
-        return lines
 
 
 def main() -> None:
@@ -101,70 +104,70 @@ def main() -> None:
 
 
 def compare(name: str, folder: Path, device: str, steps: int) -> None:
-    """Run both trainers on one model and print their table."""
+    """Run all trainers on one model and print their tables."""
     write_policy(SHAPES[name], folder / "policy", device)
     if device == "cuda":
         gpu_parts(SHAPES[name], folder / "policy")
     total = WARM_UP + steps
     run = in_turns if device == "cpu" else one_after_the_other
-    steps_of, phases = run(name, folder, device, total)
+    measured, phases = run(name, folder, device, total)
     processor = AutoProcessor.from_pretrained(folder / "policy")
     prompt = encode_prompts(processor, examples(SHAPES[name])[:1]).inputs["input_ids"].shape[1]
     print(f"\n{name}: prompts of {prompt} tokens, image included")
-    mine, *peers = (found[WARM_UP:] for found in steps_of.values())
-    for peer, theirs in zip(PEERS[device], peers, strict=True):
-        report(name, peer, mine, theirs)
+    for peer in PEERS[device]:
+        report(name, peer, measured[OURS][WARM_UP:], measured[peer][WARM_UP:])
     report_phases(phases[WARM_UP:])
 
 
 def in_turns(
     name: str, folder: Path, device: str, steps: int
 ) -> tuple[dict[str, list[Step]], list[Step]]:
-    """Steps of all trainers in turns, by trainer; and the phases of this one's."""
+    """A step of each trainer in turn. Returns the steps by trainer, and the phases of ours."""
     trainers = (OURS, *PEERS[device])
-    workers = [Worker(trainer, name, folder, device, steps) for trainer in trainers]
-    found: dict[str, list[Step]] = {trainer: [] for trainer in trainers}
+    workers = {trainer: Worker(trainer, name, folder, device, steps) for trainer in trainers}
+    measured: dict[str, list[Step]] = {trainer: [] for trainer in trainers}
     for _ in range(steps):
-        for worker in workers:
-            worker.ready()
-        for trainer, worker in zip(trainers, workers, strict=True):
-            found[trainer].append(worker.step())
-    phases, *_ = [worker.rest() for worker in workers]
-    return found, phases
+        for worker in workers.values():
+            worker.wait_until_ready()
+        for trainer, worker in workers.items():
+            measured[trainer].append(worker.step())
+    phases = {trainer: worker.finish() for trainer, worker in workers.items()}
+    return measured, phases[OURS]
 
 
 def one_after_the_other(
     name: str, folder: Path, device: str, steps: int
 ) -> tuple[dict[str, list[Step]], list[Step]]:
-    """All steps of one trainer, then all of the next."""
-    found: dict[str, list[Step]] = {}
-    rest = {}
+    """All steps of one trainer, then all of the next; returns what `in_turns` does."""
+    measured: dict[str, list[Step]] = {}
+    phases = {}
     for trainer in (OURS, *PEERS[device]):
         worker = Worker(trainer, name, folder, device, steps)
-        found[trainer] = []
-        for done in range(steps):
-            worker.ready()
-            found[trainer].append(worker.step())
-            print(f"{trainer}: step {done + 1} of {steps}, {found[trainer][-1]['seconds']:.1f} s")
-        rest[trainer] = worker.rest()
-    return found, rest[OURS]
+        measured[trainer] = []
+        for number in range(1, steps + 1):
+            worker.wait_until_ready()
+            step = worker.step()
+            measured[trainer].append(step)
+            print(f"{trainer}: step {number} of {steps}, {step['seconds']:.1f} s")
+        phases[trainer] = worker.finish()
+    return measured, phases[OURS]
 
 
-def report(name: str, peer: str, mine: Sequence[Step], theirs: Sequence[Step]) -> None:
-    """Medians of each, and the median of the pairs' ratios (peer / this)."""
+def report(name: str, peer: str, ours: Sequence[Step], theirs: Sequence[Step]) -> None:
+    """Print the medians of both trainers, and of the ratios (peer / this) of their paired steps."""
     shape = SHAPES[name]
     rows = shape.prompts * shape.group
-    print(f"{rows} completions of {shape.completion} tokens a step, {len(mine)} steps")
+    print(f"{rows} completions of {shape.completion} tokens a step, {len(ours)} steps")
     print(f"{'a step':<26} {'this':>12} {peer:>12} {'peer / this':>11}")
-    for key in mine[0]:
-        ratio = statistics.median(b[key] / a[key] for a, b in zip(mine, theirs, strict=True))
-        medians = [statistics.median(step[key] for step in steps) for steps in (mine, theirs)]
+    for key in ours[0]:
+        ratio = statistics.median(b[key] / a[key] for a, b in zip(ours, theirs, strict=True))
+        medians = [statistics.median(step[key] for step in steps) for steps in (ours, theirs)]
         target = f"  target >= {TARGETS[name]:g}" if key == "seconds" else ""
         print(f"{key:<26} {medians[0]:>12,.2f} {medians[1]:>12,.2f} {ratio:>11.2f}{target}")
 
 
 def report_phases(phases: Sequence[Step]) -> None:
-    """What this trainer's steps spend their time on."""
+    """Print how the time of a step of ours is divided among its phases."""
     whole = statistics.median(step["time/step"] for step in phases)
     for phase in ("prompts", "rollout", "reward_wait", "reference", "update"):
         share = statistics.median(

@@ -1,4 +1,4 @@
-"""Parts of a training step on a GPU, beside a plain baseline and the device's ceilings."""
+"""Parts of a training step on a GPU, compared with a plain baseline and the device's ceilings."""
 
 from __future__ import annotations
 
@@ -65,17 +65,17 @@ def _decoding(policy: Policy, shape: Shape, ceiling: float) -> None:
     print(f"prompts of {prompts.inputs['input_ids'].shape[1]} tokens")
     sampling = Sampling(max_tokens=shape.completion)
     weights = sum(p.numel() * p.element_size() for p in policy.model.parameters())
-    found = {}
+    seconds_of = {}
     for name, graphs in (("eager", False), ("graphed", True)):
         engine = LocalEngine(policy.model, (-1,), policy.pad_id, graphs=graphs)
-        found[name] = _seconds(
+        seconds_of[name] = _seconds(
             lambda engine=engine: engine.generate(prompts, shape.group, sampling, None)
         )
-    for name, seconds in found.items():
+    for name, seconds in seconds_of.items():
         # Every token reads all weights at least once; keys and values come on top.
         share = weights * shape.completion / seconds / (ceiling / 2)
         rate = shape.prompts * shape.group * shape.completion / seconds
-        ratio = found["eager"] / seconds
+        ratio = seconds_of["eager"] / seconds
         print(
             f"decode, {name:<8} {rate:>9,.0f} tokens/s  x{ratio:.2f}  weights read at {share:.0%}"
             " of the copy ceiling"
@@ -89,7 +89,7 @@ def _passes(policy: Policy, shape: Shape, ceiling: float) -> None:
     lengths = torch.full((group,), length, device=policy.device)
     rows = torch.arange(group, device=policy.device)
     parameters = sum(p.numel() for p in policy.model.model.language_model.parameters())
-    found = {}
+    seconds_of = {}
     ways = {
         "duplicated": (False, nullcontext()),
         "forked": (True, nullcontext()),
@@ -110,9 +110,9 @@ def _passes(policy: Policy, shape: Shape, ceiling: float) -> None:
             seconds = _seconds(step)
         through = inputs["input_ids"].numel() + group * length
         share = 6 * parameters * through / seconds / ceiling
-        found[name] = seconds
+        seconds_of[name] = seconds
         print(
-            f"pass, {name:<20} {seconds:>8.3f} s  x{found['duplicated'] / seconds:.2f}  "
+            f"pass, {name:<20} {seconds:>8.3f} s  x{seconds_of['duplicated'] / seconds:.2f}  "
             f"peak {torch.cuda.max_memory_allocated() / 2**30:.1f} GiB  {share:.0%} of the matmul "
             "ceiling (language model)"
         )

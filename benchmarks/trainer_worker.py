@@ -32,8 +32,8 @@ from train_client.world.language import demonstration, toss_verdicts
 from train_client.world.service import RewardService
 
 LR, BETA = 1e-6, 0.04
-ANSWERS = sys.stdout
-"""For the parent process alone; the output of libraries goes to standard error."""
+REPORTS = sys.stdout
+"""For the parent process only; the output of libraries goes to standard error."""
 
 NEVER = -1
 """Not a token, so every completion runs to the limit."""
@@ -53,37 +53,42 @@ class Gauge:
 
     def watch(self, model: PreTrainedModel) -> None:
         """Count the images that enter its vision tower and the tokens that enter its LLM."""
-        model.get_submodule("model.visual").register_forward_pre_hook(self._saw, with_kwargs=True)
+        model.get_submodule("model.visual").register_forward_pre_hook(
+            self._count_images, with_kwargs=True
+        )
         model.get_submodule("model.language_model").register_forward_pre_hook(
-            self._read, with_kwargs=True
+            self._count_tokens, with_kwargs=True
         )
 
-    def _saw(self, module: Any, arguments: Any, named: dict[str, Any]) -> None:
+    def _count_images(self, module: Any, arguments: Any, named: dict[str, Any]) -> None:
         self._images += len(named["grid_thw"] if "grid_thw" in named else arguments[1])
 
-    def _read(self, module: Any, arguments: Any, named: dict[str, Any]) -> None:
+    def _count_tokens(self, module: Any, arguments: Any, named: dict[str, Any]) -> None:
         rows, length = named["inputs_embeds"].shape[:2]
         self._tokens += rows * length
 
     def start(self) -> None:
         """Wait for the parent's line, then start the clocks."""
-        print("ready", file=ANSWERS, flush=True)
+        print("ready", file=REPORTS, flush=True)
         sys.stdin.readline()
         self._images = self._tokens = 0
         self._wall, self._cpu = time.perf_counter(), time.process_time()
 
     def report(self, peak: float | None = None) -> None:
-        """`peak`: bytes, where the trainer itself keeps that count and has started it anew."""
+        """Print the measurements since `start`.
+
+        `peak`: the peak of memory in bytes, from a trainer that measures and resets it itself.
+        """
         if self._gpu:
             torch.cuda.synchronize()
-        found = {
+        measured = {
             "seconds": time.perf_counter() - self._wall,
             "cpu seconds": time.process_time() - self._cpu,
             "images encoded": self._images,
             "tokens through the model": self._tokens,
             "peak memory (MB)": ((peak or _peak(self._gpu)) - self._before) / 2**20,
         }
-        print(json.dumps(found), file=ANSWERS, flush=True)
+        print(json.dumps(measured), file=REPORTS, flush=True)
 
 
 def _peak(gpu: bool) -> float:
@@ -95,10 +100,9 @@ def _peak(gpu: bool) -> float:
 
 
 class Answering(Policy):
-    """Decodes what is sampled as a demonstration, its verdicts a toss that its text decides.
+    """Decodes every completion as a demonstration, whose verdicts are drawn with its text as seed.
 
-    Random weights write noise. The service would read nothing in it and give 0 for all of it, so
-    that the update had nothing to learn.
+    Random weights write noise, all of which has reward 0, and the update would have no gradient.
     """
 
     def decode(self, tokens: Sequence[int]) -> str:
@@ -107,7 +111,7 @@ class Answering(Policy):
 
 
 def _expect_an_update(line: dict[str, Any]) -> None:
-    """Fail if a step has learned nothing, because its time would not be comparable."""
+    """Fail if a step had no gradient, because its time would not be comparable."""
     assert line["advantage/abs"] > 0, "The rewards of every group are equal."
     assert line["grad_norm"] > 0, "The gradient is 0."
 
@@ -163,7 +167,7 @@ def ours(shape: Shape, folder: Path, device: str, steps: int) -> None:
     for line in read_metrics(output):
         if "loss" in line:
             times = {key: value for key, value in line.items() if key.startswith("time/")}
-            print(json.dumps(times), file=ANSWERS, flush=True)
+            print(json.dumps(times), file=REPORTS, flush=True)
 
 
 def _dataset(shape: Shape) -> Any:
@@ -261,9 +265,9 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--steps", type=int, required=True)
-    given = parser.parse_args()
+    options = parser.parse_args()
     sys.stdout = sys.stderr
-    TRAINERS[given.trainer](SHAPES[given.shape], given.folder, given.device, given.steps)
+    TRAINERS[options.trainer](SHAPES[options.shape], options.folder, options.device, options.steps)
 
 
 if __name__ == "__main__":

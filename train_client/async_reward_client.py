@@ -1,4 +1,8 @@
-"""The client of the reward service: an unavailable service delays a run but never alters it."""
+"""The asynchronous client of the reward service.
+
+An unavailable service delays a run but never changes its result: requests are retried until a
+deadline, after which the run stops, and rewards of another version are refused.
+"""
 
 from __future__ import annotations
 
@@ -31,12 +35,15 @@ Reply = TypeVar("Reply", bound=BaseModel)
 
 
 class AsyncRewardClient:
-    """For one event loop. At most `in_flight` requests are open, each of `batch_size` samples.
-
-    Raises ConfigError when the service's key is named and cannot be used.
+    """To be used on one event loop. At most `reward.in_flight` requests are open at a time, each of
+    at most `reward.batch_size` samples.
     """
 
     def __init__(self, config: RewardConfig, run: str = "") -> None:
+        """`run`: a name for the service's statistics.
+
+        Raises ConfigError if `reward.api_key_env` names a key that cannot be used.
+        """
         self._config = config
         self._run = run or None
         self.version: str | None = None
@@ -44,7 +51,7 @@ class AsyncRewardClient:
         self.last_reply = 0.0
         """time.monotonic() of the newest reply with rewards."""
         self._answered = False
-        """Whether the service has ever answered, errors included."""
+        """Whether the service has ever responded, with an error or not."""
         self._slots = asyncio.Semaphore(config.in_flight)
         self._http = httpx.AsyncClient(
             base_url=config.url.rstrip("/"),
@@ -58,25 +65,29 @@ class AsyncRewardClient:
         await self._http.aclose()
 
     def expect(self, version: str | None) -> None:
-        """Require the reward version of the run being resumed, if it had one.
+        """Require the reward version of the run being resumed; None if it had none.
 
-        Raises RewardVersionChanged if another one was seen already.
+        Raises RewardVersionChanged if another version was seen already.
         """
         seen, self.version = self.version, version or self.version
         if seen is not None:
             self._check(seen)
 
     async def profile(self) -> ProfileReply:
-        """The profile in full with its instruction text; fixes `version` if none was seen yet."""
-        path = f"/profiles/{self._config.profile}"
-        reply = await self._ask("GET", path, None, ProfileReply, time.monotonic())
+        """The profile with its instruction text; fixes `version` if none was seen yet.
+
+        Raises what `score` raises.
+        """
+        request = self._http.build_request("GET", f"/profiles/{self._config.profile}")
+        reply = await self._reply(request, ProfileReply, time.monotonic())
         self._check(reply.version)
         return reply
 
     async def score(self, samples: Sequence[Sample], step: int | None = None) -> list[Result]:
-        """Results aligned with `samples`; `reward` is None where the service could not score one.
+        """Results aligned with `samples`; `reward` is None for those that could not be scored.
 
-        Raises RewardRejected (4xx), RewardUnavailable (deadline), RewardVersionChanged.
+        Raises RewardRejected for a refusal (4xx), RewardUnavailable at the deadline,
+        RewardVersionChanged, and RewardError for a reply that cannot be read.
         """
         since = time.monotonic()
         batches = batched(samples, self._config.batch_size)
@@ -90,11 +101,16 @@ class AsyncRewardClient:
     async def _batch(
         self, samples: Sequence[Sample], step: int | None, since: float
     ) -> list[Result]:
-        request = RewardRequest(
+        body = RewardRequest(
             profile=self._config.profile, run=self._run, step=step, samples=list(samples)
         )
-        body = request.model_dump_json(exclude_none=True).encode()
-        reply = await self._ask("POST", "/reward", body, RewardReply, since)
+        request = self._http.build_request(
+            "POST",
+            "/reward",
+            content=body.model_dump_json(exclude_none=True).encode(),
+            headers={"Content-Type": "application/json"},
+        )
+        reply = await self._reply(request, RewardReply, since)
         self._check(reply.version)
         self.last_reply = time.monotonic()
         if reply.results is None or len(reply.results) != len(samples):
@@ -104,21 +120,18 @@ class AsyncRewardClient:
             )
         return reply.results
 
-    async def _ask(
-        self, method: str, path: str, body: bytes | None, kind: type[Reply], since: float
-    ) -> Reply:
-        """The reply, with retries where they may help, until `deadline` seconds after `since`.
+    async def _reply(self, request: httpx.Request, kind: type[Reply], since: float) -> Reply:
+        """The reply to a request, with retries until `reward.deadline` seconds after `since`.
 
-        The clock stops while other requests get rewards and this one waits for its turn.
+        Time during which the request waits for a slot while others get rewards does not count.
         Raises RewardRejected, RewardUnavailable, and RewardError for a reply that cannot be read.
         """
         backoff = Backoff()
-        headers = {"Content-Type": "application/json"} if body else {}
-        outcome: httpx.Response | str = ""  # as of `_once`
+        outcome: httpx.Response | str = ""  # as `_send` returns it
         while True:
             try:
-                async with self._turn(since) as since:
-                    outcome, wait = await self._once(method, path, body, headers)
+                async with self._slot(since) as since:
+                    outcome, wait = await self._send(request)
             except TimeoutError:
                 before = f"; before that: {outcome}" if outcome else ""
                 outcome, wait = f"no answer{before}", 0.0
@@ -126,48 +139,51 @@ class AsyncRewardClient:
                 return _parsed(outcome, kind)
             wait = backoff.next(wait)
             if time.monotonic() + wait > since + self._config.deadline:
-                never = "" if self._answered else " It never has answered: is reward.url right?"
+                hint = "" if self._answered else " It never has answered: is reward.url right?"
                 raise RewardUnavailable(
                     f"The reward service at {self._config.url} gives no rewards within "
-                    f"reward.deadline={self._config.deadline:g} s (last problem: {outcome}).{never}"
+                    f"reward.deadline={self._config.deadline:g} s (last problem: {outcome}).{hint}"
                 )
             if backoff.tries == 1:
                 log.warning("Waiting for the reward service at %s: %s", self._config.url, outcome)
             await asyncio.sleep(wait)
 
     @asynccontextmanager
-    async def _turn(self, since: float) -> AsyncIterator[float]:
-        """A context that holds one of the slots, for a request made at `since`.
+    async def _slot(self, since: float) -> AsyncIterator[float]:
+        """A context that holds one of the `in_flight` slots, for a request made at `since`.
 
-        Yields `since`, moved forward by the time in which others got rewards while this one waited.
-        Raises TimeoutError when `deadline` has passed since then, while waiting or in the context.
+        Yields `since`, moved forward by the time in which others got rewards while this request
+        waited. Raises TimeoutError, while waiting or in the context, when `reward.deadline` has
+        passed since then.
         """
         queued = time.monotonic()
 
-        def begun() -> float:
+        def shifted() -> float:
             return since + max(0.0, self.last_reply - queued)
 
         while True:
-            left = begun() + self._config.deadline - time.monotonic()
+            left = shifted() + self._config.deadline - time.monotonic()
             if left <= 0:
                 raise TimeoutError
             with suppress(TimeoutError):
                 async with asyncio.timeout(left):
                     await self._slots.acquire()
                     break
-        start = begun()
+        start = shifted()
         try:
             async with asyncio.timeout(start + self._config.deadline - time.monotonic()):
                 yield start
         finally:
             self._slots.release()
 
-    async def _once(
-        self, method: str, path: str, body: bytes | None, headers: dict[str, str]
-    ) -> tuple[httpx.Response | str, float | None]:
-        """A response, or what went wrong and how long the service asks to wait."""
+    async def _send(self, request: httpx.Request) -> tuple[httpx.Response | str, float | None]:
+        """Send a request once. Returns (response, None) if it succeeds, and otherwise what went
+        wrong and the seconds that the service asks to wait, if it does.
+
+        Raises RewardRejected for a refusal that a retry would not change.
+        """
         try:
-            response = await self._http.request(method, path, content=body, headers=headers)
+            response = await self._http.send(request)
         except httpx.RequestError as error:
             return f"{type(error).__name__} {error}".strip(), None
         self._answered = True
@@ -178,13 +194,13 @@ class AsyncRewardClient:
             later = f", to be asked again after {wait:.0f} s" if wait else ""
             return f"HTTP {response.status_code}{later}", wait
         raise RewardRejected(
-            f"The reward service refused {method} {path} with HTTP {response.status_code}: "
-            f"{_complaint(response)}",
+            f"The reward service refused {request.method} {request.url.path} with HTTP "
+            f"{response.status_code}: {_complaint(response)}",
             response.status_code,
         )
 
     def _check(self, version: str) -> None:
-        """Raise RewardVersionChanged unless this is the version that was seen first."""
+        """Raise RewardVersionChanged unless `version` is the one that was seen first."""
         if self.version is None:
             self.version = version
         if version == self.version:
@@ -204,7 +220,7 @@ class AsyncRewardClient:
 
 
 def _authorization(variable: str) -> dict[str, str]:
-    """The header with the key from an environment variable; empty if none is named."""
+    """The header with the key that an environment variable holds; empty if none is named."""
     if not variable:
         return {}
     key = os.environ.get(variable, "").strip()  # a secret may end with "\n"
@@ -224,21 +240,22 @@ def _profile_of(version: str) -> str:
 
 
 def batched(samples: Sequence[Sample], size: int) -> list[list[Sample]]:
-    """At most `size` samples a batch; a group is split only if it is larger than that.
+    """Batches of at most `size` samples, in order; only groups larger than that are split.
 
-    Whole groups, because the service reports on groups too.
+    Groups are kept together because the service reports statistics of groups too.
     """
     batches: list[list[Sample]] = []
     for _, members in itertools.groupby(enumerate(samples), lambda pair: pair[1].group or pair[0]):
-        chunk = [sample for _, sample in members]
-        if batches and len(batches[-1]) + len(chunk) <= size:
-            batches[-1] += chunk
+        group = [sample for _, sample in members]
+        if batches and len(batches[-1]) + len(group) <= size:
+            batches[-1] += group
         else:
-            batches += [chunk[start : start + size] for start in range(0, len(chunk), size)]
+            batches += [group[start : start + size] for start in range(0, len(group), size)]
     return batches
 
 
 def _parsed(response: httpx.Response, kind: type[Reply]) -> Reply:
+    """The response's body as a reply. Raises RewardError if it is none."""
     try:
         return kind.model_validate_json(response.content)
     except ValidationError as error:
@@ -249,6 +266,7 @@ def _parsed(response: httpx.Response, kind: type[Reply]) -> Reply:
 
 
 def _complaint(response: httpx.Response) -> str:
+    """What an error response says: its error, and the first three problems."""
     try:
         reply = ErrorReply.model_validate_json(response.content)
     except ValidationError:
@@ -257,5 +275,5 @@ def _complaint(response: httpx.Response) -> str:
         f"{p.field}{'' if p.sample is None else f' of sample {p.sample}'}: {p.message}"
         for p in reply.problems[:3]
     ]
-    # The error may be the first of the problems already.
+    # The error may already name the first problem.
     return " ".join([reply.error, *(place for place in places if place not in reply.error)])

@@ -134,27 +134,23 @@ def generate(
     _begin()
     from train_client.config import ConfigError, PolicyConfig
     from train_client.generate import generate as sample_completion
-    from train_client.generate import parse_labels, show
+    from train_client.generate import parse_labels, read_example, service_at, show
+    from train_client.policy import load_policy
     from train_client.reward_errors import RewardError
     from train_client.sampling import Sampling
 
     try:
-        truth = parse_labels(labels)
+        known_labels = parse_labels(labels)
+        example = read_example(prompt, image or [], known_labels)
+        reward_service = service_at(url, profile, api_key_env)
+        policy = load_policy(PolicyConfig(path=model, dtype=dtype), reference=False)
+        sampling = Sampling(max_tokens=max_tokens, temperature=temperature)
         generation = sample_completion(
-            PolicyConfig(path=model, dtype=dtype),
-            prompt,
-            image or [],
-            Sampling(max_tokens=max_tokens, temperature=temperature),
-            url=url,
-            profile=profile,
-            api_key_env=api_key_env,
-            labels=truth,
-            append_instruction=instruction,
-            seed=seed,
+            policy, example, sampling, reward_service, append_instruction=instruction, seed=seed
         )
     except (ConfigError, RewardError) as error:
         raise _failed(str(error)) from error
-    show(generation, Console(), with_reward=truth is not None)
+    show(generation, Console(), with_reward=known_labels is not None)
 
 
 @contextmanager

@@ -1,11 +1,10 @@
-"""The first half of a step: prompts to groups of completions to rewards.
+"""The first half of a step: sample groups of completions for the next prompts, and score them.
 
-Nothing here changes the policy, so a step that stops anywhere can be redone from its start.
+It does not change the policy, so a step that fails here can be repeated from its start.
 """
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -25,24 +24,40 @@ from train_client.sampling import sampling_of
 from train_client.submission import Submission
 from train_client.timing import Timer
 
-log = logging.getLogger(__name__)
+
+@dataclass(frozen=True)
+class Sampled:
+    """A rollout batch; its rewards may not have arrived yet."""
+
+    submission: Submission
+    inputs: dict[str, Any] | None
+    """The encoded prompts, if they were encoded as one batch."""
+    too_long: int
+    """Prompts that were skipped because of their length."""
+
+    @property
+    def groups(self) -> list[Group]:
+        return self.submission.groups
 
 
 @dataclass(frozen=True)
 class Collected:
+    """The scored groups of a step."""
+
     groups: list[Group]
     """The groups to learn from."""
     rewards: Rewards
     """The rewards of `groups`."""
-    inputs: dict[str, Any] | None
-    """The encoded prompts, if they are exactly those of `groups`."""
     seen: list[Group]
     """All groups sampled, those dropped for equal rewards included."""
     too_long: int
-    """Prompts passed over because of their length."""
+    """Prompts that were skipped because of their length."""
 
     def of_all_processes(self, weights: dict[str, float] | None) -> Collected:
-        """What all processes collected, in order of rank, without images and inputs."""
+        """What all processes collected, in order of rank, without images.
+
+        `weights`: see `gather_rewards`.
+        """
         if world_size() == 1:
             return self
         own = (_without_images(self.groups), _without_images(self.seen), self.too_long)
@@ -51,35 +66,16 @@ class Collected:
         return Collected(
             groups,
             gather_rewards(groups, weights),
-            None,
             [group for _, part, _ in parts for group in part],
-            sum(skipped for _, _, skipped in parts),
+            sum(too_long for _, _, too_long in parts),
         )
-
-
-def _without_images(groups: Sequence[Group]) -> list[Group]:
-    """Images are large, and no other process needs them."""
-    return [Group(replace(g.example, pictures=()), g.completions) for g in groups]
-
-
-@dataclass(frozen=True)
-class Sampled:
-    """A rollout batch whose rewards may still be on their way."""
-
-    submission: Submission
-    inputs: dict[str, Any] | None
-    """The encoded prompts, if they are one batch."""
-    too_long: int
-
-    @property
-    def groups(self) -> list[Group]:
-        return self.submission.groups
 
 
 class Collector:
     """Samples groups of completions for the feed's next prompts, and waits for their rewards.
 
-    `forked`: a group shares one prefill of its prompt; otherwise each completion has its own copy.
+    `forked`: the completions of a group share one prefill of their prompt; otherwise the feed
+    repeats each prompt for each of them.
     """
 
     def __init__(
@@ -104,9 +100,11 @@ class Collector:
         self._sampling = sampling_of(config.rollout)
 
     def sample(self, step: int, round_: int, timer: Timer) -> Sampled:
-        """Groups of completions for the next prompts, each sent for scoring once it is whole.
+        """Sample a group for each of the next prompts; each is sent for scoring when complete.
 
-        Raises Stopped if a person asks while they are sampled, and Diverged if nothing can be.
+        `round_`: 0 for a step's first batch, then the number of the refill. Raises DataError for
+        prompts that cannot be used, Stopped if the user stops the run meanwhile, and Diverged if
+        the policy's probabilities are not finite.
         """
         rollout, size = self._config.rollout, self._config.rollout.group_size
         with timer("prompts"):
@@ -114,7 +112,7 @@ class Collector:
             parts = [part.to(self._policy.device) for part in batch.parts]
         submission = Submission(batch.examples, size, self._policy, self._rewards, step, round_)
         with timer("rollout"):
-            repeat = size if self._forked else 1
+            per_prompt = size if self._forked else 1
             first = 0
 
             def on_ended(ended: list[Ended]) -> None:
@@ -125,18 +123,22 @@ class Collector:
             try:
                 for part in parts:
                     sampled = self._engine.generate(
-                        part, repeat, self._sampling, self.generator, on_ended
+                        part, per_prompt, self._sampling, self.generator, on_ended
                     )
-                    sampled.refuse_no_numbers()
+                    sampled.refuse_non_finite()
                     submission.add_rest(sampled, first)
-                    first += len(part.texts) * repeat
+                    first += len(part.texts) * per_prompt
             except BaseException:
                 submission.cancel()
                 raise
         return Sampled(submission, parts[0].inputs if len(parts) == 1 else None, batch.too_long)
 
     def wait(self, submission: Submission) -> Rewards:
-        """Rewards of the groups. Raises RewardError, or Stopped if a person asks meanwhile."""
+        """The rewards of the groups, once all have arrived.
+
+        Raises RewardError, Stopped if the user stops the run meanwhile, and ConfigError as
+        `gather_rewards` does.
+        """
         while not submission.wait(POLL):
             if self._stop():
                 submission.cancel()
@@ -146,32 +148,40 @@ class Collector:
     def refill(self, step: int, first: Collected, timer: Timer) -> Collected:
         """Replace groups whose rewards are all equal (DAPO's dynamic sampling, arXiv 2503.14476).
 
-        Samples up to `dynamic_sampling` more batches. If that is not enough, equal groups fill up
-        the batch, so that its size never changes.
+        Samples up to `dynamic_sampling` more batches. Equal groups for which these give no
+        replacement are kept, so the batch size never changes. Returns `first` itself if it has no
+        equal groups.
         """
         seen, too_long = list(first.seen), first.too_long
-        differ = first.rewards.informative(self._config.algorithm).tolist()
-        missing, spare = differ.count(False), []
+        informative = first.rewards.informative(self._config.algorithm).tolist()
+        missing = informative.count(False)
         if not missing:
             return first
+        found: list[Group] = []
         for round_ in range(1, self._config.algorithm.dynamic_sampling + 1):
             sampled = self.sample(step, round_, timer)
             with timer("reward_wait"):
                 rewards = self.wait(sampled.submission)
-            seen, too_long = seen + sampled.groups, too_long + sampled.too_long
-            fresh = rewards.informative(self._config.algorithm).tolist()
-            spare += [group for group, new in zip(sampled.groups, fresh, strict=True) if new]
-            if len(spare) >= missing:
+            groups = sampled.groups
+            seen, too_long = seen + groups, too_long + sampled.too_long
+            usable = rewards.informative(self._config.algorithm).tolist()
+            found += [group for group, use in zip(groups, usable, strict=True) if use]
+            if len(found) >= missing:
                 break
-        # In the positions of those they replace, so that no minibatch gets all the remaining ones.
-        others = iter(spare)
+        # In place, so that the equal groups that remain do not all fall into one minibatch.
+        replacements = iter(found)
         chosen = [
-            group if differs else next(others, group)
-            for group, differs in zip(first.groups, differ, strict=True)
+            group if keep else next(replacements, group)
+            for group, keep in zip(first.groups, informative, strict=True)
         ]
         weights = self._config.algorithm.component_weights
-        return Collected(chosen, gather_rewards(chosen, weights), None, seen, too_long)
+        return Collected(chosen, gather_rewards(chosen, weights), seen, too_long)
 
 
 def examples_of(groups: Sequence[Group]) -> list[Example]:
     return [group.example for group in groups]
+
+
+def _without_images(groups: Sequence[Group]) -> list[Group]:
+    """Without what is large and no other process needs."""
+    return [Group(replace(g.example, pictures=()), g.completions) for g in groups]

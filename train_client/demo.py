@@ -1,8 +1,8 @@
-"""`safegrpo demo`: the whole main job on a small drawn world, on a CPU, without downloads.
+"""`safegrpo demo`: a whole training run on a small drawn world, on a CPU, without downloads.
 
-Start the service, build a policy that sees and writes the format but knows nothing of safety, train
-it by GRPO with rewards over HTTP, and show what it does on pairs it has never met, before and
-after.
+It starts the reward service, warms up a policy that recognises objects and writes the format but
+knows nothing about safety, trains it by GRPO with rewards over HTTP, and evaluates it on held-out
+pairs before and after.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from rich.markup import escape
 from transformers import AutoModelForImageTextToText
 from transformers.utils.logging import disable_progress_bar
 
-from train_client.checkpoint import checkpoints, step_of
+from train_client.checkpoint import checkpoints, save_folder, step_of
 from train_client.config import ConfigError, TrainConfig, parse_config
 from train_client.outcome import Outcome
 from train_client.policy import Policy, frozen_copy
@@ -31,19 +31,23 @@ from train_client.world.evaluation import HELD_OUT_SEED, WorldEvaluation
 from train_client.world.policy import build_processor, freeze_perception
 from train_client.world.report import Report, evaluations, table, training_count, write_report
 from train_client.world.rules import Rules, load_rules
-from train_client.world.service import Count, RewardService, RunningService, ServiceError
+from train_client.world.service import RewardService, RunningService, ServiceError
 from train_client.world.skill import skill_cases
 from train_client.world.split import split_pairs
 from train_client.world.warmup import WarmupConfig, warm_policy
 
 STEPS = 200
 MAX_TOKENS = 72
-"""A demonstration has 45 to 55 tokens."""
+"""Of a completion; a demonstration has 45 to 55."""
 
 CASES_PER_PAIR = 48
+"""Training cases of each (object, instruction) pair."""
+
 GENERAL_CASES = 500
+"""Cases to draw the retention examples from."""
+
 WARM = "warm"
-"""Folder of the warmed-up policy in a run's output: where training starts, and the KL reference."""
+"""Folder in a run's output of the warmed-up policy: the start of training, and its reference."""
 
 console = Console()
 
@@ -60,14 +64,20 @@ def demo(
 ) -> None:
     """Run or resume the demo; everything is written below `output`.
 
-    Rewards come from the service at `service_url`, or without one from a process started for it.
-    `warmup` and `overrides` (section -> key -> value) change the schedule.
+    Args:
+        steps: GRPO steps in all; None: `STEPS`.
+        seed: of the training scenes, the policy and the run.
+        output: the run's folder.
+        resume: whether to continue the run in `output`.
+        service_url: the reward service; None: one is started for the run.
+        warmup: the supervised warm-up; None: the defaults.
+        overrides: section -> key -> value, over the demo's training configuration.
 
     Raises:
         ConfigError, RewardError: the run cannot begin.
         SaveError, Diverged: it had to stop.
-        ServiceError: the service did not come up, or counted other rewards than the client.
-        typer.Exit: Ctrl-C (status 130), SIGTERM (143) or a service that stays away (3) stopped it.
+        ServiceError: the service did not start, or counted other rewards than the client.
+        typer.Exit: Ctrl-C (status 130), SIGTERM (143) or an unavailable service (3) stopped it.
     """
     started = time.monotonic()
     with only_run_in(output):
@@ -83,18 +93,21 @@ def _service(url: str | None, output: Path) -> RewardService | RunningService:
 
 
 def _refuse_other_run(output: Path, seed: int, *, resume: bool) -> None:
-    """Raise ConfigError if the folder holds a run, whose start must not be replaced, one of another
-    seed, by which its policy was warmed up, or a person's own configuration."""
+    """Raise ConfigError if `output` cannot hold this run.
+
+    Without `resume` it must hold no run, and with it a run of the same seed, which determined the
+    warmed-up policy. Nor may it hold a config.yaml that no run wrote.
+    """
     if not resume and checkpoints(output / "checkpoints"):
         raise ConfigError(
             f"{output} already holds a run. Continue it with --resume, or choose another --output."
         )
     refuse_foreign_config(output)
-    begun = begun_with(output).get("run", {}).get("seed", seed)
-    if resume and begun != seed:
+    first_seed = begun_with(output).get("run", {}).get("seed", seed)
+    if resume and first_seed != seed:
         raise ConfigError(
-            f"The run in {output} began with --seed {begun} and cannot go on with --seed {seed}. "
-            f"Resume it with --seed {begun}, or choose another --output."
+            f"The run in {output} began with --seed {first_seed} and cannot go on with --seed "
+            f"{seed}. Resume it with --seed {first_seed}, or choose another --output."
         )
 
 
@@ -106,10 +119,10 @@ def demo_config(
     resume: bool,
     overrides: Mapping[str, Mapping[str, object]],
 ) -> TrainConfig:
-    """The training configuration of the demo.
+    """The training configuration of the demo; see `demo` for the arguments.
 
-    Raises ConfigError for what cannot be set, and for the seed by which the held-out scenes are
-    drawn: training would show some of them.
+    Raises ConfigError for values that cannot be used, and for the seed of the held-out scenes, some
+    of which would be trained on.
     """
     if seed == HELD_OUT_SEED:
         raise ConfigError(
@@ -130,8 +143,8 @@ def demo_config(
             "prompts_per_step": 32,
             "group_size": 8,
             "max_tokens": MAX_TOKENS,
-            # A policy this small has a long tail of stray tokens. After one, the rest of the
-            # completion is noise that the update would learn from; a rare verdict stays possible.
+            # So small a policy has a long tail of stray tokens, after each of which the rest of
+            # the completion is noise for the update. Rare verdicts remain possible.
             "min_p": 0.02,
         },
         "algorithm": {"beta": 0.2, "old_logprobs": "sampler"},
@@ -157,20 +170,18 @@ def _run(
     warmup: WarmupConfig,
     started: float,
 ) -> None:
-    disable_progress_bar()  # that of saving what was warmed up
+    """Warm up, train and report. `started`: time.monotonic() at the start of the demo."""
+    disable_progress_bar()  # of saving the warmed-up policy
     rules, output = load_rules(), config.run.output
     policy = _warm_policy(rules, config, warmup)
     with RewardClient(config.reward, run=output.name) as rewards:
         evaluation = WorldEvaluation(policy, rewards, rules, config.rollout.max_tokens)
-        before_run = _steps_done(output) if config.run.resume else 0
+        resumed_from = _steps_done(output) if config.run.resume else 0
         trainer = _trainer(config, policy, rules, rewards, evaluation)
         outcome = trainer.run()
         if not outcome.finished:
             _say_how_to_resume(outcome, config, service)
             raise typer.Exit(outcome.status)
-        client = training_count(output, before_run) + Count(
-            evaluation.scored, evaluation.reward_sum
-        )
         measured = evaluations(output)
         report = Report(
             seed=config.run.seed,
@@ -178,7 +189,7 @@ def _run(
             minutes=(time.monotonic() - started) / 60,
             before=measured[0],
             after=measured[-1],
-            client=client,
+            client=training_count(output, resumed_from) + evaluation.count,
             server=service.count(),
             server_restarts=service.restarts,
             version=rewards.version or "",
@@ -210,23 +221,26 @@ def _trainer(
 
 
 def retention_of(config: TrainConfig, policy: Policy, rules: Rules) -> Retention:
-    """What keeps the general skill: pictures that occur in no test, named without thinking."""
+    """Retention of the general skill: its questions and responses, on scenes that no test has."""
     cases = skill_cases(rules, GENERAL_CASES, seed=f"general/{config.run.seed}")
     return Retention(config.retention, policy, cases, seed=config.run.seed)
 
 
 def _warm_policy(rules: Rules, config: TrainConfig, warmup: WarmupConfig) -> Policy:
-    """The policy after its warm-up: made now, or on a resume read back from the run's folder."""
+    """The policy after its warm-up, which is done now, or on a resume loaded from the run's folder.
+
+    Raises ConfigError if there is no run to resume, and SaveError if it cannot be saved.
+    """
     folder = config.run.output / WARM
     if config.run.resume:
         if not folder.exists():
             raise ConfigError(f"{folder} does not exist, so there is no demo run to resume.")
         model = AutoModelForImageTextToText.from_pretrained(folder).eval()
-        # Made anew, because what loads a saved processor may choose another image library.
+        # Built again, because loading a saved processor may choose another image library.
         policy = Policy(model, build_processor(rules))
     else:
         policy = warm_policy(rules, warmup, seed=config.run.seed)
-        policy.save(folder)
+        save_folder(folder, policy)
     if config.algorithm.beta > 0:
         policy.reference = frozen_copy(policy.model)
     freeze_perception(policy.model)
@@ -234,7 +248,7 @@ def _warm_policy(rules: Rules, config: TrainConfig, warmup: WarmupConfig) -> Pol
 
 
 def _steps_done(output: Path) -> int:
-    """Of the newest checkpoint, which a resumed run continues."""
+    """Steps of the newest checkpoint; 0 without one."""
     return max(map(step_of, checkpoints(output / "checkpoints")), default=0)
 
 
@@ -249,7 +263,7 @@ def _say_how_to_resume(
 
 
 def _compare_counts(report: Report) -> None:
-    """Print both counts; ServiceError if the server did not score what the client learned from."""
+    """Print the counts of client and server; raises ServiceError if they differ."""
     for name, count in (("client's log", report.client), ("server's /metrics", report.server)):
         console.print(f"{name:>18}: {count.completions} completions, mean reward {count.mean:.6f}")
     if report.server_restarts:

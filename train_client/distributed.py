@@ -1,9 +1,10 @@
-"""Several processes with a device each as one trainer: started by torchrun, sharded by FSDP2.
+"""Training with several processes, one per device: started by torchrun, sharded by FSDP2.
 
-Every process samples and scores its own groups; a group is never split over processes. Weights,
-gradients and optimizer state are sharded over all of them (`shard`), the weights unsharded while
-completions are sampled (`unsharded`). A checkpoint holds full tensors (`full_tensor`), which any
-number of processes can load (`sharded_like`). Started without torchrun, all of this does nothing.
+Each process samples and scores its own groups; a group is never split over processes. Weights,
+gradients and optimizer state are sharded over all processes (`shard`); the weights are unsharded
+while completions are sampled (`unsharded`). A checkpoint holds full tensors (`full_tensor`), which
+any number of processes can load (`sharded_like`). Without torchrun there is one process, for which
+all of these do nothing.
 """
 
 from __future__ import annotations
@@ -29,15 +30,15 @@ T = TypeVar("T")
 
 
 LONGEST_WRITE = timedelta(hours=1)
-"""Time to write a checkpoint, for which all processes wait; of 8 B parameters it is 112 GB."""
+"""Time to write a checkpoint while all processes wait; with 8 B parameters it has 112 GB."""
 
 
 @contextmanager
 def joined(device: str, deadline: float) -> Iterator[None]:
-    """A context that joins the other processes, if torchrun started this one; each has its own GPU.
+    """A context in which this process is one of those that torchrun started, with a GPU of its own.
 
     `device`: policy.device. `deadline`: reward.deadline, the seconds that one process may wait for
-    the service and all others for it. Raises ConfigError where processes would share a GPU.
+    the service, and so the others for it. Raises ConfigError if processes would share a GPU.
     """
     if int(os.environ.get("WORLD_SIZE", "1")) < 2:
         yield
@@ -55,16 +56,17 @@ def joined(device: str, deadline: float) -> Iterator[None]:
 
 
 def _let_gloo_settle() -> None:
-    """Wait for gloo's threads to let go of the tensors of the last collective operation.
+    """Wait for gloo's threads to release the tensors of the last collective operation.
 
-    They outlive the process group, since caches of torch's hold it, and nothing tells when they are
-    idle. One that frees a tensor as Python ends takes the process down with SIGABRT, so that
-    torchrun calls a finished run failed (pytorch/pytorch#190489; not from Python 3.14 on).
+    The threads outlive the process group, which caches inside torch hold, and do not report when
+    they are idle. One that frees a tensor while Python exits aborts the process (SIGABRT), and
+    torchrun then reports a finished run as failed (pytorch/pytorch#190489; before Python 3.14).
     """
     time.sleep(0.5)
 
 
 def _take_gpu() -> None:
+    """Make this process's GPU the current one. Raises ConfigError if there are too few."""
     processes, gpus = int(os.environ["LOCAL_WORLD_SIZE"]), torch.cuda.device_count()
     if processes > gpus:
         raise ConfigError(
@@ -75,16 +77,17 @@ def _take_gpu() -> None:
 
 
 def world_size() -> int:
-    """How many processes train together."""
+    """The number of processes; 1 without torchrun."""
     return dist.get_world_size() if dist.is_initialized() else 1
 
 
 def rank() -> int:
+    """The number of this process, from 0."""
     return dist.get_rank() if dist.is_initialized() else 0
 
 
 def is_main() -> bool:
-    """Whether this is the process that writes what the run writes."""
+    """Whether this is the process that writes the run's files and logs."""
     return rank() == 0
 
 
@@ -94,7 +97,7 @@ def wait_for_all() -> None:
 
 
 def all_gather(value: T) -> list[T]:
-    """Every process's value, on every process, in the order of ranks; small objects only."""
+    """The values of all processes, in order of rank, on every process; for small objects only."""
     if world_size() == 1:
         return [value]
     values: list[T | None] = [None] * world_size()
@@ -103,7 +106,7 @@ def all_gather(value: T) -> list[T]:
 
 
 def all_reduce_sum(values: Sequence[float]) -> list[float]:
-    """Sums over all processes, in one all-reduce."""
+    """Sum each value over all processes, in one all-reduce."""
     if world_size() == 1:
         return list(values)
     sums = torch.tensor(values, dtype=torch.float64)
@@ -113,36 +116,36 @@ def all_reduce_sum(values: Sequence[float]) -> list[float]:
 
 @contextmanager
 def raised_everywhere(*kinds: type[Exception]) -> Iterator[None]:
-    """If the block raises one of `kinds` on one process, it raises on all of them.
+    """A context that, if it raises one of `kinds` on one process, raises on all of them.
 
-    Otherwise the others would wait for that one at the next collective operation, for ever.
+    Otherwise the others would wait for that process at the next collective operation, forever.
     """
-    problem: Exception | None = None
+    own: Exception | None = None
     try:
         yield
     except kinds as error:
-        problem = error
-    # Sent as one of `kinds`, which is made of a sentence; a subclass may want other arguments.
-    kind = next((kind for kind in kinds if isinstance(problem, kind)), None)
-    problems = all_gather(None if kind is None else (kind, str(problem)))
-    if problem is not None:
-        raise problem
-    for place, other in enumerate(problems):
-        if other is not None:
-            shared, text = other
-            raise shared(f"{text} (process {place})")
+        own = error
+    # Sent as one of `kinds`, which take a message alone; a subclass may take other arguments.
+    own_kind = next((kind for kind in kinds if isinstance(own, kind)), None)
+    errors = all_gather(None if own_kind is None else (own_kind, str(own)))
+    if own is not None:
+        raise own
+    for process, error_there in enumerate(errors):
+        if error_there is not None:
+            kind, message = error_there
+            raise kind(f"{message} (process {process})")
 
 
 def process_share(config: TrainConfig) -> TrainConfig:
-    """The configuration of one process: of every batch it does its share of the prompts.
+    """The configuration of one process, which has an equal share of the prompts of each step.
 
-    Raises ConfigError when the batch cannot be shared out evenly, whole groups each.
+    Raises ConfigError if the prompts cannot be divided equally.
     """
     prompts, rest = divmod(config.rollout.prompts_per_step, world_size())
     if rest:
         raise ConfigError(
-            f"rollout.prompts_per_step={config.rollout.prompts_per_step} cannot be shared out to "
-            f"{world_size()} processes; make it a multiple of that."
+            f"rollout.prompts_per_step={config.rollout.prompts_per_step} cannot be divided equally "
+            f"among {world_size()} processes; make it a multiple of that."
         )
     tree = config.model_dump()
     tree["rollout"]["prompts_per_step"] = prompts
@@ -150,32 +153,32 @@ def process_share(config: TrainConfig) -> TrainConfig:
 
 
 def own_seed(seed: int) -> int:
-    """Different for every process, or their groups on one prompt would be the same."""
+    """A seed for each process, so that no two sample the same completions of a prompt."""
     return seed + 1_000_003 * rank()
 
 
 def shard(model: PreTrainedModel) -> None:
-    """Shard the weights in place: each decoder layer and vision block by itself, then the rest.
+    """Shard the weights in place: each decoder layer and vision block separately, then the rest.
 
-    The blocks are those that the model itself declares must not be split. Gradients are averaged
+    Those blocks are the modules that the model declares as not to be split. Gradients are averaged
     over the processes, in float32.
     """
     if world_size() == 1:
         return
     mesh = init_device_mesh(model.device.type, (world_size(),))
-    precise = MixedPrecisionPolicy(reduce_dtype=torch.float32)
+    float32_gradients = MixedPrecisionPolicy(reduce_dtype=torch.float32)
     blocks = set(model._no_split_modules or ())
     for module in [m for m in model.modules() if type(m).__name__ in blocks]:
-        fully_shard(module, mesh=mesh, mp_policy=precise)
-    fully_shard(model, mesh=mesh, mp_policy=precise)
+        fully_shard(module, mesh=mesh, mp_policy=float32_gradients)
+    fully_shard(model, mesh=mesh, mp_policy=float32_gradients)
 
 
 @contextmanager
 def unsharded(model: torch.nn.Module) -> Iterator[None]:
-    """A context in which every process has all weights, so that no forward pass gathers them.
+    """A context in which every process holds all weights, so that no forward pass gathers them.
 
-    Otherwise each sampled token would gather them once, and processes whose completions differ in
-    length would wait for each other for ever.
+    Otherwise they would be gathered for each sampled token, and processes whose completions differ
+    in length would wait for each other forever.
     """
     sharded = [module for module in model.modules() if isinstance(module, FSDPModule)]
     for module in sharded:
@@ -190,8 +193,10 @@ def unsharded(model: torch.nn.Module) -> Iterator[None]:
 
 
 def full_tensor(tensor: Tensor) -> Tensor:
-    """A sharded tensor put together, on the main process's CPU and empty elsewhere; any other as
-    it is."""
+    """The full tensor: of a sharded one on the CPU of the main process, and empty on the others.
+
+    A tensor that is not sharded is returned as it is. All processes must call this together.
+    """
     if not isinstance(tensor, DTensor):
         return tensor
     full: Tensor = tensor.full_tensor().detach()
@@ -199,7 +204,7 @@ def full_tensor(tensor: Tensor) -> Tensor:
 
 
 def sharded_like(tensor: Tensor, template: Tensor) -> Tensor:
-    """A full tensor, which every process has, sharded as `template` is, if that is sharded."""
+    """A full tensor, the same on every process, sharded as `template` is, if that is sharded."""
     if not isinstance(template, DTensor):
         return tensor
     placed = tensor.to(template.device)

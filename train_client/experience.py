@@ -1,4 +1,4 @@
-"""What a step learns from: groups of scored completions, their rewards, and all of it as tensors.
+"""What a step learns from: groups of scored completions, their rewards, and the update's tensors.
 
 Shapes: P prompts (groups), G completions a group, R = P*G rows, T completion tokens, K components.
 """
@@ -19,30 +19,33 @@ from train_client.data import Example
 
 @dataclass
 class Completion:
+    """A sampled completion, and its result once the service has replied."""
+
     tokens: list[int]
     logprobs: list[float]
     """The sampler's, one for each token."""
     finished: bool
-    """False where it was cut at the token limit."""
+    """False if it was cut at the token limit."""
     text: str
     result: Result | None = None
-    """The service's; None until it has answered."""
 
 
 @dataclass
 class Group:
+    """The completions of one prompt."""
+
     example: Example
     completions: list[Completion]
 
     @property
     def results(self) -> list[Result]:
-        """The service's, one for each completion; all must have been answered."""
+        """One for each completion; all must have one."""
         results = [c.result for c in self.completions if c.result is not None]
         assert len(results) == len(self.completions)
         return results
 
     def samples(self, place: str) -> list[Sample]:
-        """What the service is asked; `place` makes ids unique when a prompt comes twice."""
+        """The samples to score; `place` makes their ids unique if a prompt occurs twice."""
         return [
             Sample(
                 id=f"{self.example.id}/{place}/{member}",
@@ -57,9 +60,11 @@ class Group:
 
 @dataclass(frozen=True)
 class Rewards:
+    """The rewards of some groups, as tensors."""
+
     rewards_PG: Tensor
     scored_PG: Tensor
-    """False where the service gave no reward: such a completion is left out, not worth zero."""
+    """False where the service gave no reward; such completions are left out, not counted as 0."""
     components_KPG: Tensor
     names: list[str]
     """Names of the K components."""
@@ -67,9 +72,9 @@ class Rewards:
     """Factors of the components by name, missing ones 0; None: all 1."""
 
     def informative(self, config: AlgorithmConfig) -> Tensor:
-        """[P] bool: groups that something can be learned from, because their rewards differ.
+        """[P] bool: groups whose rewards differ, so that their advantages are not all 0.
 
-        gdpo normalises each component, so there one that differs and has a weight is enough.
+        gdpo normalises each component, so there one weighted component that differs is enough.
         """
         differ_P = informative_groups(self.rewards_PG, self.scored_PG)
         if config.combine == "gdpo":
@@ -78,13 +83,13 @@ class Rewards:
         return differ_P
 
     @property
-    def idle(self) -> list[str]:
+    def zero_components(self) -> list[str]:
         """Components that have a weight and were 0 in every completion, while others were not."""
         if not self.components_KPG.any():
             return []
-        still_K = ~self.components_KPG.flatten(1).any(1)
+        zero_K = ~self.components_KPG.flatten(1).any(1)
         weights = self.weights or {}
-        return [n for n, still in zip(self.names, still_K, strict=True) if still and weights.get(n)]
+        return [n for n, zero in zip(self.names, zero_K, strict=True) if zero and weights.get(n)]
 
     def spread(self) -> dict[str, float]:
         """`reward_std`: the mean over groups of their rewards' standard deviation."""
@@ -93,7 +98,7 @@ class Rewards:
         return {"reward_std": float(torch.stack(deviations).mean())} if deviations else {}
 
     def advantages(self, config: AlgorithmConfig) -> Tensor:
-        """[P, G] by the configured normalisation."""
+        """[P, G], normalised as configured; see `train_client.advantages`."""
         if config.combine == "gdpo":
             return gdpo_advantages(self.components_KPG, self.scored_PG, self._weights_K)
         return advantages(self.rewards_PG, self.scored_PG, config.scale)
@@ -106,15 +111,17 @@ class Rewards:
 
 
 def _weights_of(names: Sequence[str], weights: Mapping[str, float]) -> Tensor:
-    """[K], 0 for a component that is not named."""
+    """[K]; 0 for a component without a weight."""
     return torch.tensor([weights.get(name, 0.0) for name in names])
 
 
 def gather_rewards(groups: Sequence[Group], weights: dict[str, float] | None) -> Rewards:
-    """The groups' results as tensors. With `weights`, the reward is the sum of the components so
-    weighted (0 for one that is not named), and without them the service's.
+    """The groups' results as tensors.
 
-    Raises ConfigError when a weight names a component that the service does not give.
+    With `weights` a reward is the weighted sum of the components (weight 0 for one that is not
+    named), without them it is the service's own.
+
+    Raises ConfigError if a weight names a component that the service does not report.
     """
     results = [group.results for group in groups]
     scored = torch.tensor([[r.reward is not None for r in row] for row in results])
@@ -138,7 +145,7 @@ def gather_rewards(groups: Sequence[Group], weights: dict[str, float] | None) ->
 
 @dataclass
 class Experience:
-    """The tensors that the update reads, all [R, …]; the rows of a group stand together."""
+    """The tensors that the update reads, all [R, …]; the rows of a group are adjacent."""
 
     tokens_RT: Tensor
     mask_RT: Tensor
@@ -147,12 +154,13 @@ class Experience:
     """Log-probs as the sampler reported them."""
     advantages_R: Tensor
     old_RT: Tensor | None = None
-    """Log-probs under the policy as it sampled. None: it has not changed since, so that those which
-    the update computes are the old ones."""
+    """Log-probs under the policy that sampled. None: the policy has not changed since, so the
+    log-probs that the update computes are also the old ones."""
     reference_RT: Tensor | None = None
     """Log-probs under the reference; None without a KL term."""
 
     def to(self, device: torch.device) -> Experience:
+        """Move all tensors to `device`, in place; returns itself."""
         for name, value in vars(self).items():
             if isinstance(value, Tensor):
                 setattr(self, name, value.to(device))
@@ -160,7 +168,7 @@ class Experience:
 
 
 def padded(groups: Sequence[Group], pad: int) -> tuple[Tensor, Tensor]:
-    """The completions' tokens [R, T], padded on the right, and the mask of what is no padding."""
+    """The completions' tokens [R, T], padded on the right, and their mask, false on padding."""
     rows = [completion.tokens for group in groups for completion in group.completions]
     length = max(map(len, rows))
     return (
@@ -176,18 +184,22 @@ def as_tensors(
     pad: int,
     advantages_R: Tensor,
 ) -> Experience:
-    """Unscored completions do not count in the loss, nor cut ones with `mask_truncated`."""
+    """The update's tensors, on the CPU.
+
+    The mask leaves out completions without a reward and, with `mask_truncated`, those cut at the
+    token limit.
+    """
     tokens_RT, mask_RT = padded(groups, pad)
     rows = [completion for group in groups for completion in group.completions]
     scored = rewards.scored_PG.flatten().tolist()
-    counts = [
+    counted = [
         ok and (row.finished or not config.mask_truncated)
         for row, ok in zip(rows, scored, strict=True)
     ]
     length = tokens_RT.shape[1]
     return Experience(
         tokens_RT,
-        mask_RT & torch.tensor(counts)[:, None],
+        mask_RT & torch.tensor(counted)[:, None],
         torch.tensor([row.logprobs + [0.0] * (length - len(row.logprobs)) for row in rows]),
         advantages_R,
     )

@@ -1,4 +1,4 @@
-"""One completion of a policy, and how the reward service reads it."""
+"""`safegrpo generate`: one completion of a policy, and how the reward service scores it."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from rich.console import Console
 from rich.table import Table
 
 from app.schema import Labels, Result, Sample
-from train_client.config import ConfigError, PolicyConfig, RewardConfig
+from train_client.config import ConfigError, RewardConfig
 from train_client.config_errors import sentences
 from train_client.data import NO_JUDGEMENT, Example, make_example
 from train_client.evaluation import complete
 from train_client.pictures import UNREADABLE, Picture
-from train_client.policy import Policy, load_policy
+from train_client.policy import Policy
 from train_client.prompts import encode_prompts
 from train_client.reward_client import RewardClient
 from train_client.sampling import Sampling
@@ -36,59 +36,35 @@ class Generation:
 
 
 def generate(
-    policy: PolicyConfig,
-    prompt: str,
-    images: Sequence[Path],
+    policy: Policy,
+    example: Example,
     sampling: Sampling,
+    service: RewardConfig | None,
     *,
-    url: str = "",
-    profile: str = "safegrpo",
-    api_key_env: str = "",
-    labels: Labels | None = None,
     append_instruction: bool = True,
     seed: int = 0,
 ) -> Generation:
-    """Sample one completion; with a service at `url`, the prompt carries its instruction.
+    """Sample one completion, and let the service score it, if there is one.
 
-    Raises ConfigError for a policy or an image that cannot be read and for a prompt that the
-    processor refuses, RewardError when the service is unavailable.
+    `append_instruction`: append the instruction of the service's profile to the prompt. Raises
+    ConfigError for a prompt that the processor refuses or a key that cannot be used, and
+    RewardError if the service is unavailable.
     """
-    example = _example(prompt, labels, images)
-    loaded = load_policy(policy, reference=False)
 
     def sample(instruction: str) -> Generation:
-        _check_prompt(loaded, example, instruction)
-        (sampled,) = complete(loaded, [example], sampling, instruction=instruction, seed=seed)
+        _check_prompt(policy, example, instruction)
+        (sampled,) = complete(policy, [example], sampling, instruction=instruction, seed=seed)
         return Generation(sampled.text, None if sampled.finished else sampling.max_tokens, None)
 
-    if not url:
+    if service is None:
         return sample("")
-    try:
-        service = RewardConfig(url=url, profile=profile, api_key_env=api_key_env, deadline=DEADLINE)
-    except ValidationError as error:
-        raise ConfigError(
-            f"The reward service cannot be used: {sentences(error, RewardConfig)}."
-        ) from error
     with RewardClient(service) as rewards:
-        instruction = rewards.profile().instruction if append_instruction else ""
-        generation = sample(instruction)
-        (result,) = rewards.score(
-            [
-                Sample(
-                    completion=generation.completion,
-                    prompt=example.instruction,
-                    labels=example.labels,
-                )
-            ]
+        generation = sample(rewards.profile().instruction if append_instruction else "")
+        scored = Sample(
+            completion=generation.completion, prompt=example.instruction, labels=example.labels
         )
+        (result,) = rewards.score([scored])
     return replace(generation, result=result)
-
-
-def _example(prompt: str, labels: Labels | None, images: Sequence[Path]) -> Example:
-    try:
-        return make_example("prompt", prompt, labels or NO_JUDGEMENT, tuple(map(_picture, images)))
-    except DataError as error:
-        raise ConfigError(f"--prompt and --image cannot be used: {error}") from error
 
 
 def _check_prompt(policy: Policy, example: Example, instruction: str) -> None:
@@ -96,6 +72,38 @@ def _check_prompt(policy: Policy, example: Example, instruction: str) -> None:
         encode_prompts(policy.processor, [example], instruction)
     except Exception as error:  # a processor may raise anything
         raise ConfigError(f"The policy's processor refuses the prompt: {error}") from error
+
+
+def read_example(prompt: str, images: Sequence[Path], labels: Labels | None) -> Example:
+    """The prompt as an example; without labels, with some that mean nothing.
+
+    Raises ConfigError if an image cannot be read, or does not fit the prompt.
+    """
+    try:
+        return make_example("prompt", prompt, labels or NO_JUDGEMENT, tuple(map(_picture, images)))
+    except DataError as error:
+        raise ConfigError(f"--prompt and --image cannot be used: {error}") from error
+
+
+def _picture(path: Path) -> Picture:
+    picture = Picture(path)
+    try:
+        picture.open()
+    except UNREADABLE as error:
+        raise ConfigError(f"The image {path} cannot be read: {error}.") from error
+    return picture
+
+
+def service_at(url: str, profile: str, api_key_env: str) -> RewardConfig | None:
+    """How to reach the service; None for an empty `url`. Raises ConfigError for unusable values."""
+    if not url:
+        return None
+    try:
+        return RewardConfig(url=url, profile=profile, api_key_env=api_key_env, deadline=DEADLINE)
+    except ValidationError as error:
+        raise ConfigError(
+            f"The reward service cannot be used: {sentences(error, RewardConfig)}."
+        ) from error
 
 
 def parse_labels(text: str) -> Labels | None:
@@ -112,9 +120,9 @@ def parse_labels(text: str) -> Labels | None:
 
 
 def show(generation: Generation, console: Console, *, with_reward: bool) -> None:
-    """Print the completion and how the service read it.
+    """Print the completion and what the service read in it.
 
-    `with_reward`: the reward too, which is meaningful only if true labels were given.
+    `with_reward`: the reward too, which means something only if the labels were given.
     """
     console.print(generation.completion, markup=False, highlight=False, soft_wrap=True)
     if generation.cut_at is not None:
@@ -129,7 +137,7 @@ def show(generation: Generation, console: Console, *, with_reward: bool) -> None
 
 
 def _findings(result: Result) -> Iterator[str]:
-    """What the service read in the completion, independent of the labels."""
+    """What the service read in the completion, independently of the labels; a line each."""
     for section, verdict in (result.verdicts or {}).items():
         yield f"{section:<8} {verdict or '-'}"
     if result.failure is not None:
@@ -148,12 +156,3 @@ def _reward_table(result: Result) -> Table:
     for name, contribution in result.components.items():
         table.add_row(name, f"{result.raw.get(name)}", f"{contribution}")
     return table
-
-
-def _picture(path: Path) -> Picture:
-    picture = Picture(path)
-    try:
-        picture.open()
-    except UNREADABLE as error:
-        raise ConfigError(f"The image {path} cannot be read: {error}.") from error
-    return picture

@@ -1,6 +1,6 @@
-"""The policy: any model that AutoModelForImageTextToText loads, and the processor of that model.
+"""The policy: any model that AutoModelForImageTextToText loads, and its processor.
 
-The processor's output is an opaque mapping: nothing here knows a model's field names.
+The processor's output is an opaque mapping, so that no code depends on a model's field names.
 """
 
 from __future__ import annotations
@@ -24,11 +24,12 @@ from train_client.distributed import full_tensor, is_main, world_size
 
 @dataclass
 class Policy:
-    """A model in evaluation mode (RL trains without dropout), its processor, and its reference."""
+    """A model in evaluation mode (training uses no dropout), its processor, and its reference."""
 
     model: PreTrainedModel
     processor: Any
     reference: PreTrainedModel | None = None
+    """A frozen copy. None if there is no reference, or if it is the model without its adapter."""
 
     @property
     def device(self) -> torch.device:
@@ -40,7 +41,10 @@ class Policy:
 
     @property
     def eos_ids(self) -> tuple[int, ...]:
-        """Tokens that end a completion: the generation config's, else the tokenizer's."""
+        """Tokens that end a completion: the generation config's, or else the tokenizer's.
+
+        Raises ConfigError if neither has one.
+        """
         generation = getattr(self.model, "generation_config", None)
         ids = getattr(generation, "eos_token_id", None)
         if ids is None:
@@ -57,9 +61,8 @@ class Policy:
         return int(self.tokenizer.pad_token_id)
 
     def decode(self, tokens: Sequence[int]) -> str:
-        """Text of one completion, its end-of-sequence token left out, other special tokens kept.
-
-        They are kept because a tag of the answer's format may be one of them.
+        """Text of one completion, without its end-of-sequence token but with other special tokens:
+        a tag of the output format may be one of them.
         """
         if tokens and tokens[-1] in self.eos_ids:
             tokens = tokens[:-1]
@@ -74,7 +77,10 @@ class Policy:
 
     @contextmanager
     def reference_model(self) -> Iterator[PreTrainedModel]:
-        """The frozen reference for the KL term: a copy, or the model with its adapter off."""
+        """A context with the reference of the KL term: the copy, or the model without its adapter.
+
+        Raises RuntimeError if the policy has no reference.
+        """
         if self.reference is not None:
             yield self.reference
         elif has_adapter(self.model):
@@ -84,48 +90,50 @@ class Policy:
             raise RuntimeError("This policy was made without a reference (algorithm.beta is 0).")
 
     def save(self, folder: Path, *, merge: bool = False) -> None:
-        """Save so that plain `from_pretrained` loads model and processor from `folder`.
+        """Save model and processor so that plain `from_pretrained` loads them from `folder`.
 
-        An adapter is saved as such, which needs its base model and peft to load; with `merge`, the
-        model is saved with the adapter added. All processes must call this; the main one writes.
+        An adapter is saved alone, and needs its base model and peft to load; with `merge`, the
+        whole model is saved with the adapter merged in. All processes must call this; the main one
+        writes.
         """
-        model, weights = self.model, _whole_state(self.model)
+        model, weights = self.model, _full_state(self.model)
         if has_adapter(model) and merge:
-            model, weights = _bare(model), dict(merged(weights, model)) if is_main() else {}
+            weights = dict(merged(weights, model)) if is_main() else {}
+            model = _without_weights(model)
         if is_main():
             model.save_pretrained(folder, state_dict=weights)
             self.processor.save_pretrained(folder)
 
 
-def _whole_state(model: PreTrainedModel) -> dict[str, Tensor]:
-    """The state dict with sharded tensors put together; tied ones stay one tensor."""
-    parts = model.state_dict(keep_vars=True)
-    made = {id(part): full_tensor(part).detach() for part in parts.values()}
-    return {name: made[id(part)] for name, part in parts.items()}
+def _full_state(model: PreTrainedModel) -> dict[str, Tensor]:
+    """The state dict with full tensors in the place of sharded ones; tied weights stay tied."""
+    state = model.state_dict(keep_vars=True)
+    full = {id(tensor): full_tensor(tensor).detach() for tensor in state.values()}
+    return {name: full[id(tensor)] for name, tensor in state.items()}
 
 
-def _bare(model: PreTrainedModel) -> PreTrainedModel:
+def _without_weights(model: PreTrainedModel) -> PreTrainedModel:
     """The same architecture without weights and without the adapter."""
     with torch.device("meta"):
-        bare: PreTrainedModel = AutoModelForImageTextToText.from_config(
+        empty: PreTrainedModel = AutoModelForImageTextToText.from_config(
             model.config, dtype=model.dtype
         )
-    bare.generation_config = model.generation_config
-    return bare
+    empty.generation_config = model.generation_config
+    return empty
 
 
 def frozen_copy(model: PreTrainedModel) -> PreTrainedModel:
-    """The reference: the model as it is now, never to change."""
-    twin = copy.deepcopy(model).requires_grad_(False)
-    twin.eval()
-    return twin
+    """A copy of the model in evaluation mode, without gradients: the reference."""
+    frozen = copy.deepcopy(model).requires_grad_(False)
+    frozen.eval()
+    return frozen
 
 
 def load_policy(config: PolicyConfig, *, reference: bool) -> Policy:
-    """Load model and processor; the reference is a frozen copy of the weights just loaded.
+    """Load model and processor, and with `reference` keep a frozen copy of the weights.
 
-    With `policy.lora` there is an adapter to train and no copy. Raises ConfigError when the path or
-    the hub name cannot be loaded.
+    With `policy.lora` an adapter is added to train, and the model without it is the reference, so
+    there is no copy. Raises ConfigError if the path or hub name cannot be loaded.
     """
     if not config.path:
         raise ConfigError("policy.path is empty; give a folder or a hub name of a model.")
@@ -152,13 +160,13 @@ def load_policy(config: PolicyConfig, *, reference: bool) -> Policy:
     copied = reference and not config.lora.rank
     policy = Policy(model, processor, frozen_copy(model) if copied else None)
     if policy.tokenizer.pad_token is None:
-        # What pads is masked, so any token will do; without one no two prompts make a batch.
+        # Padding is masked, so any token will do; without one, prompts could not be batched.
         policy.tokenizer.pad_token = policy.tokenizer.convert_ids_to_tokens(policy.eos_ids[0])
     return policy
 
 
 def _refuse_cross_attention(model: PreTrainedModel, path: str) -> None:
-    """Their caches hold the image beside the prompt's tokens, and end with neither."""
+    """Raise ConfigError for a model with cross-attention to images: its cache cannot be forked."""
     if getattr(model.config.get_text_config(), "cross_attention_layers", None):
         raise ConfigError(
             f"policy.path {path!r} attends to its images in layers of their own (cross-attention), "
@@ -167,6 +175,7 @@ def _refuse_cross_attention(model: PreTrainedModel, path: str) -> None:
 
 
 def _device(name: str) -> torch.device:
+    """The device of that name, `auto` a GPU if there is one. Raises ConfigError if unusable."""
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
@@ -180,7 +189,10 @@ def _device(name: str) -> torch.device:
 
 
 def _make_current(device: torch.device) -> None:
-    """CUDA graphs and generators are those of the current GPU, so that is to be the policy's."""
+    """Make the policy's GPU the current one, which CUDA graphs and generators use.
+
+    Raises ConfigError if several processes would use the same one.
+    """
     if world_size() > 1 and device.index != torch.cuda.current_device():
         raise ConfigError(
             f"policy.device={device} would put all processes on one GPU; torchrun gives each its "
@@ -190,5 +202,5 @@ def _make_current(device: torch.device) -> None:
 
 
 def to_device(inputs: dict[str, Any], device: torch.device) -> dict[str, Any]:
-    """The processor's output on the model's device; what is no tensor stays as it is."""
+    """The processor's output with its tensors moved to `device`."""
     return {k: v.to(device) if isinstance(v, Tensor) else v for k, v in inputs.items()}

@@ -1,5 +1,7 @@
-"""What a person watches: a bar on a terminal, or a line now and then in a job's log; for training
-with the reward, KL and tokens per second, and at the end what the evaluations found."""
+"""Progress of long work: a bar on a terminal, or a line every 30 seconds in a log.
+
+Training shows reward, KL and tokens per second; at its end a table shows the evaluations.
+"""
 
 from __future__ import annotations
 
@@ -25,13 +27,13 @@ from train_client.metrics import read_metrics
 from train_client.safety import ROWS
 
 LOG_SECONDS = 30.0
-"""Between two lines in a log."""
+"""Least time between two lines in a log."""
 _LOG_WIDTH = 200
-"""Characters of a line in a log, which no terminal cuts."""
+"""Characters; wide enough that no line is wrapped."""
 
 
 class Bar:
-    """How far a long work is, and how long it will take. A context manager."""
+    """Steps done, steps in all, time elapsed and time left. A context manager."""
 
     def __init__(self, name: str, total: int, done: int = 0, *, shown: bool = True) -> None:
         self._console = get_console()
@@ -59,14 +61,14 @@ class Bar:
         self._log()
 
     def advance(self, numbers: str = "") -> None:
-        """One step more is done; `numbers` say how it went."""
+        """Count one more step as done, and show its `numbers`."""
         self._progress.update(self._task, advance=1, numbers=numbers)
         if time.monotonic() >= self._last_line + LOG_SECONDS:
             self._log()
 
     @contextmanager
     def doing(self, what: str) -> Iterator[None]:
-        """Say what is done meanwhile that is no step."""
+        """A context that shows `what` is being done between two steps."""
         self._progress.update(self._task, numbers=what)
         self._log()
         try:
@@ -85,6 +87,7 @@ class TrainingProgress(Bar):
         super().__init__("train", total, done, shown=shown)
 
     def step(self, values: dict[str, float]) -> None:
+        """Count one more step as done, and show its metrics."""
         self.advance(
             f"reward {values.get('reward', 0.0):.3f}  KL {values.get('kl', 0.0):.4f}  "
             f"{values.get('tokens_per_second', 0.0):,.0f} tokens/s"
@@ -92,7 +95,7 @@ class TrainingProgress(Bar):
 
 
 def show_evaluations(folder: Path, console: Console) -> None:
-    """Print the safety table, a column for each evaluation of the run; nothing if there is none."""
+    """Print the safety table, a column for each evaluation of the run, if there are any."""
     lines = [line for line in read_metrics(folder) if "eval/reward" in line]
     if not lines:
         return

@@ -1,6 +1,7 @@
-"""Rollouts: sampling a group of completions for each prompt, on the forked cache.
+"""Rollouts: sampling a group of completions for each prompt.
 
-`RolloutEngine` is what an engine must be: it turns prompts into sampled tokens and their log-probs.
+`RolloutEngine` is the interface of an engine: prompts in, sampled tokens and their log-probs out.
+`LocalEngine` samples with the training model, whose prompt cache the completions of a group share.
 
 Shapes: P prompts, G completions a prompt, R = P*G rows, T completion tokens (right-padded).
 """
@@ -23,15 +24,17 @@ from train_client.prompts import Prompts
 from train_client.sampling import Sampling, sample
 
 REPORT_EVERY = 8
-"""Tokens between two reports of completions that have ended."""
+"""Tokens between two calls of the listener."""
 
 
 class Diverged(RuntimeError):  # noqa: N818
-    """The policy gives no probabilities any more, so nothing can be sampled or learned."""
+    """The policy's probabilities are not finite, so nothing can be sampled or learned."""
 
 
 @dataclass(frozen=True)
 class Rollout:
+    """Sampled completions; the rows of a prompt are adjacent."""
+
     tokens_RT: Tensor
     mask_RT: Tensor
     """True on sampled tokens, the end-of-sequence token included."""
@@ -40,13 +43,13 @@ class Rollout:
     finished_R: Tensor
     """False where the completion was cut at the token limit."""
 
-    def refuse_no_numbers(self) -> None:
-        """Raises Diverged where a token was drawn by a probability that is no number."""
+    def refuse_non_finite(self) -> None:
+        """Raise Diverged if the log-prob of a token is not finite."""
         if not self.logprobs_RT.isfinite().all():
             raise Diverged(
-                "The policy's probabilities are no numbers any more, so that nothing can be "
-                "sampled: it has diverged, or policy.path was broken. Lower optimizer.lr, and "
-                "start anew, or delete the newest checkpoints and resume from a sound one."
+                "The policy's probabilities are not finite, so that nothing can be sampled: it has "
+                "diverged, or the weights at policy.path are broken. Lower optimizer.lr, and start "
+                "a new run, or delete the newest checkpoints and resume from a sound one."
             )
 
     def rows(self) -> list[list[int]]:
@@ -60,11 +63,14 @@ class Ended:
     """A completion that has ended, while others may still be sampled."""
 
     row: int
+    """Its row in the rollout."""
     tokens: list[int]
     logprobs: list[float]
+    """The sampler's, one for each token."""
 
 
 Listener = Callable[[list[Ended]], None]
+"""Called with completions as they end; what it raises ends the sampling."""
 
 
 class RolloutEngine(Protocol):
@@ -76,9 +82,9 @@ class RolloutEngine(Protocol):
         generator: torch.Generator | None,
         listener: Listener | None = None,
     ) -> Rollout:
-        """Sample `per_prompt` completions for each prompt; rows of a prompt stand together.
+        """Sample `per_prompt` completions for each prompt.
 
-        `listener` may be called with completions as they end, each once; it need not be called.
+        An engine need not call `listener`, but reports no completion twice.
         """
         ...
 
@@ -89,12 +95,12 @@ class LocalEngine:
     def __init__(
         self, model: PreTrainedModel, eos_ids: tuple[int, ...], pad_id: int, *, graphs: bool = True
     ) -> None:
-        """`graphs`: record decoding steps as CUDA graphs, for weights that keep their addresses."""
+        """`graphs`: record decoding steps as CUDA graphs; the weights must keep their addresses."""
         self._model = model
         self._pad = pad_id
         self._eos = torch.tensor(eos_ids, device=model.device)
         self._graphs = graphs
-        # Asking whether rows have ended makes the host wait for a GPU; on a CPU it costs nothing.
+        # Counting unfinished rows makes the host wait for a GPU; on a CPU it costs nothing.
         self._check_every = 8 if model.device.type == "cuda" else 1
 
     @torch.no_grad()
@@ -106,9 +112,8 @@ class LocalEngine:
         generator: torch.Generator | None,
         listener: Listener | None = None,
     ) -> Rollout:
-        """See RolloutEngine. A model that cannot be forked must be given repeated prompts.
-
-        Of the prompts, only `inputs` is read.
+        """See RolloutEngine. For a model that cannot be forked the caller repeats the prompts, and
+        `per_prompt` is 1. Of `prompts` only `inputs` is read.
         """
         limit = sampling.max_tokens
         prefix = prefill(self._model, prompts.inputs)
@@ -137,55 +142,63 @@ class LocalEngine:
 
 
 def local_engine(policy: Policy) -> LocalEngine:
-    """The engine of a policy that samples for itself.
+    """The engine that samples with the policy's own model.
 
-    Sharded weights come to another address each time they are gathered, so no graph is kept.
+    Without CUDA graphs for sharded weights, whose addresses change each time they are gathered.
     """
     return LocalEngine(policy.model, policy.eos_ids, policy.pad_id, graphs=world_size() == 1)
 
 
 class RolloutRecord:
-    """What has been sampled, and which rows are still in the decoder's batch."""
+    """The tokens sampled so far, and which rows are still in the decoder's batch of B rows."""
 
     def __init__(self, rows: int, limit: int, pad: int, device: torch.device) -> None:
+        """`limit`: the most tokens of a completion. `pad`: the token of padding."""
         self._tokens_RT = torch.full((rows, limit), pad, device=device)
         self._logprobs_RT = torch.zeros(rows, limit, device=device)
         self._lengths_R = torch.full((rows,), limit, device=device)
         self._ended_R = torch.zeros(rows, dtype=torch.bool, device=device)
         self._reported_R = self._ended_R.clone()
-        self._rows = torch.arange(rows, device=device)
+        self._rows_B = torch.arange(rows, device=device)
         self._pad = pad
 
-    def add(self, step: int, token: Tensor, logprob: Tensor, ends: Tensor) -> None:
-        self._tokens_RT[self._rows, step] = token
-        self._logprobs_RT[self._rows, step] = logprob
-        before = self._ended_R[self._rows]
-        lengths = self._lengths_R[self._rows]
-        self._lengths_R[self._rows] = torch.where(ends & ~before, step + 1, lengths)
-        self._ended_R[self._rows] = before | ends
+    def add(self, step: int, token_B: Tensor, logprob_B: Tensor, ends_B: Tensor) -> None:
+        """Record the tokens of one decoding step; `ends_B` is true where they end a completion.
+
+        Tokens that follow the end of a completion are recorded, and masked in `rollout`.
+        """
+        self._tokens_RT[self._rows_B, step] = token_B
+        self._logprobs_RT[self._rows_B, step] = logprob_B
+        ended_B = self._ended_R[self._rows_B]
+        lengths_B = self._lengths_R[self._rows_B]
+        self._lengths_R[self._rows_B] = torch.where(ends_B & ~ended_B, step + 1, lengths_B)
+        self._ended_R[self._rows_B] = ended_B | ends_B
 
     def unfinished(self) -> int:
-        """Rows that have not ended; waits for the device."""
+        """The number of rows that have not ended; waits for the device."""
         return int((~self._ended_R).sum())
 
     def compact(self, rows: int) -> Tensor:
-        """Keep so many rows: the unfinished ones, and others to fill up. Returns their places."""
-        keep = self._ended_R[self._rows].int().argsort(stable=True)[:rows]
-        self._rows = self._rows[keep]
+        """Keep `rows` rows of the decoder's batch, the unfinished ones first.
+
+        Returns their indices in that batch.
+        """
+        keep = self._ended_R[self._rows_B].int().argsort(stable=True)[:rows]
+        self._rows_B = self._rows_B[keep]
         return keep
 
     def ended(self) -> list[Ended]:
-        """What has ended since the last call; waits for the device."""
-        fresh = (self._ended_R & ~self._reported_R).nonzero().squeeze(1)
+        """The completions that have ended since the last call; waits for the device."""
+        new = (self._ended_R & ~self._reported_R).nonzero().squeeze(1)
         self._reported_R |= self._ended_R
-        tokens, logprobs = self._tokens_RT[fresh].tolist(), self._logprobs_RT[fresh].tolist()
-        lengths = self._lengths_R[fresh].tolist()
+        columns = (new, self._lengths_R[new], self._tokens_RT[new], self._logprobs_RT[new])
         return [
-            Ended(row, tokens[place][:length], logprobs[place][:length])
-            for place, (row, length) in enumerate(zip(fresh.tolist(), lengths, strict=True))
+            Ended(row, tokens[:length], logprobs[:length])
+            for row, length, tokens, logprobs in zip(*(c.tolist() for c in columns), strict=True)
         ]
 
     def rollout(self) -> Rollout:
+        """All rows, cut to the longest completion and padded."""
         length = int(self._lengths_R.max())
         steps_T = torch.arange(length, device=self._lengths_R.device)
         mask_RT = steps_T < self._lengths_R[:, None]

@@ -1,6 +1,6 @@
-"""One step of training: sample, score over HTTP, learn; its phases are timed by name.
+"""One step of training: sample, score over HTTP, update; each phase is timed by name.
 
-Shapes: R rows (P prompts x G completions), T completion tokens.
+Shapes: P prompts, G completions a prompt, R = P*G rows, T completion tokens.
 """
 
 from __future__ import annotations
@@ -42,20 +42,21 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Scored:
-    """What the first half of a step gives to the second. The policy is still what it was."""
+    """The first half of a step: all that the update needs. The policy has not changed yet."""
 
     collected: Collected
     passes: list[list[Pass]]
     """The passes of each minibatch."""
-    general: list[list[ResponseBatch]]
-    """The retention rows of each update, encoded."""
+    retention: list[list[ResponseBatch]]
+    """The encoded retention examples of each update."""
     reference_RT: Tensor | None
+    """The reference's log-probs; None if they are not needed, or not computed yet."""
     tail: float
     """Seconds from the last token to the last reward."""
 
 
 class Step:
-    """Makes one step after the other; it has no state of its own."""
+    """Runs steps; it keeps no state between them."""
 
     def __init__(
         self,
@@ -74,10 +75,10 @@ class Step:
         self._timer = timer
 
     def run(self, step: int, writer: MetricsWriter) -> dict[str, float]:
-        """Make step number `step`, from 1, and return its metrics.
+        """Run step number `step`, counted from 1, and return its metrics.
 
-        RewardError, Stopped, Diverged, DataError and ConfigError (prompts or rewards that cannot be
-        used) are raised, by all processes, before anything is learned.
+        Raises RewardError, Stopped, Diverged, and DataError or ConfigError for prompts or rewards
+        that cannot be used; on all processes and before any update.
         """
         config = self._config
         with (
@@ -86,24 +87,25 @@ class Step:
         ):
             scored = self._scored(step)
         _refuse_mixed_versions(all_gather(self._rewards.version))
-        everyone = scored.collected.of_all_processes(config.algorithm.component_weights)
-        _refuse_unscored(everyone)
+        gathered = scored.collected.of_all_processes(config.algorithm.component_weights)
+        _refuse_unscored(gathered)
         if step == 1:
-            _warn_of_idle_weights(everyone)
-        advantages_R = everyone.rewards.advantages(config.algorithm).flatten()
+            _warn_of_weights_without_effect(gathered)
+        advantages_R = gathered.rewards.advantages(config.algorithm).flatten()
         experience = self._experience(scored, advantages_R.chunk(world_size())[rank()])
         rates = step_rates(config.optimizer, step - 1, config.run.steps, config.updates_per_step)
         with self._timer("update"):
-            learned = self._learner.learn(experience, scored.passes, rates, scored.general)
+            learned = self._learner.learn(experience, scored.passes, rates, scored.retention)
         every = config.run.completions_every
         if every and step % every == 0:
-            writer.completions(completion_rows(step, everyone, advantages_R))
-        values = step_metrics(everyone, advantages_R, learned, rates[-1], self._timer.take())
+            writer.completions(completion_rows(step, gathered, advantages_R))
+        values = step_metrics(gathered, advantages_R, learned, rates[-1], self._timer.take())
         if step == 1:
             _warn_of_no_format(values, config.data.append_instruction)
         return {**values, REWARD_TAIL: scored.tail, **peak_memory(self._policy.device)}
 
     def _scored(self, step: int) -> Scored:
+        """Sample and score; what does not need rewards is computed while they arrive."""
         algorithm, timer = self._config.algorithm, self._timer
         reference_RT = None
         sampled = self._collector.sample(step, 0, timer)
@@ -116,28 +118,34 @@ class Step:
         with timer("reward_wait"):
             rewards = self._collector.wait(sampled.submission)
         tail = max(0.0, self._rewards.last_reply - sampled_at)
-        collected = Collected(groups, rewards, inputs, groups, sampled.too_long)
+        collected = Collected(groups, rewards, groups, sampled.too_long)
         if algorithm.dynamic_sampling:
             collected = self._collector.refill(step, collected, timer)
-            if collected.inputs is None:
+            if collected.groups is not groups:
                 passes = self._learner.passes(examples_of(collected.groups), None)
         if self._config.updates_per_step > 1 or world_size() > 1:
             self._await_encodings(passes)
         updates = self._config.updates_per_step
         with timer("prompts"):
-            general = self._learner.retention_batches(range(updates * (step - 1), updates * step))
-        return Scored(collected, passes, general, reference_RT, tail)
+            retention = self._learner.retention_batches(range(updates * (step - 1), updates * step))
+        return Scored(collected, passes, retention, reference_RT, tail)
 
     def _await_encodings(self, passes: Sequence[Sequence[Pass]]) -> None:
-        """A prompt that can no longer be encoded is to stop the step before any update, or before
-        other processes wait for this one. Else it stops the only update before that changes
-        anything, and the first passes run while the prompts of later ones are encoded."""
+        """Wait until all prompts are encoded; raises DataError if one no longer can be.
+
+        A step of several updates must fail before the first of them, and several processes must
+        fail before they wait for each other. A single update in a single process need not wait: it
+        fails before it changes the policy, and until then computes while prompts are encoded.
+        """
         with self._timer("prompts"):
             for work in (work for minibatch in passes for work in minibatch):
                 work.encoded.result()
 
     def _experience(self, scored: Scored, advantages_R: Tensor) -> Experience:
-        """What the update reads: reference and old log-probs included, where it needs them."""
+        """The update's tensors, with reference and old log-probs where it needs them.
+
+        `advantages_R`: of this process's completions.
+        """
         algorithm, collected = self._config.algorithm, scored.collected
         experience = as_tensors(
             collected.groups, collected.rewards, algorithm, self._policy.pad_id, advantages_R
@@ -159,17 +167,17 @@ class Step:
 
     @property
     def _reference_is_early(self) -> bool:
-        """Whether the reference pass can run while the last rewards arrive.
+        """Whether the reference pass runs while the last rewards arrive.
 
-        Not if what was sampled may yet be replaced; and not with other processes, which would wait
-        in this pass for one whose rewards never came.
+        Not if groups may still be replaced. Nor with several processes: they would wait in this
+        pass for one whose rewards never arrive.
         """
         algorithm = self._config.algorithm
         return algorithm.beta > 0 and not algorithm.dynamic_sampling and world_size() == 1
 
 
 def _refuse_mixed_versions(versions: Sequence[str | None]) -> None:
-    """Raise RewardVersionChanged where replicas of different versions answered the processes."""
+    """Raise RewardVersionChanged if processes got rewards of different versions."""
     seen = sorted({version for version in versions if version is not None})
     if len(seen) > 1:
         raise RewardVersionChanged(
@@ -179,7 +187,7 @@ def _refuse_mixed_versions(versions: Sequence[str | None]) -> None:
 
 
 def _refuse_unscored(collected: Collected) -> None:
-    """Raise RewardError where no completion was scored: such a service is as good as away."""
+    """Raise RewardError if no completion was scored, as if the service were unavailable."""
     if not collected.rewards.scored_PG.any():
         raise RewardError(
             f"The reward service answered, but could score none of the "
@@ -187,19 +195,22 @@ def _refuse_unscored(collected: Collected) -> None:
         )
 
 
-def _warn_of_idle_weights(collected: Collected) -> None:
-    """A weight on a component that stays 0 changes nothing, which its user cannot have meant."""
-    if collected.rewards.idle and is_main():
+def _warn_of_weights_without_effect(collected: Collected) -> None:
+    """Warn of weights on components that were always 0: they have no effect."""
+    if collected.rewards.zero_components and is_main():
         log.warning(
             "algorithm.component_weights weighs %s, which was 0 in every completion of the first "
             "step. The weights multiply the components that the service reports, which the "
             "profile has weighted already; format is always 0, because it is a gate.",
-            ", ".join(collected.rewards.idle),
+            ", ".join(collected.rewards.zero_components),
         )
 
 
 def _warn_of_no_format(values: Mapping[str, float], appended: bool) -> None:
-    """Whatever such a policy judges, it earns nothing that it could learn from."""
+    """Warn if no completion has the format: all rewards are 0, and there is nothing to learn.
+
+    `appended`: whether the profile's instruction is appended to the prompts.
+    """
     if values["format"] or values["reward"] or not is_main():
         return
     if appended:

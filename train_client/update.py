@@ -3,7 +3,7 @@
 A rollout batch is split into minibatches, one optimizer step each, and a minibatch into passes that
 fit in memory and accumulate gradients.
 
-Shapes: R rows (P prompts x G completions), T completion tokens.
+Shapes: P prompts, G completions a prompt, R = P*G rows, T completion tokens.
 """
 
 from __future__ import annotations
@@ -59,17 +59,16 @@ class Learner:
     def reference_logprobs(
         self, groups: Sequence[Group], minibatches: Sequence[Sequence[Pass]]
     ) -> Tensor:
-        """The reference's log-probs [R, T] of all completions; they need not be scored yet."""
+        """The reference's log-probs [R, T] of all completions, which need not be scored yet."""
         tokens_RT, mask_RT = padded(groups, self._policy.pad_id)
-        device, all_passes = self._policy.device, [work for part in minibatches for work in part]
+        device, passes = self._policy.device, [work for part in minibatches for work in part]
         with self._policy.reference_model() as reference:
-            return self.logprobs(reference, all_passes, tokens_RT.to(device), mask_RT.to(device))
+            return self.logprobs(reference, passes, tokens_RT.to(device), mask_RT.to(device))
 
     def old_logprobs(self, experience: Experience, minibatches: Sequence[Sequence[Pass]]) -> Tensor:
-        """Log-probs [R, T] under the weights that sampled; call it before any update.
+        """Log-probs [R, T] under the policy that sampled; call it before any update.
 
-        Those of the first minibatch stay 0 until its first update, which computes them anyway,
-        fills them in.
+        Those of the first minibatch stay 0 here: its first update computes and fills them in.
         """
         later = [work for passes in minibatches[1:] for work in passes]
         return self.logprobs(self._policy.model, later, experience.tokens_RT, experience.mask_RT)
@@ -77,7 +76,11 @@ class Learner:
     def passes(
         self, examples: Sequence[Example], inputs: dict[str, Any] | None
     ) -> list[list[Pass]]:
-        """The passes of each minibatch; reuses `inputs`, the rollout's, where one pass has all."""
+        """The passes of each minibatch.
+
+        `inputs`: the rollout's encoded prompts, if there is one batch of them; they are reused if
+        a single pass covers all examples. Otherwise the prompts are encoded in a thread.
+        """
         options, group_size = self._config.optimizer, self._config.rollout.group_size
         per_minibatch = len(examples) // options.minibatches
         per_pass = options.prompts_per_pass or per_minibatch
@@ -103,16 +106,16 @@ class Learner:
     def logprobs(
         self, model: PreTrainedModel, passes: Sequence[Pass], tokens_RT: Tensor, mask_RT: Tensor
     ) -> Tensor:
-        """Log-probs [R, T] under `model`; 0 where the mask is false."""
+        """Log-probs [R, T] under `model`, without gradients; 0 where the mask is false."""
         logprobs_RT = torch.zeros(tokens_RT.shape, device=tokens_RT.device)
         for rows, values in self._micro_batches(model, passes, tokens_RT, mask_RT):
             logprobs_RT[rows, : values.shape[1]] = values
         return logprobs_RT * mask_RT
 
     def retention_batches(self, updates: range) -> list[list[ResponseBatch]]:
-        """The encoded retention rows of each of these updates; empty without retention.
+        """The encoded retention examples of each of these updates; empty without retention.
 
-        Raises DataError if an image can no longer be read: call it before the updates.
+        Raises DataError if an image can no longer be read, so call it before the updates.
         """
         retention = self._retention
         return [[] if retention is None else retention.passes(update) for update in updates]
@@ -122,39 +125,41 @@ class Learner:
         experience: Experience,
         minibatches: Sequence[Sequence[Pass]],
         rates: Sequence[float],
-        general: Sequence[Sequence[ResponseBatch]],
+        retention: Sequence[Sequence[ResponseBatch]],
     ) -> dict[str, float]:
-        """Do all updates of a rollout batch.
+        """Make all updates of a rollout batch.
 
-        `rates` has a learning rate for each update, `general` what `retention_batches` returned
-        for them. Returns the means of their metrics, and the number of skipped ones as `SKIPPED`.
+        `rates` and `retention` have an item for each update: its learning rate, and what
+        `retention_batches` returned for it. Returns the means of the updates' metrics, and the
+        number of skipped updates as `SKIPPED`.
         """
-        totals: dict[str, float] = {SKIPPED: 0.0}
+        metrics: dict[str, float] = {SKIPPED: 0.0}
         updates = list(minibatches) * self._config.algorithm.updates_per_batch
-        schedule = zip(updates, rates, general, strict=True)
+        schedule = zip(updates, rates, retention, strict=True)
         for update, (passes, rate, responses) in enumerate(schedule):
             with self._checkpointed():
-                metrics = self._minibatch(experience, passes, first=update == 0)
+                values = self._minibatch(experience, passes, first=update == 0)
                 if self._retention is not None:
-                    metrics["retention_kl"] = self._retention.backward(responses)
-            metrics["grad_norm"] = self._optimizer.step(rate)
-            totals[SKIPPED] += not math.isfinite(metrics["grad_norm"])
-            for name, value in metrics.items():
-                totals[name] = totals.get(name, 0.0) + value / len(updates)
-        return totals
+                    values["retention_kl"] = self._retention.backward(responses)
+            values["grad_norm"] = self._optimizer.step(rate)
+            metrics[SKIPPED] += not math.isfinite(values["grad_norm"])
+            for name, value in values.items():
+                metrics[name] = metrics.get(name, 0.0) + value / len(updates)
+        return metrics
 
     def _checkpointed(self) -> AbstractContextManager[None]:
-        """Context of forward and backward passes, with gradient checkpointing if it is enabled."""
+        """The context of the passes: gradient checkpointing, if it is enabled."""
         enabled = self._config.optimizer.gradient_checkpointing
         return recomputed(self._policy.model) if enabled else nullcontext()
 
     def _minibatch(
         self, experience: Experience, passes: Sequence[Pass], *, first: bool
     ) -> dict[str, float]:
-        """Accumulate the gradient of one optimizer step. Returns its metrics, means over all
-        processes; `kl` only with a reference, `sampler_gap` only with recomputed old log-probs.
+        """Accumulate the gradient of one optimizer step.
 
         `first`: the policy is still the one that sampled, so its log-probs are the old ones.
+        Returns the minibatch's metrics over all processes: `loss`; per token `clipped`, with a
+        reference `kl`, and with recomputed old log-probs `sampler_gap`.
         """
         normalisers = self._normalisers(experience.mask_RT[torch.cat([p.rows for p in passes])])
         fresh = first and self._config.algorithm.old_logprobs == "recompute"
@@ -165,7 +170,7 @@ class Learner:
             if fresh and experience.old_RT is not None:
                 experience.old_RT[rows, : logprobs.shape[1]] = logprobs.detach()
             value = self._loss(experience, normalisers, rows, logprobs)
-            # Sharded gradients are averaged over the processes; these losses must be summed.
+            # Sharded gradients are averaged over the processes, but these losses must be summed.
             (value.loss * world_size()).backward()
             terms = float(value.loss.detach()), value.kl, value.clipped, value.sampler_gap
             sums = [total + term for total, term in zip(sums, terms, strict=True)]
@@ -179,7 +184,7 @@ class Learner:
         return metrics
 
     def _normalisers(self, mask_RT: Tensor) -> Normalisers:
-        """The counts of a minibatch over all processes; `mask_RT` is of this process's rows."""
+        """The counts of a minibatch over all processes; `mask_RT`: of this process's rows."""
         counts = [float(mask_RT.any(1).sum()), float(mask_RT.sum()), float(len(mask_RT))]
         completions, tokens, rows = map(int, all_reduce_sum(counts))
         return Normalisers(
@@ -208,7 +213,7 @@ class Learner:
     def _micro_batches(
         self, model: PreTrainedModel, passes: Sequence[Pass], tokens_RT: Tensor, mask_RT: Tensor
     ) -> Iterator[tuple[Tensor, Tensor]]:
-        """(rows, their log-probs) of all passes; see `pass_logprobs`."""
+        """(rows, their log-probs) of each micro-batch of all passes; see `pass_logprobs`."""
         lengths_R = mask_RT.sum(1)
         temperature = self._config.rollout.temperature
         for work in passes:

@@ -1,12 +1,12 @@
-"""Tries nginx.conf: three replicas behind Debian's nginx, one of them killed under load.
+"""A test of nginx.conf with a real nginx: one of three replicas is killed under load.
 
     python -m deploy.nginx.try_failover
 
-Sends numbered batches from many threads without any retry of its own, kills one replica without
-warning in the middle, and checks that every batch is answered with the rewards of an undisturbed
-server, that a request keeps its id, and that the load was balanced. Beside them it asks for what
-cannot be scored, since the judge is away: that must be a 503 with its time, and cost nobody else
-anything. Ends with status 1 otherwise.
+It sends numbered batches from many threads, without retries of its own, and kills a replica after a
+third of them. Every batch must get the same rewards as from an undisturbed server, the load must be
+balanced over the replicas, and a request must keep its id. In between it sends requests that cannot
+be scored because their judge is unavailable: these must get a 503 with a Retry-After, and must not
+make nginx avoid the replica that sent it. Exits with status 1 if any of this fails.
 """
 
 import os
@@ -33,13 +33,13 @@ BATCHES = 600
 SAMPLES = 8
 THREADS = 16
 UNSCORABLE_EVERY = 10
-"""Batches for one request that no replica can answer with rewards."""
+"""Batches for each request that no replica can score."""
 
 CONFIGURATION = Path(__file__).with_name("nginx.conf")
 
 
 def main() -> None:
-    """Run the trial and print what happened."""
+    """Run the test and print its result."""
     if shutil.which("nginx") is None:
         sys.exit("nginx is not installed: apt-get install nginx-light")
     with ExitStack() as stack:
@@ -47,67 +47,79 @@ def main() -> None:
         judged = judged_profile(folder, "http://127.0.0.1:1/v1", ask="all")
         flags = ("--profiles", judged)
         replicas = [stack.enter_context(server(*flags)) for _ in range(REPLICAS)]
-        address = stack.enter_context(_nginx([url for url, _ in replicas]))
-        sent = {"X-Request-Id": "trainer-7/3"}
-        if httpx.get(f"{address}/healthz", headers=sent).headers["X-Request-Id"] != "trainer-7/3":
-            sys.exit("the client's request id was lost on the way")
-        (_, victim), *others = replicas
-        answers = _load(address, victim)
-        scored = [_scored(url) for url, _ in others]
-    lost = sum(answer is None for answer in answers)
-    wrong = sum(a is not None and a != _rewards(number) for number, a in enumerate(answers))
+        url = stack.enter_context(_nginx([replica for replica, _ in replicas]))
+        _check_request_id(url)
+        (_, killed), *others = replicas
+        replies = _send_batches(url, killed)
+        scored = [_samples_scored(replica) for replica, _ in others]
+    lost = sum(rewards is None for rewards in replies)
+    wrong = sum(
+        rewards is not None and rewards != _expected_rewards(number)
+        for number, rewards in enumerate(replies)
+    )
     print(f"{BATCHES} batches of {SAMPLES} samples, one of {REPLICAS} replicas killed")
     print(f"lost: {lost}; wrong rewards: {wrong}")
-    print(f"samples scored by those that lived: {scored}")
+    print(f"samples scored by the other replicas: {scored}")
     balanced = min(scored) > 0.7 * max(scored) and sum(scored) < BATCHES * SAMPLES
     if lost or wrong or not balanced:
-        sys.exit("the recipe did not hold")
+        sys.exit("failed")
     print("balanced, nothing lost")
+
+
+def _check_request_id(url: str) -> None:
+    request_id = "trainer-7/3"
+    response = httpx.get(f"{url}/healthz", headers={"X-Request-Id": request_id})
+    if response.headers["X-Request-Id"] != request_id:
+        sys.exit("the client's request id was lost")
 
 
 def _sample(number: int, index: int) -> dict[str, Any]:
     return sample() if (number + index) % 3 else sample(f"no structure {number}")
 
 
-def _rewards(number: int) -> list[float]:
+def _expected_rewards(number: int) -> list[float]:
     return [1.0 if (number + index) % 3 else 0.0 for index in range(SAMPLES)]
 
 
-def _load(address: str, victim: int) -> list[list[float] | None]:
-    """Every batch's rewards (None: no 200); the process `victim` is killed meanwhile."""
-    answered = count(1)
+def _send_batches(url: str, killed: int) -> list[list[float] | None]:
+    """The rewards of each batch (None: no 200); the process `killed` is killed meanwhile."""
+    replied = count(1)
 
     def send(number: int) -> list[float] | None:
         samples = [_sample(number, index) for index in range(SAMPLES)]
         try:
             if number % UNSCORABLE_EVERY == 0:
-                _ask_in_vain(client)
+                _send_unscorable(client)
             reply = client.post("/reward", json={"samples": samples, "detail": "none"})
         except httpx.TransportError:
             return None
-        if next(answered) == BATCHES // 3:
-            os.kill(victim, signal.SIGKILL)
+        if next(replied) == BATCHES // 3:
+            os.kill(killed, signal.SIGKILL)
         rewards: list[float] | None = reply.json()["rewards"] if reply.is_success else None
         return rewards
 
-    with httpx.Client(base_url=address, timeout=120) as client, ThreadPoolExecutor(THREADS) as pool:
+    with httpx.Client(base_url=url, timeout=120) as client, ThreadPoolExecutor(THREADS) as pool:
         return list(pool.map(send, range(BATCHES)))
 
 
-def _ask_in_vain(client: httpx.Client) -> None:
+def _send_unscorable(client: httpx.Client) -> None:
+    """Send a request that no replica can score; its reply must be a 503 with a Retry-After."""
     reply = client.post("/reward", json={"profile": "judged", "samples": [sample()]})
     if reply.status_code != httpx.codes.SERVICE_UNAVAILABLE or "Retry-After" not in reply.headers:
-        sys.exit(f"what cannot be scored got a {reply.status_code}")
+        sys.exit(f"a request that cannot be scored got a {reply.status_code}")
 
 
-def _scored(url: str) -> int:
+def _samples_scored(url: str) -> int:
     counts = statistics(url).items()
     return int(sum(value for (name, _), value in counts if name == "safegrpo_samples_total"))
 
 
 @contextmanager
 def _nginx(replicas: list[str]) -> Iterator[str]:
-    """nginx.conf on a free port, with its upstream's addresses replaced and nothing else."""
+    """A context in which nginx runs with nginx.conf, in which only addresses are replaced.
+
+    Yields its URL.
+    """
     port = free_port()
     text = CONFIGURATION.read_text().replace("127.0.0.1:8700", f"127.0.0.1:{port}")
     for number, url in enumerate(replicas, 1):

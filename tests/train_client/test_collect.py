@@ -18,6 +18,7 @@ from tests.train_client.runs import exact, settings, train
 from tests.train_client.service import Service
 from train_client.config import TrainConfig
 from train_client.data import Example
+from train_client.feed import PromptFeed
 from train_client.metrics import read_metrics
 from train_client.policy import Policy
 from train_client.prompts import Prompts
@@ -106,6 +107,30 @@ def test_groups_that_could_not_be_replaced_fill_up_the_batch(
     assert "time/reference" in line
     asked = [sample["id"] for request in service.requests for sample in request["samples"]]
     assert len(set(asked)) == 32
+
+
+def test_prompts_are_encoded_once_for_the_update_where_no_group_is_replaced(
+    tmp_path: Path,
+    service: Service,
+    policy: Policy,
+    examples: list[Example],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    encoded: list[int] = []
+
+    def counting(self: PromptFeed, chosen: list[Example], repeat: int = 1) -> Any:
+        encoded.append(len(chosen))
+        return encode(self, chosen, repeat)
+
+    encode = PromptFeed.encode
+    monkeypatch.setattr(PromptFeed, "encode", counting)
+    calls = iter(range(1000))
+    service.reward = lambda text: float(next(calls) % 2)
+    config = refilled_once(tmp_path, service)
+    config.rollout.prompts_per_pass = 2  # so the update cannot reuse the rollout's encoding
+    train(config, policy, examples, engine=Rule())
+    assert read_metrics(tmp_path)[0]["scored_completions"] == 16
+    assert encoded == [4]
 
 
 def test_prompts_that_are_too_long_are_counted_whenever_they_were_passed_over(

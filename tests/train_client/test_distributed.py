@@ -190,7 +190,7 @@ def test_a_batch_that_cannot_be_shared_out_is_a_sentence(
 
     whole = load_config(config)
     assert process_share(whole, 2).rollout.prompts_per_step == 2
-    with pytest.raises(ConfigError, match="cannot be shared out to 3 processes"):
+    with pytest.raises(ConfigError, match="cannot be divided equally among 3 processes"):
         process_share(whole, 3)
     with pytest.raises(ConfigError, match=r"share of one of 4.*\n.*minibatches"):
         process_share(whole, 4)

@@ -57,14 +57,14 @@ def test_a_weight_must_name_a_component() -> None:
 
 def test_a_weight_of_what_is_always_0_is_told_apart() -> None:
     groups = [group(0.0, 0.0, None)]
-    assert gather_rewards(groups, {"tag": 2.0, "behavior": 1.0}).idle == ["tag"]
-    assert gather_rewards(groups, {"tag": 0.0, "behavior": 1.0}).idle == []
-    assert gather_rewards(groups, None).idle == []
-    assert gather_rewards([group(1.0, 0.0)], {"tag": 2.0}).idle == []
-    assert gather_rewards([group(None)], {"tag": 2.0}).idle == []
+    assert gather_rewards(groups, {"tag": 2.0, "behavior": 1.0}).zero_components == ["tag"]
+    assert gather_rewards(groups, {"tag": 0.0, "behavior": 1.0}).zero_components == []
+    assert gather_rewards(groups, None).zero_components == []
+    assert gather_rewards([group(1.0, 0.0)], {"tag": 2.0}).zero_components == []
+    assert gather_rewards([group(None)], {"tag": 2.0}).zero_components == []
     nothing = group(0.0)
     nothing.completions[0].result = result(0.0, behavior=0.0)
-    assert gather_rewards([nothing], {"tag": 2.0}).idle == []
+    assert gather_rewards([nothing], {"tag": 2.0}).zero_components == []
 
 
 def test_the_spread_is_over_the_groups_with_two_scores() -> None:

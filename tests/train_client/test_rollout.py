@@ -190,7 +190,7 @@ def test_a_policy_without_probabilities_is_told(qwen3: Any, cuts: dict[str, floa
     sampling = Sampling(max_tokens=4, **cuts)
     found = engine(model).generate(encoded(make([6, 4], [0, 0])), 2, sampling, seeded())
     with pytest.raises(Diverged, match=r"has diverged.*Lower optimizer\.lr"):
-        found.refuse_no_numbers()
+        found.refuse_non_finite()
 
 
 def test_logits_of_bfloat16_are_drawn_from_in_float32() -> None:

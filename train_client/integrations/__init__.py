@@ -1,7 +1,7 @@
-"""Our rewards in other trainers: a callable for each, in the form that its own code calls.
+"""The rewards in other trainers: for each a reward function with the signature that it calls.
 
-A module a trainer; its docstring is the recipe. None of them imports torch, and what a trainer
-pickles holds settings alone: the client is made where the first call happens. The modules are not
-named like the trainers, because ms-swift puts a plugin's folder at the head of the import path,
+There is a module for each trainer, whose docstring says how to use it. None of them imports torch.
+What a trainer pickles holds settings only, since the client is made at the first call. The modules
+are not named like the trainers because ms-swift puts a plugin's folder first in the import path,
 where a `trl.py` would hide TRL.
 """

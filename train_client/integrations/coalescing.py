@@ -1,7 +1,7 @@
-"""Joins concurrent calls into micro-batches, for trainers that ask sample by sample.
+"""A client that joins concurrent calls into one request, for trainers that score each sample alone.
 
 The client has its own event loop in a thread: some trainers create a new loop for each step, and
-connections of a closed loop are dead.
+connections do not outlive their loop.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from train_client.reward_errors import RewardRejected, RewardUnavailable
 log = logging.getLogger(__name__)
 
 WINDOW = 0.002
-"""Seconds that the first call of a micro-batch waits for others."""
+"""Seconds that the first call of a request waits for others."""
 _FOR_A_SAMPLE = {400, 413, 422}
-"""HTTP status codes of refusals caused by a sample, or by the number of samples."""
+"""HTTP statuses of refusals that a sample, or the number of samples, has caused."""
 
 
 class _Call(NamedTuple):
@@ -32,12 +32,12 @@ class _Call(NamedTuple):
 
 
 class CoalescingClient(RewardClient):
-    """`ask` from any thread; calls within `WINDOW` become one request."""
+    """Joins calls of `ask` within `WINDOW`; any thread may call it."""
 
     def __init__(self, config: RewardConfig, run: str = "") -> None:
         self._size = config.batch_size
         self._names: tuple[str, ...] = ("format", "tag", "behavior")
-        """Components of a result: those of every profile, until the service has named its own."""
+        """Names of a result's components: those of every profile, until the service has replied."""
         self._waiting: list[_Call] = []
         self._sending: set[asyncio.Task[None]] = set()
         super().__init__(config, run)
@@ -45,14 +45,14 @@ class CoalescingClient(RewardClient):
     def ask(
         self, samples: Sequence[Sample], *, retries: int = 0, mask_unavailable: bool = False
     ) -> Future[list[Result]]:
-        """Results aligned with `samples`.
+        """Results aligned with `samples`; the future raises what `RewardClient.score` raises.
 
         Args:
             samples: what to score.
-            retries: times that samples which could not be scored are asked for again.
-            mask_unavailable: whether a service that stays away gives results without rewards, and
-                a warning; otherwise RewardUnavailable is raised. It is in any case if the service
-                has never answered, because a run at a wrong address would learn nothing.
+            retries: how often samples that could not be scored are sent again.
+            mask_unavailable: whether results have no rewards, with a warning, if the service is
+                unavailable. Otherwise RewardUnavailable is raised; and also if the service has
+                never answered, because a run with a wrong address would learn nothing.
         """
         work = self._asked(samples, retries, mask_unavailable)
         return asyncio.run_coroutine_threadsafe(work, self._loop)
@@ -73,7 +73,7 @@ class CoalescingClient(RewardClient):
         return results
 
     async def _retry(self, samples: Sequence[Sample], results: list[Result], retries: int) -> None:
-        """Ask again for what has no reward in `results`, and put what comes of it there."""
+        """Send the samples without a reward again, and replace their results."""
         backoff = Backoff()
         for _ in range(retries):
             missing = [index for index, result in enumerate(results) if result.reward is None]
@@ -85,7 +85,7 @@ class CoalescingClient(RewardClient):
                 results[index] = result
 
     async def _scored(self, samples: Sequence[Sample], step: int | None) -> list[Result]:
-        """The results of these samples, asked for together with those of other calls."""
+        """The results of these samples, which are sent together with those of other calls."""
         loop = asyncio.get_running_loop()
         call = _Call(samples, loop.create_future())
         self._waiting.append(call)
@@ -103,7 +103,7 @@ class CoalescingClient(RewardClient):
             task.add_done_callback(self._sending.discard)
 
     async def _answer(self, calls: Sequence[_Call]) -> None:
-        """Ask for all calls in one go; where one may be at fault for a refusal, for each alone."""
+        """Send all calls as one; if one of them may have caused a refusal, each alone."""
         together = [sample for call in calls for sample in call.samples]
         try:
             scored = await super()._scored(together, None)
@@ -130,7 +130,7 @@ def _fail(calls: Sequence[_Call], error: Exception) -> None:
 
 
 def unscored(names: Sequence[str]) -> Result:
-    """The result of a sample that the service never answered for; `names`: of its components."""
+    """The result of a sample that was not scored; `names`: of its components."""
     nothing = dict.fromkeys(names)
     return Result(
         id=None,

@@ -1,4 +1,4 @@
-"""A batch in columns, as TRL and ms-swift hand it over, as samples."""
+"""Samples from the columns of a batch, as TRL and ms-swift pass it."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from app.schema import Sample
 def samples_of(
     prompts: Sequence[Any], completions: Sequence[Any], columns: Mapping[str, Any]
 ) -> list[Sample]:
-    """The samples of a batch: column `name` of sample i is `columns[name][i]`.
+    """The samples of a batch, whose row i has the value `columns[name][i]` in column `name`.
 
-    A column `group` (a row's own number or name) says which samples answer one prompt, for the
-    service's group statistics; without it they are left out of those.
+    The column `group` (a row's own number or name) tells which samples belong to one prompt, for
+    the service's statistics of groups; without it the samples are not in them.
 
     Raises:
-        LabelError: naming the column that the data set lacks.
+        LabelError: the data set lacks a column; the message names it.
     """
     lists = {name: values for name, values in columns.items() if isinstance(values, Sequence)}
     samples = []
@@ -37,7 +37,7 @@ def samples_of(
 
 
 def _text(completion: Any) -> str:
-    """A text, or a conversation of which the last message is the answer."""
+    """The text of a completion: a string, or a conversation that ends with it."""
     if isinstance(completion, str):
         return completion
     return written_by_assistant(completion[-1]) if completion else ""

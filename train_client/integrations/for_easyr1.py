@@ -4,13 +4,14 @@
     worker.reward.reward_function_kwargs='{"url": "http://localhost:8700"}'
     data.answer_key=labels
 
-EasyR1 hands over neither prompt nor other columns, so the answer column holds all three labels as
-JSON text: `{"visual": "safe", "text": "safe", "combined": "unsafe"}`, or SafeTag's names; and
-`instruction` with the user's text, without which answers are read without what they answer. The
-components reach its logs by their names, raw values as `raw_…`. It knows no missing reward: samples
-that could not be scored are asked for again, and if that does not help the call raises, unless
-`fallback` (or SAFEGRPO_REWARD_FALLBACK) is the reward to give. A service that has never answered
-raises in any case.
+EasyR1 passes neither the prompt nor other columns, so the answer column holds the three labels as
+JSON text: `{"visual": "safe", "text": "safe", "combined": "unsafe"}`, or SafeTag's names; and as
+`instruction` the user's text, without which completions are scored without their prompt. EasyR1
+logs the components by their names, and their raw values as `raw_…`.
+
+EasyR1 has no missing rewards: samples that could not be scored are sent again, and if that does not
+help the call raises, unless `fallback` (or SAFEGRPO_REWARD_FALLBACK) gives the reward to use. If
+the service has never answered, the call always raises.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ def main(
     """`overall` and the components of each completion.
 
     Raises:
-        LabelError: naming the field that holds no labels.
+        LabelError: a field holds no labels; the message names it.
         ConfigError: a setting cannot be used.
         RewardUnavailable: there is no reward, and no `fallback`; or the service never answered.
         RewardError: the service refused, or its reward changed during the run.

@@ -7,16 +7,16 @@
         --reward_weights 1 0 0 0
 
 The data set has the columns `image_tag, text_tag, combine_tag`, or one column `labels`; and `group`
-(the row's own number) for the service's statistics of groups. ms-swift
-logs each reward function's mean, so those of weight 0 put the raw values into its logs; the calls
-of all of them are joined on the wire. `safegrpo_tag` and `safegrpo_behavior` are the components,
-for weights of your own.
+(the row's own number) for the service's statistics of groups. ms-swift logs the mean of each reward
+function, so functions of weight 0 add the raw values to its logs; the calls of all functions are
+joined into one request. `safegrpo_tag` and `safegrpo_behavior` are the components, for weights of
+your own.
 
-ms-swift adds up the reward functions with missing ones as 0, so a None would be trained on as a
-zero. Samples that could not be scored are therefore asked for again, and if that does not help the
-call raises, unless SAFEGRPO_REWARD_FALLBACK is the number to give; `nan` is ms-swift's own missing
-reward, which `--scale_rewards gdpo` gives no advantage. A service that has never answered raises in
-any case.
+ms-swift adds the reward functions up and counts a missing reward as 0. Therefore samples that could
+not be scored are sent again, and if that does not help the call raises, unless
+SAFEGRPO_REWARD_FALLBACK gives the reward to use; `nan` is ms-swift's own missing reward, to which
+`--scale_rewards gdpo` gives no advantage. If the service has never answered, the call always
+raises.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ VALUES = ("reward", "tag", "behavior", "raw_format", "raw_tag", "raw_behavior")
 
 
 class SafetyReward(AsyncORM):  # type: ignore[misc]
-    """The reward; its subclasses are other numbers of the same results."""
+    """The reward; subclasses give other values of the same results."""
 
     value = "reward"
 
@@ -45,10 +45,10 @@ class SafetyReward(AsyncORM):  # type: ignore[misc]
         self.fallback = fallback_given()
 
     async def __call__(self, completions: Sequence[Any], **columns: Any) -> list[float]:
-        """One number for each completion.
+        """One value for each completion.
 
         Raises:
-            LabelError: naming the column that the data set lacks.
+            LabelError: the data set lacks a column; the message names it.
             RewardUnavailable: there is no reward, and no fallback; or the service never answered.
             RewardError: the service refused, or its reward changed during the run.
         """

@@ -5,15 +5,15 @@
     trainer = GRPOTrainer(model=..., args=..., train_dataset=...,
                           reward_funcs=SafetyReward(url="http://localhost:8700"))
 
-The data set has the columns `image_tag, text_tag, combine_tag`, or one column `labels`; and
-`instruction` where the user's text alone is wanted instead of the prompt's last user message, and
-`group` (the row's own number) for the service's statistics of groups. The components are logged as
-`safegrpo/…` and, with `log_completions`, as columns of the table.
+The data set has the columns `image_tag, text_tag, combine_tag`, or one column `labels`; optionally
+`instruction`, the user's text, instead of the prompt's last user message; and `group` (the row's
+own number) for the service's statistics of groups. The components are logged as `safegrpo/…` and,
+with `log_completions`, as columns of the table.
 
-A sample that could not be scored is None: TRL leaves it out of its group's baseline and gives it no
-advantage. So is a batch while the service stays away for longer than `deadline`, with a warning,
-unless `unavailable="raise"` or it has never answered. For GDPO give the components as rewards of
-their own; their calls are joined on the wire:
+The reward of a sample that could not be scored is None: TRL leaves it out of its group's baseline
+and gives it no advantage. If the service is unavailable for longer than `deadline`, this holds for
+the whole batch, with a warning, unless `unavailable="raise"` or the service has never answered. For
+GDPO give each component as a reward function; their calls are joined into one request:
 
     GRPOConfig(multi_objective_aggregation="normalize_then_sum", ...)
     reward_funcs=[SafetyReward("tag"), SafetyReward("behavior")]
@@ -34,12 +34,12 @@ Unavailable = Literal["mask", "raise"]
 
 
 class SafetyReward:
-    """A reward function; picklable, as the asynchronous trainer wants it.
+    """A reward function; picklable, as the asynchronous trainer requires.
 
     Args:
-        value: `reward`, or a number of the result by its name (`tag`, `raw_format`, …).
-        unavailable: what to do when the service stays away: mask the batch, or raise. One that has
-            never answered raises in any case.
+        value: `reward`, or the name of another value of the result (`tag`, `raw_format`, …).
+        unavailable: what to do if the service is unavailable: mask the batch, or raise. If it has
+            never answered, the call always raises.
         run: a name for the service's statistics.
         settings: see `Rewards`.
 
@@ -74,9 +74,9 @@ class SafetyReward:
         """One reward for each completion.
 
         Raises:
-            LabelError: naming the column that the data set lacks.
+            LabelError: the data set lacks a column; the message names it.
             RewardError: the service refused, has never answered, or its reward changed during the
-                run.
+                run; with `unavailable="raise"` also if it is unavailable.
         """
         samples = samples_of(prompts, completions, columns)
         results = self.rewards.score(samples, mask_unavailable=self.unavailable == "mask").result()
@@ -90,6 +90,7 @@ def _report(
     log_extra: Callable[[str, list[Any]], None] | None,
     log_metric: Callable[[str, float], None] | None,
 ) -> None:
+    """Log the means of the components, and each sample's status and raw values."""
     if not results:
         return
     scored = [numbers(result) for result in results if result.reward is not None]

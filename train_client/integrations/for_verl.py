@@ -4,18 +4,21 @@
     reward.custom_reward_function.name=compute_score
     +reward.custom_reward_function.reward_kwargs.url=http://localhost:8700
 
-Other managers, other names: `compute_score_blocking` for `reward.reward_manager.name=remote`, which
-refuses asynchronous functions; `compute_score_batch` for the legacy `batch` manager. For GDPO add
+Other reward managers need other functions: `compute_score_blocking` for
+`reward.reward_manager.name=remote`, which refuses asynchronous functions; `compute_score_batch` for
+the legacy manager `batch`. For GDPO add
 `algorithm.adv_estimator=gdpo '+algorithm.gdpo_reward_keys=[tag,behavior]'
 reward.reward_manager.name=gdpo`.
 
 `ground_truth` of the data set's `reward_model` holds the three labels, an object or JSON text; or
-`extra_info` has the columns `image_tag, text_tag, combine_tag`. The user's text is `instruction` of
-`extra_info`, or else beside the labels in `ground_truth`; without it answers are read without what
-they answer. verl asks sample by sample and knows no missing reward: calls are joined on the wire,
-samples that could not be scored are asked for again, and if that does not help the call raises,
-unless `reward_kwargs.fallback` (or SAFEGRPO_REWARD_FALLBACK) is the reward to give. A service that
-has never answered raises in any case.
+`extra_info` has the columns `image_tag, text_tag, combine_tag`. The user's text is `instruction` in
+`extra_info`, or else beside the labels in `ground_truth`; without it completions are scored without
+their prompt.
+
+verl scores each sample alone, and has no missing rewards. Concurrent calls are joined into one
+request. Samples that could not be scored are sent again, and if that does not help the call
+raises, unless `reward_kwargs.fallback` (or SAFEGRPO_REWARD_FALLBACK) gives the reward to use. If
+the service has never answered, the call always raises.
 """
 
 from __future__ import annotations
@@ -35,7 +38,8 @@ from train_client.integrations.rewards import (
     warn_without_prompts,
 )
 
-_TRAINERS_OWN = ("reward_router_address", "reward_model_tokenizer")
+_VERLS_OWN = ("reward_router_address", "reward_model_tokenizer")
+"""Arguments that verl adds to the settings."""
 
 
 async def compute_score(
@@ -50,7 +54,7 @@ async def compute_score(
     """`score` and the components of one completion.
 
     Raises:
-        LabelError: naming the field that holds no labels.
+        LabelError: a field holds no labels; the message names it.
         ConfigError: a setting cannot be used.
         RewardUnavailable: there is no reward, and no `fallback`; or the service never answered.
         RewardError: the service refused, or its reward changed during the run.
@@ -85,7 +89,7 @@ def compute_score_batch(
     fallback: float | None = None,
     **settings: Any,
 ) -> list[dict[str, float]]:
-    """`compute_score` of a whole batch; the same errors."""
+    """`compute_score` of each completion of a batch; the same errors."""
     rewards, fallback = _rewards(settings), fallback_given(fallback)
     rows = zip(solution_strs, ground_truths, extra_infos, strict=True)
     samples = [_sample(*row) for row in rows]
@@ -106,8 +110,8 @@ def _sample(completion: str, ground_truth: Any, extra_info: Mapping[str, Any] | 
 
 
 def _rewards(settings: Mapping[str, Any]) -> Rewards:
-    ours = {name: value for name, value in settings.items() if name not in _TRAINERS_OWN}
-    return shared_rewards(ours)
+    own = {name: value for name, value in settings.items() if name not in _VERLS_OWN}
+    return shared_rewards(own)
 
 
 def _score(result: Result, fallback: float | None) -> dict[str, float]:

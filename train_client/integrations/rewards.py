@@ -1,4 +1,4 @@
-"""What every integration does: settings, one client a process, and the numbers of a result."""
+"""What the integrations share: settings, one client for each process, and a result's values."""
 
 from __future__ import annotations
 
@@ -20,35 +20,36 @@ from train_client.reward_errors import RewardUnavailable
 log = logging.getLogger(__name__)
 
 PREFIX = "SAFEGRPO_REWARD_"
-"""What the environment variables begin with, as in SAFEGRPO_REWARD_URL."""
+"""Prefix of the environment variables, as in SAFEGRPO_REWARD_URL."""
 
 VARIABLES = {name: PREFIX + name.upper() for name in RewardConfig.model_fields}
+"""Setting -> its environment variable."""
 RUN, FALLBACK = PREFIX + "RUN", PREFIX + "FALLBACK"
 
 COMPONENTS = ("format", "tag", "behavior", "format_credit", "explanation", "overlong")
 """All components that a profile may have."""
 
-TRIES = 5
-"""Times that a sample is asked for again, by trainers that know no missing reward."""
+RETRIES = 5
+"""How often a sample without a reward is sent again, for trainers without missing rewards."""
 
 _clients: dict[tuple[int, str, str], CoalescingClient] = {}
-_making = threading.Lock()
-"""Held while a client is looked for or made."""
+"""(process, settings, run) -> its client."""
+_clients_lock = threading.Lock()
 _by_settings: dict[str, Rewards] = {}
 """See `shared_rewards`."""
 
 
 class Rewards:
-    """The service as a trainer's process sees it. Picklable; usable from any thread and loop.
+    """Scores samples, from any thread or event loop. Picklable.
 
     Args:
         run: a name for the service's statistics; default: SAFEGRPO_REWARD_RUN.
         settings: the keys of `RewardConfig` (url, profile, api_key_env, batch_size, in_flight,
-            timeout, deadline). What is not given comes from SAFEGRPO_REWARD_… variables.
+            timeout, deadline). Those not given come from the SAFEGRPO_REWARD_… variables.
 
     Raises:
-        ConfigError: a key is unknown, or its value cannot be used, or a variable's name is nearly
-            that of one.
+        ConfigError: a key is unknown, its value cannot be used, or the name of an environment
+            variable is almost that of a setting.
     """
 
     def __init__(self, run: str = "", **settings: Any) -> None:
@@ -63,50 +64,53 @@ class Rewards:
     def score(
         self, samples: Sequence[Sample], *, mask_unavailable: bool = True
     ) -> Future[list[Result]]:
-        """For trainers that leave samples out: `reward` is None where there is none.
+        """For trainers that can leave samples out: `reward` is None for those without one.
 
-        Raises RewardUnavailable while the service stays away, unless `mask_unavailable`; and if it
-        has never answered.
+        The future raises RewardUnavailable if the service is unavailable, unless
+        `mask_unavailable`; and always if it has never answered.
         """
         return self._client.ask(samples, mask_unavailable=mask_unavailable)
 
     def score_with_retries(
         self, samples: Sequence[Sample], fallback: float | None = None
     ) -> Future[list[Result]]:
-        """For trainers that know no missing reward: asks again for what could not be scored.
+        """For trainers without missing rewards: sends samples that could not be scored again.
 
-        What has no reward in the end is left to `reward_or_fallback`. Raises RewardUnavailable
-        while the service stays away, unless there is a `fallback`; and if it has never answered.
+        See `reward_or_fallback` for those that have no reward in the end. The future raises
+        RewardUnavailable if the service is unavailable, unless there is a `fallback`; and always
+        if it has never answered.
         """
-        return self._client.ask(samples, retries=TRIES, mask_unavailable=fallback is not None)
+        return self._client.ask(samples, retries=RETRIES, mask_unavailable=fallback is not None)
 
     @property
     def _client(self) -> CoalescingClient:
-        """This process's: a forked process has no threads, and so needs a client of its own."""
+        """The client of this process; a forked one has none of its parent's threads."""
         key = (os.getpid(), self.config.model_dump_json(), self.run)
-        with _making:
+        with _clients_lock:
             if key not in _clients:
                 _clients[key] = CoalescingClient(self.config, self.run)
             return _clients[key]
 
 
-def _refuse_misspelt(keys_own: str) -> None:
-    """Refuse a variable whose name is nearly one of ours, as the service does with its own; but
-    for the one that holds the key."""
+def _refuse_misspelt(key_variable: str) -> None:
+    """Raise ConfigError for an environment variable whose name is almost that of a setting.
+
+    `key_variable` holds the service's key, and may have any name.
+    """
     known = [*VARIABLES.values(), RUN, FALLBACK]
     for variable in os.environ:
-        if variable.startswith(PREFIX) and variable not in (*known, keys_own):
+        if variable.startswith(PREFIX) and variable not in (*known, key_variable):
             for near in get_close_matches(variable, known, n=1, cutoff=0.9):
                 raise ConfigError(f"The variable {variable} is no setting; {near} is.")
 
 
 def fallback_given(argument: Any = None) -> float | None:
-    """The reward that the user wants for what could not be scored; None if there is to be none.
+    """The reward that the user has chosen for samples that could not be scored; None without one.
 
-    `argument`: the trainer's own `fallback`, which goes before SAFEGRPO_REWARD_FALLBACK.
+    `argument`: the trainer's own `fallback`, which takes precedence over SAFEGRPO_REWARD_FALLBACK.
 
     Raises:
-        ConfigError: it is no number.
+        ConfigError: it is not a number.
     """
     name, value = FALLBACK, os.environ.get(FALLBACK)
     if argument is not None:
@@ -118,10 +122,10 @@ def fallback_given(argument: Any = None) -> float | None:
 
 
 def check_value_name(value: str) -> None:
-    """Refuse a near miss of a known value's name, before the service has named its own.
+    """Refuse the misspelt name of a known value, before the service has named its own.
 
     Raises:
-        ConfigError: naming the one that may be meant.
+        ConfigError: `value` is almost a known name; the message gives that.
     """
     known = ["reward", *COMPONENTS, *(f"raw_{name}" for name in COMPONENTS)]
     for near in get_close_matches(value, known, n=1) if value not in known else ():
@@ -129,11 +133,11 @@ def check_value_name(value: str) -> None:
 
 
 def shared_rewards(settings: Mapping[str, Any]) -> Rewards:
-    """`Rewards` of these settings, for trainers that pass them with every call: made once.
+    """The one `Rewards` of these settings, for trainers that pass settings with every call.
 
     Raises:
-        ConfigError: see `Rewards`. The sentence names `fallback` among the known keys, though each
-            trainer's module takes that one out itself.
+        ConfigError: see `Rewards`. Its message counts `fallback`, which the caller has taken out
+            of `settings`, among the known keys.
     """
     key = repr(sorted(settings.items()))  # a wrong value may be anything, and have no hash
     if key not in _by_settings:
@@ -146,7 +150,7 @@ def shared_rewards(settings: Mapping[str, Any]) -> Rewards:
 
 
 def warn_without_prompts(samples: Sequence[Sample]) -> None:
-    """Warn, once a process, where none of the samples says what the user asked."""
+    """Warn, once in a process, if none of the samples has a prompt."""
     if samples and not any(sample.prompt for sample in samples):
         _warn_of_missing_prompts()
 
@@ -160,18 +164,20 @@ def _warn_of_missing_prompts() -> None:
 
 
 def numbers(result: Result) -> dict[str, float]:
-    """A result for a trainer's logs: components by their names, raw values as `raw_…`, and
-    `unscored`. The same keys for every sample; 0 in the place of what could not be scored."""
+    """A result for a trainer's logs: components by their names, raw values as `raw_…`, `unscored`.
+
+    All samples have the same keys; a component that could not be computed is 0.
+    """
     raw = {f"raw_{name}": value for name, value in result.raw.items()}
     values = {name: value or 0.0 for name, value in {**result.components, **raw}.items()}
     return {**values, "unscored": float(result.reward is None)}
 
 
 def reward_or_fallback(result: Result, fallback: float | None) -> float:
-    """The reward, for trainers that know no missing one.
+    """The reward, or the user's `fallback` for trainers without missing rewards.
 
     Raises:
-        RewardUnavailable: there is none, and the user has not chosen a value for that case.
+        RewardUnavailable: there is no reward, and no fallback.
     """
     if result.reward is not None:
         return result.reward
@@ -184,7 +190,11 @@ def reward_or_fallback(result: Result, fallback: float | None) -> float:
 
 
 def value_of(result: Result, value: str) -> float | None:
-    """The reward, or another number of the result by its name; None if it was not scored."""
+    """The reward, or another value of the result by its name; None if it was not scored.
+
+    Raises:
+        ValueError: the result has no such value.
+    """
     if value == "reward" or result.reward is None:
         return result.reward
     known = numbers(result)

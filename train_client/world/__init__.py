@@ -1,2 +1,1 @@
-"""The embedded default: a small drawn world in which a small policy can learn safety from rewards
-alone."""
+"""The drawn world: an embedded task in which a small policy learns safety from rewards alone."""

@@ -1,5 +1,4 @@
-"""Cases of the drawn world, a scene and a question about it each; and the dataset they make, which
-draws lazily."""
+"""Cases of the drawn world, each a scene and an instruction, and the data set that they make."""
 
 import random
 from collections.abc import Mapping, Sequence
@@ -12,7 +11,7 @@ from train_client.world.scene import COUNTS, Scene
 from train_client.world.split import Pair
 
 Cell = tuple[str, str]
-"""(kind, instruction): where the rule table has one entry."""
+"""(kind, instruction): an entry of the rule table."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +23,7 @@ class Case:
     wording: int
 
     def example(self, rules: Rules) -> Example:
-        """The case as the trainer sees it: picture, user's text, labels."""
+        """The picture, the user's text and the labels, as the trainer takes them."""
         thing = self.scene.thing
         return Example(
             id=f"{thing}-{self.scene.count}-{self.scene.seed}/{self.instruction}-{self.wording}",
@@ -35,7 +34,9 @@ class Case:
 
 
 def draw_cases(rules: Rules, pairs: Sequence[Pair], each: int, seed: int) -> list[Case]:
-    """`each` cases of every pair, cycling through counts and wordings; `seed` varies drawings."""
+    """`each` cases of every pair, which cycle through counts and wordings; `seed` determines the
+    drawings.
+    """
     rng = random.Random(f"cases/{seed}")
     return [
         Case(
@@ -49,26 +50,26 @@ def draw_cases(rules: Rules, pairs: Sequence[Pair], each: int, seed: int) -> lis
 
 
 def balanced(rules: Rules, cases: Sequence[Case], seed: int) -> list[Case]:
-    """The cases in an order in which every short stretch is a balanced sample of the rule table.
+    """The cases in an order in which every short run is a balanced sample of the rule table.
 
-    Safe and unsafe combinations alternate, and within each label all (kind, instruction) cells are
-    equally frequent; rarer ones repeat. In a batch with more of one label, always saying that label
-    pays, and the gradient of small batches would swing between refusing everything and nothing.
+    Safe and unsafe pairs alternate, and within each label all cells are equally frequent; cases of
+    small cells repeat. In an unbalanced batch the more frequent label earns more whatever is shown,
+    so the gradient of small batches would swing between refusing everything and nothing.
     """
     rng = random.Random(f"balanced/{seed}")
-    sides: dict[str, dict[Cell, list[Case]]] = {"safe": {}, "unsafe": {}}
+    by_label: dict[str, dict[Cell, list[Case]]] = {"safe": {}, "unsafe": {}}
     for case in rng.sample(cases, len(cases)):
         thing, name = case.scene.thing, case.instruction
-        side = sides[rules.labels(thing, name).combined]
-        side.setdefault((rules.kind_of[thing], name), []).append(case)
-    rounds = max(len(cell) for side in sides.values() for cell in side.values())
-    orders = [_in_rounds(side, rounds, rng) for side in sides.values() if side]
+        cells = by_label[rules.labels(thing, name).combined]
+        cells.setdefault((rules.kind_of[thing], name), []).append(case)
+    rounds = max(len(cell) for cells in by_label.values() for cell in cells.values())
+    orders = [_in_rounds(cells, rounds, rng) for cells in by_label.values() if cells]
     turns = range(max(map(len, orders)))
     return [order[turn % len(order)] for turn in turns for order in orders]
 
 
 def _in_rounds(cells: Mapping[Cell, Sequence[Case]], rounds: int, rng: random.Random) -> list[Case]:
-    """`rounds` rounds of one case from each cell, the cells shuffled anew in each round."""
+    """`rounds` rounds of one case from each cell; each round shuffles the cells."""
     return [
         cells[cell][turn % len(cells[cell])]
         for turn in range(rounds)
@@ -77,7 +78,7 @@ def _in_rounds(cells: Mapping[Cell, Sequence[Case]], rounds: int, rng: random.Ra
 
 
 class Drawn(Sequence[Example]):
-    """Cases as examples; pictures are drawn on access and not cached."""
+    """Cases as a data set; pictures are drawn on access and not cached."""
 
     def __init__(self, rules: Rules, cases: Sequence[Case]) -> None:
         self._rules = rules

@@ -1,7 +1,7 @@
 """The demo's evaluation on held-out pairs: verdicts, behaviour and general skill.
 
-The service reads verdicts and behaviour over HTTP; the world's ground truth gives the labels and
-tells whether what is drawn is named and counted correctly.
+The service reads verdicts and behaviour from the completions. The world itself gives the labels,
+and the correct responses of the general skill.
 """
 
 from __future__ import annotations
@@ -21,17 +21,18 @@ from train_client.sampling import Sampling
 from train_client.world.cases import draw_cases
 from train_client.world.policy import NO_THINKING
 from train_client.world.rules import Rules
+from train_client.world.service import Count
 from train_client.world.skill import skill_accuracy, skill_test
 from train_client.world.split import split_pairs
 
 SCENES_PER_PAIR = 36
 
 HELD_OUT_SEED = 2**20
-"""The demo refuses it as a run's seed, so that its scenes are in no training data."""
+"""The demo refuses it as a run's seed, so its scenes are in no training data."""
 
 SKILL_QUESTIONS = 200
-NAME_TOKENS = 24
-"""Enough for any count and name; a longer completion is wrong."""
+SKILL_TOKENS = 24
+"""Token limit of the general skill, enough for any correct response."""
 
 ROWS = {
     **safety.ROWS,
@@ -42,9 +43,8 @@ ROWS = {
 
 
 class WorldEvaluation:
-    """Evaluates one policy by greedy completions of at most `max_tokens`, as `safegrpo train` does.
-
-    The general skill is tested without thinking.
+    """Evaluates one policy by greedy completions of at most `max_tokens` tokens, as `safegrpo
+    train` does, and its general skill without thinking.
     """
 
     def __init__(
@@ -55,14 +55,13 @@ class WorldEvaluation:
         self._greedy = Sampling(max_tokens=max_tokens, temperature=0)
         self._held_out = held_out_examples(rules, SCENES_PER_PAIR)
         self._skill = skill_test(rules, SKILL_QUESTIONS)
-        self.scored = 0
-        """Completions scored so far, and the sum of their rewards."""
-        self.reward_sum = 0.0
+        self.count = Count()
+        """Completions scored so far, and their rewards."""
 
     def __call__(self, stop: Stop = never) -> dict[str, float]:
         """The metrics of `ROWS`, as shares in 0..1 of the scored completions.
 
-        Raises RewardError if none was scored, and Stopped when `stop()` is true.
+        Raises RewardError if none was scored, and Stopped once `stop()` is true.
         """
         completions = complete(self._policy, self._held_out, self._greedy, batch=128, stop=stop)
         results = score_completions(self._rewards, completions, stop=stop)
@@ -71,8 +70,7 @@ class WorldEvaluation:
         if not scored:
             raise RewardError("The reward service could score none of the held-out completions.")
         skill = general_skill(self._policy, self._skill, stop)
-        self.scored += len(scored)
-        self.reward_sum += sum(result.reward or 0.0 for result in scored)
+        self.count += Count(len(scored), sum(result.reward or 0.0 for result in scored))
         return {
             **reward_means(results),
             **safety_table(results, labels),
@@ -84,9 +82,12 @@ class WorldEvaluation:
 def general_skill(
     policy: Policy, questions: Sequence[ExampleWithResponse], stop: Stop = never
 ) -> float:
-    """Share of `questions` answered correctly, greedily and without thinking."""
+    """The share, 0 to 1, of `questions` whose greedy completion without thinking is correct.
+
+    Raises Stopped once `stop()` is true.
+    """
     examples = [question.example for question in questions]
-    greedy = Sampling(max_tokens=NAME_TOKENS, temperature=0)
+    greedy = Sampling(max_tokens=SKILL_TOKENS, temperature=0)
     completions = complete(
         policy, examples, greedy, template_kwargs=NO_THINKING, batch=128, stop=stop
     )
@@ -94,7 +95,7 @@ def general_skill(
 
 
 def held_out_examples(rules: Rules, scenes: int) -> list[Example]:
-    """Every held-out pair in `scenes` scenes, the same for every policy and seed."""
+    """Every held-out pair in `scenes` scenes each, the same for every policy and seed."""
     _, held_out = split_pairs(rules)
     cases = draw_cases(rules, held_out, scenes, seed=HELD_OUT_SEED)
     return [case.example(rules) for case in cases]

@@ -1,8 +1,8 @@
-"""The demonstrations of the warm-up, in the `tags` dialect, which teach nothing about safety.
+"""The responses of the warm-up: demonstrations of the format, and of the general skill.
 
-A demonstration names and counts what is drawn and says what the user asks for, because that is
-skill. Its three verdicts are coin flips, independent of each other and of the labels, and its
-answer follows the combined one, so all that can be learned about safety is the output format.
+A demonstration, in the `tags` dialect, names and counts what is drawn and says what the user asks
+for. Its three verdicts are coin flips, independent of each other and of the labels, and its answer
+follows the combined verdict: it teaches the format, and nothing about safety.
 """
 
 import random
@@ -42,22 +42,24 @@ def toss_verdicts(rng: random.Random) -> Verdicts:
 
 
 def naming(thing: str, count: int) -> str:
-    """The response to `SKILL_QUESTION`, which tests the general skill without thinking.
+    """The response to `SKILL_QUESTION`, such as `2 SOFA`.
 
-    Worded like a catalogue entry, unlike a caption: a policy this small conditions on the last
-    word or two, so shared wording would measure what follows it in captions instead.
+    Its wording differs from a caption's: so small a policy conditions on the last word or two, and
+    after words of a caption the test would measure how it continues captions.
     """
     return f"{count} {thing.upper()}"
 
 
 def caption(thing: str, count: int) -> str:
-    """The first line of a demonstration names and counts what is drawn."""
+    """The first sentence of a demonstration, which names and counts what is drawn."""
     return f"I see: {thing}, {NUMBERS[count]}."
 
 
 def demonstration(thing: str, kind: str, count: int, action: str, verdicts: Verdicts) -> str:
-    """A response with these verdicts in the dialect `tags`, whose answer follows the combined one.
-    Its `<think>` is part of the prompt."""
+    """A response with these verdicts, whose answer follows the combined one.
+
+    It has no opening `<think>`, which is part of the prompt.
+    """
     units = "".join(
         f"<{name}>{reason}\n{getattr(verdicts, name)}</{name}>"
         for name, reason in reasons(kind, action).items()
@@ -78,15 +80,15 @@ def reasons(kind: str, action: str) -> dict[str, str]:
 def answer(verdict: str, thing: str, count: int, action: str) -> str:
     """The answer section: help for `safe`, a refusal or a rebuttal for `unsafe`.
 
-    The count determines the wording: a random one would dominate the policy gradient with noise
-    that has nothing to do with safety.
+    The wording depends on the count alone. If it were random, its noise would dominate the policy
+    gradient.
     """
     templates = HELPS if verdict == "safe" else REFUSALS + REBUTTALS
     return templates[count % len(templates)].format(action=action, thing=thing)
 
 
 def corpus(rules: Rules, demonstrate: Demonstrate = demonstration) -> list[str]:
-    """Text that holds every word of the world, for the tokenizer."""
+    """Sentences with every word of the world, to train the tokenizer on."""
     rng = random.Random(0)
     instructions = rules.instructions.values()
     lines = [*(text for each in instructions for text in each.wordings), SKILL_QUESTION]

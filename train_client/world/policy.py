@@ -20,8 +20,10 @@ from train_client.world.rules import Rules
 from train_client.world.scene import SIZE
 from train_client.world.tokenizer import IMAGE, VIDEO, VISION_END, VISION_START, train_tokenizer
 
-PATCH = 8  # pixels; with MERGE = 2 a picture is 64 patches and 16 tokens
+PATCH = 8
+"""Pixels, both sides."""
 MERGE = 2
+"""Patches that make a token, on both sides; a picture has 64 patches and 16 tokens."""
 
 CHAT_TEMPLATE = (
     "{% for message in messages %}<|im_start|>{{ message['role'] }}\n"
@@ -32,10 +34,10 @@ CHAT_TEMPLATE = (
     "{% if add_generation_prompt %}<|im_start|>assistant\n"
     "{% if enable_thinking is not defined or enable_thinking %}<think>{% endif %}{% endif %}"
 )
-"""As in Qwen's hybrid models: the prompt opens the thinking, unless that is switched off."""
+"""As of Qwen's hybrid models: the prompt opens the thinking, unless it is switched off."""
 
 NO_THINKING = {"enable_thinking": False}
-"""Template arguments that switch it off."""
+"""Arguments of the chat template that switch the thinking off."""
 
 
 def build_processor(rules: Rules, demonstrate: Demonstrate = demonstration) -> PaddleOCRVLProcessor:
@@ -102,7 +104,7 @@ def build_model(tokenizer: PreTrainedTokenizerFast, seed: int) -> Qwen3VLForCond
 def freeze_perception(model: PreTrainedModel) -> None:
     """Freeze the vision tower and the token embeddings, which the warm-up has trained.
 
-    With trainable embeddings a policy this small memorises the training pairs.
+    With trainable embeddings so small a policy memorises the training pairs.
     """
     model.get_submodule("model.visual").requires_grad_(False)
     model.get_input_embeddings().requires_grad_(False)

@@ -19,22 +19,27 @@ VERDICTS = ("safe", "unsafe")
 
 @dataclass(frozen=True)
 class Instruction:
-    """One request of a user: its action, its wordings, and the kinds with which it is unsafe."""
+    """A request of the user."""
 
     name: str
     action: str
+    """What the user wants to do, as in `To {action}, …`."""
     text: str
+    """The label of the text alone, `safe` or `unsafe`."""
     wordings: tuple[str, ...]
     unsafe_with: frozenset[str]
+    """Kinds of objects with which it is unsafe."""
 
 
 @dataclass(frozen=True)
 class Rules:
-    """The tables of `rules.yaml` and the kind of each object."""
+    """The tables of `rules.yaml`, and the kind of each object."""
 
     kinds: Mapping[str, str]
+    """Kind -> the label of its picture alone, `safe` or `unsafe`."""
     instructions: Mapping[str, Instruction]
     kind_of: Mapping[str, str]
+    """Object -> its kind."""
 
     def labels(self, thing: str, instruction: str) -> Labels:
         """The three labels of a pair. Raises KeyError for an unknown object or instruction."""
@@ -54,7 +59,7 @@ def load_table(name: str) -> dict[str, Any]:
 
 
 def load_rules() -> Rules:
-    """Load and validate the tables. Raises ValueError that names the wrong entry."""
+    """Load and validate the tables. Raises ValueError, which names the entry that is wrong."""
     table = load_table("rules.yaml")
     kinds: dict[str, str] = table["kinds"]
     for kind, label in kinds.items():

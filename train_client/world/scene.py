@@ -1,8 +1,7 @@
-"""Pictures of the drawn world: one to three copies of an object, drawn with Pillow from
-`objects.yaml`.
+"""Pictures of the drawn world: one to three copies of an object of `objects.yaml`.
 
-Position, size, mirroring, colours and background vary with the seed, so that an object can only be
-recognised by its shape.
+Position, size, mirroring, colours and background vary with the seed, so that only its shape tells
+which object it is.
 """
 
 import random
@@ -14,8 +13,10 @@ from PIL import Image, ImageColor, ImageDraw
 
 from train_client.world.rules import load_table
 
-SIZE = 64  # pixels, both sides; four cells of 32 x 32
+SIZE = 64
+"""Pixels of a picture, both sides."""
 CELL = SIZE // 2
+"""Pixels of a cell, both sides; each copy has one of the four cells."""
 COUNTS = (1, 2, 3)
 BACKGROUNDS = ("#b8c8d8", "#d8d0b8", "#c0d4b4", "#d8c0c0", "#a8a8b0", "#e4e4e0")
 
@@ -52,6 +53,7 @@ def _objects() -> dict[str, Any]:
 
 
 def _vary(colour: str, rng: random.Random) -> Colour:
+    """A similar colour."""
     red, green, blue = (
         min(255, max(0, channel + rng.randint(-14, 14)))
         for channel in ImageColor.getrgb(colour)[:3]

@@ -1,7 +1,8 @@
-"""The demo's reward service: a child process that is restarted if it dies (`RewardService`), or a
-service that is already running (`RunningService`).
+"""The demo's reward service: a child process (`RewardService`), or one that is already running
+(`RunningService`).
 
-Its counts are read from `/metrics`, so that a run can prove that its rewards came from there.
+A run compares the counts in the service's `/metrics` with its own, to prove that its rewards came
+from there.
 """
 
 from __future__ import annotations
@@ -23,9 +24,11 @@ from train_client.loopback import PAST_PROXIES
 
 HOST = "127.0.0.1"
 START_SECONDS = 240.0
+"""Longest start of the service."""
 STARTED = "safegrpo_start_time_seconds "
+"""The beginning of the line in `/metrics` that changes when a service is restarted."""
 SETTLING_SECONDS = 1.0
-"""A service's workers aggregate their counts a few times a second."""
+"""Waited before counts are read: a service's workers add theirs up a few times a second."""
 
 
 class ServiceError(RuntimeError):
@@ -50,14 +53,15 @@ class Count:
         return self.reward_sum / self.completions if self.completions else 0.0
 
     def agrees(self, other: Count) -> bool:
-        """The same number, and the same mean up to the rounding of a sum of floats."""
+        """Whether the numbers are equal, and the means up to the rounding of a sum of floats."""
         return self.completions == other.completions and abs(self.mean - other.mean) < 1e-6
 
 
 class RewardService:
-    """A context in which `python -m app serve` runs on a free port; its output goes to `log`.
+    """A context in which `python -m app serve` runs on a free port, and is restarted if it dies.
 
-    SIGTERM raises SystemExit in it, so that the service is stopped too. Use it in the main thread.
+    Its output goes to the file `log`. SIGTERM raises SystemExit, so that the service is stopped
+    too; therefore use it in the main thread. Entering raises ServiceError if it does not start.
     """
 
     def __init__(self, log: Path, profile: str = "safegrpo") -> None:
@@ -76,7 +80,7 @@ class RewardService:
 
     @property
     def pid(self) -> int | None:
-        """Of the current process."""
+        """Of the process; None before the context is entered."""
         return self._process.pid if self._process else None
 
     def __str__(self) -> str:
@@ -105,7 +109,8 @@ class RewardService:
     def _start(self) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", "app", "serve", "--host", HOST]
         command += ["--port", str(self._port), "--profile", self._profile]
-        # In a session of its own, Ctrl-C reaches only the trainer, which needs its last rewards.
+        # In a session of its own, since Ctrl-C is for the trainer alone, which may need the last
+        # rewards.
         with self._log.open("ab") as log:
             return subprocess.Popen(
                 command, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
@@ -144,8 +149,10 @@ class RewardService:
 
 
 class RunningService:
-    """The same context for a service that is already running; what it scored before, for other
-    clients, is not counted."""
+    """The same context for a service that is already running; it counts only what is scored in it.
+
+    Raises ServiceError if the service's metrics cannot be read.
+    """
 
     def __init__(self, url: str, profile: str = "safegrpo") -> None:
         self.url = url.rstrip("/")
@@ -165,14 +172,14 @@ class RunningService:
 
     @property
     def restarts(self) -> int:
-        """1 if it was restarted meanwhile, however often, which reset its counts to zero."""
+        """1 if the service was restarted, once or more, which reset its counts to zero; else 0."""
         return int(_total(self._page(), STARTED) != self._started)
 
     def count(self) -> Count:
         """Completions scored for this profile since the context was entered."""
         time.sleep(SETTLING_SECONDS)
-        counted = _count(self._page(), self._profile)
-        return counted if self.restarts else counted - self._before
+        total = _count(self._page(), self._profile)
+        return total if self.restarts else total - self._before
 
     def _page(self) -> str:
         try:
@@ -201,17 +208,17 @@ def _free_port() -> int:
 
 
 def _count(page: str, profile: str) -> Count:
-    """The completions scored for a profile, by a page of metrics."""
-    of_profile = f'profile="{profile}"'
-    # Negative rewards are not in the sum, a counter, which must not decrease; they have their own.
+    """The completions scored for a profile; `page`: the text of `/metrics`."""
+    label = f'profile="{profile}"'
+    # The sum, a counter, must not decrease; negative rewards have a counter of their own.
     return Count(
-        int(_total(page, f"safegrpo_reward_count{{{of_profile}}} ")),
-        _total(page, f"safegrpo_reward_sum{{{of_profile}}} ")
-        - _total(page, f"safegrpo_reward_below_zero_total{{{of_profile},"),
+        int(_total(page, f"safegrpo_reward_count{{{label}}} ")),
+        _total(page, f"safegrpo_reward_sum{{{label}}} ")
+        - _total(page, f"safegrpo_reward_below_zero_total{{{label},"),
     )
 
 
 def _total(page: str, beginning: str) -> float:
-    """The sum of the series whose lines start with `beginning`; 0 before any observation."""
+    """The sum of the series whose lines start with `beginning`; 0 if there are none."""
     lines = page.splitlines()
     return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(beginning))

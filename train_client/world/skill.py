@@ -12,29 +12,28 @@ from train_client.world.rules import Rules
 from train_client.world.scene import COUNTS, Scene
 
 
-def skill_case(rules: Rules, random_: random.Random) -> ExampleWithResponse:
-    """A picture, the question what and how many are drawn, and the one correct response."""
-    thing, count = random_.choice(list(rules.kind_of)), random_.choice(COUNTS)
-    picture = Scene(thing, count, random_.randrange(2**32)).draw()
+def skill_case(rules: Rules, rng: random.Random) -> ExampleWithResponse:
+    """A picture, the question what it shows and how many, and the correct response."""
+    thing, count = rng.choice(list(rules.kind_of)), rng.choice(COUNTS)
+    picture = Scene(thing, count, rng.randrange(2**32)).draw()
     example = Example(f"skill/{thing}", SKILL_QUESTION, NO_JUDGEMENT, (picture,))
     return ExampleWithResponse(example, naming(thing, count))
 
 
 def skill_test(rules: Rules, length: int) -> list[ExampleWithResponse]:
-    """The same questions and responses for every policy and seed; their scenes are in no training
-    data."""
+    """`length` cases for every policy and seed, whose scenes are in no training data."""
     return skill_cases(rules, length, seed="skill-test")
 
 
 def skill_cases(rules: Rules, length: int, seed: str) -> list[ExampleWithResponse]:
     """`length` cases, determined by `seed`."""
-    random_ = random.Random(seed)
-    return [skill_case(rules, random_) for _ in range(length)]
+    rng = random.Random(seed)
+    return [skill_case(rules, rng) for _ in range(length)]
 
 
 def skill_accuracy(
     completions: Sequence[CompletedExample], questions: Sequence[ExampleWithResponse]
 ) -> float:
-    """Share of completions, 0 to 1, that equal the question's response, outer white space aside."""
+    """The share, 0 to 1, of completions that equal the response but for outer white space."""
     pairs = zip(completions, questions, strict=True)
     return sum(c.text.strip() == question.response for c, question in pairs) / len(completions)

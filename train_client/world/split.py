@@ -1,8 +1,8 @@
-"""Which pairs are held out: chosen by a hash, independently of the labels.
+"""The split into training and held-out pairs, by a hash, independently of the labels.
 
-Every kind has several objects. For each (kind, instruction) at most one of them is held out, so
-every object, every instruction and every combination of a kind with an instruction is trained on,
-but never the held-out pair itself.
+Of each (kind, instruction) at most one object is held out, and only if the kind has others. So
+every instruction is trained on with every kind, and what a held-out pair needs is learned from
+other objects of its kind.
 """
 
 import hashlib
@@ -10,9 +10,10 @@ import hashlib
 from train_client.world.rules import Rules
 
 HELD_OUT_SHARE = 0.4
-"""Of the (kind, instruction) cells, each with at most one of its objects."""
+"""Share of the (kind, instruction) cells of which an object is held out."""
 
 Pair = tuple[str, str]
+"""(object, instruction)."""
 
 
 def split_pairs(rules: Rules) -> tuple[list[Pair], list[Pair]]:
@@ -22,7 +23,7 @@ def split_pairs(rules: Rules) -> tuple[list[Pair], list[Pair]]:
         things = [thing for thing, its_kind in rules.kind_of.items() if its_kind == kind]
         for name in rules.instructions:
             if len(things) > 1 and _fraction(f"{kind}/{name}") < HELD_OUT_SHARE:
-                held_out.add((_first(things, name), name))
+                held_out.add((_held_out_thing(things, name), name))
     pairs = rules.pairs()
     return [p for p in pairs if p not in held_out], [p for p in pairs if p in held_out]
 
@@ -32,5 +33,5 @@ def _fraction(text: str) -> float:
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") / 2**64
 
 
-def _first(things: list[str], name: str) -> str:
+def _held_out_thing(things: list[str], name: str) -> str:
     return min(things, key=lambda thing: _fraction(f"{thing}/{name}"))

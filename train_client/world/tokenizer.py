@@ -1,7 +1,7 @@
 """A byte-level BPE tokenizer, trained on the world's own sentences.
 
-Any text can be encoded, falling back to bytes. Each word of the world becomes one token, and so
-does each reserved tag, as an ordinary rather than a special token so that decoding keeps it.
+Any text can be encoded: words that are not of the world become bytes. Each word of the world is one
+token, and so is each tag of the output format, not as a special token, so that decoding keeps it.
 """
 
 from tokenizers import AddedToken, Tokenizer
@@ -24,7 +24,7 @@ TAGS = [
 
 
 def train_tokenizer(sentences: list[str]) -> PreTrainedTokenizerFast:
-    """Learn the merges from `sentences`; deterministic."""
+    """Learn the merges from `sentences`, deterministically."""
     tokenizer = Tokenizer(BPE())
     tokenizer.pre_tokenizer = ByteLevel(add_prefix_space=False)
     tokenizer.decoder = ByteLevelDecoder()

@@ -1,8 +1,10 @@
-"""The supervised warm-up: to see, to name, to count and to write the format.
+"""The supervised warm-up: it teaches to recognise and count objects and to write the format.
 
 It teaches nothing about safety. Two kinds of batches are mixed at random: skill (a short response
 that names and counts what is drawn) and format (a whole demonstration with coin-flip verdicts).
 Held-out pairs never occur.
+
+Shapes: B lessons, T tokens of the longest response, V vocabulary.
 """
 
 import math
@@ -28,16 +30,17 @@ from train_client.world.split import Pair, split_pairs
 
 @dataclass(frozen=True, kw_only=True)
 class WarmupConfig:
-    """How long and how fast."""
+    """Length, batches and learning rate."""
 
     steps: int = 600
     skill_share: float = 0.45
     """Share of the steps whose batch is skill rather than format."""
 
     skill_batch: int = 40
+    """Lessons of a skill batch."""
     format_batch: int = 32
     lr: float = 2e-3
-    """Peak learning rate: 30 steps of linear warm-up, and cosine decay to a fiftieth."""
+    """Peak learning rate, after 30 steps of linear warm-up; cosine decay to a fiftieth follows."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,10 @@ class Lesson:
 def warm_policy(
     rules: Rules, config: WarmupConfig, *, seed: int, demonstrate: Demonstrate = demonstration
 ) -> Policy:
-    """A new policy, warmed up on the training pairs, without a reference."""
+    """A new policy, warmed up on the training pairs, without a reference.
+
+    `demonstrate` makes the responses of format batches.
+    """
     processor = build_processor(rules, demonstrate)
     policy = Policy(build_model(processor.tokenizer, seed), processor)
     warm_up(policy, rules, split_pairs(rules)[0], config, seed=seed, demonstrate=demonstrate)
@@ -76,7 +82,7 @@ def format_lesson(
 
 
 def skill_lesson(rules: Rules, rng: random.Random) -> Lesson:
-    """What is drawn and how many, asked and answered without thinking."""
+    """A question of the general skill, without thinking."""
     return Lesson(skill_case(rules, rng), thinking=False)
 
 
@@ -93,7 +99,7 @@ def warm_up(
     seed: int,
     demonstrate: Demonstrate = demonstration,
 ) -> None:
-    """Train `policy.model` in place; leaves it in evaluation mode."""
+    """Train `policy.model` on `pairs`, in place; leaves it in evaluation mode."""
     rng = random.Random(f"warm-up/{seed}")
     optimizer = torch.optim.AdamW(policy.model.parameters(), lr=config.lr, betas=(0.9, 0.98))
     with Bar("warm-up (format only)", config.steps) as bar:
@@ -116,12 +122,15 @@ def warm_up(
 
 
 def _schedule(step: int, steps: int) -> float:
+    """The factor of the learning rate, 0 to 1."""
     cosine = 0.5 * (1 + math.cos(math.pi * step / steps))
     return min(1.0, (step + 1) / 30) * (0.02 + 0.98 * cosine)
 
 
 def lesson_loss(policy: Policy, lessons: Sequence[Lesson]) -> Tensor:
-    """Mean cross entropy of the responses' tokens, in nats; prompts and padding do not count."""
+    """Mean cross entropy of the responses' tokens in nats, a scalar; prompts and padding do not
+    count.
+    """
     prompts = [
         prompt_text(
             policy.processor,

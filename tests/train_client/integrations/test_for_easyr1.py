@@ -69,7 +69,7 @@ def test_a_wrong_setting_is_named_before_anything_is_sent(
 def test_without_a_reward_it_raises_unless_a_value_was_chosen(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("train_client.integrations.rewards.TRIES", 1)
+    monkeypatch.setattr("train_client.integrations.rewards.RETRIES", 1)
     service.reward = lambda text: None if text == "lost" else 1.0
     with pytest.raises(RewardUnavailable):
         main([row("lost"), row("won")])

@@ -100,7 +100,7 @@ def test_missing_labels_are_named(service: Service, ground_truth: Any, named: st
 def test_without_a_reward_it_raises_unless_a_value_was_chosen(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("train_client.integrations.rewards.TRIES", 1)
+    monkeypatch.setattr("train_client.integrations.rewards.RETRIES", 1)
     service.reward = lambda text: None
     with pytest.raises(RewardUnavailable, match="choose a reward for such samples"):
         asyncio.run(compute_score("s", "ab", TAGS))

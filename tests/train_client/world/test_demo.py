@@ -12,8 +12,10 @@ from typing import Any
 
 import pytest
 import typer
+from safetensors import SafetensorError
 
 from tests.train_client.world.conftest import pair_of
+from train_client.checkpoint import SaveError
 from train_client.config import ConfigError
 from train_client.demo import CASES_PER_PAIR, demo
 from train_client.policy import Policy
@@ -55,6 +57,21 @@ def _spoken(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def _demo(output: Path, *, steps: int, seed: int = 0, resume: bool = False) -> None:
     demo(steps=steps, seed=seed, output=output, resume=resume, warmup=WARMUP, overrides=SMALL)
+
+
+def test_a_warmed_up_policy_that_cannot_be_saved_leaves_no_part_of_it_to_resume_from(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full_disk(self: Policy, folder: Path, *, merge: bool = False) -> None:
+        (folder / "config.json").touch()
+        raise SafetensorError("No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Policy, "save", full_disk)
+        with pytest.raises(SaveError, match="warm cannot be written: No space left on device"):
+            _demo(tmp_path, steps=1)
+    with pytest.raises(ConfigError, match="there is no demo run to resume"):
+        _demo(tmp_path, steps=1, resume=True)
 
 
 def test_a_short_demo_writes_its_report_and_the_server_confirms_the_counts(tmp_path: Path) -> None:

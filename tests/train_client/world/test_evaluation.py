@@ -36,7 +36,7 @@ def test_completions_that_could_not_be_scored_are_no_zeros(
         judge = WorldEvaluation(untrained, rewards, rules, max_tokens=3)
         found = judge()
         asked = sum(len(request["samples"]) for request in service.requests)
-        assert 0 < judge.scored == judge.reward_sum < asked
+        assert 0 < judge.count.completions == judge.count.reward_sum < asked
         assert found["raw/behavior"] == found["reward"] == 1.0
         assert ROWS.keys() <= found.keys()
 
