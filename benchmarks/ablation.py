@@ -22,16 +22,16 @@ from typing import Any
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
 from benchmarks.ablation_world import Dialect, Truth, cheating, share, truth
-from train_client.checkpoint import checkpoints, save_folder
-from train_client.config import TrainConfig
+from train_client.config.train_config import TrainConfig
 from train_client.demo import CASES_PER_PAIR, demo_config, retention_of
-from train_client.evaluation import complete, score_completions
-from train_client.policy import Policy, frozen_copy
-from train_client.reward_client import RewardClient
-from train_client.run_lock import only_run_in
-from train_client.safety import reward_means
-from train_client.sampling import sampling_of
-from train_client.train import Trainer
+from train_client.policy.policy import Policy, frozen_copy
+from train_client.report.safety import reward_means
+from train_client.reward.client import RewardClient
+from train_client.rollout.sampling import sampling_of
+from train_client.run.evaluation import complete, score_completions
+from train_client.run.lock import only_run_in
+from train_client.run.train import Trainer
+from train_client.saved.checkpoint import checkpoints, save_folder
 from train_client.world.cases import Drawn, balanced, draw_cases
 from train_client.world.evaluation import SKILL_QUESTIONS, general_skill, held_out_examples
 from train_client.world.language import demonstration

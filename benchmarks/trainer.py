@@ -26,7 +26,7 @@ from transformers import AutoProcessor
 
 from benchmarks.trainer_gpu import gpu_parts
 from benchmarks.trainer_shapes import SHAPES, examples, write_policy
-from train_client.prompts import encode_prompts
+from train_client.data.prompts import encode_prompts
 
 WARM_UP = 1
 OURS = "ours"

@@ -11,13 +11,13 @@ from pathlib import Path
 import torch
 
 from benchmarks.trainer_shapes import Shape, examples
-from train_client.config import PolicyConfig
-from train_client.passes import Pass, pass_logprobs
-from train_client.policy import Policy, load_policy, to_device
-from train_client.prompts import encode_prompts
-from train_client.recompute import recomputed
-from train_client.rollout import LocalEngine
-from train_client.sampling import Sampling
+from train_client.config.train_config import PolicyConfig
+from train_client.data.prompts import encode_prompts
+from train_client.policy.passes import Pass, pass_logprobs
+from train_client.policy.policy import Policy, load_policy, to_device
+from train_client.policy.recompute import recomputed
+from train_client.rollout.rollout import LocalEngine
+from train_client.rollout.sampling import Sampling
 
 ROUNDS = 3
 

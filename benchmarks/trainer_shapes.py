@@ -16,7 +16,7 @@ from transformers import (
 )
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
-from train_client.data import Example
+from train_client.data.examples import Example
 from train_client.world.cases import Drawn, draw_cases
 from train_client.world.language import corpus
 from train_client.world.policy import CHAT_TEMPLATE

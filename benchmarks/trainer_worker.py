@@ -22,12 +22,12 @@ import torch
 from transformers import PreTrainedModel
 
 from benchmarks.trainer_shapes import SHAPES, Shape, examples
-from train_client.config import TrainConfig, parse_config
-from train_client.metrics import read_metrics
-from train_client.policy import Policy, load_policy
-from train_client.reward_client import RewardClient
-from train_client.rollout import LocalEngine
-from train_client.train import Trainer
+from train_client.config.train_config import TrainConfig, parse_config
+from train_client.policy.policy import Policy, load_policy
+from train_client.report.metrics import read_metrics
+from train_client.reward.client import RewardClient
+from train_client.rollout.rollout import LocalEngine
+from train_client.run.train import Trainer
 from train_client.world.language import demonstration, toss_verdicts
 from train_client.world.service import RewardService
 

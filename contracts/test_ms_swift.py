@@ -16,7 +16,7 @@ import train_client.integrations
 from contracts.conftest import address
 from tests.app.protocols.services import UNSCORABLE
 from tests.rules.completions import unsafe
-from train_client.reward_errors import RewardUnavailable
+from train_client.reward.errors import RewardUnavailable
 
 PLUGIN = Path(train_client.integrations.__path__[0]) / "for_ms_swift.py"
 TAGS = {"image_tag": "safe", "text_tag": "safe", "combine_tag": "unsafe"}

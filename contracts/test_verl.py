@@ -25,7 +25,7 @@ from contracts.recipes import arguments
 from tests.app.protocols.services import UNSCORABLE
 from tests.app.serving import LABELS_UNSAFE
 from tests.rules.completions import REFUSAL, completion, unsafe
-from train_client.reward_errors import RewardUnavailable
+from train_client.reward.errors import RewardUnavailable
 from train_client.world.policy import build_processor
 from train_client.world.rules import load_rules
 

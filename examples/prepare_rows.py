@@ -25,12 +25,12 @@ import pyarrow.parquet
 import typer
 
 from app.rows import COLUMNS
-from train_client.config import ConfigError, DataConfig
-from train_client.data import PLACEHOLDER, Example, load_examples
+from train_client.config.train_config import ConfigError, DataConfig
+from train_client.data.examples import PLACEHOLDER, Example, load_examples
+from train_client.data.sources import DataError
 from train_client.integrations.rewards import Rewards
-from train_client.reward_client import RewardClient
-from train_client.reward_errors import RewardError
-from train_client.sources import DataError
+from train_client.reward.client import RewardClient
+from train_client.reward.errors import RewardError
 
 
 class Row(NamedTuple):

@@ -30,9 +30,9 @@ from rich.table import Table
 
 from app.rows import LabelError, row_labels
 from app.schema import Result, Sample
-from train_client.config import ConfigError
+from train_client.config.train_config import ConfigError
 from train_client.integrations.rewards import Rewards, numbers
-from train_client.reward_errors import RewardError
+from train_client.reward.errors import RewardError
 
 BINS = 10
 WIDTH = 40

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.logging import RichHandler
 from rich.markup import escape
 
-from train_client.outcome import Outcome
+from train_client.run.outcome import Outcome
 
 _LESS_MEMORY = (
     "Lower optimizer.prompts_per_pass or optimizer.completions_per_pass, or set "
@@ -34,10 +34,10 @@ def train(
 ) -> None:
     """Train a vision-language policy by GRPO against a running reward service."""
     _begin()
-    from train_client.config_file import load_config
+    from train_client.config.file import load_config
     from train_client.distributed import is_main, joined, world_size
-    from train_client.progress import show_evaluations
-    from train_client.run import run_training
+    from train_client.report.progress import show_evaluations
+    from train_client.run.run import run_training
 
     console = Console(stderr=True)
     settings = overrides or []
@@ -98,8 +98,8 @@ def plot(
 ) -> None:
     """Compare runs in one picture: rewards, verdicts, refusals, KL, length, speed."""
     _begin()
-    from train_client.compare import compare_runs
-    from train_client.config import ConfigError
+    from train_client.config.train_config import ConfigError
+    from train_client.report.compare import compare_runs
 
     console = Console(stderr=True)
     try:
@@ -132,12 +132,12 @@ def generate(
 ) -> None:
     """Show a policy's completion of one prompt, and how the reward service reads it."""
     _begin()
-    from train_client.config import ConfigError, PolicyConfig
+    from train_client.config.train_config import ConfigError, PolicyConfig
     from train_client.generate import generate as sample_completion
     from train_client.generate import parse_labels, read_example, service_at, show
-    from train_client.policy import load_policy
-    from train_client.reward_errors import RewardError
-    from train_client.sampling import Sampling
+    from train_client.policy.policy import load_policy
+    from train_client.reward.errors import RewardError
+    from train_client.rollout.sampling import Sampling
 
     try:
         known_labels = parse_labels(labels)
@@ -161,11 +161,11 @@ def _errors_as_sentences(*, resume: str) -> Iterator[None]:
     """
     import torch
 
-    from train_client.checkpoint import SaveError
-    from train_client.config import ConfigError
-    from train_client.reward_errors import RewardError
-    from train_client.rollout import Diverged
-    from train_client.sources import DataError
+    from train_client.config.train_config import ConfigError
+    from train_client.data.sources import DataError
+    from train_client.reward.errors import RewardError
+    from train_client.rollout.rollout import Diverged
+    from train_client.saved.checkpoint import SaveError
 
     whole = f"Checkpoints are whole: once that is mended, add {resume}."
     try:

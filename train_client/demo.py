@@ -17,15 +17,15 @@ from rich.markup import escape
 from transformers import AutoModelForImageTextToText
 from transformers.utils.logging import disable_progress_bar
 
-from train_client.checkpoint import checkpoints, save_folder, step_of
-from train_client.config import ConfigError, TrainConfig, parse_config
-from train_client.outcome import Outcome
-from train_client.policy import Policy, frozen_copy
-from train_client.retention import Retention
-from train_client.reward_client import RewardClient
-from train_client.run_lock import only_run_in
-from train_client.saved_config import begun_with, refuse_foreign_config
-from train_client.train import Trainer
+from train_client.config.train_config import ConfigError, TrainConfig, parse_config
+from train_client.learning.retention import Retention
+from train_client.policy.policy import Policy, frozen_copy
+from train_client.reward.client import RewardClient
+from train_client.run.lock import only_run_in
+from train_client.run.outcome import Outcome
+from train_client.run.train import Trainer
+from train_client.saved.checkpoint import checkpoints, save_folder, step_of
+from train_client.saved.config import begun_with, refuse_foreign_config
 from train_client.world.cases import Drawn, balanced, draw_cases
 from train_client.world.evaluation import HELD_OUT_SEED, WorldEvaluation
 from train_client.world.policy import build_processor, freeze_perception

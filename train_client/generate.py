@@ -11,16 +11,16 @@ from rich.console import Console
 from rich.table import Table
 
 from app.schema import Labels, Result, Sample
-from train_client.config import ConfigError, RewardConfig
-from train_client.config_errors import sentences
-from train_client.data import NO_JUDGEMENT, Example, make_example
-from train_client.evaluation import complete
-from train_client.pictures import UNREADABLE, Picture
-from train_client.policy import Policy
-from train_client.prompts import encode_prompts
-from train_client.reward_client import RewardClient
-from train_client.sampling import Sampling
-from train_client.sources import DataError
+from train_client.config.errors import sentences
+from train_client.config.train_config import ConfigError, RewardConfig
+from train_client.data.examples import NO_JUDGEMENT, Example, make_example
+from train_client.data.pictures import UNREADABLE, Picture
+from train_client.data.prompts import encode_prompts
+from train_client.data.sources import DataError
+from train_client.policy.policy import Policy
+from train_client.reward.client import RewardClient
+from train_client.rollout.sampling import Sampling
+from train_client.run.evaluation import complete
 
 DEADLINE = 10.0
 """Seconds to wait for an unavailable service; short, because the command is interactive."""

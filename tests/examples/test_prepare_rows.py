@@ -15,7 +15,7 @@ from app.schema import Labels
 from examples.prepare_rows import TRAINERS, in_options, main, row_of
 from tests.train_client.commands import invoke
 from tests.train_client.service import Service
-from train_client.data import Example
+from train_client.data.examples import Example
 from train_client.integrations.columns import samples_of
 
 TAGS = {"image_tag": "safe", "text_tag": "safe", "combine_tag": "unsafe"}

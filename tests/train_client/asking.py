@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from app.schema import Labels, Sample
 from tests.train_client.service import Service
-from train_client.config import RewardConfig
-from train_client.reward_client import RewardClient
+from train_client.config.train_config import RewardConfig
+from train_client.reward.client import RewardClient
 
 LABELS = Labels(visual="safe", text="safe", combined="unsafe")
 

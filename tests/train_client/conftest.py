@@ -13,8 +13,8 @@ from PIL import Image
 from app.schema import Labels
 from tests.train_client.architectures import BUILDERS, IMAGE, built
 from tests.train_client.service import Service
-from train_client.data import Example
-from train_client.policy import Policy, frozen_copy
+from train_client.data.examples import Example
+from train_client.policy.policy import Policy, frozen_copy
 
 
 @pytest.fixture(autouse=True)

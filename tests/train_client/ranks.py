@@ -17,16 +17,16 @@ import torch
 
 from app.schema import Labels
 from tests.train_client import vllm_standin
-from train_client.config import TrainConfig
-from train_client.config_file import load_config
-from train_client.data import Example, ExampleWithResponse
+from train_client.config.file import load_config
+from train_client.config.train_config import TrainConfig
+from train_client.data.examples import Example, ExampleWithResponse
+from train_client.data.prompts import Prompts
 from train_client.distributed import joined, shard
-from train_client.policy import Policy, load_policy
-from train_client.prompts import Prompts
-from train_client.retention import Retention
-from train_client.reward_client import RewardClient
-from train_client.rollout import Rollout
-from train_client.train import Trainer
+from train_client.learning.retention import Retention
+from train_client.policy.policy import Policy, load_policy
+from train_client.reward.client import RewardClient
+from train_client.rollout.rollout import Rollout
+from train_client.run.train import Trainer
 
 
 class Rule:

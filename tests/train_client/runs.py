@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from train_client.config import parse_config
-from train_client.data import Example
-from train_client.metrics import read_metrics
-from train_client.outcome import Outcome
-from train_client.policy import Policy
-from train_client.reward_client import RewardClient
-from train_client.train import Trainer
+from train_client.config.train_config import parse_config
+from train_client.data.examples import Example
+from train_client.policy.policy import Policy
+from train_client.report.metrics import read_metrics
+from train_client.reward.client import RewardClient
+from train_client.run.outcome import Outcome
+from train_client.run.train import Trainer
 
 EXACT = ("loss", "kl", "reward", "grad_norm", "length/mean", "clipped")
 

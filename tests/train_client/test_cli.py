@@ -14,19 +14,19 @@ from typer.testing import CliRunner
 
 import train_client.cli
 import train_client.demo
-import train_client.run
+import train_client.run.run
 from app.cli import build
 from tests.train_client.commands import invoke
 from tests.train_client.service import Service
-from train_client.checkpoint import SaveError
 from train_client.cli import demo, train
-from train_client.config import ConfigError, TrainConfig
-from train_client.config_file import load_config
-from train_client.metrics import read_metrics
-from train_client.outcome import STOPPED, Outcome
-from train_client.policy import Policy
-from train_client.reward_errors import RewardError
-from train_client.rollout import Diverged
+from train_client.config.file import load_config
+from train_client.config.train_config import ConfigError, TrainConfig
+from train_client.policy.policy import Policy
+from train_client.report.metrics import read_metrics
+from train_client.reward.errors import RewardError
+from train_client.rollout.rollout import Diverged
+from train_client.run.outcome import STOPPED, Outcome
+from train_client.saved.checkpoint import SaveError
 from train_client.world.service import ServiceError
 
 ROW = (
@@ -91,7 +91,7 @@ def test_a_stopped_run_says_how_to_resume(
     config: Path, monkeypatch: pytest.MonkeyPatch, reason: str, by: int, code: int
 ) -> None:
     outcome = Outcome(1, False, reason, None, by)
-    monkeypatch.setattr(train_client.run, "run_training", lambda config: outcome)
+    monkeypatch.setattr(train_client.run.run, "run_training", lambda config: outcome)
     given = ["run.loggers=[trackio, wandb]", "run.steps=9", "run.resume=false"]
     result = invoke(train, str(config), *given)
     assert result.exit_code == code
@@ -106,7 +106,7 @@ def test_too_little_memory_says_which_settings_take_less(
     def fails(config: TrainConfig) -> Outcome:
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
 
-    monkeypatch.setattr(train_client.run, "run_training", fails)
+    monkeypatch.setattr(train_client.run.run, "run_training", fails)
     result = invoke(train, str(config))
     assert result.exit_code == 3
     assert "Tried to allocate 2.00 GiB" in result.output

@@ -21,11 +21,11 @@ import pytest
 from PIL import Image
 
 from tests.train_client.service import Service
-from train_client.config_file import load_config
-from train_client.metrics import COMPLETIONS, METRICS
-from train_client.outcome import Outcome
-from train_client.policy import Policy
-from train_client.run import run_training
+from train_client.config.file import load_config
+from train_client.policy.policy import Policy
+from train_client.report.metrics import COMPLETIONS, METRICS
+from train_client.run.outcome import Outcome
+from train_client.run.run import run_training
 
 TIMED = ("time/", "tokens_per_second", "reward/tail_time")
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}

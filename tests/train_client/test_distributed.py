@@ -19,13 +19,13 @@ from tests.train_client import ranks
 from tests.train_client.runs import settings, train
 from tests.train_client.service import Service
 from train_client import distributed
-from train_client.config import ConfigError, TrainConfig
-from train_client.config_file import load_config
+from train_client.config.file import load_config
+from train_client.config.train_config import ConfigError, TrainConfig
 from train_client.distributed import joined, raised_everywhere
-from train_client.metrics import read_metrics
-from train_client.policy import Policy
-from train_client.reward_errors import RewardError, RewardRejected
-from train_client.rollout import Diverged, Rollout
+from train_client.policy.policy import Policy
+from train_client.report.metrics import read_metrics
+from train_client.reward.errors import RewardError, RewardRejected
+from train_client.rollout.rollout import Diverged, Rollout
 
 NUMBERS = (
     "loss",

@@ -11,9 +11,9 @@ from PIL import Image
 from tests.train_client.commands import invoke
 from tests.train_client.service import Service
 from train_client.cli import generate
-from train_client.data import Example
-from train_client.evaluation import complete
-from train_client.policy import Policy
+from train_client.data.examples import Example
+from train_client.policy.policy import Policy
+from train_client.run.evaluation import complete
 
 
 @pytest.fixture

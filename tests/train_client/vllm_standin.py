@@ -16,9 +16,9 @@ import torch
 from torch import Tensor
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
-from train_client.prompts import Prompts
-from train_client.rollout import LocalEngine
-from train_client.sampling import Sampling
+from train_client.data.prompts import Prompts
+from train_client.rollout.rollout import LocalEngine
+from train_client.rollout.sampling import Sampling
 
 
 @dataclass

@@ -13,10 +13,10 @@ from concurrent.futures import Future
 from typing import NamedTuple
 
 from app.schema import Result, Sample
-from train_client.config import RewardConfig
-from train_client.retry import Backoff
-from train_client.reward_client import RewardClient
-from train_client.reward_errors import RewardRejected, RewardUnavailable
+from train_client.config.train_config import RewardConfig
+from train_client.reward.client import RewardClient
+from train_client.reward.errors import RewardRejected, RewardUnavailable
+from train_client.reward.retry import Backoff
 
 log = logging.getLogger(__name__)
 

@@ -12,10 +12,10 @@ from functools import cache
 from typing import Any
 
 from app.schema import Result, Sample
-from train_client.config import ConfigError, RewardConfig, parse_config
-from train_client.config_errors import unknown
+from train_client.config.errors import unknown
+from train_client.config.train_config import ConfigError, RewardConfig, parse_config
 from train_client.integrations.coalescing import CoalescingClient
-from train_client.reward_errors import RewardUnavailable
+from train_client.reward.errors import RewardUnavailable
 
 log = logging.getLogger(__name__)
 

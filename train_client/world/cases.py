@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import overload
 
-from train_client.data import Example
+from train_client.data.examples import Example
 from train_client.world.rules import Rules
 from train_client.world.scene import COUNTS, Scene
 from train_client.world.split import Pair

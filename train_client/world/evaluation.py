@@ -9,15 +9,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from app.schema import Labels
-from train_client import safety
-from train_client.data import Example, ExampleWithResponse
-from train_client.evaluation import complete, score_completions
-from train_client.interrupt import Stop, never
-from train_client.policy import Policy
-from train_client.reward_client import RewardClient
-from train_client.reward_errors import RewardError
-from train_client.safety import reward_means, safety_table
-from train_client.sampling import Sampling
+from train_client.data.examples import Example, ExampleWithResponse
+from train_client.policy.policy import Policy
+from train_client.report import safety
+from train_client.report.safety import reward_means, safety_table
+from train_client.reward.client import RewardClient
+from train_client.reward.errors import RewardError
+from train_client.rollout.sampling import Sampling
+from train_client.run.evaluation import complete, score_completions
+from train_client.run.interrupt import Stop, never
 from train_client.world.cases import draw_cases
 from train_client.world.policy import NO_THINKING
 from train_client.world.rules import Rules

@@ -10,7 +10,7 @@ from typing import Any
 
 from rich.table import Table
 
-from train_client.metrics import read_metrics
+from train_client.report.metrics import read_metrics
 from train_client.world.evaluation import ROWS
 from train_client.world.service import Count
 

@@ -20,7 +20,7 @@ from typing import Self
 
 import httpx
 
-from train_client.loopback import PAST_PROXIES
+from train_client.reward.loopback import PAST_PROXIES
 
 HOST = "127.0.0.1"
 START_SECONDS = 240.0

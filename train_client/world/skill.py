@@ -5,8 +5,8 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 
-from train_client.data import NO_JUDGEMENT, Example, ExampleWithResponse
-from train_client.evaluation import CompletedExample
+from train_client.data.examples import NO_JUDGEMENT, Example, ExampleWithResponse
+from train_client.run.evaluation import CompletedExample
 from train_client.world.language import SKILL_QUESTION, naming
 from train_client.world.rules import Rules
 from train_client.world.scene import COUNTS, Scene

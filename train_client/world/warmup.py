@@ -15,11 +15,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from train_client.data import Example, ExampleWithResponse
-from train_client.logprobs import chosen_logprobs
-from train_client.policy import Policy
-from train_client.progress import Bar
-from train_client.prompts import encode_responses, prompt_text
+from train_client.data.examples import Example, ExampleWithResponse
+from train_client.data.prompts import encode_responses, prompt_text
+from train_client.policy.logprobs import chosen_logprobs
+from train_client.policy.policy import Policy
+from train_client.report.progress import Bar
 from train_client.world.language import Demonstrate, demonstration, toss_verdicts
 from train_client.world.policy import NO_THINKING, build_model, build_processor
 from train_client.world.rules import Rules

@@ -8,9 +8,9 @@ import pytest
 
 from app.schema import Labels, Sample
 from tests.train_client.service import Service
-from train_client.config import RewardConfig
+from train_client.config.train_config import RewardConfig
 from train_client.integrations.coalescing import CoalescingClient
-from train_client.reward_errors import RewardRejected, RewardUnavailable, RewardVersionChanged
+from train_client.reward.errors import RewardRejected, RewardUnavailable, RewardVersionChanged
 
 LABELS = Labels(visual="safe", text="safe", combined="safe")
 

@@ -8,9 +8,9 @@ import pytest
 from app.rows import LabelError
 from tests.train_client.integrations.conftest import TAGS
 from tests.train_client.service import Service
-from train_client.config import ConfigError
+from train_client.config.train_config import ConfigError
 from train_client.integrations.for_easyr1 import REWARD_TYPE, main
-from train_client.reward_errors import RewardUnavailable
+from train_client.reward.errors import RewardUnavailable
 
 
 def row(response: str, ground_truth: str = json.dumps(TAGS)) -> dict[str, object]:

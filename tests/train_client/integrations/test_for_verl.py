@@ -9,13 +9,13 @@ import pytest
 from app.rows import LabelError
 from tests.train_client.integrations.conftest import TAGS
 from tests.train_client.service import Service
-from train_client.config import ConfigError
+from train_client.config.train_config import ConfigError
 from train_client.integrations.for_verl import (
     compute_score,
     compute_score_batch,
     compute_score_blocking,
 )
-from train_client.reward_errors import RewardUnavailable
+from train_client.reward.errors import RewardUnavailable
 
 
 def test_samples_asked_one_by_one_travel_together(service: Service) -> None:

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from train_client.policy import Policy
+from train_client.policy.policy import Policy
 from train_client.world.policy import build_model, build_processor
 from train_client.world.rules import Rules, load_rules
 from train_client.world.split import Pair

@@ -15,10 +15,10 @@ import typer
 from safetensors import SafetensorError
 
 from tests.train_client.world.conftest import pair_of
-from train_client.checkpoint import SaveError
-from train_client.config import ConfigError
+from train_client.config.train_config import ConfigError
 from train_client.demo import CASES_PER_PAIR, demo
-from train_client.policy import Policy
+from train_client.policy.policy import Policy
+from train_client.saved.checkpoint import SaveError
 from train_client.world import evaluation
 from train_client.world.cases import draw_cases
 from train_client.world.language import demonstration, toss_verdicts

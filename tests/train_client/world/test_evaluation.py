@@ -9,11 +9,11 @@ import pytest
 
 from tests.train_client.service import Service
 from tests.train_client.world.conftest import pair_of
-from train_client.config import RewardConfig
-from train_client.interrupt import Stop
-from train_client.policy import Policy
-from train_client.reward_client import RewardClient
-from train_client.reward_errors import RewardError
+from train_client.config.train_config import RewardConfig
+from train_client.policy.policy import Policy
+from train_client.reward.client import RewardClient
+from train_client.reward.errors import RewardError
+from train_client.run.interrupt import Stop
 from train_client.world import evaluation
 from train_client.world.evaluation import ROWS, WorldEvaluation
 from train_client.world.rules import Rules

@@ -8,11 +8,11 @@ from pathlib import Path
 import torch
 from transformers import AutoModelForImageTextToText, AutoProcessor, Qwen3VLForConditionalGeneration
 
-from train_client.data import Example
-from train_client.evaluation import complete
-from train_client.policy import Policy
-from train_client.prompts import encode_prompts
-from train_client.sampling import Sampling
+from train_client.data.examples import Example
+from train_client.data.prompts import encode_prompts
+from train_client.policy.policy import Policy
+from train_client.rollout.sampling import Sampling
+from train_client.run.evaluation import complete
 from train_client.world.cases import Case
 from train_client.world.language import demonstration, toss_verdicts
 from train_client.world.policy import build_model, build_processor, freeze_perception

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from train_client import safety
+from train_client.report import safety
 from train_client.world.evaluation import ROWS
 from train_client.world.report import Report, evaluations, training_count
 from train_client.world.service import Count

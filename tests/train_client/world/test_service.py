@@ -11,8 +11,8 @@ import httpx
 import pytest
 
 from app.schema import Labels, Sample
-from train_client.config import RewardConfig
-from train_client.reward_client import RewardClient
+from train_client.config.train_config import RewardConfig
+from train_client.reward.client import RewardClient
 from train_client.world.service import Count, RewardService, RunningService, ServiceError
 
 SAFE = Labels(visual="safe", text="safe", combined="safe")

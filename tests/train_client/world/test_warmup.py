@@ -6,7 +6,7 @@ import random
 
 import torch
 
-from train_client.policy import Policy
+from train_client.policy.policy import Policy
 from train_client.world.policy import build_model
 from train_client.world.rules import Rules
 from train_client.world.split import split_pairs

@@ -1,0 +1,1 @@
+"""What a run is: the configuration, its sections, and what is refused in it."""

@@ -1,0 +1,1 @@
+"""Rows, from where they are read to the prompts of a step."""

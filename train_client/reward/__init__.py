@@ -1,0 +1,1 @@
+"""The client of the reward service. It knows of no model and imports no PyTorch."""

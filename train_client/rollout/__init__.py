@@ -1,0 +1,1 @@
+"""Sampling completions from the policy, by the model itself or by vLLM."""
