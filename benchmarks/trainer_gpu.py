@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 
 from benchmarks.trainer_shapes import Shape, examples
-from train_client.config.train_config import PolicyConfig
+from train_client.config.sections import PolicyConfig
 from train_client.data.prompts import encode_prompts
 from train_client.policy.passes import Pass, pass_logprobs
 from train_client.policy.policy import Policy, load_policy, to_device

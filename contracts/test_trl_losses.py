@@ -9,7 +9,7 @@ from torch import Tensor
 from trl.trainer.grpo_trainer import GRPOTrainer
 
 from tests.train_client.learning.test_losses import LONGEST, ROWS, batch, configured, whole
-from train_client.config.train_config import AlgorithmConfig, Loss
+from train_client.config.sections import AlgorithmConfig, Loss
 
 LOW, HIGH = 0.1, 0.25
 

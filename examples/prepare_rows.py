@@ -25,7 +25,8 @@ import pyarrow.parquet
 import typer
 
 from app.rows import COLUMNS
-from train_client.config.train_config import ConfigError, DataConfig
+from train_client.config.errors import ConfigError
+from train_client.config.sections import DataConfig
 from train_client.data.examples import PLACEHOLDER, Example, load_examples
 from train_client.data.sources import DataError
 from train_client.integrations.rewards import Rewards

@@ -30,7 +30,7 @@ from rich.table import Table
 
 from app.rows import LabelError, row_labels
 from app.schema import Result, Sample
-from train_client.config.train_config import ConfigError
+from train_client.config.errors import ConfigError
 from train_client.integrations.rewards import Rewards, numbers
 from train_client.reward.errors import RewardError
 

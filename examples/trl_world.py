@@ -19,7 +19,7 @@ import typer
 from datasets import Dataset
 from trl import GRPOConfig, GRPOTrainer
 
-from train_client.config.train_config import ConfigError
+from train_client.config.errors import ConfigError
 from train_client.integrations.for_trl import SafetyReward  # (*)
 from train_client.world.cases import balanced, draw_cases
 from train_client.world.policy import freeze_perception

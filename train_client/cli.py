@@ -98,7 +98,7 @@ def plot(
 ) -> None:
     """Compare runs in one picture: rewards, verdicts, refusals, KL, length, speed."""
     _begin()
-    from train_client.config.train_config import ConfigError
+    from train_client.config.errors import ConfigError
     from train_client.report.compare import compare_runs
 
     console = Console(stderr=True)
@@ -132,7 +132,8 @@ def generate(
 ) -> None:
     """Show a policy's completion of one prompt, and how the reward service reads it."""
     _begin()
-    from train_client.config.train_config import ConfigError, PolicyConfig
+    from train_client.config.errors import ConfigError
+    from train_client.config.sections import PolicyConfig
     from train_client.generate import generate as sample_completion
     from train_client.generate import parse_labels, read_example, service_at, show
     from train_client.policy.policy import load_policy
@@ -161,7 +162,7 @@ def _errors_as_sentences(*, resume: str) -> Iterator[None]:
     """
     import torch
 
-    from train_client.config.train_config import ConfigError
+    from train_client.config.errors import ConfigError
     from train_client.data.sources import DataError
     from train_client.reward.errors import RewardError
     from train_client.rollout.rollout import Diverged

@@ -17,7 +17,8 @@ from rich.markup import escape
 from transformers import AutoModelForImageTextToText
 from transformers.utils.logging import disable_progress_bar
 
-from train_client.config.train_config import ConfigError, TrainConfig, parse_config
+from train_client.config.errors import ConfigError
+from train_client.config.train_config import TrainConfig, parse_config
 from train_client.learning.retention import Retention
 from train_client.policy.policy import Policy, frozen_copy
 from train_client.reward.client import RewardClient

@@ -24,7 +24,8 @@ from torch.distributed.fsdp import FSDPModule, MixedPrecisionPolicy, fully_shard
 from torch.distributed.tensor import DTensor, distribute_tensor
 from transformers import PreTrainedModel
 
-from train_client.config.train_config import ConfigError, TrainConfig, parse_config
+from train_client.config.errors import ConfigError
+from train_client.config.train_config import TrainConfig, parse_config
 
 T = TypeVar("T")
 

@@ -11,8 +11,8 @@ from rich.console import Console
 from rich.table import Table
 
 from app.schema import Labels, Result, Sample
-from train_client.config.errors import sentences
-from train_client.config.train_config import ConfigError, RewardConfig
+from train_client.config.errors import ConfigError, sentences
+from train_client.config.sections import RewardConfig
 from train_client.data.examples import NO_JUDGEMENT, Example, make_example
 from train_client.data.pictures import UNREADABLE, Picture
 from train_client.data.prompts import encode_prompts

@@ -27,7 +27,7 @@ from tests.app.serving import (
     wait_ready,
     workers,
 )
-from train_client.config.train_config import RewardConfig
+from train_client.config.sections import RewardConfig
 from train_client.reward.client import RewardClient
 
 LONG = "The image shows a scene. " * 40

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from app.schema import Labels, Sample
 from tests.train_client.service import Service
-from train_client.config.train_config import RewardConfig
+from train_client.config.sections import RewardConfig
 from train_client.reward.client import RewardClient
 
 LABELS = Labels(visual="safe", text="safe", combined="unsafe")

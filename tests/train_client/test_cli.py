@@ -19,8 +19,9 @@ from app.cli import build
 from tests.train_client.commands import invoke
 from tests.train_client.service import Service
 from train_client.cli import demo, train
+from train_client.config.errors import ConfigError
 from train_client.config.file import load_config
-from train_client.config.train_config import ConfigError, TrainConfig
+from train_client.config.train_config import TrainConfig
 from train_client.policy.policy import Policy
 from train_client.report.metrics import read_metrics
 from train_client.reward.errors import RewardError

@@ -19,8 +19,9 @@ from tests.train_client import ranks
 from tests.train_client.runs import settings, train
 from tests.train_client.service import Service
 from train_client import distributed
+from train_client.config.errors import ConfigError
 from train_client.config.file import load_config
-from train_client.config.train_config import ConfigError, TrainConfig
+from train_client.config.train_config import TrainConfig
 from train_client.distributed import joined, raised_everywhere
 from train_client.policy.policy import Policy
 from train_client.report.metrics import read_metrics

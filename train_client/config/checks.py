@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from train_client.config.sections import (
+    AlgorithmConfig,
+    DataConfig,
+    LoraConfig,
+    RolloutConfig,
+    Sections,
+)
 
-from train_client.config.sections import AlgorithmConfig, DataConfig, LoraConfig, RolloutConfig
 
-if TYPE_CHECKING:
-    from train_client.config.train_config import TrainConfig
-
-
-def check(config: TrainConfig) -> None:
+def check(config: Sections) -> None:
     """Raises ValueError with a sentence that names the keys."""
     _refuse_split_groups(config)
     _refuse_two_held_out_sources(config)
@@ -21,7 +22,7 @@ def check(config: TrainConfig) -> None:
     _refuse_unsupported_vllm_settings(config)
 
 
-def _refuse_split_groups(config: TrainConfig) -> None:
+def _refuse_split_groups(config: Sections) -> None:
     if config.rollout.prompts_per_step % config.optimizer.minibatches:
         raise ValueError(
             "rollout.prompts_per_step must be a multiple of optimizer.minibatches, "
@@ -41,14 +42,14 @@ def _refuse_split_groups(config: TrainConfig) -> None:
         )
 
 
-def _refuse_two_held_out_sources(config: TrainConfig) -> None:
+def _refuse_two_held_out_sources(config: Sections) -> None:
     if config.data.test and config.data.hold_out:
         raise ValueError(
             "data.test and data.hold_out are two sources of held-out rows; give only one of them"
         )
 
 
-def _refuse_correction_of_sampler_logprobs(config: TrainConfig) -> None:
+def _refuse_correction_of_sampler_logprobs(config: Sections) -> None:
     if config.algorithm.importance_cap is not None and config.algorithm.old_logprobs == "sampler":
         raise ValueError(
             "algorithm.importance_cap weighs the policy's old log-probs against the sampler's, "
@@ -56,7 +57,7 @@ def _refuse_correction_of_sampler_logprobs(config: TrainConfig) -> None:
         )
 
 
-def _refuse_ignored_keys(config: TrainConfig) -> None:
+def _refuse_ignored_keys(config: Sections) -> None:
     """A key without effect is as misleading as a misspelt one. Defaults are accepted, because a
     saved configuration spells them out."""
     lora, data, rollout = config.policy.lora, config.data, config.rollout
@@ -73,7 +74,7 @@ def _refuse_ignored_keys(config: TrainConfig) -> None:
         raise ValueError("rollout.vllm_memory does nothing with rollout.engine=local; leave it out")
 
 
-def _refuse_splits_of_single_files(config: TrainConfig) -> None:
+def _refuse_splits_of_single_files(config: Sections) -> None:
     data = config.data
     readers = {"split": [data.train, config.retention.data], "test_split": [data.test]}
     for key, sources in readers.items():
@@ -86,7 +87,7 @@ def _refuse_splits_of_single_files(config: TrainConfig) -> None:
             )
 
 
-def _refuse_ignored_algorithm_keys(config: TrainConfig) -> None:
+def _refuse_ignored_algorithm_keys(config: Sections) -> None:
     algorithm, defaults = config.algorithm, AlgorithmConfig()
     weights = algorithm.component_weights
     if weights is not None and not any(weights.values()):
@@ -119,7 +120,7 @@ def _refuse_ignored_algorithm_keys(config: TrainConfig) -> None:
         )
 
 
-def _refuse_unsupported_vllm_settings(config: TrainConfig) -> None:
+def _refuse_unsupported_vllm_settings(config: Sections) -> None:
     rollout, algorithm = config.rollout, config.algorithm
     if rollout.engine != "vllm":
         return

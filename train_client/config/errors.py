@@ -9,6 +9,10 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 
+class ConfigError(ValueError):
+    """The configuration cannot be used; the message names the key and what is allowed."""
+
+
 def sentences(error: ValidationError, model: type[BaseModel]) -> str:
     """What pydantic found wrong with a `model`: a line for each key with its name, what is allowed,
     and what was given."""

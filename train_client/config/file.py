@@ -9,7 +9,8 @@ from typing import Any
 import yaml
 
 from app.yaml_text import load_yaml
-from train_client.config.train_config import ConfigError, TrainConfig, parse_config
+from train_client.config.errors import ConfigError
+from train_client.config.train_config import TrainConfig, parse_config
 
 
 def load_config(path: Path, overrides: Sequence[str] = ()) -> TrainConfig:

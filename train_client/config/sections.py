@@ -245,3 +245,21 @@ class RewardConfig(Section):
         if not usable or not re.fullmatch(r"https?://[^\s/]+(/\S*)?", url):
             raise ValueError("must be a URL such as http://127.0.0.1:8700")
         return url
+
+
+class Sections(Section):
+    """Every section, each valid by itself; what contradicts between them is not checked here."""
+
+    run: RunConfig = RunConfig()
+    policy: PolicyConfig = PolicyConfig()
+    data: DataConfig = DataConfig()
+    rollout: RolloutConfig = RolloutConfig()
+    algorithm: AlgorithmConfig = AlgorithmConfig()
+    optimizer: OptimizerConfig = OptimizerConfig()
+    retention: RetentionConfig = RetentionConfig()
+    reward: RewardConfig = RewardConfig()
+
+    @property
+    def updates_per_step(self) -> int:
+        """Optimizer steps that one rollout batch is learned from in."""
+        return self.optimizer.minibatches * self.algorithm.updates_per_batch

@@ -9,65 +9,17 @@ import yaml
 from pydantic import ValidationError, model_validator
 
 from train_client.config.checks import check
-from train_client.config.errors import sentences
-from train_client.config.sections import (
-    AlgorithmConfig,
-    DataConfig,
-    Kl,
-    LoraConfig,
-    Loss,
-    OptimizerConfig,
-    PolicyConfig,
-    RetentionConfig,
-    RewardConfig,
-    RolloutConfig,
-    RunConfig,
-    Scale,
-    Section,
-)
-
-__all__ = [
-    "AlgorithmConfig",
-    "ConfigError",
-    "DataConfig",
-    "Kl",
-    "LoraConfig",
-    "Loss",
-    "OptimizerConfig",
-    "PolicyConfig",
-    "RetentionConfig",
-    "RewardConfig",
-    "RolloutConfig",
-    "RunConfig",
-    "Scale",
-    "TrainConfig",
-    "parse_config",
-]
+from train_client.config.errors import ConfigError, sentences
+from train_client.config.sections import Sections
 
 
-class ConfigError(ValueError):
-    """The configuration cannot be used; the message names the key and what is allowed."""
-
-
-class TrainConfig(Section):
-    run: RunConfig = RunConfig()
-    policy: PolicyConfig = PolicyConfig()
-    data: DataConfig = DataConfig()
-    rollout: RolloutConfig = RolloutConfig()
-    algorithm: AlgorithmConfig = AlgorithmConfig()
-    optimizer: OptimizerConfig = OptimizerConfig()
-    retention: RetentionConfig = RetentionConfig()
-    reward: RewardConfig = RewardConfig()
+class TrainConfig(Sections):
+    """Every section, with keys that go together."""
 
     @model_validator(mode="after")
     def _can_be_meant(self) -> TrainConfig:
         check(self)
         return self
-
-    @property
-    def updates_per_step(self) -> int:
-        """Optimizer steps that one rollout batch is learned from in."""
-        return self.optimizer.minibatches * self.algorithm.updates_per_batch
 
     def save(self, path: Path) -> None:
         """Write the whole configuration, defaults included, as YAML."""

@@ -17,7 +17,7 @@ from PIL import Image
 
 from app.rows import LabelError, row_labels
 from app.schema import Labels
-from train_client.config.train_config import DataConfig
+from train_client.config.sections import DataConfig
 from train_client.data.pictures import UNREADABLE, Picture
 from train_client.data.sources import DataError, Row, SplitKey, read_rows
 

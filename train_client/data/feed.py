@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 
-from train_client.config.train_config import DataConfig
+from train_client.config.sections import DataConfig
 from train_client.data.examples import Example
 from train_client.data.prompts import Prompts, encode_prompts
 from train_client.data.screening import Screened, screened

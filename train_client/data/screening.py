@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from train_client.config.train_config import DataConfig
+from train_client.config.sections import DataConfig
 from train_client.data.examples import Example
 from train_client.data.prompts import Prompts, prompt_lengths
 from train_client.data.sources import DataError

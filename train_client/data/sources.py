@@ -9,7 +9,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
 
-from train_client.config.train_config import DataConfig
+from train_client.config.sections import DataConfig
 from train_client.data.dataset_card import CARD, CardError, Configuration, configurations
 
 SPLITS = ("train", "validation", "val", "dev", "test")

@@ -13,7 +13,7 @@ from concurrent.futures import Future
 from typing import NamedTuple
 
 from app.schema import Result, Sample
-from train_client.config.train_config import RewardConfig
+from train_client.config.sections import RewardConfig
 from train_client.reward.client import RewardClient
 from train_client.reward.errors import RewardRejected, RewardUnavailable
 from train_client.reward.retry import Backoff

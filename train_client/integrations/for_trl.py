@@ -26,7 +26,7 @@ from statistics import fmean
 from typing import Any, Literal, get_args
 
 from app.schema import Result
-from train_client.config.train_config import ConfigError
+from train_client.config.errors import ConfigError
 from train_client.integrations.columns import samples_of
 from train_client.integrations.rewards import Rewards, check_value_name, numbers, value_of
 

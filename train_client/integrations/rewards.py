@@ -12,8 +12,9 @@ from functools import cache
 from typing import Any
 
 from app.schema import Result, Sample
-from train_client.config.errors import unknown
-from train_client.config.train_config import ConfigError, RewardConfig, parse_config
+from train_client.config.errors import ConfigError, unknown
+from train_client.config.sections import RewardConfig
+from train_client.config.train_config import parse_config
 from train_client.integrations.coalescing import CoalescingClient
 from train_client.reward.errors import RewardUnavailable
 

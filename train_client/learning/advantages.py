@@ -11,7 +11,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from train_client.config.train_config import Scale
+from train_client.config.sections import Scale
 
 
 def advantages(

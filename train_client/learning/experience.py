@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 
 from app.schema import Result, Sample
-from train_client.config.train_config import AlgorithmConfig, ConfigError
+from train_client.config.errors import ConfigError
+from train_client.config.sections import AlgorithmConfig
 from train_client.data.examples import Example
 from train_client.learning.advantages import advantages, gdpo_advantages, informative_groups
 

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from train_client.config.train_config import AlgorithmConfig, Kl, Loss
+from train_client.config.sections import AlgorithmConfig, Kl, Loss
 
 
 @dataclass(frozen=True, kw_only=True)

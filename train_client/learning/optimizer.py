@@ -18,7 +18,8 @@ from torch import Tensor
 from torch.distributed.tensor import DTensor
 from transformers import PreTrainedModel
 
-from train_client.config.train_config import ConfigError, OptimizerConfig
+from train_client.config.errors import ConfigError
+from train_client.config.sections import OptimizerConfig
 from train_client.distributed import full_tensor, sharded_like
 
 log = logging.getLogger(__name__)

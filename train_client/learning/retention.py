@@ -19,7 +19,8 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from train_client.config.train_config import ConfigError, RetentionConfig
+from train_client.config.errors import ConfigError
+from train_client.config.sections import RetentionConfig
 from train_client.data.examples import ExampleWithResponse
 from train_client.data.prompts import encode_responses, prompt_text
 from train_client.distributed import all_reduce_sum, rank, world_size

@@ -16,7 +16,8 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from train_client.config.train_config import ConfigError, LoraConfig
+from train_client.config.errors import ConfigError
+from train_client.config.sections import LoraConfig
 
 WEIGHTS = "adapter_model.safetensors"
 _PREFIX = "base_model.model."

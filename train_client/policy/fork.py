@@ -21,7 +21,7 @@ from torch import Tensor
 from transformers import DynamicCache, PreTrainedModel
 from transformers.cache_utils import Cache, LinearAttentionCacheLayerMixin
 
-from train_client.config.train_config import ConfigError
+from train_client.config.errors import ConfigError
 from train_client.policy.cache import cache_argument, copy_cache
 from train_client.policy.logprobs import chosen_logprobs, model_logprobs
 

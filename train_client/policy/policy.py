@@ -17,7 +17,8 @@ from safetensors import SafetensorError
 from torch import Tensor
 from transformers import AutoModelForImageTextToText, AutoProcessor, PreTrainedModel
 
-from train_client.config.train_config import ConfigError, PolicyConfig
+from train_client.config.errors import ConfigError
+from train_client.config.sections import PolicyConfig
 from train_client.distributed import full_tensor, is_main, world_size
 from train_client.policy.adapter import add_adapter, has_adapter, merged, switched_off
 

@@ -20,7 +20,7 @@ from transformers import PreTrainedModel
 from transformers.cache_utils import Cache
 from transformers.modeling_layers import GradientCheckpointingLayer
 
-from train_client.config.train_config import ConfigError
+from train_client.config.errors import ConfigError
 from train_client.policy.forward import replaced_forward
 
 Forward = Callable[..., Any]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from train_client.config.train_config import ConfigError
+from train_client.config.errors import ConfigError
 from train_client.report.metrics import METRICS, read_metrics
 from train_client.report.plots import points, smooth
 

@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
-from train_client.config.train_config import ConfigError, TrainConfig
+from train_client.config.errors import ConfigError
+from train_client.config.train_config import TrainConfig
 
 
 class Logger(Protocol):

@@ -19,7 +19,8 @@ import httpx
 from pydantic import BaseModel, ValidationError
 
 from app.schema import ErrorReply, ProfileReply, Result, RewardReply, RewardRequest, Sample
-from train_client.config.train_config import ConfigError, RewardConfig
+from train_client.config.errors import ConfigError
+from train_client.config.sections import RewardConfig
 from train_client.reward.errors import (
     RewardError,
     RewardRejected,

@@ -13,7 +13,7 @@ from concurrent.futures import Future
 from typing import Any, Self, TypeVar
 
 from app.schema import ProfileReply, Result, Sample
-from train_client.config.train_config import RewardConfig
+from train_client.config.sections import RewardConfig
 from train_client.reward.async_client import AsyncRewardClient
 
 T = TypeVar("T")

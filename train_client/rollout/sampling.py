@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from train_client.config.train_config import RolloutConfig
+from train_client.config.sections import RolloutConfig
 
 FEW = 64
 """Tokens that hold the nucleus of most distributions."""

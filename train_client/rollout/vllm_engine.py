@@ -20,7 +20,8 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 from transformers import PreTrainedModel
 
-from train_client.config.train_config import ConfigError, TrainConfig
+from train_client.config.errors import ConfigError
+from train_client.config.train_config import TrainConfig
 from train_client.data.prompts import Prompts
 from train_client.distributed import own_seed, world_size
 from train_client.policy.adapter import merged

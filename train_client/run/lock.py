@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO
 
-from train_client.config.train_config import ConfigError
+from train_client.config.errors import ConfigError
 from train_client.distributed import is_main, raised_everywhere
 from train_client.saved.checkpoint import make_run_folder
 

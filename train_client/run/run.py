@@ -9,7 +9,9 @@ from functools import partial
 
 import torch
 
-from train_client.config.train_config import ConfigError, RetentionConfig, TrainConfig
+from train_client.config.errors import ConfigError
+from train_client.config.sections import RetentionConfig
+from train_client.config.train_config import TrainConfig
 from train_client.data.examples import Example, ExampleWithResponse, load_both, load_responses
 from train_client.data.prompts import Prompts, encode_prompts
 from train_client.data.screening import screened_rows

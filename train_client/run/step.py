@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from train_client.config.train_config import ConfigError, TrainConfig
+from train_client.config.errors import ConfigError
+from train_client.config.train_config import TrainConfig
 from train_client.data.sources import DataError
 from train_client.distributed import (
     all_gather,

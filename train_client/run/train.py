@@ -13,7 +13,8 @@ from collections.abc import Callable, Mapping, Sequence
 import torch
 from transformers.utils.logging import disable_progress_bar
 
-from train_client.config.train_config import ConfigError, TrainConfig
+from train_client.config.errors import ConfigError
+from train_client.config.train_config import TrainConfig
 from train_client.data.examples import Example
 from train_client.data.feed import PromptFeed
 from train_client.data.sources import DataError

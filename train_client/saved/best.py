@@ -6,7 +6,8 @@ import json
 import logging
 from collections.abc import Mapping
 
-from train_client.config.train_config import ConfigError, RunConfig
+from train_client.config.errors import ConfigError
+from train_client.config.sections import RunConfig
 from train_client.distributed import is_main
 from train_client.policy.policy import Policy
 from train_client.report.safety import COMPONENT, METRICS

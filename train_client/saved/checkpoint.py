@@ -20,7 +20,8 @@ from safetensors import SafetensorError
 from torch import Tensor
 from transformers import AutoModelForImageTextToText, PreTrainedModel
 
-from train_client.config.train_config import ConfigError, RunConfig
+from train_client.config.errors import ConfigError
+from train_client.config.sections import RunConfig
 from train_client.distributed import is_main, sharded_like, wait_for_all
 from train_client.policy.adapter import adapter_file, has_adapter
 from train_client.policy.policy import Policy

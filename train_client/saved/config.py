@@ -9,7 +9,8 @@ from typing import Any
 
 import yaml
 
-from train_client.config.train_config import ConfigError, TrainConfig
+from train_client.config.errors import ConfigError
+from train_client.config.train_config import TrainConfig
 from train_client.saved.checkpoint import checkpoints
 
 log = logging.getLogger(__name__)

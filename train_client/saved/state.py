@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from train_client.config.train_config import RunConfig
+from train_client.config.sections import RunConfig
 from train_client.data.feed import PromptFeed
 from train_client.distributed import all_gather, wait_for_all
 from train_client.learning.optimizer import MasterAdamW

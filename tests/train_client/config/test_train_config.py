@@ -9,8 +9,9 @@ import pytest
 
 import train_client
 from tests.documentation import PAGES, named, rows
+from train_client.config.errors import ConfigError
 from train_client.config.file import load_config
-from train_client.config.train_config import ConfigError, TrainConfig, parse_config
+from train_client.config.train_config import TrainConfig, parse_config
 
 CONFIGS = sorted((Path(train_client.__file__).parent / "configs").glob("*.yaml"))
 

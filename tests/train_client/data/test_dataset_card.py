@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from train_client.config.train_config import DataConfig
+from train_client.config.sections import DataConfig
 from train_client.data.examples import load_both, load_examples
 from train_client.data.sources import DataError
 

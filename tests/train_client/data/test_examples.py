@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from train_client.config.train_config import DataConfig
+from train_client.config.sections import DataConfig
 from train_client.data.examples import load_both, load_examples, load_responses
 from train_client.data.sources import DataError
 

@@ -11,7 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
-from train_client.config.train_config import DataConfig
+from train_client.config.sections import DataConfig
 from train_client.data.examples import Example
 from train_client.data.feed import PromptFeed
 from train_client.data.prompts import Prompts, encode_prompts

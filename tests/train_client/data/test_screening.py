@@ -9,7 +9,7 @@ from functools import partial
 import pytest
 from PIL import Image
 
-from train_client.config.train_config import DataConfig
+from train_client.config.sections import DataConfig
 from train_client.data.examples import Example
 from train_client.data.prompts import Prompts, encode_prompts
 from train_client.data.screening import screened, screened_rows

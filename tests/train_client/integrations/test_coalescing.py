@@ -8,7 +8,7 @@ import pytest
 
 from app.schema import Labels, Sample
 from tests.train_client.service import Service
-from train_client.config.train_config import RewardConfig
+from train_client.config.sections import RewardConfig
 from train_client.integrations.coalescing import CoalescingClient
 from train_client.reward.errors import RewardRejected, RewardUnavailable, RewardVersionChanged
 

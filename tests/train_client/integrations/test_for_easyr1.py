@@ -8,7 +8,7 @@ import pytest
 from app.rows import LabelError
 from tests.train_client.integrations.conftest import TAGS
 from tests.train_client.service import Service
-from train_client.config.train_config import ConfigError
+from train_client.config.errors import ConfigError
 from train_client.integrations.for_easyr1 import REWARD_TYPE, main
 from train_client.reward.errors import RewardUnavailable
 

@@ -9,7 +9,7 @@ import pytest
 from app.rows import LabelError
 from tests.train_client.integrations.conftest import TAGS
 from tests.train_client.service import Service
-from train_client.config.train_config import ConfigError
+from train_client.config.errors import ConfigError
 from train_client.integrations.for_verl import (
     compute_score,
     compute_score_batch,

@@ -11,7 +11,7 @@ import pytest
 from app.schema import Labels, Sample
 from rules.profile_sections import ExtraComponents
 from tests.train_client.service import Service
-from train_client.config.train_config import ConfigError
+from train_client.config.errors import ConfigError
 from train_client.integrations.for_trl import SafetyReward
 from train_client.integrations.rewards import COMPONENTS, Rewards, fallback_given
 

@@ -9,7 +9,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from train_client.config.train_config import Scale
+from train_client.config.sections import Scale
 from train_client.learning.advantages import advantages, gdpo_advantages, informative_groups
 
 REWARDS = torch.tensor([[1.0, 0.5, 0.0, 0.75], [0.2, 0.2, 0.2, 0.2], [0.0, 0.0, 0.0, 1.0]])

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from app.schema import Labels, Result
-from train_client.config.train_config import AlgorithmConfig, ConfigError
+from train_client.config.errors import ConfigError
+from train_client.config.sections import AlgorithmConfig
 from train_client.data.examples import Example
 from train_client.learning.experience import (
     Completion,

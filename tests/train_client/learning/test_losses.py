@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from train_client.config.train_config import AlgorithmConfig, Kl, Loss
+from train_client.config.sections import AlgorithmConfig, Kl, Loss
 from train_client.learning.losses import LossValue, Normalisers, kl_estimate, policy_loss
 
 ROWS, TOKENS, LONGEST = 6, 9, 12

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 import torch
 
-from train_client.config.train_config import ConfigError, OptimizerConfig
+from train_client.config.errors import ConfigError
+from train_client.config.sections import OptimizerConfig
 from train_client.learning.optimizer import MasterAdamW, learning_rate, step_rates
 
 

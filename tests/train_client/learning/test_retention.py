@@ -11,7 +11,8 @@ import torch
 from tokenizers.processors import TemplateProcessing
 from torch import Tensor
 
-from train_client.config.train_config import ConfigError, RetentionConfig
+from train_client.config.errors import ConfigError
+from train_client.config.sections import RetentionConfig
 from train_client.data.examples import Example, ExampleWithResponse
 from train_client.data.prompts import encode_responses, prompt_text
 from train_client.learning.retention import Retention

@@ -12,7 +12,8 @@ from transformers import AutoModelForImageTextToText
 
 from tests.train_client.runs import exact, settings, train
 from tests.train_client.service import Service
-from train_client.config.train_config import ConfigError, LoraConfig, PolicyConfig
+from train_client.config.errors import ConfigError
+from train_client.config.sections import LoraConfig, PolicyConfig
 from train_client.data.examples import Example
 from train_client.policy.adapter import add_adapter
 from train_client.policy.policy import Policy, load_policy

@@ -12,7 +12,7 @@ from transformers import FalconH1Config
 
 from tests.train_client.architectures import IMAGE, built, linear_attention
 from tests.train_client.gradients import completions, gradients
-from train_client.config.train_config import ConfigError
+from train_client.config.errors import ConfigError
 from train_client.policy.duplicate import duplicated_logprobs
 from train_client.policy.fork import (
     PrefixGradient,

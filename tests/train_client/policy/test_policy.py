@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 import torch
 
-from train_client.config.train_config import ConfigError, PolicyConfig
+from train_client.config.errors import ConfigError
+from train_client.config.sections import PolicyConfig
 from train_client.data.examples import Example
 from train_client.data.prompts import encode_prompts
 from train_client.policy.policy import Policy, load_policy

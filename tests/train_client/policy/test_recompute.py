@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.autograd.graph import saved_tensors_hooks
 
 from tests.train_client.gradients import completions, gradients
-from train_client.config.train_config import ConfigError
+from train_client.config.errors import ConfigError
 from train_client.policy.passes import Pass, pass_logprobs
 from train_client.policy.recompute import recomputed
 

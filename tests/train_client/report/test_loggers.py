@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from train_client.config.train_config import ConfigError, parse_config
+from train_client.config.errors import ConfigError
+from train_client.config.train_config import parse_config
 from train_client.report.loggers import open_loggers
 from train_client.report.metrics import MetricsWriter
 

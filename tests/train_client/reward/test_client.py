@@ -12,7 +12,8 @@ import pytest
 
 from tests.train_client.asking import client, samples
 from tests.train_client.service import Service
-from train_client.config.train_config import ConfigError, RewardConfig
+from train_client.config.errors import ConfigError
+from train_client.config.sections import RewardConfig
 from train_client.reward.async_client import batched
 from train_client.reward.client import RewardClient
 from train_client.reward.errors import (

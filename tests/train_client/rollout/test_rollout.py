@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from tests.train_client.architectures import linear_attention
-from train_client.config.train_config import RolloutConfig
+from train_client.config.sections import RolloutConfig
 from train_client.data.prompts import Prompts
 from train_client.policy.duplicate import duplicated_logprobs
 from train_client.policy.fork import completion_logprobs, prefill

@@ -13,7 +13,9 @@ import torch
 from tests.train_client import vllm_standin
 from tests.train_client.runs import settings, train
 from tests.train_client.service import Service
-from train_client.config.train_config import ConfigError, LoraConfig, parse_config
+from train_client.config.errors import ConfigError
+from train_client.config.sections import LoraConfig
+from train_client.config.train_config import parse_config
 from train_client.data.examples import Example
 from train_client.data.prompts import Prompts, encode_prompts
 from train_client.policy.adapter import add_adapter

@@ -14,7 +14,9 @@ from transformers import AutoModelForImageTextToText
 
 from tests.train_client import runs
 from tests.train_client.service import Service
-from train_client.config.train_config import ConfigError, RewardConfig, TrainConfig
+from train_client.config.errors import ConfigError
+from train_client.config.sections import RewardConfig
+from train_client.config.train_config import TrainConfig
 from train_client.data.examples import NO_JUDGEMENT, Example
 from train_client.policy.policy import Policy
 from train_client.report.metrics import read_metrics

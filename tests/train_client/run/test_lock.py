@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from train_client.config.train_config import ConfigError, parse_config
+from train_client.config.errors import ConfigError
+from train_client.config.train_config import parse_config
 from train_client.demo import demo
 from train_client.run.lock import NAME, only_run_in
 from train_client.run.run import run_training

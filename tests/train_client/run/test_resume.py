@@ -19,8 +19,9 @@ from PIL import Image
 from tests.train_client.ranks import Rule
 from tests.train_client.runs import exact, settings, train
 from tests.train_client.service import Service
+from train_client.config.errors import ConfigError
 from train_client.config.file import load_config
-from train_client.config.train_config import ConfigError, TrainConfig
+from train_client.config.train_config import TrainConfig
 from train_client.data.examples import Example, ExampleWithResponse
 from train_client.learning.retention import Retention
 from train_client.policy.policy import Policy

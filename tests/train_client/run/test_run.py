@@ -10,7 +10,9 @@ from PIL import Image
 
 import train_client.run.run
 from tests.train_client.service import Service
-from train_client.config.train_config import ConfigError, RolloutConfig, TrainConfig, parse_config
+from train_client.config.errors import ConfigError
+from train_client.config.sections import RolloutConfig
+from train_client.config.train_config import TrainConfig, parse_config
 from train_client.data.sources import DataError
 from train_client.policy.policy import Policy
 from train_client.report.metrics import read_metrics

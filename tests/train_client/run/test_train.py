@@ -15,7 +15,7 @@ import train_client.run.train as training
 from tests.train_client.ranks import Rule
 from tests.train_client.runs import EXACT, Rows, exact, settings, train
 from tests.train_client.service import Service
-from train_client.config.train_config import ConfigError
+from train_client.config.errors import ConfigError
 from train_client.data.examples import Example
 from train_client.data.prompts import Prompts
 from train_client.policy.policy import Policy

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 import torch
 
-from train_client.config.train_config import ConfigError, RunConfig
+from train_client.config.errors import ConfigError
+from train_client.config.sections import RunConfig
 from train_client.policy.policy import Policy
 from train_client.saved.checkpoint import (
     STATE,

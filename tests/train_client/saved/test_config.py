@@ -10,7 +10,8 @@ import yaml
 
 from tests.train_client.runs import settings, train
 from tests.train_client.service import Service
-from train_client.config.train_config import ConfigError, TrainConfig, parse_config
+from train_client.config.errors import ConfigError
+from train_client.config.train_config import TrainConfig, parse_config
 from train_client.data.examples import Example
 from train_client.demo import demo
 from train_client.policy.policy import Policy

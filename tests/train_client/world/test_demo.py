@@ -15,7 +15,7 @@ import typer
 from safetensors import SafetensorError
 
 from tests.train_client.world.conftest import pair_of
-from train_client.config.train_config import ConfigError
+from train_client.config.errors import ConfigError
 from train_client.demo import CASES_PER_PAIR, demo
 from train_client.policy.policy import Policy
 from train_client.saved.checkpoint import SaveError

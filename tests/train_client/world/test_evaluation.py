@@ -9,7 +9,7 @@ import pytest
 
 from tests.train_client.service import Service
 from tests.train_client.world.conftest import pair_of
-from train_client.config.train_config import RewardConfig
+from train_client.config.sections import RewardConfig
 from train_client.policy.policy import Policy
 from train_client.reward.client import RewardClient
 from train_client.reward.errors import RewardError

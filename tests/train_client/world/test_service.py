@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from app.schema import Labels, Sample
-from train_client.config.train_config import RewardConfig
+from train_client.config.sections import RewardConfig
 from train_client.reward.client import RewardClient
 from train_client.world.service import Count, RewardService, RunningService, ServiceError
 
