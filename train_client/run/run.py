@@ -157,7 +157,7 @@ def rows_at_once(config: TrainConfig) -> int:
 
 
 def _refuse_idle_retention(config: RetentionConfig) -> None:
-    """As `config_checks` does with other keys that would change nothing.
+    """As `config.checks` does with other keys that would change nothing.
 
     It is not one of those checks because the demo brings general rows of its own, without a file.
     """

@@ -68,7 +68,7 @@ class Trainer:
 
     `instruction` is appended to every prompt (the profile's, or nothing). `rewards` stays open:
     the caller closes it. Everything is written below `config.run.output`, which no other run may
-    use at the same time: see `run_lock`.
+    use at the same time: see `lock`.
     """
 
     def __init__(
