@@ -14,7 +14,8 @@ The packages, in the order in which data flows through a step:
 
 Imports run one way:
 
-    config ← distributed ← policy ← data ← rollout, learning ← saved ← run ← world ← demo ← cli
+    config ← distributed ← policy ← data ← rollout, learning ← saved ← run
+    run ← world ← demo, generate ← cli
 
 `rollout` and `learning` do not know each other. `reward` knows `config` alone, and `report` only
 `distributed` besides. `integrations` are for other trainers: they know `reward` and `config`.
