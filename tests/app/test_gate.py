@@ -104,7 +104,7 @@ def test_what_is_not_scored_by_the_deadline_is_null(monkeypatch: pytest.MonkeyPa
 
 
 def test_what_has_begun_and_is_not_scored_at_all_by_the_deadline_is_503(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def slow(model: Any, body: bytes) -> Any:
         time.sleep(0.6)
@@ -115,6 +115,7 @@ def test_what_has_begun_and_is_not_scored_at_all_by_the_deadline_is_503(
     assert reply.status_code == 503
     assert "in time" in reply.json()["error"]
     assert reply.headers["retry-after"]
+    assert [record.event["reason"] for record in caplog.records] == ["deadline"]
 
 
 def logged(caplog: pytest.LogCaptureFixture) -> str:
@@ -265,6 +266,24 @@ def test_a_hang_up_is_no_refusal_where_the_framework_answers_either(
     (record,) = [record for record in caplog.records if hasattr(record, "event")]
     assert (record.levelname, record.event["status"]) == ("INFO", 499)
     assert "reason" not in record.event
+
+
+@pytest.mark.parametrize("breaks_off", [False, True], ids=["answered", "breaks off"])
+def test_a_request_is_in_flight_until_it_has_its_reply(breaks_off: bool) -> None:
+    async def run() -> list[int]:
+        app = create_app(Settings(), SCORING)
+        in_flight = [app._service.in_flight]
+
+        async def send(message: Message) -> None:
+            in_flight.append(app._service.in_flight)
+            if breaks_off:
+                raise OSError
+
+        await sent(app, BODY, send=send)
+        return [*in_flight, app._service.in_flight]
+
+    before, *during, after = asyncio.run(run())
+    assert (before, set(during), after) == (0, {1}, 0)
 
 
 def test_a_reply_that_breaks_off_is_not_begun_again() -> None:
