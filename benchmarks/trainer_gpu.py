@@ -5,7 +5,8 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -68,9 +69,7 @@ def _decoding(policy: Policy, shape: Shape, ceiling: float) -> None:
     found = {}
     for name, graphs in (("eager", False), ("graphed", True)):
         engine = LocalEngine(policy.model, (-1,), policy.pad_id, graphs=graphs)
-        found[name] = _seconds(
-            lambda engine=engine: engine.generate(prompts, shape.group, sampling, None)
-        )
+        found[name] = _seconds(partial(engine.generate, prompts, shape.group, sampling, None))
     for name, seconds in found.items():
         # Every token reads all weights at least once; keys and values come on top.
         share = weights * shape.completion / seconds / (ceiling / 2)
@@ -83,14 +82,14 @@ def _decoding(policy: Policy, shape: Shape, ceiling: float) -> None:
 
 
 def _passes(policy: Policy, shape: Shape, ceiling: float) -> None:
-    example = examples(shape)[:1]
+    example = list(examples(shape)[:1])
     length, group = shape.completion, shape.group
     tokens = torch.randint(10, 500, (group, length), device=policy.device)
     lengths = torch.full((group,), length, device=policy.device)
     rows = torch.arange(group, device=policy.device)
     parameters = sum(p.numel() for p in policy.model.model.language_model.parameters())
     found = {}
-    ways = {
+    ways: dict[str, tuple[bool, AbstractContextManager[None]]] = {
         "duplicated": (False, nullcontext()),
         "forked": (True, nullcontext()),
         "forked, checkpointed": (True, recomputed(policy.model)),
