@@ -17,8 +17,9 @@ import json
 import re
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal
 
 import pyarrow as pa
 import pyarrow.parquet
@@ -33,7 +34,8 @@ from train_client.reward_errors import RewardError
 from train_client.sources import DataError
 
 
-class Row(NamedTuple):
+@dataclass(frozen=True)
+class Row:
     """What every trainer's row is made of."""
 
     index: int

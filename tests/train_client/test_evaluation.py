@@ -19,10 +19,11 @@ from train_client.data import NO_JUDGEMENT, Example
 from train_client.evaluation import CompletedExample, complete, evaluate, score_completions
 from train_client.interrupt import Stopped
 from train_client.metrics import read_metrics
+from train_client.outcome import Outcome
 from train_client.policy import Policy
 from train_client.reward_client import RewardClient
 from train_client.sampling import Sampling
-from train_client.train import Evaluate, Outcome, Trainer
+from train_client.train import Evaluate, Trainer
 
 GREEDY = Sampling(max_tokens=6, temperature=0)
 
