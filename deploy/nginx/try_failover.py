@@ -36,18 +36,20 @@ UNSCORABLE_EVERY = 10
 """Batches for one request that no replica can answer with rewards."""
 
 CONFIGURATION = Path(__file__).with_name("nginx.conf")
+NGINX = shutil.which("nginx", path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin")
+"""Debian's stands in /usr/sbin, which is not on every user's PATH."""
 
 
 def main() -> None:
     """Run the trial and print what happened."""
-    if shutil.which("nginx") is None:
+    if NGINX is None:
         sys.exit("nginx is not installed: apt-get install nginx-light")
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         judged = judged_profile(folder, "http://127.0.0.1:1/v1", ask="all")
         flags = ("--profiles", judged)
         replicas = [stack.enter_context(server(*flags)) for _ in range(REPLICAS)]
-        address = stack.enter_context(_nginx([url for url, _ in replicas]))
+        address = stack.enter_context(_nginx(NGINX, [url for url, _ in replicas]))
         sent = {"X-Request-Id": "trainer-7/3"}
         if httpx.get(f"{address}/healthz", headers=sent).headers["X-Request-Id"] != "trainer-7/3":
             sys.exit("the client's request id was lost on the way")
@@ -106,7 +108,7 @@ def _scored(url: str) -> int:
 
 
 @contextmanager
-def _nginx(replicas: list[str]) -> Iterator[str]:
+def _nginx(program: str, replicas: list[str]) -> Iterator[str]:
     """nginx.conf on a free port, with its upstream's addresses replaced and nothing else."""
     port = free_port()
     text = CONFIGURATION.read_text().replace("127.0.0.1:8700", f"127.0.0.1:{port}")
@@ -116,7 +118,7 @@ def _nginx(replicas: list[str]) -> Iterator[str]:
         path = Path(folder) / "nginx.conf"
         path.write_text(text)
         os.chmod(folder, 0o755)
-        command = ["nginx", "-p", folder, "-c", str(path), "-g", "daemon off;"]
+        command = [program, "-p", folder, "-c", str(path), "-g", "daemon off;"]
         process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
         with ending(process):
             wait_ready(f"http://127.0.0.1:{port}", process)
