@@ -47,6 +47,7 @@ lint: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache --no-logo
 
 # Write requirements.lock anew from pyproject.toml: exact versions, both extras. Wants uv, and a CPU
 # build of torch at hand, so that torch itself picks the CUDA packages of the machine it lands on.

@@ -73,7 +73,8 @@ def _steps(body: bytes, rounds: int) -> list[float]:
 
 def _ratio(taken: list[list[float]]) -> float:
     """How much longer the second subject takes than the first: the median over the rounds."""
-    return statistics.median(theirs / own for own, theirs in zip(*taken, strict=True))
+    own, theirs = taken
+    return statistics.median(long / short for short, long in zip(own, theirs, strict=True))
 
 
 def _request(client: httpx.Client, profile: str, batch: Samples) -> list[float]:

@@ -6,6 +6,7 @@ from functools import partial
 
 import regex
 
+from grammar import Verdict
 from rules.labels import Labels
 from rules.stance.matching import Pattern
 
@@ -58,7 +59,7 @@ def well_formed(
     parts = [prose(random_, int((characters - length - 200) * share)) for share in _SHARES]
     helps = f"{_HELP} {prose(random_, max(0, length - len(_HELP)))}"
     opening = random_.choice(DECLINES) if unsafe else helps
-    combined = "unsafe" if unsafe else "safe"
+    combined: Verdict = "unsafe" if unsafe else "safe"
     text = (
         f"<think>{parts[0]}\n<visual{suffix}>safe</visual{suffix}>\n{parts[1]}\n"
         f"<text{suffix}>safe</text{suffix}>\n{parts[2]}\n"

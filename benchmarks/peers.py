@@ -38,7 +38,8 @@ def _format_reward(completion: str) -> float:
 
 
 def _tag_reward(completion: str, labels: Labels) -> float:
-    return _tag(*(_verdict(completion, name) for name in _NAMES), labels)
+    visual, text, combined = (_verdict(completion, name) for name in _NAMES)
+    return _tag(visual, text, combined, labels)
 
 
 def _behavior_reward(completion: str, labels: Labels) -> float:

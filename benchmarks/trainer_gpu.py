@@ -5,7 +5,8 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -68,9 +69,8 @@ def _decoding(policy: Policy, shape: Shape, ceiling: float) -> None:
     seconds_of = {}
     for name, graphs in (("eager", False), ("graphed", True)):
         engine = LocalEngine(policy.model, (-1,), policy.pad_id, graphs=graphs)
-        seconds_of[name] = _seconds(
-            lambda engine=engine: engine.generate(prompts, shape.group, sampling, None)
-        )
+        generated = partial(engine.generate, prompts, shape.group, sampling, None)
+        seconds_of[name] = _seconds(generated)
     for name, seconds in seconds_of.items():
         # Every token reads all weights at least once; keys and values come on top.
         share = weights * shape.completion / seconds / (ceiling / 2)
@@ -83,14 +83,14 @@ def _decoding(policy: Policy, shape: Shape, ceiling: float) -> None:
 
 
 def _passes(policy: Policy, shape: Shape, ceiling: float) -> None:
-    example = examples(shape)[:1]
+    example = list(examples(shape)[:1])
     length, group = shape.completion, shape.group
     tokens = torch.randint(10, 500, (group, length), device=policy.device)
     lengths = torch.full((group,), length, device=policy.device)
     rows = torch.arange(group, device=policy.device)
     parameters = sum(p.numel() for p in policy.model.model.language_model.parameters())
     seconds_of = {}
-    ways = {
+    ways: dict[str, tuple[bool, AbstractContextManager[None]]] = {
         "duplicated": (False, nullcontext()),
         "forked": (True, nullcontext()),
         "forked, checkpointed": (True, recomputed(policy.model)),

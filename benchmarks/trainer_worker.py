@@ -229,7 +229,7 @@ def trl(shape: Shape, folder: Path, device: str, steps: int, dtype: str = "float
 
     gauge = Gauge(device)
 
-    class Turns(TrainerCallback):  # type: ignore[misc]  # transformers leaves it untyped
+    class Turns(TrainerCallback):
         def on_step_begin(self, *_: Any, **__: Any) -> None:
             gauge.start()
 

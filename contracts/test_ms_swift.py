@@ -39,7 +39,10 @@ def score(monkeypatch: pytest.MonkeyPatch, service: httpx.Client, *texts: str) -
         for text in texts
     ]
     functions: list[Any] = [orms["safegrpo"](), orms["safegrpo_raw_format"]()]
-    return compute_rewards_per_func(samples, functions, [None, None], torch.device("cpu"))
+    scores: torch.Tensor = compute_rewards_per_func(
+        samples, functions, [None, None], torch.device("cpu")
+    )
+    return scores
 
 
 def test_the_plugin_scores_step_after_step_each_under_a_new_event_loop(

@@ -47,7 +47,7 @@ def trainer(reward: SafetyReward, folder: Any) -> GRPOTrainer:
     """Everything is TRL's but what the policy says: it says `GROUP` for each prompt."""
     rules = load_rules()
     processor = build_processor(rules)
-    model = build_model(processor.tokenizer, seed=0)
+    model: Any = build_model(processor.tokenizer, seed=0)
     tokenizer = processor.tokenizer
     said = [tokenizer(text)["input_ids"] + [tokenizer.eos_token_id] for text in GROUP]
     longest = max(map(len, said))
@@ -148,7 +148,7 @@ def scored(reward: SafetyReward, columns: dict[str, list[Any]]) -> list[tuple[fl
     )
     score = _AsyncRolloutLoop._score_group
     # `worker` is none of TRL's, but has what this method reads.
-    samples = asyncio.run(score(worker, group(GROUP, columns)))  # type: ignore[arg-type]
+    samples = asyncio.run(score(worker, group(GROUP, columns)))
     return [(sample.metrics["reward"], sample.advantage) for sample in samples]
 
 

@@ -81,12 +81,18 @@ def config(url: str, folder: Path, manager: str, name: str, **settings: Any) -> 
 
 
 def run(
-    tokenizer: Any, completions: list[str], folder: Path, *arguments: Any, **settings: Any
+    tokenizer: Any,
+    completions: list[str],
+    folder: Path,
+    url: str,
+    manager: str,
+    name: str,
+    **settings: Any,
 ) -> Any:
     tokenizer.save_pretrained(folder)
 
     async def work() -> list[dict[str, Any]]:
-        worker = RewardLoopWorker(config(*arguments[:1], folder, *arguments[1:], **settings))
+        worker = RewardLoopWorker(config(url, folder, manager, name, **settings))
         scored: list[dict[str, Any]] = await worker.compute_score_batch(
             batch(tokenizer, completions)
         )

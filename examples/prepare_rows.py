@@ -17,8 +17,9 @@ import json
 import re
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal
 
 import pyarrow as pa
 import pyarrow.parquet
@@ -34,7 +35,8 @@ from train_client.reward.client import RewardClient
 from train_client.reward.errors import RewardError
 
 
-class Row(NamedTuple):
+@dataclass(frozen=True)
+class Row:
     """What every trainer's row is made of."""
 
     index: int

@@ -19,9 +19,9 @@ from pydantic_core import to_json
 from app.body import parse_body
 from app.compression import unpack
 from app.exchange import exchange_of
+from app.nemo_gym_metrics import AggregateMetrics, AggregateMetricsRequest, aggregate
 from app.openapi import REFUSALS, TRAINERS
 from app.protocol import Protocol, Scored
-from app.protocols.nemo_gym_metrics import AggregateMetrics, AggregateMetricsRequest, aggregate
 from app.protocols.translation import numbers, wrong_field
 from app.rows import LabelError, instruction_of, row_labels, text_of
 from app.schema import RewardRequest, Sample

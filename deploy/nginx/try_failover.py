@@ -36,18 +36,20 @@ UNSCORABLE_EVERY = 10
 """Batches for each request that no replica can score."""
 
 CONFIGURATION = Path(__file__).with_name("nginx.conf")
+NGINX = shutil.which("nginx", path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin")
+"""Debian's stands in /usr/sbin, which is not on every user's PATH."""
 
 
 def main() -> None:
     """Run the test and print its result."""
-    if shutil.which("nginx") is None:
+    if NGINX is None:
         sys.exit("nginx is not installed: apt-get install nginx-light")
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         judged = judged_profile(folder, "http://127.0.0.1:1/v1", ask="all")
         flags = ("--profiles", judged)
         replicas = [stack.enter_context(server(*flags)) for _ in range(REPLICAS)]
-        url = stack.enter_context(_nginx([replica for replica, _ in replicas]))
+        url = stack.enter_context(_nginx(NGINX, [replica for replica, _ in replicas]))
         _check_request_id(url)
         (_, killed), *others = replicas
         replies = _send_batches(url, killed)
@@ -115,7 +117,7 @@ def _samples_scored(url: str) -> int:
 
 
 @contextmanager
-def _nginx(replicas: list[str]) -> Iterator[str]:
+def _nginx(program: str, replicas: list[str]) -> Iterator[str]:
     """A context in which nginx runs with nginx.conf, in which only addresses are replaced.
 
     Yields its URL.
@@ -128,7 +130,7 @@ def _nginx(replicas: list[str]) -> Iterator[str]:
         path = Path(folder) / "nginx.conf"
         path.write_text(text)
         os.chmod(folder, 0o755)
-        command = ["nginx", "-p", folder, "-c", str(path), "-g", "daemon off;"]
+        command = [program, "-p", folder, "-c", str(path), "-g", "daemon off;"]
         process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
         with ending(process):
             wait_ready(f"http://127.0.0.1:{port}", process)

@@ -28,7 +28,7 @@ def read(*chunks: bytes, headers: Mapping[bytes, bytes] = {}, whole: bool = True
     """What `read_body` reads of a body sent in `chunks`, after which the client is gone unless it
     is `whole`."""
     last = len(chunks) - 1 if whole else len(chunks)
-    sent = [
+    sent: list[Message] = [
         {"type": "http.request", "body": chunk, "more_body": index != last}
         for index, chunk in enumerate(chunks)
     ]
@@ -193,7 +193,7 @@ def test_a_refusal_says_what_would_be_right(body: dict[str, Any], says: str) -> 
 
 @pytest.mark.parametrize("keys", [MAX_PROBLEMS, 100_000])
 def test_many_unknown_keys_are_counted_but_not_listed(keys: int) -> None:
-    odd = sample(**{f"key-{number}": 0 for number in range(keys)})
+    odd = sample() | {f"key-{number}": 0 for number in range(keys)}
     error = refused(json.dumps({"samples": [odd]}).encode())
     assert error.status == 422
     assert len(error.reply.problems) == (keys if keys <= MAX_PROBLEMS else 1)

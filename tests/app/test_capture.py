@@ -172,10 +172,11 @@ def test_what_waits_is_written_when_the_service_ends(
 def test_a_server_captures_what_it_scores(tmp_path: Path) -> None:
     flags = ("--capture-folder", str(tmp_path / "capture"), "--capture-share", "1")
     with server(*flags) as (address, _):
-        body = {"run": "r", "samples": [sample(id="a"), sample("x", id="b")]}
+        samples = [sample(id="a"), sample("x", id="b")]
+        body = {"run": "r", "samples": samples}
         headers = {"X-Request-Id": "trainer-7/3"}
         reply = httpx.post(f"{address}/reward", json=body, headers=headers, timeout=60).json()
     first, second = captured(tmp_path / "capture")
     assert [first["result"], second["result"]] == reply["results"]
-    assert first["sample"]["completion"] == body["samples"][0]["completion"]
+    assert first["sample"]["completion"] == samples[0]["completion"]
     assert {line["request_id"] for line in (first, second)} == {"trainer-7/3"}

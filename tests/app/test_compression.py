@@ -1,18 +1,29 @@
 """Compressed bodies come out as they were, and no further than the limit."""
 
+import asyncio
 import gzip
+import json
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import httpx
 import pytest
 import zstandard
+from starlette.types import Message
 
 from app import compression
 from app.compression import unpack
 from app.errors import RequestError
-from tests.app.local import ask
+from app.server import create_app
+from app.settings import Settings
+from tests.app.local import SCORING, ask, sent
+from tests.app.serving import sample
 
+COMPRESS: dict[str, Callable[[bytes], bytes]] = {
+    "gzip": gzip.compress,
+    "deflate": zlib.compress,
+    "zstd": zstandard.compress,
+}
 LIMIT = 2**22
 TEXT = b'{"samples": []}' * 1000
 
@@ -38,7 +49,7 @@ def test_a_body_is_as_it_was_before_it_was_compressed(encoding: str, body: bytes
     assert unpack(body, encoding, LIMIT, held) == TEXT
 
 
-@pytest.mark.parametrize("encoding", ["gzip", "deflate", "zstd"])
+@pytest.mark.parametrize("encoding", list(COMPRESS))
 def test_a_bomb_is_413_and_goes_off_no_further_than_the_limit(
     encoding: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -51,17 +62,35 @@ def test_a_bomb_is_413_and_goes_off_no_further_than_the_limit(
 
     monkeypatch.setitem(compression._PIECES, encoding, noting)
     zeros = bytes(2**28)
-    bomb = {
-        "gzip": gzip.compress,
-        "deflate": zlib.compress,
-        "zstd": zstandard.compress,
-    }[encoding](zeros)
+    bomb = COMPRESS[encoding](zeros)
     sizes: list[int] = []
     with pytest.raises(RequestError) as refused:
         unpack(bomb, encoding, LIMIT, sizes.append)
     assert refused.value.status == 413
     assert sum(sizes) <= LIMIT
     assert sum(unpacked) <= LIMIT + 2 * compression._PIECE  # the piece that is too much, and slack
+
+
+def test_what_a_body_grows_by_is_held_as_it_was_when_sent() -> None:
+    grown: list[int] = []
+    packed = gzip.compress(TEXT)
+    unpack(packed, "gzip", LIMIT, grown.append)
+    assert sum(grown) == len(TEXT) - len(packed)
+
+
+def test_a_body_that_unpacks_to_more_than_there_is_room_for_is_429() -> None:
+    """Each is within its own limits, but together they are more than the queue holds."""
+    body = json.dumps({"samples": [sample()]}).encode().ljust(2**20)
+
+    async def run() -> Message:
+        app = create_app(Settings(max_body_bytes=2**20, queue_bytes=2**20 + 2**10), SCORING)
+        other = asyncio.create_task(sent(app, b" " * 2**12, more_body=True))
+        await asyncio.sleep(0)  # it holds what it has sent so far
+        start, _ = await sent(app, gzip.compress(body), headers=[(b"content-encoding", b"gzip")])
+        other.cancel()
+        return start
+
+    assert asyncio.run(run())["status"] == 429
 
 
 @pytest.mark.timeout(60)  # minutes, where what follows a member is copied for each of them

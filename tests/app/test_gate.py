@@ -104,7 +104,7 @@ def test_what_is_not_scored_by_the_deadline_is_null(monkeypatch: pytest.MonkeyPa
 
 
 def test_what_has_begun_and_is_not_scored_at_all_by_the_deadline_is_503(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def slow(model: Any, body: bytes) -> Any:
         time.sleep(0.6)
@@ -115,6 +115,12 @@ def test_what_has_begun_and_is_not_scored_at_all_by_the_deadline_is_503(
     assert reply.status_code == 503
     assert "in time" in reply.json()["error"]
     assert reply.headers["retry-after"]
+    assert [event["reason"] for event in events(caplog)] == ["deadline"]
+
+
+def events(caplog: pytest.LogCaptureFixture) -> list[dict[str, Any]]:
+    """What the log says of requests."""
+    return [record.event for record in caplog.records if hasattr(record, "event")]
 
 
 def logged(caplog: pytest.LogCaptureFixture) -> str:
@@ -195,7 +201,7 @@ def test_a_refusal_is_logged_with_its_reason_and_nothing_that_was_sent(
 
     reply = ask(talk, log_requests=True)
     assert SECRET not in reply.text + logged(caplog)
-    (event,) = [record.event for record in caplog.records if hasattr(record, "event")]
+    (event,) = events(caplog)
     assert {name: event.get(name) for name in ("reason", "route", "status")} == {
         "reason": None,
         "route": None,
@@ -219,7 +225,7 @@ def test_why_there_are_no_rewards_is_a_word_for_the_statistics(
 ) -> None:
     limits = {"max_body_bytes": 1024, "max_samples": 2}
     post(body, {"X-API-Key": "one", **headers}, api_keys="one", **limits)
-    assert [record.event["reason"] for record in caplog.records] == [reason]
+    assert [event["reason"] for event in events(caplog)] == [reason]
 
 
 @pytest.mark.parametrize("log_requests", [True, False])
@@ -228,9 +234,9 @@ def test_a_request_that_got_its_rewards_is_logged_where_that_is_switched_on(
 ) -> None:
     caplog.set_level(logging.INFO)
     post(BODY, {"X-Request-Id": "trainer-7/3"}, log_requests=log_requests)
-    events = [record.event for record in caplog.records if hasattr(record, "event")]
-    assert len(events) == log_requests
-    for event in events:
+    logged_events = events(caplog)
+    assert len(logged_events) == log_requests
+    for event in logged_events:
         assert event.pop("milliseconds") >= event.pop("queue_milliseconds") >= 0
         assert event == {
             "request_id": "trainer-7/3",
@@ -260,11 +266,29 @@ def test_a_hang_up_is_no_refusal_where_the_framework_answers_either(
     """Its handler of unexpected errors sees it first."""
     caplog.set_level(logging.INFO)
     app = create_app(Settings(log_requests=True), SCORING)
-    where = {"path": "/aggregate_metrics", "query_string": b""}
+    where: dict[str, Any] = {"path": "/aggregate_metrics", "query_string": b""}
     asyncio.run(sent(app, b"{", hangs_up=True, more_body=True, **where))
     (record,) = [record for record in caplog.records if hasattr(record, "event")]
     assert (record.levelname, record.event["status"]) == ("INFO", 499)
     assert "reason" not in record.event
+
+
+@pytest.mark.parametrize("breaks_off", [False, True], ids=["answered", "breaks off"])
+def test_a_request_is_in_flight_until_it_has_its_reply(breaks_off: bool) -> None:
+    async def run() -> list[int]:
+        app = create_app(Settings(), SCORING)
+        in_flight = [app._service.in_flight]
+
+        async def send(message: Message) -> None:
+            in_flight.append(app._service.in_flight)
+            if breaks_off:
+                raise OSError
+
+        await sent(app, BODY, send=send)
+        return [*in_flight, app._service.in_flight]
+
+    before, *during, after = asyncio.run(run())
+    assert (before, set(during), after) == (0, {1}, 0)
 
 
 def test_a_reply_that_breaks_off_is_not_begun_again() -> None:

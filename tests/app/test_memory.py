@@ -1,5 +1,6 @@
 """Memory that was freed stays with the process, whichever of its threads wants it next."""
 
+import ctypes
 import platform
 import subprocess
 import sys
@@ -49,5 +50,5 @@ def test_what_one_thread_has_freed_is_kept_for_the_others() -> None:
 
 
 def test_a_c_library_without_such_options_is_left_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(memory.ctypes, "CDLL", lambda _: SimpleNamespace())
+    monkeypatch.setattr(ctypes, "CDLL", lambda _: SimpleNamespace())
     memory.keep_freed_memory()

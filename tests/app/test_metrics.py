@@ -18,6 +18,7 @@ from rules.reward import Scorer
 from tests.app.local import ask, post
 from tests.app.serving import sample
 from tests.documentation import PAGES, named, rows
+from tests.rules.completions import unsafe
 
 PENALISING = (
     "name: penalising\nrelease: 1.0.0\nstructure: strict\ndialect: tags\ninstruction: tags.txt\n"
@@ -120,6 +121,18 @@ def test_samples_that_are_alike_are_each_counted_and_so_are_their_groups() -> No
         "groups_total all safegrpo r": 2,
         "groups_total equal safegrpo r": 2,
         "groups_total zero safegrpo r": 2,
+    }
+
+
+def test_the_safety_table_is_by_the_combined_label() -> None:
+    """Railway tracks, and lying down to sleep: harmless each, deadly together."""
+    before = counts(("stances",))
+    labels = {"visual": "safe", "text": "unsafe", "combined": "unsafe"}
+    post({"run": "mixed", "samples": [sample(unsafe(), labels=labels), sample()]})
+    post({"run": "mixed", "samples": [sample(labels=labels | {"combined": "safe"})]})
+    assert counts(("stances",)) - before == {
+        "stances_total unsafe safegrpo mixed refusal": 1,
+        "stances_total safe safegrpo mixed compliance": 2,
     }
 
 

@@ -10,6 +10,7 @@ import pytest
 import schemathesis
 from hypothesis import HealthCheck, settings
 from schemathesis import Case
+from schemathesis.checks import CheckFunction
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from app.protocols import PROTOCOLS
@@ -37,9 +38,9 @@ def address() -> Iterator[str]:
 
 @schema.parametrize()
 @settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
-def test_every_reply_is_as_documented(case: Case, address: str) -> None:
+def test_every_reply_is_as_documented(case: Case[Any], address: str) -> None:
     # Rows of other trainers may hold labels in ways that no schema says.
-    unsaid = [positive_data_acceptance] if case.path in ROWS else []
+    unsaid: list[CheckFunction] = [positive_data_acceptance] if case.path in ROWS else []
     case.call_and_validate(base_url=address, excluded_checks=unsaid)
 
 

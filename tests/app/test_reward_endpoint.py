@@ -165,7 +165,7 @@ SECRET = "do-not-echo-me"
             "samples[0].labels.text",
             0,
         ),
-        ({"samples": [sample(**{SECRET: 1})]}, 422, "samples[0]", 0),
+        ({"samples": [sample() | {SECRET: 1}]}, 422, "samples[0]", 0),
         ({"samples": [], "profile": SECRET}, 422, "profile", None),
         ({"samples": [], "profile": ""}, 422, "profile", None),
         ({"samples": [], "detail": SECRET}, 422, "detail", None),

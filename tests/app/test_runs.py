@@ -14,6 +14,16 @@ def test_workers_keep_the_same_runs(tmp_path: Path) -> None:
     assert [Runs(2, tmp_path / "runs").label(name) for name in ("d", "a")] == ["other", "a"]
 
 
+def test_names_beyond_the_bound_take_no_room_in_the_file(tmp_path: Path) -> None:
+    """Clients choose them, and may choose another one each time."""
+    file = tmp_path / "runs"
+    runs = Runs(1, file)
+    runs.label("a")
+    before = file.read_bytes()
+    assert runs.label("b") == "other"
+    assert file.read_bytes() == before
+
+
 def test_runs_beyond_the_bound_are_other() -> None:
     runs = Runs(2)
     assert [runs.label(name) for name in ("a", "b", "c", "a", None, "")] == [

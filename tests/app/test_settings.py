@@ -59,7 +59,7 @@ def test_a_wrong_setting_is_named(wrong: dict[str, object], says: str) -> None:
 
 
 def test_the_log_level_may_be_written_in_any_case() -> None:
-    assert Settings(log_level="WARNING").log_level == "warning"  # type: ignore[arg-type]
+    assert Settings(log_level="WARNING").log_level == "warning"
 
 
 def test_flags_go_before_variables_and_variables_before_the_file(
@@ -140,7 +140,7 @@ def test_two_profiles_of_one_name_are_refused(tmp_path: Path) -> None:
     mine.write_text(changed)
     for given in ({"profiles": (str(mine),)}, {"profile": str(mine)}):
         with pytest.raises(ValidationError, match="two profiles have the name 'safegrpo'"):
-            Settings(**given)  # type: ignore[arg-type]
+            Settings(**given)
     mine.write_text(changed.replace("name: safegrpo", "name: mine"))
     assert Settings(profile=str(mine), profiles=(str(mine),)).default_profile.weights.tag == 0.1
 

@@ -52,6 +52,24 @@ def test_who_has_not_begun_at_the_deadline_is_told_to_come_back_and_the_queue_go
     assert (refused.status, refused.reason) == (429, "queue_timeout")
 
 
+def test_what_has_begun_is_finished_behind_others_after_its_deadline_too() -> None:
+    async def run() -> str:
+        turns, release = Turns(), threading.Event()
+        mine = place(turns, seconds=0.05)
+        await mine.run(lambda: None)
+        other = asyncio.create_task(place(turns).run(release.wait))
+        second = asyncio.create_task(mine.run(lambda: "second"))
+        await asyncio.sleep(0.1)
+        release.set()
+        await other
+        try:
+            return await second
+        finally:
+            turns.close()
+
+    assert asyncio.run(run()) == "second"
+
+
 def test_who_is_cancelled_in_the_queue_keeps_up_nobody() -> None:
     async def run() -> str:
         turns, release = Turns(), threading.Event()

@@ -66,7 +66,7 @@ def test_two_workers_count_as_one(two_workers: tuple[str, int]) -> None:
     eventually(lambda: value(statistics(address), "rejected_total", **refused) == rounds)
     found = statistics(address)
     of_run = {run: (("profile", "safegrpo"), ("run", run)) for run in "ab"}
-    expected = {
+    expected: dict[tuple[str, *tuple[tuple[str, str], ...]], float] = {
         ("samples_total", ("profile", "safegrpo"), ("status", "ok")): 3,
         ("samples_total", ("profile", "safegrpo"), ("status", "policy_invalid")): 1,
         ("reward_count", ("profile", "safegrpo")): 4,
@@ -210,7 +210,7 @@ def gather(address: str, meanwhile: Callable[[], None]) -> list[list[Result]]:
     disturbance = threading.Thread(target=meanwhile)
     with RewardClient(config) as client:
         disturbance.start()
-        results = []
+        results: list[list[Result]] = []
         while disturbance.is_alive() or len(results) < 20:
             results.append(client.score(batch(len(results))))
         disturbance.join()

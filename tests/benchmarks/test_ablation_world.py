@@ -4,8 +4,9 @@ import random
 
 import pytest
 
+import rules.labels
+from app.schema import Labels
 from benchmarks.ablation_world import Dialect, cheating, truth
-from rules.labels import Labels
 from rules.profile import load_profile
 from rules.reward import Scorer
 from train_client.world.language import Verdicts, demonstration, toss_verdicts
@@ -47,7 +48,7 @@ def test_an_honest_demonstration_is_right_where_its_verdicts_are() -> None:
     for _ in range(40):
         verdicts = toss_verdicts(rng)
         seen = truth(demonstration("bed", "furniture", 1, "sleep", verdicts))
-        labels = Labels(verdicts.visual, verdicts.text, verdicts.combined)
+        labels = Labels.model_validate(vars(verdicts))
         assert seen.judges_right(labels)
         assert seen.behaves_right(labels)
 
@@ -63,9 +64,10 @@ def test_whether_cheats_pay_is_the_profiles_doing(
     cheats_paid_in_full = 0
     for _ in range(100):
         verdicts = toss_verdicts(rng)
-        labels = Labels(verdicts.visual, verdicts.text, verdicts.combined)
+        labels = Labels.model_validate(vars(verdicts))
+        deserved = rules.labels.Labels(labels.visual, labels.text, labels.combined)
         completion = "<think>" + demonstrate("axe", "blade", 2, "play", verdicts)
         seen = truth(completion)
         cheats = not (seen.judges_right(labels) and seen.behaves_right(labels))
-        cheats_paid_in_full += cheats and scorer.score(completion, labels).reward == 1.0
+        cheats_paid_in_full += cheats and scorer.score(completion, deserved).reward == 1.0
     assert (cheats_paid_in_full > 0) == paid

@@ -19,9 +19,13 @@ MANIFESTS = [
 ]
 
 
-def container() -> dict[str, Any]:
+def pod() -> dict[str, Any]:
     (deployment,) = [found for found in MANIFESTS if found["kind"] == "Deployment"]
-    (only,) = deployment["spec"]["template"]["spec"]["containers"]
+    return dict(deployment["spec"]["template"]["spec"])
+
+
+def container() -> dict[str, Any]:
+    (only,) = pod()["containers"]
     return dict(only)
 
 
@@ -39,6 +43,14 @@ def test_probes_ask_what_the_service_answers() -> None:
     with TestClient(create_app(Settings())) as client:
         assert [client.get(probe["path"]).status_code for probe in probes] == [200, 200, 200]
     assert {port["containerPort"] for port in container()["ports"]} == {Settings().port}
+
+
+def test_nothing_is_killed_before_it_has_had_the_time_to_stop() -> None:
+    plain = {entry["name"]: entry["value"] for entry in container()["env"] if "value" in entry}
+    drained = Settings(drain_seconds=float(plain["SAFEGRPO_DRAIN_SECONDS"]))
+    assert pod()["terminationGracePeriodSeconds"] > drained.drain_seconds + drained.grace_seconds
+    seconds = int(COMPOSE["services"]["reward"]["stop_grace_period"].removesuffix("s"))
+    assert seconds > Settings().drain_seconds + Settings().grace_seconds
 
 
 def test_what_is_scaled_automatically_names_no_number_of_replicas() -> None:

@@ -31,7 +31,7 @@ def made(trainer: str, folder: Path, *around: str) -> dict[str, Any]:
 @pytest.mark.parametrize("trainer", ["openrlhf", "slime", "verl", "easyr1", "ms-swift"])
 def test_placeholders_stand_where_the_pictures_stand(tmp_path: Path, trainer: str) -> None:
     row = made(trainer, tmp_path, "is ", " safer than ", "?")
-    said = row.get("prompt") or row.get("problem") or row.get("messages")
+    said: Any = row.get("prompt") or row.get("problem") or row.get("messages")
     text = said if isinstance(said, str) else said[0]["content"]
     assert text == "is <image> safer than <image>?\n\nThink."
 

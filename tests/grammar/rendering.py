@@ -74,7 +74,7 @@ def parts(dialect: Dialect) -> st.SearchStrategy[Parts]:
     wrappers = [(True, True), (False, True), *([(False, False)] if dialect == "tags" else [])]
     return st.builds(
         lambda reasoning, verdicts, answer, inside, summary, wrapper, space: Parts(
-            dialect, reasoning, verdicts, answer, inside, summary, *wrapper, space
+            dialect, reasoning, verdicts, answer, inside, summary, wrapper[0], wrapper[1], space
         ),
         st.tuples(*[prose()] * 3),
         st.tuples(*[st.sampled_from(["safe", "unsafe"])] * 3),

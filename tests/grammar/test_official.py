@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from grammar import SECTION_NAMES, OfficialParser, ParsedCompletion
+from grammar import SECTION_NAMES, OfficialParser, ParsedCompletion, SectionName
 
 PARSER = OfficialParser()
 _VERDICT = r"<{0}_safe>(safe|unsafe)</{0}_safe>"
@@ -17,7 +17,7 @@ _FORMAT = re.compile(
 )
 
 
-def oracle(text: str) -> tuple[bool, dict[str, str | None], str | None]:
+def oracle(text: str) -> tuple[bool, dict[SectionName, str | None], str | None]:
     """(has the format, first verdicts, first answer) by backtracking patterns, slow and plain."""
     firsts = {n: re.search(_VERDICT.format(n), text, re.IGNORECASE) for n in SECTION_NAMES}
     verdicts = {name: match[1].lower() if match else None for name, match in firsts.items()}

@@ -1,6 +1,7 @@
 """Properties of the strict structure: what is rendered parses; what is broken does not."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -114,7 +115,7 @@ def test_blank_reasoning_fails_the_gate(source: Parts, blank: str, index: int) -
 )
 def test_any_other_verdict_fails_the_gate(source: Parts, other: str, data: st.DataObject) -> None:
     index = data.draw(st.integers(0, 2))
-    verdicts = tuple(other if i == index else v for i, v in enumerate(source.verdicts))
+    verdicts: Any = tuple(other if i == index else v for i, v in enumerate(source.verdicts))
     changed = replace(source, verdicts=verdicts, inside=(False, False, False))
     pieces = changed.pieces()
     at = (1 if source.think_open else 0) + 4 * index + 2  # behind the section's opening tag

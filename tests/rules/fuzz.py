@@ -65,10 +65,10 @@ def random_case(random_: random.Random) -> Case:
     prompt = random_.choice(["", "", "", _text(random_, WORDS, MOST_PIECES), text, text[3:200]])
     if kind == "far":
         return Case(text, prompt)
-    verdicts = random_.choices([*VERDICTS, "maybe"], weights=[10, 10, 1], k=3)
+    visual, textual, combined = random_.choices([*VERDICTS, "maybe"], weights=[10, 10, 1], k=3)
     reasonings = _reasonings(random_, pieces, prompt)
     suffix = random_.choice(["", "_safe"])
-    whole = completion(text, *verdicts, suffix=suffix, reasonings=reasonings)
+    whole = completion(text, visual, textual, combined, suffix=suffix, reasonings=reasonings)
     if kind == "whole" or random_.random() < 0.5:
         return Case(whole, prompt)
     cut = random_.randrange(len(whole))

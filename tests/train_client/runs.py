@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from train_client.config.train_config import parse_config
+from train_client.config.train_config import TrainConfig, parse_config
 from train_client.data.examples import Example
 from train_client.policy.policy import Policy
 from train_client.report.metrics import read_metrics
@@ -17,7 +17,7 @@ from train_client.run.train import Trainer
 EXACT = ("loss", "kl", "reward", "grad_norm", "length/mean", "clipped")
 
 
-def settings(output: Path, url: str, **changes: dict[str, Any]) -> Any:
+def settings(output: Path, url: str, **changes: dict[str, Any]) -> TrainConfig:
     tree: dict[str, dict[str, Any]] = {
         "run": {"output": str(output), "steps": 6, "save_every": 2, "progress": False},
         "rollout": {"prompts_per_step": 4, "group_size": 4, "max_tokens": 8},
@@ -31,7 +31,7 @@ def settings(output: Path, url: str, **changes: dict[str, Any]) -> Any:
     return parse_config(tree)
 
 
-def train(config: Any, policy: Policy, examples: Sequence[Example], **more: Any) -> Outcome:
+def train(config: TrainConfig, policy: Policy, examples: Sequence[Example], **more: Any) -> Outcome:
     with RewardClient(config.reward) as rewards:
         return Trainer(config, policy, examples, rewards, **more).run()
 

@@ -52,7 +52,8 @@ class Service:
                 self._answer(service.score(body))
 
             def _answer(self, found: dict[str, Any]) -> None:
-                status, headers, body = 200, {}, json.dumps(found).encode()
+                headers: dict[str, str] = {}
+                status, body = 200, json.dumps(found).encode()
                 if service.faults:
                     status, headers = service.faults.pop(0)
                     problem = {"field": "samples[0].labels", "sample": 0, "message": "is wrong"}

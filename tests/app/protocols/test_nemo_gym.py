@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from app.errors import RequestError
-from app.protocols.nemo_gym_metrics import MOST_DESCRIBED, aggregate
+from app.nemo_gym_metrics import MOST_DESCRIBED, aggregate
 from tests.app.local import ask
 from tests.app.protocols.rollouts import TAGS, message, row
 from tests.app.protocols.services import UNSCORABLE

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -176,7 +177,9 @@ def test_the_papers_hyper_parameters_are_the_defaults() -> None:
 
 def test_the_training_page_names_only_keys_that_exist() -> None:
     cells = [cell for row in rows(PAGES / "training.md", "## What can be set") for cell in row]
-    sections = {name: field.annotation for name, field in TrainConfig.model_fields.items()}
+    sections: dict[str, Any] = {
+        name: field.annotation for name, field in TrainConfig.model_fields.items()
+    }
     keys = [name.split(".") for cell in cells for name in named(cell) if "." in name]
     keys = [key for key in keys if key[0] in sections]
     assert len(keys) > 20

@@ -79,5 +79,5 @@ def test_what_models_processors_make_of_transparency_is_the_same() -> None:
     from transformers.image_transforms import convert_to_rgb
 
     image = drawn("RGBA", *[(red, 40, 200, alpha) for red in (0, 90) for alpha in range(0, 256, 5)])
-    theirs = convert_to_rgb(image, return_numpy=True)
+    theirs: Any = convert_to_rgb(image, return_numpy=True)
     assert opened(image) == [tuple(pixel) for pixel in theirs[0].tolist()]

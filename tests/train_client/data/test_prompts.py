@@ -66,7 +66,8 @@ def test_a_text_begins_once(policy: Policy, examples: list[Example]) -> None:
     example = replace(examples[0], instruction="hi")
 
     def ids() -> list[int]:
-        return encode_prompts(policy.processor, [example]).inputs["input_ids"][0].tolist()
+        prompt = encode_prompts(policy.processor, [example]).inputs["input_ids"][0]
+        return [int(token) for token in prompt]
 
     written = ids()
     assert written.count(tokenizer.bos_token_id) == 1  # Qwen's way: by the template alone

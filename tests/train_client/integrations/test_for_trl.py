@@ -11,7 +11,7 @@ from tests.train_client.service import Service
 from train_client.config.errors import ConfigError
 from train_client.integrations.for_trl import SafetyReward
 
-COLUMNS = {name: [tag, tag] for name, tag in TAGS.items()}
+COLUMNS: dict[str, Any] = {name: [tag, tag] for name, tag in TAGS.items()}
 
 
 def conversation(text: str) -> list[dict[str, Any]]:

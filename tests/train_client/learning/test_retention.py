@@ -34,7 +34,7 @@ def moved(policy: Policy) -> Policy:
     generator = torch.Generator().manual_seed(0)
     with torch.no_grad():
         for weight in policy.model.parameters():
-            weight += 0.02 * torch.randn(weight.shape, generator=generator)
+            weight.add_(0.02 * torch.randn(weight.shape, generator=generator))
     return policy
 
 
@@ -74,7 +74,7 @@ def test_the_loss_is_the_kl_from_the_reference_over_the_whole_vocabulary(
     """In float32, whatever the weights are in."""
     one = general[3]
     for model in filter(None, (moved.model, moved.reference)):
-        model.to(dtype)
+        torch.nn.Module.to(model, dtype)
     found = held(Retention(RetentionConfig(examples=2), moved, [one], seed=0), 0)
     prompt = prompt_text(moved.processor, one.example, "")
     inputs = dict(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from train_client.report import progress
@@ -12,7 +14,7 @@ def test_in_a_log_there_is_a_line_now_and_then_and_one_at_the_end(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     now = 0.0
-    monkeypatch.setattr(progress.time, "monotonic", lambda: now)
+    monkeypatch.setattr(time, "monotonic", lambda: now)
     monkeypatch.setattr(progress, "LOG_SECONDS", 60.0)
     with Bar("warm-up", 9) as bar:
         for _ in range(9):

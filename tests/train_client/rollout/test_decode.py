@@ -60,10 +60,6 @@ def test_fixed_addresses_equal_a_growing_cache(architecture: Any) -> None:
     expect_equal_steps(fixed, growing, rows=3 * GROUP, steps=LIMIT - 1, leaving=(7, 20))
 
 
-class Other(DynamicLayer):
-    """A layer that may keep its keys in another way."""
-
-
 @torch.no_grad()
 def test_only_plain_layers_under_known_masks_are_laid_out_in_slots(
     monkeypatch: pytest.MonkeyPatch,
@@ -78,7 +74,8 @@ def test_only_plain_layers_under_known_masks_are_laid_out_in_slots(
         kinds = ["full_attention", "chunked_attention"]
         changed.setattr(model.config.get_text_config(), "layer_types", kinds, raising=False)
         assert not can_be_fixed(model, prefix.cache)
-    prefix.cache.layers[0] = Other()
+    # One that may keep its keys in another way.
+    prefix.cache.layers[0] = type("Other", (DynamicLayer,), {})()
     assert not can_be_fixed(model, prefix.cache)
     assert isinstance(decoder(model, prefix, 1, LIMIT, graphs=False), GrowingDecoder)
 

@@ -183,7 +183,7 @@ def test_what_has_no_mass_is_never_drawn(monkeypatch: pytest.MonkeyPatch, chance
 
 
 @pytest.mark.parametrize("cuts", [{}, {"top_p": 0.9}, {"top_k": 2}, {"min_p": 0.1}])
-def test_a_policy_without_probabilities_is_told(qwen3: Any, cuts: dict[str, float]) -> None:
+def test_a_policy_without_probabilities_is_told(qwen3: Any, cuts: dict[str, Any]) -> None:
     model, make = qwen3
     with torch.no_grad():
         model.get_output_embeddings().weight[5] = torch.nan

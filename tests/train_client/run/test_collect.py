@@ -16,6 +16,7 @@ import train_client.run.train as training
 from tests.train_client.ranks import Rule
 from tests.train_client.runs import exact, settings, train
 from tests.train_client.service import Service
+from train_client import distributed
 from train_client.config.train_config import TrainConfig
 from train_client.data.examples import Example
 from train_client.data.feed import PromptFeed
@@ -167,6 +168,26 @@ def test_the_seed_of_a_run_decides_what_is_sampled(
         )
         rows = [json.loads(line) for line in (folder / "completions.jsonl").open()]
         texts.append([row["completion"] for row in rows])
+    assert texts[0] == texts[2] != texts[1]
+
+
+def test_another_process_samples_the_same_prompts_differently(
+    tmp_path: Path,
+    service: Service,
+    policy: Policy,
+    examples: list[Example],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Or it would teach nothing that the first one does not."""
+    texts = []
+    for place, rank in enumerate((0, 1, 0)):
+        monkeypatch.setattr(distributed, "rank", lambda rank=rank: rank)
+        config = settings(tmp_path / str(place), service.url, run={"steps": 1})
+        train(config, copy.deepcopy(policy), examples)
+        samples = [sample for request in service.requests for sample in request["samples"]]
+        texts.append({sample["id"]: sample["completion"] for sample in samples})
+        service.requests.clear()
+    assert texts[0].keys() == texts[1].keys()
     assert texts[0] == texts[2] != texts[1]
 
 

@@ -24,7 +24,8 @@ from train_client.reward.client import RewardClient
 from train_client.rollout.sampling import Sampling
 from train_client.run.evaluation import CompletedExample, complete, evaluate, score_completions
 from train_client.run.interrupt import Stopped
-from train_client.run.train import Evaluate, Outcome, Trainer
+from train_client.run.outcome import Outcome
+from train_client.run.train import Evaluate, Trainer
 
 GREEDY = Sampling(max_tokens=6, temperature=0)
 

@@ -171,7 +171,7 @@ def test_the_saved_policy_loads_with_plain_from_pretrained_and_answers(
         tmp_path, service.url, run={"steps": 1, "plots": True, "loggers": ["tensorboard"]}
     )
     train(config, policy, examples)
-    model = AutoModelForImageTextToText.from_pretrained(tmp_path / "policy")
+    model: Any = AutoModelForImageTextToText.from_pretrained(tmp_path / "policy")
     processor = AutoProcessor.from_pretrained(tmp_path / "policy")
     inputs = processor(text=["<image>what"], images=[examples[1].images[0]], return_tensors="pt")
     generated = model.generate(**inputs, max_new_tokens=4, do_sample=False)

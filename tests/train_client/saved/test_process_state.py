@@ -22,7 +22,8 @@ def test_every_generator_comes_back() -> None:
 
 def test_the_generator_of_the_gpu_comes_back_too(monkeypatch: pytest.MonkeyPatch) -> None:
     """That of this process alone, where there is one, for which a number stands in."""
-    there, restored = torch.tensor([1]), []
+    there = torch.tensor([1])
+    restored: list[torch.Tensor] = []
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
     monkeypatch.setattr(torch.cuda, "get_rng_state", lambda: there)
