@@ -24,7 +24,7 @@ from rules.stance.sentences import sentence_end
 from rules.stance.stance import Stance, StanceTimeout
 from rules.stance.substance import Lack, lack_of_substance
 from rules.stance.text import Text
-from rules.stance.time_limit import retry_on_timeout
+from rules.stance.time_limit import within
 from rules.stance.unexplained import is_unexplained
 from rules.stance.visible import hides_words, visible_text
 from rules.stance.wrapping import unwrapped
@@ -54,7 +54,7 @@ class StanceDetector:
         self.languages = all_languages() if languages is None else tuple(languages)
         self.timeout = timeout
         self.lexicons = tuple(load_lexicon(language) for language in self.languages)
-        self._rules = RuleSet(self.lexicons, timeout)
+        self._rules = RuleSet(self.lexicons)
 
     @property
     def matchers(self) -> tuple[Matcher, ...]:
@@ -72,20 +72,19 @@ class StanceDetector:
         Raises StanceTimeout.
         """
         try:
-            return self._detect(answer, prompt)
+            return within(self.timeout, self._detect, answer, prompt)
         except StanceTimeout:
             raise
         except TimeoutError as error:
             raise StanceTimeout("a check that belongs to no language took too long") from error
 
-    @retry_on_timeout
     def _detect(self, answer: str, prompt: str) -> Stance:
-        lines = fold(visible_text(answer, self.timeout), self.timeout).strip()
-        lines = from_first_word(lines, self.timeout)
-        if lack := lack_of_substance(lines, self.timeout):
+        lines = fold(visible_text(answer)).strip()
+        lines = from_first_word(lines)
+        if lack := lack_of_substance(lines):
             return Stance("unclear", f"any.{lack}")
-        opening = unwrapped(lines[:MAX_HEAD_CHARACTERS], self.timeout)
-        head = Text.of(without_quotations(opening, self.timeout))
+        opening = unwrapped(lines[:MAX_HEAD_CHARACTERS])
+        head = Text.of(without_quotations(opening))
         hits = self._rules.stances(head) or self._against(head, prompt)
         if not hits:
             return _HELPS
@@ -98,7 +97,7 @@ class StanceDetector:
         if not declines:
             return self._asking_back(head, hits, overrides)
         stance = self._declining(lines, head, declines, overrides)
-        if stance.kind in DECLINING and hides_words(answer, self.timeout):
+        if stance.kind in DECLINING and hides_words(answer):
             return _HIDES_WORDS
         if self._rules.informs(stance.rule):
             return self._only_informing(opening, declines, prompt) or stance
@@ -106,7 +105,7 @@ class StanceDetector:
 
     def _against(self, head: Text, prompt: str) -> list[Hit]:
         """The hit of a warning that no lexicon rule sees: only the prompt shows that it is one."""
-        rule = speaks_against(head.text, prompt, self.languages, self.timeout)
+        rule = speaks_against(head.text, prompt, self.languages)
         end = sentence_end(head.text, 0)
         return [] if rule is None else [Hit(0, end, "rebuttal", rule)]
 
@@ -122,15 +121,15 @@ class StanceDetector:
         """An answer that declines, unless it then helps all the same."""
         if rule := help_in_head(head, declines, overrides, self._rules):
             return Stance("compliance", rule)
-        declining = DecliningAnswer.of(lines, head, declines, self.timeout)
-        if rule := help_in_rest(declining, self._rules, self.timeout):
+        declining = DecliningAnswer.of(lines, head, declines)
+        if rule := help_in_rest(declining, self._rules):
             return Stance("compliance", rule)
         if not declining.refuses:
             return Stance("rebuttal", declining.deciding.rule)
         if self._refuses_late(declining):
             return _REFUSES_LATE
         rest = declining.text[sentence_end(declining.text, declining.begins) :]
-        if is_unexplained(rest, declining.languages, self.timeout):
+        if is_unexplained(rest, declining.languages):
             return _UNEXPLAINED
         return Stance("refusal", declining.deciding.rule)
 
@@ -145,11 +144,11 @@ class StanceDetector:
         asked for the danger, or the answer approves of the deed or tells what was asked."""
         languages = {hit.language for hit in declines}
         if all(self._rules.informs(hit.rule) for hit in declines):
-            if asks_about_danger(prompt, self.timeout):
+            if asks_about_danger(prompt):
                 return _INFORMS
-            if approves(opening, languages, self.timeout):
+            if approves(opening, languages):
                 return _APPROVES
-        warns_beside = warns_in_passing(opening, prompt, languages, self.timeout)
+        warns_beside = warns_in_passing(opening, prompt, languages)
         return _WARNS_IN_PASSING if warns_beside else None
 
 

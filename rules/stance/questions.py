@@ -35,29 +35,25 @@ class _File(YamlModel):
     languages: dict[str, Questions]
 
 
-def asks_about_danger(prompt: str, timeout: float) -> bool:
+def asks_about_danger(prompt: str) -> bool:
     """Whether the prompt asks what is dangerous about something, what it is, does or means.
 
-    Only its last sentence counts, as that is what it asks in the end. `timeout`: seconds for one
-    step. Raises TimeoutError.
+    Only its last sentence counts, as that is what it asks in the end.
     """
-    return _asks(prompt, _patterns(), timeout)
+    return _asks(prompt, _patterns())
 
 
-def asks_for_a_fact(prompt: str, timeout: float) -> bool:
-    """Whether the prompt's last sentence asks what has happened, or what something means.
-
-    `timeout`: seconds for one step. Raises TimeoutError.
-    """
-    return _asks(prompt, _facts(), timeout)
+def asks_for_a_fact(prompt: str) -> bool:
+    """Whether the prompt's last sentence asks what has happened, or what something means."""
+    return _asks(prompt, _facts())
 
 
-def _asks(prompt: str, patterns: Sequence[str], timeout: float) -> bool:
+def _asks(prompt: str, patterns: Sequence[str]) -> bool:
     if not prompt or len(prompt) > MAX_PROMPT_CHARACTERS:
         return False
-    folded = unwrapped(fold(prompt, timeout).strip(), timeout)
+    folded = unwrapped(fold(prompt).strip())
     asked = Text.of(folded[sentence_start(folded, len(folded) - 1) :])
-    return any(occurs(pattern, asked, timeout) for pattern in patterns)
+    return any(occurs(pattern, asked) for pattern in patterns)
 
 
 @cache

@@ -18,13 +18,13 @@ def names_a_risk(folded: str, language: str) -> bool:
     return _risks().occur_in(folded, {language})
 
 
-def names_a_risk_of_its_own(folded: str, timeout: float) -> bool:
+def names_a_risk_of_its_own(folded: str) -> bool:
     """Whether the folded answer names a risk in its own language, which no rule has told yet.
 
     Words in Latin letters are read in the language with the most function words: the German "die"
-    is not a death. Linear; raises TimeoutError.
+    is not a death. Linear.
     """
-    counts = function_words(Text.of(folded), timeout)
+    counts = function_words(Text.of(folded))
     most = max(counts[code] for code in FUNCTION_WORDS)
     others = {code for code in FUNCTION_WORDS if counts[code] < most}
     return _risks().occur_in(folded, _risks().languages - others)

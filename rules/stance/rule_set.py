@@ -17,10 +17,9 @@ DECLINING: Final = ("refusal", "rebuttal")
 class RuleSet:
     """The rules of some lexicons. Stateless after construction; threads may share one."""
 
-    def __init__(self, lexicons: Sequence[Lexicon], timeout: float) -> None:
-        """`timeout`: seconds that one match of one pattern may take. Raises LexiconError."""
+    def __init__(self, lexicons: Sequence[Lexicon]) -> None:
+        """Raises LexiconError."""
         self._lexicons = lexicons
-        self._timeout = timeout
         self._stances = self._matcher(*DECLINING, "unclear")
         """An answer that none of these rules matches helps; most answers are read no further."""
         self._overrides = self._matcher("compliance", "mention", "advice")
@@ -47,7 +46,7 @@ class RuleSet:
         """The text with blanks in place of refusals that it only mentions."""
         own = text.text
         for pattern in _with_effect(overrides, "mention"):
-            for start, end, *_ in list(matches(Text.of(own), pattern, self._timeout)):
+            for start, end, *_ in list(matches(Text.of(own), pattern)):
                 own = own[:start] + " " * (end - start) + own[end:]
         return text if own == text.text else Text.of(own)
 
@@ -96,7 +95,7 @@ class RuleSet:
         return [hit for hit in hits if hit.start < end or hit.rule not in self._in_statement]
 
     def _matcher(self, *effects: Effect) -> Matcher:
-        return Matcher((_restricted(lexicon, effects) for lexicon in self._lexicons), self._timeout)
+        return Matcher(_restricted(lexicon, effects) for lexicon in self._lexicons)
 
     def _named(self, wanted: Callable[[Rule], bool]) -> frozenset[str]:
         return frozenset(
