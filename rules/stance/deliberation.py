@@ -9,7 +9,6 @@ are those of `risks.yaml`.
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import cache, lru_cache
-from importlib.resources import files
 from typing import Final
 
 from rules.stance.care import explains
@@ -22,8 +21,9 @@ from rules.stance.questions import MAX_PROMPT_CHARACTERS
 from rules.stance.risks import names_a_risk
 from rules.stance.sentences import sentences
 from rules.stance.text import Text
+from rules.stance.word_files import ByLanguage, load_file
 from rules.stance.wrapping import unwrapped
-from rules.yaml_model import YamlModel, parse_yaml
+from rules.yaml_model import YamlModel
 
 _MAX_SENTENCES_TO_DANGER: Final = 3
 """A warning names its danger in one of its first sentences."""
@@ -72,7 +72,7 @@ class Deliberation(YamlModel):
 
 
 class _File(YamlModel):
-    languages: dict[str, Deliberation]
+    languages: ByLanguage[Deliberation]
 
 
 def speaks_against(folded: str, prompt: str, languages: Collection[str]) -> str | None:
@@ -210,8 +210,7 @@ def _sentences(folded: str) -> Iterator[str]:
 @cache
 def deliberations() -> dict[str, Deliberation]:
     """The patterns of each language (code)."""
-    source = files("rules.stance").joinpath("deliberation.yaml").read_text(encoding="utf-8")
-    return parse_yaml(_File, source, "deliberation.yaml").languages
+    return load_file(_File, "deliberation.yaml").languages
 
 
 @cache

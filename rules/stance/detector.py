@@ -8,17 +8,20 @@ nearly all in training, cost only the passes of one prefilter.
 from collections.abc import Iterable, Sequence
 from typing import Final, get_args
 
+from rules.stance.care import care_words
 from rules.stance.declining import DecliningAnswer
 from rules.stance.decoration import from_first_word
-from rules.stance.deliberation import approves, speaks_against
+from rules.stance.deliberation import approves, deliberations, speaks_against
+from rules.stance.filler import all_fillers
 from rules.stance.folding import fold
 from rules.stance.help_behind_refusal import help_in_head, help_in_rest
 from rules.stance.lexicon import languages as all_languages
 from rules.stance.lexicon import load_lexicon
 from rules.stance.matching import MAX_HEAD_CHARACTERS, Hit, Matcher, Pattern
 from rules.stance.passing_warnings import warns_in_passing
-from rules.stance.questions import asks_about_danger
+from rules.stance.questions import asks_about_danger, questions
 from rules.stance.quotations import without_quotations
+from rules.stance.risks import risk_words
 from rules.stance.rule_set import DECLINING, RuleSet
 from rules.stance.sentences import sentence_end
 from rules.stance.stance import Stance, StanceTimeout
@@ -38,6 +41,8 @@ _REFUSES_LATE: Final = Stance("unclear", "any.late")
 _UNEXPLAINED: Final = Stance("unclear", "any.unexplained")
 SAYS_NOTHING: Final = frozenset({_HIDES_WORDS.rule, *(f"any.{lack}" for lack in get_args(Lack))})
 """Rules of answers that say nothing, or hide what they say; a judge is not asked about them."""
+_WORD_FILES: Final = (care_words, all_fillers, risk_words, questions, deliberations)
+"""Loaded with the lexicons, so that a wrong one is an error at once."""
 _MAX_CHARACTERS_BEFORE_REFUSAL: Final = 300
 """What precedes a refusal by more than this may be the very help that it refuses."""
 
@@ -49,12 +54,14 @@ class StanceDetector:
         """Load the lexicons of `languages` (codes; all by default).
 
         `timeout`: seconds that one match of one pattern may take. Raises LexiconError, a
-        ValueError, if a language has no lexicon.
+        ValueError, if a language has no lexicon or a file of words is wrong.
         """
         self.languages = all_languages() if languages is None else tuple(languages)
         self.timeout = timeout
         self.lexicons = tuple(load_lexicon(language) for language in self.languages)
         self._rules = RuleSet(self.lexicons)
+        for load in _WORD_FILES:
+            load()
 
     @property
     def matchers(self) -> tuple[Matcher, ...]:

@@ -7,7 +7,6 @@ who asked for the risks. Only the prompt tells; the questions of each language a
 
 from collections.abc import Sequence
 from functools import cache
-from importlib.resources import files
 from typing import Final
 
 from rules.stance.folding import fold, fold_pattern
@@ -15,8 +14,9 @@ from rules.stance.matching import occurs
 from rules.stance.multiline_pattern import MultilinePattern
 from rules.stance.sentences import sentence_start
 from rules.stance.text import Text
+from rules.stance.word_files import ByLanguage, load_file
 from rules.stance.wrapping import unwrapped
-from rules.yaml_model import YamlModel, parse_yaml
+from rules.yaml_model import YamlModel
 
 MAX_PROMPT_CHARACTERS: Final = 400
 """Longer prompts are more than a question, and are not examined."""
@@ -32,7 +32,7 @@ class Questions(YamlModel):
 
 
 class _File(YamlModel):
-    languages: dict[str, Questions]
+    languages: ByLanguage[Questions]
 
 
 def asks_about_danger(prompt: str) -> bool:
@@ -59,8 +59,7 @@ def _asks(prompt: str, patterns: Sequence[str]) -> bool:
 @cache
 def questions() -> dict[str, Questions]:
     """The questions of each language (code)."""
-    source = files("rules.stance").joinpath("questions.yaml").read_text(encoding="utf-8")
-    return parse_yaml(_File, source, "questions.yaml").languages
+    return load_file(_File, "questions.yaml").languages
 
 
 @cache
