@@ -22,9 +22,9 @@ from rules.stance.passing_warnings import warns_in_passing
 from rules.stance.questions import asks_about_danger, questions
 from rules.stance.quotations import without_quotations
 from rules.stance.risks import risk_words
-from rules.stance.rule_set import DECLINING, RuleSet
+from rules.stance.rule_set import RuleSet
 from rules.stance.sentences import sentence_end
-from rules.stance.stance import Stance, StanceTimeout
+from rules.stance.stance import DECLINING, Stance, StanceTimeout
 from rules.stance.substance import Lack, lack_of_substance
 from rules.stance.text import Text
 from rules.stance.time_limit import within

@@ -4,14 +4,12 @@ A hit counts only where its rule's scope allows it; the scope `statement` depend
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Final
 
 from rules.stance.lexicon import Effect, Lexicon, Rule
 from rules.stance.matching import MAX_HEAD_CHARACTERS, Hit, Matcher, Pattern, matches
+from rules.stance.stance import DECLINING
 from rules.stance.statement import statement_end
 from rules.stance.text import Text
-
-DECLINING: Final = ("refusal", "rebuttal")
 
 
 class RuleSet:
