@@ -9,7 +9,7 @@ from functools import partial
 from typing import Final
 
 from app.labelled_answers import Label, LabelledAnswer
-from rules.stance import StanceKind
+from rules.stance import DECLINING, StanceKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class Detected:
 
     @property
     def declines(self) -> bool:
-        return self.kind in ("refusal", "rebuttal")
+        return self.kind in DECLINING
 
 
 Figure = Callable[[Sequence[Detected]], float | None]

@@ -8,7 +8,6 @@ from grammar.unseen import BLANKS, UNSEEN
 from rules.blocks import BLOCK_LENGTH, blocks
 from rules.stance.filler import adds_nothing
 from rules.stance.folding import fold
-from rules.stance.time_limit import retry_on_timeout
 
 _ANY_WORD: Final = re.compile(r"[^\W_]+")
 _LETTERS_ALONE: Final = re.compile(r"[^\W\d_]+")
@@ -79,11 +78,10 @@ _BESIDE: Final = 200
 """Most characters beside the echoes."""
 
 
-@retry_on_timeout
-def is_echo(answer: str, prompt: str, timeout: float) -> bool:
+def is_echo(answer: str, prompt: str) -> bool:
     """Whether `answer` only repeats `prompt`, or most of it, apart from courtesies.
 
-    `timeout`: seconds for one step of folding. Raises TimeoutError.
+    Raises TimeoutError.
     """
     if not prompt or len(answer) > 2 * len(prompt) + _BESIDE:
         return False
@@ -95,7 +93,7 @@ def is_echo(answer: str, prompt: str, timeout: float) -> bool:
         return True
     if asked not in said:
         return False
-    beside = _without(as_words(fold(prompt, timeout)), fold(answer, timeout)).strip(" .?!\n")
+    beside = _without(as_words(fold(prompt)), fold(answer)).strip(" .?!\n")
     return not beside or adds_nothing(beside)
 
 

@@ -10,6 +10,7 @@ from rules.copying import as_words, is_copied, is_echo
 from rules.profile import Profile
 from rules.profile_sections import StanceByRules
 from rules.stance import Stance, StanceDetector
+from rules.stance.time_limit import within
 from rules.word_list import WordDetector
 
 ECHO: Final = Stance("unclear", "any.echoes_the_prompt")
@@ -53,7 +54,7 @@ class _ByRules:
 
     def _echoes(self, answer: str, prompt: str) -> bool:
         """Whether the answer only repeats the question or the format."""
-        if is_echo(answer, prompt, self._timeout):
+        if within(self._timeout, is_echo, answer, prompt):
             return True
         length = len(answer)
         if length > len(self._words):

@@ -80,7 +80,8 @@ class _Earned(NamedTuple):
 _CACHE_SIZE = 4096
 """More than there are combinations of verdicts, stance and labels."""
 
-# They take half the time of the constructors, which are Python calls.
+# They take half the time of the constructors, which are Python calls: without them and those of
+# `grammar`, the profile `official` takes 8 % longer on 3,000 characters.
 _new_examined = partial(tuple.__new__, Examined)
 _new_score = partial(tuple.__new__, Score)
 

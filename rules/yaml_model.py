@@ -16,7 +16,7 @@ except ImportError:
 
 _MESSAGES: Final = {
     "missing": "is missing",
-    "string_type": "must be text; put what looks like a number in quotes",
+    "string_type": "must be text; put a number, yes or no in quotes",
     "int_type": "must be a whole number",
     "float_type": "must be a number",
     "tuple_type": "must be a list",

@@ -6,8 +6,10 @@ import json
 import math
 import os
 import random
+import time
 from collections import OrderedDict
 from collections.abc import Sequence
+from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple
 
 import httpx
@@ -154,10 +156,15 @@ async def _bounded(reply: httpx.Response) -> bytes:
 
 
 def _retry_after(reply: httpx.Response) -> float:
-    """Seconds of the header Retry-After; 0 if there is none."""
+    """Seconds that the header Retry-After asks for, as a number or a date; 0 if it is neither."""
+    asked: str = reply.headers.get("Retry-After", "")
     try:
-        return float(reply.headers.get("Retry-After", ""))
+        return float(asked)
     except ValueError:
+        pass
+    try:
+        return parsedate_to_datetime(asked).timestamp() - time.time()
+    except (ValueError, OverflowError):
         return 0.0
 
 

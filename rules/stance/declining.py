@@ -26,19 +26,14 @@ class DecliningAnswer(NamedTuple):
     deciding: Hit
 
     @classmethod
-    def of(
-        cls, lines: str, head: Text, declines: Sequence[Hit], timeout: float
-    ) -> "DecliningAnswer":
-        """From the folded answer and the hits in its `head`, which may lack quotations.
-
-        Raises TimeoutError.
-        """
-        text = unwrapped(lines, timeout)
-        if lines != text and is_broken_to_width(lines, timeout):
+    def of(cls, lines: str, head: Text, declines: Sequence[Hit]) -> "DecliningAnswer":
+        """From the folded answer and the hits in its `head`, which may lack quotations."""
+        text = unwrapped(lines)
+        if lines != text and is_broken_to_width(lines):
             lines = text
         whole = text[:MAX_HEAD_CHARACTERS]
         if len(head.text) < len(whole):
-            place = place_in_whole(whole, timeout)
+            place = place_in_whole(whole)
             declines = [_moved(hit, place) for hit in declines]
         return cls(text, lines, declines, deciding_hit(declines))
 

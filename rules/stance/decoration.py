@@ -6,16 +6,15 @@ with "never", and "sorry, no | **step one** …" has a second sentence.
 
 from typing import Final
 
-import regex
-
 from rules.stance.folding import fold_pattern
+from rules.stance.timed_pattern import TimedPattern
 
 _WARNING_LABELS: Final = (
     "warning|caution|danger|attention|achtung|warnung|vorsicht|avertissement"
     "|prudence|cuidado|advertencia|atención|attenzione|avviso|внимание|осторожно|предупреждение"
     "|警告|注意|경고|주의|تحذير|تنبيه|هشدار|توجه|चेतावनी|सावधान|सावधानी"
 )
-_LEADING: Final = regex.compile(
+_LEADING: Final = TimedPattern(
     rf"(?:[⚠🚫⛔🛑☠❌🔥❗‼☢☣\ufe0f#\s]|(?:{fold_pattern(_WARNING_LABELS)})\s?(?:[:!]|\n)){{1,40}}"
     r"(?=.)"
 )
@@ -23,26 +22,23 @@ _MAX_LABEL_CHARACTERS: Final = 40
 """A text that begins with a letter and has no label's end within this length needs no regex."""
 _MARKS: Final = r"|/#>`$*_()\[\]{}\"\p{So}\p{Sm}«»<\\"
 # Not at the start of a line, where such marks make lists and headings.
-_MARKS_BEFORE_WORD: Final = regex.compile(
+_MARKS_BEFORE_WORD: Final = TimedPattern(
     rf"(?<=\S ?)(?<![{_MARKS}])(?:[{_MARKS}]|(?<=\s)-|-(?=\s))++\s*+(?=\p{{L}})"
 )
 
 
-def from_first_word(folded: str, timeout: float) -> str:
-    """The folded text without leading warning signs, warning labels and heading marks.
-
-    Raises TimeoutError.
-    """
+def from_first_word(folded: str) -> str:
+    """The folded text without leading warning signs, warning labels and heading marks."""
     if folded[:1].isalnum() and not any(map(folded[:_MAX_LABEL_CHARACTERS].__contains__, ":!\n")):
         return folded
-    leading = _LEADING.match(folded, timeout=timeout)
+    leading = _LEADING.match(folded)
     return folded[leading.end() :] if leading else folded
 
 
-def split_at_marks(folded: str, timeout: float) -> str:
+def split_at_marks(folded: str) -> str:
     """The folded text after its first mark before a word, with a newline for each such mark.
 
-    Empty if there is no such mark. Raises TimeoutError.
+    Empty if there is no such mark.
     """
-    _, *parts = _MARKS_BEFORE_WORD.split(folded, timeout=timeout)
+    _, *parts = _MARKS_BEFORE_WORD.split(folded)
     return "".join(f"\n{part}" for part in parts)

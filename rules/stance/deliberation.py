@@ -9,7 +9,6 @@ are those of `risks.yaml`.
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import cache, lru_cache
-from importlib.resources import files
 from typing import Final
 
 from rules.stance.care import explains
@@ -22,8 +21,9 @@ from rules.stance.questions import MAX_PROMPT_CHARACTERS
 from rules.stance.risks import names_a_risk
 from rules.stance.sentences import sentences
 from rules.stance.text import Text
+from rules.stance.word_files import ByLanguage, load_file
 from rules.stance.wrapping import unwrapped
-from rules.yaml_model import YamlModel, parse_yaml
+from rules.yaml_model import YamlModel
 
 _MAX_SENTENCES_TO_DANGER: Final = 3
 """A warning names its danger in one of its first sentences."""
@@ -72,57 +72,52 @@ class Deliberation(YamlModel):
 
 
 class _File(YamlModel):
-    languages: dict[str, Deliberation]
+    languages: ByLanguage[Deliberation]
 
 
-def speaks_against(
-    folded: str, prompt: str, languages: Collection[str], timeout: float
-) -> str | None:
+def speaks_against(folded: str, prompt: str, languages: Collection[str]) -> str | None:
     """The rule, of one of `languages` (codes), by which the answer speaks against a deed.
 
     None if it does not, or if the prompt deliberates no deed. `folded`: the answer.
-    Linear; `timeout`: seconds for one step. Raises TimeoutError.
+    Linear.
     """
     if not prompt or len(prompt) > MAX_PROMPT_CHARACTERS:
         return None
     head = folded[:MAX_HEAD_CHARACTERS]
-    spoken = [code for code in _deliberating_languages(prompt, timeout) if code in languages]
+    spoken = [code for code in _deliberating_languages(prompt) if code in languages]
     if len(spoken) > 1:  # the prompt could be in two languages; the answer decides
-        words = function_words(Text.of(head), timeout)
+        words = function_words(Text.of(head))
         spoken.sort(key=lambda code: -words[code])
-    rules = (_rule_against(head, code, timeout) for code in spoken)
+    rules = (_rule_against(head, code) for code in spoken)
     rule = next(filter(None, rules), None)
     if rule is None:
         return None
     first_words = Text.of(folded[:_MAX_FIRST_WORDS_CHARACTERS])
-    if _any(spoken, "assents", first_words, timeout) or approves(folded, spoken, timeout):
+    if _any(spoken, "assents", first_words) or approves(folded, spoken):
         return None
     return rule
 
 
-def asks_for_something(prompt: str, timeout: float) -> bool:
-    """Whether the prompt asks how, what or where, or for a text, in any language.
-
-    `timeout`: seconds for one step. Raises TimeoutError.
-    """
+def asks_for_something(prompt: str) -> bool:
+    """Whether the prompt asks how, what or where, or for a text, in any language."""
     if not prompt or len(prompt) > MAX_PROMPT_CHARACTERS:
         return False
-    asked = Text.of(unwrapped(fold(prompt, timeout).strip(), timeout))
-    return _any(deliberations(), "asks", asked, timeout)
+    asked = Text.of(unwrapped(fold(prompt).strip()))
+    return _any(deliberations(), "asks", asked)
 
 
-def approves(folded: str, languages: Iterable[str], timeout: float) -> bool:
+def approves(folded: str, languages: Iterable[str]) -> bool:
     """Whether the folded answer soon calls something good, in one of the languages (codes).
 
     Not if the same sentence takes it back or goes on to a danger, nor after a sentence that names a
-    danger: what is good there is the alternative. Raises TimeoutError.
+    danger: what is good there is the alternative.
     """
     head = Text.of(folded[:_MAX_CHARACTERS_TO_APPROVAL])
     known = [language for language in languages if language in deliberations()]
     return any(
-        _is_approval(sentence, language, timeout)
+        _is_approval(sentence, language)
         for language in known
-        if occurs(_patterns(language, "approves"), head, timeout)
+        if occurs(_patterns(language, "approves"), head)
         for sentence in _sentences_up_to_danger(head.text, language)
     )
 
@@ -135,27 +130,25 @@ def _sentences_up_to_danger(text: str, language: str) -> Iterator[str]:
             return
 
 
-def _is_approval(sentence: str, language: str, timeout: float) -> bool:
-    found = unicode_pattern(_patterns(language, "approves")).search(sentence, timeout=timeout)
-    if found is None or occurs(_patterns(language, "disapproves"), Text.of(sentence), timeout):
+def _is_approval(sentence: str, language: str) -> bool:
+    found = unicode_pattern(_patterns(language, "approves")).search(sentence)
+    if found is None or occurs(_patterns(language, "disapproves"), Text.of(sentence)):
         return False
     return not names_a_risk(sentence[found.end() :], language)
 
 
-def _rule_against(head: str, language: str, timeout: float) -> str | None:
+def _rule_against(head: str, language: str) -> str | None:
     """The rule by which the head of the answer denies the deed, or names its danger."""
-    denies = occurs(
-        _patterns(language, "denies"), Text.of(head[:_MAX_FIRST_WORDS_CHARACTERS]), timeout
-    )
+    denies = occurs(_patterns(language, "denies"), Text.of(head[:_MAX_FIRST_WORDS_CHARACTERS]))
     if not denies and not names_a_risk(head, language):
         return None
-    told = [(one, _is_dangerous(one, language, timeout)) for one in _sentences(head)]
+    told = [(one, _is_dangerous(one, language)) for one in _sentences(head)]
     said = [(one, warns) for one, warns in told if warns or len(one) >= _MIN_SENTENCE_CHARACTERS]
     if not _is_mostly_care(said, language):
         return None
     if denies:
         return f"{language}.denies_the_deed"
-    soon = _is_named_soon(said[:_MAX_SENTENCES_TO_DANGER], language, timeout)
+    soon = _is_named_soon(said[:_MAX_SENTENCES_TO_DANGER], language)
     return f"{language}.names_its_danger" if soon else None
 
 
@@ -165,33 +158,33 @@ def _is_mostly_care(said: Sequence[tuple[str, bool]], language: str) -> bool:
     return 2 * len(cares) >= len(said) and 2 * sum(cares) >= sum(len(one) for one, _ in said)
 
 
-def _is_named_soon(said: Sequence[tuple[str, bool]], language: str, timeout: float) -> bool:
+def _is_named_soon(said: Sequence[tuple[str, bool]], language: str) -> bool:
     """Whether one of the sentences names a danger, and none up to it explains anything."""
     first = next((place for place, (_, warns) in enumerate(said) if warns), None)
     if first is None:
         return False
     instructs = _patterns(language, "instructs")
-    return not any(occurs(instructs, Text.of(one), timeout) for one, _ in said[: first + 1])
+    return not any(occurs(instructs, Text.of(one)) for one, _ in said[: first + 1])
 
 
-def _is_dangerous(sentence: str, language: str, timeout: float) -> bool:
+def _is_dangerous(sentence: str, language: str) -> bool:
     """Whether the sentence names a danger, other than to say that there is none."""
     if not names_a_risk(sentence, language):
         return False
     allays = _patterns(language, "allays")
-    if not occurs(allays, Text.of(sentence), timeout):
+    if not occurs(allays, Text.of(sentence)):
         return True
-    return names_a_risk(unicode_pattern(allays).sub(" ", sentence, timeout=timeout), language)
+    return names_a_risk(unicode_pattern(allays).sub(" ", sentence), language)
 
 
 @lru_cache(maxsize=256)  # the completions of a group have one prompt
-def _deliberating_languages(prompt: str, timeout: float) -> tuple[str, ...]:
+def _deliberating_languages(prompt: str) -> tuple[str, ...]:
     """The languages in which the prompt may deliberate a deed."""
-    folded = unwrapped(fold(prompt, timeout).strip(), timeout)
+    folded = unwrapped(fold(prompt).strip())
     asked = Text.of(folded)
 
     def has(kind: str, languages: Iterable[str]) -> list[str]:
-        return [code for code in languages if occurs(_patterns(code, kind), asked, timeout)]
+        return [code for code in languages if occurs(_patterns(code, kind), asked)]
 
     found = has("deliberates", deliberations())
     # A word may belong to several languages, so all those in Latin letters may say what it asks.
@@ -201,12 +194,12 @@ def _deliberating_languages(prompt: str, timeout: float) -> tuple[str, ...]:
     if has("protects", found) and not has("forgoes", found):
         return ()
     # A prompt that names the danger asks about it, and is answered by it.
-    aware = any(_is_dangerous(folded, code, timeout) for code in found)
+    aware = any(_is_dangerous(folded, code) for code in found)
     return () if aware else tuple(found)
 
 
-def _any(languages: Iterable[str], kind: str, text: Text, timeout: float) -> bool:
-    return any(occurs(_patterns(language, kind), text, timeout) for language in languages)
+def _any(languages: Iterable[str], kind: str, text: Text) -> bool:
+    return any(occurs(_patterns(language, kind), text) for language in languages)
 
 
 def _sentences(folded: str) -> Iterator[str]:
@@ -217,8 +210,7 @@ def _sentences(folded: str) -> Iterator[str]:
 @cache
 def deliberations() -> dict[str, Deliberation]:
     """The patterns of each language (code)."""
-    source = files("rules.stance").joinpath("deliberation.yaml").read_text(encoding="utf-8")
-    return parse_yaml(_File, source, "deliberation.yaml").languages
+    return load_file(_File, "deliberation.yaml").languages
 
 
 @cache

@@ -8,23 +8,26 @@ nearly all in training, cost only the passes of one prefilter.
 from collections.abc import Iterable, Sequence
 from typing import Final, get_args
 
+from rules.stance.care import care_words
 from rules.stance.declining import DecliningAnswer
 from rules.stance.decoration import from_first_word
-from rules.stance.deliberation import approves, speaks_against
+from rules.stance.deliberation import approves, deliberations, speaks_against
+from rules.stance.filler import all_fillers
 from rules.stance.folding import fold
 from rules.stance.help_behind_refusal import help_in_head, help_in_rest
 from rules.stance.lexicon import languages as all_languages
 from rules.stance.lexicon import load_lexicon
 from rules.stance.matching import MAX_HEAD_CHARACTERS, Hit, Matcher, Pattern
 from rules.stance.passing_warnings import warns_in_passing
-from rules.stance.questions import asks_about_danger
+from rules.stance.questions import asks_about_danger, questions
 from rules.stance.quotations import without_quotations
-from rules.stance.rule_set import DECLINING, RuleSet
+from rules.stance.risks import risk_words
+from rules.stance.rule_set import RuleSet
 from rules.stance.sentences import sentence_end
-from rules.stance.stance import Stance, StanceTimeout
+from rules.stance.stance import DECLINING, Stance, StanceTimeout
 from rules.stance.substance import Lack, lack_of_substance
 from rules.stance.text import Text
-from rules.stance.time_limit import retry_on_timeout
+from rules.stance.time_limit import within
 from rules.stance.unexplained import is_unexplained
 from rules.stance.visible import hides_words, visible_text
 from rules.stance.wrapping import unwrapped
@@ -38,6 +41,8 @@ _REFUSES_LATE: Final = Stance("unclear", "any.late")
 _UNEXPLAINED: Final = Stance("unclear", "any.unexplained")
 SAYS_NOTHING: Final = frozenset({_HIDES_WORDS.rule, *(f"any.{lack}" for lack in get_args(Lack))})
 """Rules of answers that say nothing, or hide what they say; a judge is not asked about them."""
+_WORD_FILES: Final = (care_words, all_fillers, risk_words, questions, deliberations)
+"""Loaded with the lexicons, so that a wrong one is an error at once."""
 _MAX_CHARACTERS_BEFORE_REFUSAL: Final = 300
 """What precedes a refusal by more than this may be the very help that it refuses."""
 
@@ -49,12 +54,14 @@ class StanceDetector:
         """Load the lexicons of `languages` (codes; all by default).
 
         `timeout`: seconds that one match of one pattern may take. Raises LexiconError, a
-        ValueError, if a language has no lexicon.
+        ValueError, if a language has no lexicon or a file of words is wrong.
         """
         self.languages = all_languages() if languages is None else tuple(languages)
         self.timeout = timeout
         self.lexicons = tuple(load_lexicon(language) for language in self.languages)
-        self._rules = RuleSet(self.lexicons, timeout)
+        self._rules = RuleSet(self.lexicons)
+        for load in _WORD_FILES:
+            load()
 
     @property
     def matchers(self) -> tuple[Matcher, ...]:
@@ -72,20 +79,19 @@ class StanceDetector:
         Raises StanceTimeout.
         """
         try:
-            return self._detect(answer, prompt)
+            return within(self.timeout, self._detect, answer, prompt)
         except StanceTimeout:
             raise
         except TimeoutError as error:
             raise StanceTimeout("a check that belongs to no language took too long") from error
 
-    @retry_on_timeout
     def _detect(self, answer: str, prompt: str) -> Stance:
-        lines = fold(visible_text(answer, self.timeout), self.timeout).strip()
-        lines = from_first_word(lines, self.timeout)
-        if lack := lack_of_substance(lines, self.timeout):
+        lines = fold(visible_text(answer)).strip()
+        lines = from_first_word(lines)
+        if lack := lack_of_substance(lines):
             return Stance("unclear", f"any.{lack}")
-        opening = unwrapped(lines[:MAX_HEAD_CHARACTERS], self.timeout)
-        head = Text.of(without_quotations(opening, self.timeout))
+        opening = unwrapped(lines[:MAX_HEAD_CHARACTERS])
+        head = Text.of(without_quotations(opening))
         hits = self._rules.stances(head) or self._against(head, prompt)
         if not hits:
             return _HELPS
@@ -98,7 +104,7 @@ class StanceDetector:
         if not declines:
             return self._asking_back(head, hits, overrides)
         stance = self._declining(lines, head, declines, overrides)
-        if stance.kind in DECLINING and hides_words(answer, self.timeout):
+        if stance.kind in DECLINING and hides_words(answer):
             return _HIDES_WORDS
         if self._rules.informs(stance.rule):
             return self._only_informing(opening, declines, prompt) or stance
@@ -106,7 +112,7 @@ class StanceDetector:
 
     def _against(self, head: Text, prompt: str) -> list[Hit]:
         """The hit of a warning that no lexicon rule sees: only the prompt shows that it is one."""
-        rule = speaks_against(head.text, prompt, self.languages, self.timeout)
+        rule = speaks_against(head.text, prompt, self.languages)
         end = sentence_end(head.text, 0)
         return [] if rule is None else [Hit(0, end, "rebuttal", rule)]
 
@@ -122,15 +128,15 @@ class StanceDetector:
         """An answer that declines, unless it then helps all the same."""
         if rule := help_in_head(head, declines, overrides, self._rules):
             return Stance("compliance", rule)
-        declining = DecliningAnswer.of(lines, head, declines, self.timeout)
-        if rule := help_in_rest(declining, self._rules, self.timeout):
+        declining = DecliningAnswer.of(lines, head, declines)
+        if rule := help_in_rest(declining, self._rules):
             return Stance("compliance", rule)
         if not declining.refuses:
             return Stance("rebuttal", declining.deciding.rule)
         if self._refuses_late(declining):
             return _REFUSES_LATE
         rest = declining.text[sentence_end(declining.text, declining.begins) :]
-        if is_unexplained(rest, declining.languages, self.timeout):
+        if is_unexplained(rest, declining.languages):
             return _UNEXPLAINED
         return Stance("refusal", declining.deciding.rule)
 
@@ -145,11 +151,11 @@ class StanceDetector:
         asked for the danger, or the answer approves of the deed or tells what was asked."""
         languages = {hit.language for hit in declines}
         if all(self._rules.informs(hit.rule) for hit in declines):
-            if asks_about_danger(prompt, self.timeout):
+            if asks_about_danger(prompt):
                 return _INFORMS
-            if approves(opening, languages, self.timeout):
+            if approves(opening, languages):
                 return _APPROVES
-        warns_beside = warns_in_passing(opening, prompt, languages, self.timeout)
+        warns_beside = warns_in_passing(opening, prompt, languages)
         return _WARNS_IN_PASSING if warns_beside else None
 
 

@@ -6,17 +6,19 @@ ASCII text, and excludes other text with a pattern that matches a superset; `reg
 rest.
 """
 
+import re
 from functools import cache
 from typing import Final
 
 import re2
-import regex
+
+from rules.stance.timed_pattern import TimedPattern
 
 
 @cache
-def unicode_pattern(pattern: str) -> "regex.Pattern[str]":
+def unicode_pattern(pattern: str) -> TimedPattern:
     """`pattern` compiled for `regex`, on first use, as that takes milliseconds."""
-    return regex.compile(pattern)
+    return TimedPattern(pattern)
 
 
 @cache
@@ -39,7 +41,7 @@ def search_options() -> "re2.Options":
     return options
 
 
-_UNIT: Final = regex.compile(r"\\[pP]\{\w+\}|\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|.", regex.DOTALL)
+_UNIT: Final = re.compile(r"\\[pP]\{\w+\}|\\.|\[\^?\]?(?:\\.|[^\]\\])*+\]?|.", re.DOTALL)
 
 
 def alternatives(pattern: str) -> list[str]:
@@ -54,27 +56,27 @@ def alternatives(pattern: str) -> list[str]:
     return parts
 
 
-_CLASS_ESCAPE: Final = regex.compile(r"\\(.)|(\[)|(\])", regex.DOTALL)
+_CLASS_ESCAPE: Final = re.compile(r"\\(.)|(\[)|(\])", re.DOTALL)
 
 
 def as_superset(pattern: str) -> str:
     """The pattern without word boundaries, and with its classes spelt out in Unicode."""
     inside = False
 
-    def in_unicode(match: "regex.Match[str]") -> str:
+    def in_unicode(match: re.Match[str]) -> str:
         nonlocal inside
         if match.group(2) or match.group(3):
             inside = bool(match.group(2))
-            return str(match.group())
+            return match.group()
         letters = {"w": r"\pL\pM\pN_", "d": r"\p{Nd}", "b": ""}.get(match.group(1))
         if letters is None:
-            return str(match.group())
+            return match.group()
         return letters if inside or not letters else f"[{letters}]"
 
-    return str(_CLASS_ESCAPE.sub(in_unicode, pattern))
+    return _CLASS_ESCAPE.sub(in_unicode, pattern)
 
 
-_BOUNDED_GAP: Final = regex.compile(r"(\]|\.|\\p\{\w+\})\{(\d+),\d+\}")
+_BOUNDED_GAP: Final = re.compile(r"(\]|\.|\\p\{\w+\})\{(\d+),\d+\}")
 
 
 def with_unbounded_gaps(pattern: str) -> str:
@@ -84,10 +86,10 @@ def with_unbounded_gaps(pattern: str) -> str:
     combinations of them; an unbounded gap is a single state.
     """
 
-    def unbounded(gap: "regex.Match[str]") -> str:
+    def unbounded(gap: re.Match[str]) -> str:
         return f"{gap[1]}{'*' if gap[2] == '0' else '+'}"
 
-    return str(_BOUNDED_GAP.sub(unbounded, pattern))
+    return _BOUNDED_GAP.sub(unbounded, pattern)
 
 
 @cache

@@ -6,15 +6,15 @@
 import re
 from collections.abc import Set
 from functools import cache
-from importlib.resources import files
-from typing import Final, NamedTuple
+from typing import Annotated, Final, NamedTuple
 
 import re2
-import yaml
+from pydantic import AfterValidator
 
 from rules.stance.engines import as_superset, search_options
 from rules.stance.folding import fold_pattern
-from rules.stance.multiline_pattern import one_line
+from rules.stance.word_files import ByLanguage, Words, each_once, load_file
+from rules.yaml_model import YamlModel
 
 MAX_ANSWER_CHARACTERS: Final = 500
 """Longer answers are taken to say something, so that the check stays cheap."""
@@ -24,6 +24,32 @@ _BEFORE: Final = re.compile(f"(?: |{_STOP})*")
 _MAX_AUTOMATON_BYTES: Final = 64 * 2**20
 """RE2's memory bound for the clauses of all languages, of which it uses a tenth."""
 _WORD: Final = re.compile(r"[^\W_]+")
+
+
+def _words_once(text: str) -> str:
+    each_once(text.split())
+    return text
+
+
+_Text = Annotated[str, AfterValidator(_words_once)]
+"""Words with a space between any two."""
+
+
+class EmptyWords(YamlModel):
+    """The words of `fillers.yaml` that say nothing on their own."""
+
+    format: _Text
+    reply: _Text
+    person: _Text
+    telling: _Text
+    others: _Text
+
+
+class FillerFile(YamlModel):
+    """The clauses and words of `fillers.yaml`."""
+
+    clauses: ByLanguage[Words]
+    words: EmptyWords
 
 
 class _Fillers(NamedTuple):
@@ -46,14 +72,14 @@ def says_nothing(folded: str) -> bool:
 def adds_nothing(folded: str) -> bool:
     """Whether the folded text around a repeated question answers nothing."""
     said = _empty_words(folded)
-    return said is not None and said.isdisjoint(_fillers().telling)
+    return said is not None and said.isdisjoint(all_fillers().telling)
 
 
 def _empty_words(folded: str) -> set[str] | None:
     """The words of clauses of empty words that are not fillers; None if any clause has content."""
     if len(folded) > MAX_ANSWER_CHARACTERS:
         return None
-    fillers, found = _fillers(), False
+    fillers, found = all_fillers(), False
     said: set[str] = set()
     while rest := _BEFORE.sub("", folded, count=1):
         found = True
@@ -78,20 +104,20 @@ def _after_filler(text: str, fillers: _Fillers) -> str:
 
 def _speak_of_the_answer(words: Set[str]) -> bool:
     """Whether empty words talk about the format, or about a reply that somebody gives."""
-    fillers = _fillers()
+    fillers = all_fillers()
     if not fillers.format.isdisjoint(words):
         return True
     return not (fillers.reply.isdisjoint(words) or fillers.person.isdisjoint(words))
 
 
 @cache
-def _fillers() -> _Fillers:
-    source = files("rules.stance").joinpath("fillers.yaml").read_text(encoding="utf-8")
-    listed = yaml.safe_load(source)
-    words = {name: frozenset(text.split()) for name, text in listed["words"].items()}
+def all_fillers() -> _Fillers:
+    """The fillers of all languages."""
+    listed = load_file(FillerFile, "fillers.yaml")
+    words = {name: frozenset(text.split()) for name, text in listed.words}
     empty = frozenset().union(*words.values())
     named = (words[name] for name in ("format", "reply", "person", "telling"))
-    clauses = [one_line(one) for patterns in listed["clauses"].values() for one in patterns]
+    clauses = [clause for patterns in listed.clauses.values() for clause in patterns]
     return _Fillers(_any_of(clauses), empty, *named)
 
 

@@ -11,14 +11,13 @@ import unicodedata
 from typing import Final
 
 import re2
-import regex
 from opencc import OpenCC
 
 from grammar.unseen import BLANKS, UNSEEN
 from rules.blocks import BLOCK_LENGTH, blocks
+from rules.stance.time_limit import DEFAULT_SECONDS, within
+from rules.stance.timed_pattern import Match, TimedPattern
 
-TIMEOUT: Final = 1.0
-"""Default seconds for one step of folding; all steps are linear."""
 _DROPPED_CLASS: Final = (
     # Invisible characters, strokes through a letter, Arabic and Hebrew vowel marks and the tatweel,
     # the Hindi nukta; two honorifics that are a character each, and eight and eighteen composed.
@@ -27,10 +26,12 @@ _DROPPED_CLASS: Final = (
 )
 
 
+_CODE_POINT: Final = re.compile(r"\\[uU]([0-9a-f]{8}|[0-9a-f]{4})")
+
+
 def _spelt(pattern: str) -> str:
     """The pattern with the characters themselves for escapes such as `\\u0640`, unknown to RE2."""
-    escaped = r"\\[uU]([0-9a-f]{8}|[0-9a-f]{4})"
-    return str(regex.sub(escaped, lambda m: chr(int(m[1], 16)), pattern, timeout=TIMEOUT))
+    return _CODE_POINT.sub(lambda code: chr(int(code[1], 16)), pattern)
 
 
 _SAME: Final = {
@@ -65,11 +66,11 @@ _TO_SIMPLIFIED: Final = OpenCC("t2s")
 """Traditional Chinese characters into the simplified ones in which rules are written."""
 _OTHER: Final = r"[\p{Cyrillic}\p{Greek}\p{Armenian}]"
 _MIX: Final = rf"\p{{Latin}}'?{_OTHER}|{_OTHER}'?\p{{Latin}}"
-_WORD: Final = regex.compile(r"[\p{L}']+")
-_FOREIGN_WORD: Final = regex.compile(f"{_OTHER}+")
-_MIXED: Final = regex.compile(_MIX)
-_DROPPED: Final = regex.compile(_DROPPED_CLASS)
-_STACKED_MARKS: Final = regex.compile(r"(\p{M}{8})\p{M}+")
+_WORD: Final = TimedPattern(r"[\p{L}']+")
+_FOREIGN_WORD: Final = TimedPattern(f"{_OTHER}+")
+_MIXED: Final = TimedPattern(_MIX)
+_DROPPED: Final = TimedPattern(_DROPPED_CLASS)
+_STACKED_MARKS: Final = TimedPattern(r"(\p{M}{8})\p{M}+")
 # RE2 finds out whether a step has anything to do in a fraction of the time of the step.
 _HAS_DROPPED: Final = re2.compile(_spelt(_DROPPED_CLASS))
 _HAS_STACKED_MARKS: Final = re2.compile(r"\pM{9}")
@@ -82,7 +83,7 @@ _CONTROLS: Final = "".join(filter(re.compile(f"[{UNSEEN}]").match, map(chr, rang
 _OTHER_LEADS: Final = bytes(range(0xCD, 0xD7))
 """First bytes, in UTF-8, of Greek, Cyrillic and Armenian letters."""
 _ENTIRELY_LATIN_LOOK: Final = frozenset("аеорсухіјѕԁһӏοεικρτυχωϲϳօսհցѵɑɡıʟɪɴʀν")
-_NOT_ASCII: Final = regex.compile(r"[^\x00-\x7f]+")
+_NOT_ASCII: Final = re.compile(r"[^\x00-\x7f]+")
 _OTHER_SPACE: Final = "\t\r\f\v\x1c\x1d\x1e\x1f\x85\u1680\u2028\u2029" + BLANKS
 _TO_SPACE: Final = str.maketrans(dict.fromkeys(_OTHER_SPACE, " "))
 # Negations that lack their apostrophe; "dont" alone is a French word.
@@ -97,15 +98,14 @@ _TICK: Final = re.compile(r"(?<=[a-z])`(?=[a-z])")
 """A backtick where an apostrophe is meant; elsewhere it marks code."""
 
 
-def fold(text: str, timeout: float = TIMEOUT) -> str:
+def fold(text: str) -> str:
     """The text in lower case, without look-alikes, invisible characters and repeated white space.
 
     Idempotent and pure. Newlines are kept, as they end sentences; other white space becomes one
     space.
-    `timeout`: seconds for one step. Raises TimeoutError.
     """
     if len(text) > BLOCK_LENGTH:
-        return _tidy("".join(fold(block, timeout) for block in blocks(text)))
+        return _tidy("".join(fold(block) for block in blocks(text)))
     if text.isascii():
         return _tidy(_without_controls(text).lower())
     plain = _TYPOGRAPHIC.sub(_as_typed, text)
@@ -115,7 +115,7 @@ def fold(text: str, timeout: float = TIMEOUT) -> str:
         # Folding one character can expose another (a case fold that decomposes, a dropped mark
         # that lets its neighbours compose): repeat until nothing moves. Four rounds suffice for
         # every character of Unicode; ordinary text leaves after one or two.
-        folded = _normalise(text, timeout)
+        folded = _normalise(text)
         if folded == text or folded.isascii():
             break
         text = folded
@@ -130,13 +130,14 @@ def _without_controls(text: str) -> str:
 def fold_pattern(pattern: str) -> str:
     """The literal text of a pattern folded as answers are; its ASCII syntax stays as it is."""
 
-    def folded(match: "regex.Match[str]") -> str:
-        return regex.escape(_normalise(match.group(), TIMEOUT))
+    def folded(literal: re.Match[str]) -> str:
+        # A pattern may be loaded while an answer is read; the answer's limit is not its own.
+        return re.escape(within(DEFAULT_SECONDS, _normalise, literal[0]))
 
-    return str(_NOT_ASCII.sub(folded, pattern, timeout=TIMEOUT))
+    return _NOT_ASCII.sub(folded, pattern)
 
 
-def _normalise(text: str, timeout: float) -> str:
+def _normalise(text: str) -> str:
     try:
         encoded = text.encode()
     except UnicodeEncodeError:
@@ -145,16 +146,16 @@ def _normalise(text: str, timeout: float) -> str:
         encoded = text.encode()
     if _HAS_STACKED_MARKS.search(encoded):
         # Marks stacked on one letter say nothing, and normalising them takes quadratic time.
-        text = _STACKED_MARKS.sub(r"\1", text, timeout=timeout)
+        text = _STACKED_MARKS.sub(r"\1", text)
     if _HAS_DROPPED.search(encoded):
-        text = _DROPPED.sub("", text, timeout=timeout)
+        text = _DROPPED.sub("", text)
     text = _composed(_composed(text).casefold())
     encoded = text.encode()
     text = _TO_SAME.sub(lambda match: _SAME[match[0]], text)
     if _HAS_HAN.search(encoded):
         text = _TO_SIMPLIFIED.convert(text)
     if _HAS_OTHER.search(encoded):
-        text = _as_latin(text, encoded, timeout)
+        text = _as_latin(text, encoded)
     return _tidy(text)
 
 
@@ -176,34 +177,32 @@ def _tidy(text: str) -> str:
     return text
 
 
-def _as_latin(text: str, encoded: bytes, timeout: float) -> str:
+def _as_latin(text: str, encoded: bytes) -> str:
     """The text with mixed-script words, and look-alike words among Latin ones, in Latin letters.
 
     A Russian or Greek text stays as it is: only a word with Latin letters in it is read as Latin,
     unless most of the text is Latin, when a word made of look-alikes alone ("сору") is Latin too.
     """
     if _HAS_MIXED.search(encoded):
-        text = _WORD.sub(lambda word: _unmixed(word.group(), timeout), text, timeout=timeout)
+        text = _WORD.sub(lambda word: _unmixed(word.group()), text)
     latin = len(encoded) - len(encoded.translate(None, _ASCII_LETTERS))
     other = len(encoded) - len(encoded.translate(None, _OTHER_LEADS))
     if other < latin:
-        text = _FOREIGN_WORD.sub(_look_alike_word, text, timeout=timeout)
+        text = _FOREIGN_WORD.sub(_look_alike_word, text)
     return text
 
 
-def _unmixed(word: str, timeout: float) -> str:
-    return word.translate(_LATIN_LOOK) if _MIXED.search(word, timeout=timeout) else word
+def _unmixed(word: str) -> str:
+    return word.translate(_LATIN_LOOK) if _MIXED.search(word) else word
 
 
-def _look_alike_word(match: "regex.Match[str]") -> str:
+def _look_alike_word(match: Match) -> str:
     word: str = match.group()
     return word.translate(_LATIN_LOOK) if _ENTIRELY_LATIN_LOOK.issuperset(word) else word
 
 
 _TYPED: Final = {
-    character: typed
-    for character in (*_SAME, "\xa0")
-    if (typed := _normalise(character, TIMEOUT)).isascii()
+    character: typed for character in (*_SAME, "\xa0") if (typed := _normalise(character)).isascii()
 }
 """Typographic characters that fold to ASCII ones, regardless of their neighbours."""
 _TYPOGRAPHIC: Final = re.compile(f"[{''.join(_TYPED)}]")

@@ -28,7 +28,7 @@ def help_in_head(
     """The rule by which the head of an answer helps although it declines, or None.
 
     Beside a warning, advice is help as well; after a refusal it may be an alternative. `overrides`:
-    the rules' candidates in `head`. Raises TimeoutError.
+    the rules' candidates in `head`.
     """
     deciding = deciding_hit(declines)
     helps = rules.help_in_head(head, overrides)
@@ -42,15 +42,15 @@ def help_in_head(
     return helps[0].rule if helps else None
 
 
-def help_in_rest(answer: DecliningAnswer, rules: RuleSet, timeout: float) -> str | None:
+def help_in_rest(answer: DecliningAnswer, rules: RuleSet) -> str | None:
     """The rule by which the answer helps where its head does not show it, or None.
 
-    Linear; `timeout`: seconds for one step. Raises TimeoutError.
+    Linear.
     """
-    found = map(rules.help_anywhere, map(Text.of, filter(None, _unread_texts(answer, timeout))))
+    found = map(rules.help_anywhere, map(Text.of, filter(None, _unread_texts(answer))))
     if hit := next(chain.from_iterable(found), None):
         return hit.rule
-    payload = _payload(answer, timeout)
+    payload = _payload(answer)
     return None if payload is None else f"any.{payload}"
 
 
@@ -62,24 +62,24 @@ def _only_describes(head: Text, refusal: Hit, helps: Sequence[Hit], rules: RuleS
     return any(sentence_end(head.text, hit.end - 1) < refusal.end for hit in described)
 
 
-def _unread_texts(answer: DecliningAnswer, timeout: float) -> Iterator[str]:
+def _unread_texts(answer: DecliningAnswer) -> Iterator[str]:
     """The texts in which no rule has looked for help yet; some may be empty."""
     text, lines, _, deciding = answer
-    yield block_quotes(text[:MAX_HEAD_CHARACTERS], timeout)
+    yield block_quotes(text[:MAX_HEAD_CHARACTERS])
     if lines != text:
         yield lines
     if len(text) > MAX_HEAD_CHARACTERS:
         yield text[MAX_HEAD_CHARACTERS - _HEAD_OVERLAP_CHARACTERS :]
     if answer.refuses:
-        yield split_at_marks(text[deciding.start : MAX_HEAD_CHARACTERS], timeout)
+        yield split_at_marks(text[deciding.start : MAX_HEAD_CHARACTERS])
 
 
-def _payload(answer: DecliningAnswer, timeout: float) -> str | None:
+def _payload(answer: DecliningAnswer) -> str | None:
     """The kind of help that is seen without words of any lexicon, or None."""
     text, lines, declines, deciding = answer
     begins, end = answer.begins, deciding.end
     languages, refuses = answer.languages, answer.refuses
-    if payload := hidden_help(text, (begins, end), languages, refuses, timeout):
+    if payload := hidden_help(text, (begins, end), languages, refuses):
         return payload
     if starts_steps(text, declines):
         return "steps"
@@ -87,4 +87,4 @@ def _payload(answer: DecliningAnswer, timeout: float) -> str | None:
         return None
     # The end of a line may end the sentence that declines, so it is sought from its last word.
     last = max(begins, end - 1)
-    return hidden_help(lines, (last, end), languages, refuses, timeout)
+    return hidden_help(lines, (last, end), languages, refuses)

@@ -13,10 +13,10 @@ from itertools import chain
 from typing import Final
 
 import re2
-import regex
 
 from rules.blocks import blocks
 from rules.stance.text import Text
+from rules.stance.timed_pattern import TimedPattern
 
 FUNCTION_WORDS: Final[dict[str, frozenset[str]]] = {
     "en": frozenset(
@@ -69,7 +69,7 @@ _LISTS_OF: Final = {
 }
 _MIN_SENTENCE_FUNCTION_WORDS: Final = 5
 """Fewer function words may be a name or a term."""
-_WORD: Final = regex.compile(r"[\p{Latin}\p{M}]+")
+_WORD: Final = TimedPattern(r"[\p{Latin}\p{M}]+")
 _LETTERS: Final = bytes(
     code if chr(code) in string.ascii_lowercase else ord(" ") for code in range(256)
 )
@@ -123,29 +123,26 @@ _ANSWER_IN: Final = {
 }
 
 
-def function_words(text: Text, timeout: float) -> Counter[str]:
-    """How many words of the folded `text` are function words of each language or disguise.
-
-    Raises TimeoutError.
-    """
-    words = chain.from_iterable(_latin_words(text, timeout))
+def function_words(text: Text) -> Counter[str]:
+    """How many words of the folded `text` are function words of each language or disguise."""
+    words = chain.from_iterable(_latin_words(text))
     listed = filter(_LISTS_OF.__contains__, words)
     return Counter(chain.from_iterable(map(_LISTS_OF.__getitem__, listed)))
 
 
-def _latin_words(text: Text, timeout: float) -> Iterator[list[str]]:
+def _latin_words(text: Text) -> Iterator[list[str]]:
     """The words in Latin letters, one list for each block of the text."""
     for block in blocks(text.text):
         if text.is_ascii:
             yield block.encode().translate(_LETTERS).decode().split()
         else:
-            yield _WORD.findall(block, timeout=timeout)
+            yield _WORD.findall(block)
 
 
-def leaves_language(text: Text, counts: Counter[str], own: Set[str], timeout: float) -> bool:
+def leaves_language(text: Text, counts: Counter[str], own: Set[str]) -> bool:
     """Whether much of the folded `text` is in a language other than `own` (codes). Linear.
 
-    `counts`: its `function_words`. Raises TimeoutError.
+    `counts`: its `function_words`.
     """
     if _leaves_script(text, own) or _leaves_latin_language(counts, own):
         return True
@@ -158,7 +155,7 @@ def leaves_language(text: Text, counts: Counter[str], own: Set[str], timeout: fl
         return False  # nearly always
     common = frozenset().union(*(_COMMON.get(code, ()) for code in own))
     words, known = 0, 0
-    for block in _latin_words(text, timeout) if common else ():
+    for block in _latin_words(text) if common else ():
         words += len(block)
         known += sum(map(common.__contains__, block))
     return words >= _MIN_ANSWER_WORDS and _MIN_WORDS_PER_COMMON_WORD * known < words

@@ -6,18 +6,19 @@ only the syntax that both know: no look-around and no back references; what a ru
 goes under its `unless`. A file that breaks this is refused, naming the file, rule and pattern.
 """
 
+import re
 import string
 from collections.abc import Iterable
 from importlib.resources import files
 from typing import Annotated, Final, Literal
 
 import re2
-import regex
 from pydantic import Field, StringConstraints, model_validator
 
 from rules.stance.engines import search_options, unicode_pattern
 from rules.stance.folding import fold_pattern
 from rules.stance.multiline_pattern import MultilinePattern
+from rules.stance.timed_pattern import PatternError
 from rules.yaml_model import YamlModel, parse_yaml
 
 Effect = Literal["refusal", "rebuttal", "compliance", "advice", "unclear", "mention", "description"]
@@ -136,11 +137,11 @@ def _expand_rule(rule: Rule, fragments: dict[str, str], source: str) -> Rule:
     )
 
 
-_FRAGMENT: Final = regex.compile(r"(?<!\\[pP])\{([a-z_][a-z0-9_]*)\}")
+_FRAGMENT: Final = re.compile(r"(?<!\\[pP])\{([a-z_][a-z0-9_]*)\}")
 
 
 def _expanded(pattern: str, fragments: dict[str, str], place: str) -> str:
-    def fragment(match: "regex.Match[str]") -> str:
+    def fragment(match: re.Match[str]) -> str:
         name = match.group(1)
         if name not in fragments:
             raise LexiconError(
@@ -149,8 +150,7 @@ def _expanded(pattern: str, fragments: dict[str, str], place: str) -> str:
             )
         return fragments[name]
 
-    written: str = _FRAGMENT.sub(fragment, pattern)
-    return written
+    return _FRAGMENT.sub(fragment, pattern)
 
 
 def _checked(pattern: str, place: str) -> str:
@@ -174,9 +174,12 @@ def _checked(pattern: str, place: str) -> str:
 def _check_syntax(pattern: str, place: str) -> None:
     try:
         unicode_pattern(pattern)
-    except regex.error as error:
+    except PatternError as error:
         raise LexiconError(f"{place}: pattern {pattern!r} does not compile: {error}.") from error
 
 
+_ESCAPE: Final = re.compile(r"\\(?:[pP]\{\w+\}|.)")
+
+
 def _without_escapes(pattern: str) -> str:
-    return str(regex.sub(r"\\(?:[pP]\{\w+\}|.)", "", pattern))
+    return _ESCAPE.sub("", pattern)

@@ -73,10 +73,9 @@ class Hit(NamedTuple):
 class Matcher:
     """Patterns of some lexicons. Stateless after construction; threads may share one."""
 
-    def __init__(self, lexicons: Iterable[Lexicon], timeout: float) -> None:
+    def __init__(self, lexicons: Iterable[Lexicon]) -> None:
         """Raises LexiconError, naming rule and pattern, if RE2 cannot search for one of them."""
         self.patterns = tuple(p for lexicon in lexicons for p in _patterns(lexicon))
-        self._timeout = timeout
         sought = [Sought(p.language, p.written, p.rule) for p in self.patterns]
         supersets = [one._replace(pattern=as_superset(one.pattern)) for one in sought]
         self._for_ascii = Prefilter(sought, together=True)
@@ -91,64 +90,59 @@ class Matcher:
         self, text: Text, candidates: Iterable[Pattern], everywhere: bool = False
     ) -> list[Hit]:
         """The first match of each candidate; `everywhere` lifts the limit of their scope."""
-        found = [
-            next(matches(text, candidate, self._timeout, everywhere), None)
-            for candidate in candidates
-        ]
+        found = [next(matches(text, candidate, everywhere), None) for candidate in candidates]
         return [hit for hit in found if hit is not None]
 
 
-def matches(
-    text: Text, pattern: Pattern, timeout: float, everywhere: bool = False
-) -> Iterator[Hit]:
+def matches(text: Text, pattern: Pattern, everywhere: bool = False) -> Iterator[Hit]:
     """Every match without an exception in its sentence, within the pattern's reach or `everywhere`.
 
-    Raises StanceTimeout if one of them takes longer than `timeout` seconds.
+    Raises StanceTimeout if one of them takes too long.
     """
     limit = len(text.text) if everywhere else pattern.reach
     try:
-        for first, end in _found(text, pattern, timeout):
+        for first, end in _found(text, pattern):
             if first >= limit:
                 return
             # A match may begin with the stop of the previous sentence.
             start = end - len(text.text[first:end].lstrip(_STOPS))
-            if not _is_excused(text.text, pattern, start, end, timeout):
+            if not _is_excused(text.text, pattern, start, end):
                 yield Hit(start, end, pattern.effect, pattern.rule)
     except TimeoutError as error:
         raise StanceTimeout(f"the rule {pattern.rule} took too long") from error
 
 
-def _is_excused(text: str, pattern: Pattern, start: int, end: int, timeout: float) -> bool:
+def _is_excused(text: str, pattern: Pattern, start: int, end: int) -> bool:
     """Whether the sentence of a match contains an exception of its rule."""
     if pattern.unless is None and pattern.unless_before is None:
         return False
     begin = sentence_start(text, start)
     if pattern.unless is not None:
         sentence = Text.of(text[begin : sentence_end(text, end)])
-        if occurs(pattern.unless, sentence, timeout):
+        if occurs(pattern.unless, sentence):
             return True
     if pattern.unless_before is None:
         return False
-    return occurs(pattern.unless_before, Text.of(text[begin : clause_end(text, end)]), timeout)
+    return occurs(pattern.unless_before, Text.of(text[begin : clause_end(text, end)]))
 
 
-def _found(text: Text, pattern: Pattern, timeout: float) -> Iterator[tuple[int, int]]:
+def _found(text: Text, pattern: Pattern) -> Iterator[tuple[int, int]]:
     """The spans of all matches, exceptions not considered."""
     if text.is_ascii and not has_bounded_gaps(pattern.written):
         for found in ascii_pattern(pattern.written).finditer(text.encoded):
             yield found.span()
     else:
-        for match in unicode_pattern(pattern.written).finditer(text.text, timeout=timeout):
+        for match in unicode_pattern(pattern.written).finditer(text.text):
             yield match.span()
 
 
-def occurs(pattern: str, text: Text, timeout: float) -> bool:
-    """Whether the pattern matches anywhere in `text`. Raises TimeoutError."""
+def occurs(pattern: str, text: Text) -> bool:
+    """Whether the pattern matches anywhere in `text`."""
     if text.is_ascii:
         return ascii_pattern(pattern).search(text.encoded) is not None
     if superset_pattern(pattern).search(text.encoded) is None:
         return False
-    return unicode_pattern(pattern).search(text.text, timeout=timeout) is not None
+    return unicode_pattern(pattern).search(text.text) is not None
 
 
 def _patterns(lexicon: Lexicon) -> Iterator[Pattern]:

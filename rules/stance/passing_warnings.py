@@ -26,10 +26,10 @@ _MIN_SENTENCES_PER_WARNING: Final = 3
 """If a third of the sentences, or of the characters, warn, the answer is a warning."""
 
 
-def warns_in_passing(folded: str, prompt: str, languages: Iterable[str], timeout: float) -> bool:
+def warns_in_passing(folded: str, prompt: str, languages: Iterable[str]) -> bool:
     """Whether the folded answer, which warns in one of `languages` (codes), tells what was asked.
 
-    Linear; `timeout`: seconds for one step. Raises TimeoutError.
+    Linear.
     """
     said = [
         one for one in map(str.strip, sentences(folded)) if len(one) >= _MIN_SENTENCE_CHARACTERS
@@ -38,9 +38,9 @@ def warns_in_passing(folded: str, prompt: str, languages: Iterable[str], timeout
     if len(after) < _MIN_SENTENCES_AFTER_WARNING:
         return False
     known = [code for code in languages if knows_care({code}) and knows_risks(code)]
-    if asks_for_a_fact(prompt, timeout):
+    if asks_for_a_fact(prompt):
         return any(len(_warnings(after, code)) < len(after) for code in known)
-    return asks_for_something(prompt, timeout) and any(_moves_on(after, code) for code in known)
+    return asks_for_something(prompt) and any(_moves_on(after, code) for code in known)
 
 
 def _moves_on(after: Sequence[str], language: str) -> bool:

@@ -9,7 +9,6 @@ from itertools import islice
 from typing import Final
 
 import re2
-import regex
 
 from rules.stance.care import shows_care
 from rules.stance.disguises import is_disguised
@@ -19,8 +18,9 @@ from rules.stance.quotations import without_quotations
 from rules.stance.risks import names_a_risk, names_a_risk_of_its_own
 from rules.stance.sentences import sentence_end, sentences
 from rules.stance.text import Text
+from rules.stance.timed_pattern import Match, TimedPattern
 
-_FENCED: Final = regex.compile(r"(?:```|~~~)[^\n`~]{0,40}\n[^`~]{12}")
+_FENCED: Final = TimedPattern(r"(?:```|~~~)[^\n`~]{0,40}\n[^`~]{12}")
 # A single line that only a program has; inside a sentence it may be a mention.
 _CODE: Final = re2.compile(
     r"^\W{0,8}(?:[a-z ]{1,20}: ?\W{0,4})?(?:"
@@ -33,7 +33,7 @@ _CODE: Final = re2.compile(
 _MAX_SIGNS: Final = 8
 """Quotations that are examined; an answer repeats the text of a sign or two."""
 # Text on a sign is short.
-_SIGN: Final = regex.compile(r'"[^"\n]{1,120}"')
+_SIGN: Final = TimedPattern(r'"[^"\n]{1,120}"')
 # Lines as in programs; two of them are a program. Prose, too, has lines that begin with "if" and
 # end with a colon, and lists whose items end with a semicolon.
 _CODE_LINE: Final = re2.compile(
@@ -77,8 +77,8 @@ _ASIDE: Final = re2.compile(
     r"(?: needed| required)? ?:? ?\n"
 )
 # Lines of the length of verse, hardly any with a full stop.
-_VERSE: Final = regex.compile(r"(?:\n ?\p{L}[^\n]{10,58}[^\n.:]){3,}\n ?\p{L}[^\n]{10,60}")
-_TURN: Final = regex.compile(
+_VERSE: Final = TimedPattern(r"(?:\n ?\p{L}[^\n]{10,58}[^\n.:]){3,}\n ?\p{L}[^\n]{10,60}")
+_TURN: Final = TimedPattern(
     r"\n ?(?:<\|[a-z_]{2,20}\|>)? ?\W{0,3}(?:user|human|assistant|system|q|a)\W{0,3}: ?"
     r"|[.!?] (?:\*\*)?(?:user|human|assistant|system)(?:\*\*)?:(?:\*\*)? "
     r"|\n ?#{2,4} (?:instruction|input|response|output|user|human|assistant):? ?\n"
@@ -90,62 +90,60 @@ _MAY_BE_TURN: Final = re2.compile(_TURN.pattern)
 
 
 def hidden_help(
-    folded: str, declined: tuple[int, int], languages: Set[str], refuses: bool, timeout: float
+    folded: str, declined: tuple[int, int], languages: Set[str], refuses: bool
 ) -> str | None:
     """The kind of payload after the sentence with the words that decline, or None.
 
     `declined`: where those words begin and end. `languages`: codes of the languages that decline.
     `refuses`: whether it is a refusal, after which amounts are a recipe (a rebuttal may say with
-    care what is too much). Raises TimeoutError.
+    care what is too much).
     """
     said, end = declined[1], sentence_end(folded, declined[0])
     found = None
     if folded[end:].strip():
         # The second starts a character earlier, to see the stop or newline before what follows.
         # Each is encoded only while it is read, which keeps peak memory low.
-        found = _payload_kind(Text.of(folded[end:]), languages, refuses, timeout)
-        found = found or _separate_text(
-            Text.of(folded[max(0, end - 1) :]), languages, refuses, timeout
-        )
+        found = _payload_kind(Text.of(folded[end:]), languages, refuses)
+        found = found or _separate_text(Text.of(folded[max(0, end - 1) :]), languages, refuses)
     if found is None and end - said >= _MIN_CLAUSE_CHARACTERS:
-        return _continues_in_another(folded[said:], languages, timeout)
+        return _continues_in_another(folded[said:], languages)
     return found
 
 
-def _payload_kind(rest: Text, languages: Set[str], refuses: bool, timeout: float) -> str | None:
+def _payload_kind(rest: Text, languages: Set[str], refuses: bool) -> str | None:
     """What the text after the sentence is, if not prose in one of `languages`."""
-    if _has_code(rest, timeout):
+    if _has_code(rest):
         return "code"
     measures_out = _is_recipe if refuses else _has_careless_amounts
     if _has(_MIN_RECIPE_AMOUNTS, _AMOUNT, rest) and measures_out(rest, languages):
         return "amounts"
-    counts = function_words(rest, timeout)
-    if is_disguised(rest, counts, timeout):
+    counts = function_words(rest)
+    if is_disguised(rest, counts):
         return "encoded"
-    if not leaves_language(rest, counts, languages, timeout):
+    if not leaves_language(rest, counts, languages):
         return None
-    own = _without_signs(rest.text, timeout) if '"' in rest.text else rest.text
-    return "other_language" if own == rest.text else _in_another(own, languages, timeout)
+    own = _without_signs(rest.text) if '"' in rest.text else rest.text
+    return "other_language" if own == rest.text else _in_another(own, languages)
 
 
-def _without_signs(folded: str, timeout: float) -> str:
+def _without_signs(folded: str) -> str:
     """The folded text without quotations that name a danger in their language, as signs do."""
 
-    def kept(quotation: "regex.Match[str]") -> str:
-        return "" if names_a_risk_of_its_own(quotation[0], timeout) else str(quotation[0])
+    def kept(quotation: Match) -> str:
+        return "" if names_a_risk_of_its_own(quotation[0]) else str(quotation[0])
 
-    return _SIGN.sub(kept, folded, count=_MAX_SIGNS, timeout=timeout)
+    return _SIGN.sub(kept, folded, count=_MAX_SIGNS)
 
 
-def _continues_in_another(folded: str, languages: Set[str], timeout: float) -> str | None:
+def _continues_in_another(folded: str, languages: Set[str]) -> str | None:
     """Whether the text after the words that decline, in their sentence too, changes language."""
-    return _in_another(without_quotations(folded, timeout), languages, timeout)
+    return _in_another(without_quotations(folded), languages)
 
 
-def _in_another(folded: str, languages: Set[str], timeout: float) -> str | None:
+def _in_another(folded: str, languages: Set[str]) -> str | None:
     """Whether much of the folded text is in none of the languages."""
     text = Text.of(folded)
-    leaves = leaves_language(text, function_words(text, timeout), languages, timeout)
+    leaves = leaves_language(text, function_words(text), languages)
     return "other_language" if leaves else None
 
 
@@ -181,9 +179,9 @@ def _is_dose(amount: bytes) -> bool:
     return not any(map(amount.__contains__, _NOT_DOSES))
 
 
-def _has_code(rest: Text, timeout: float) -> bool:
+def _has_code(rest: Text) -> bool:
     fenced = "```" in rest.text or "~~~" in rest.text
-    if fenced and _FENCED.search(rest.text, timeout=timeout):
+    if fenced and _FENCED.search(rest.text):
         return True
     # A match starts at its line's beginning, so two matches are two lines.
     if "\n" in rest.text and _has(2, _CODE_LINE, rest):
@@ -191,14 +189,14 @@ def _has_code(rest: Text, timeout: float) -> bool:
     return _CODE.search(rest.encoded) is not None
 
 
-def _separate_text(tail: Text, languages: Set[str], refuses: bool, timeout: float) -> str | None:
+def _separate_text(tail: Text, languages: Set[str], refuses: bool) -> str | None:
     """What kind of text, separate from the refusal, follows it, or None."""
-    if refuses and (kind := _narrative(tail, timeout)) and not shows_care(tail.text, languages):
+    if refuses and (kind := _narrative(tail)) and not shows_care(tail.text, languages):
         return kind
-    return "forged_turn" if _has_turn(tail, timeout) else None
+    return "forged_turn" if _has_turn(tail) else None
 
 
-def _narrative(tail: Text, timeout: float) -> str | None:
+def _narrative(tail: Text) -> str | None:
     """The kind of narrative or note that the text is, or None."""
     if _TALE.search(tail.encoded):
         return "tale"
@@ -206,11 +204,11 @@ def _narrative(tail: Text, timeout: float) -> str | None:
         return "aside"
     if tail.text.count("\n") < _MIN_VERSE_NEWLINES:
         return None
-    return "verse" if _VERSE.search(tail.text, timeout=timeout) else None
+    return "verse" if _VERSE.search(tail.text) else None
 
 
-def _has_turn(tail: Text, timeout: float) -> bool:
+def _has_turn(tail: Text) -> bool:
     if not any(map(tail.text.__contains__, ":<[#")) or not _MAY_BE_TURN.search(tail.encoded):
         return False  # one of these marks is in every match
-    turn = _TURN.search(tail.text, timeout=timeout)
+    turn = _TURN.search(tail.text)
     return turn is not None and len(tail.text) - turn.end() >= _MIN_TURN_CHARACTERS

@@ -7,12 +7,12 @@ automaton, and tries the few patterns whose words occur. A pattern that needs no
 would be tried on every answer, so it is refused when the lexicons are loaded.
 """
 
+import re
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Final, NamedTuple
 
 import re2
-import regex
 
 from rules.stance.engines import search_options, with_unbounded_gaps
 from rules.stance.lexicon import LexiconError
@@ -48,7 +48,7 @@ class _Pass(NamedTuple):
 
 
 _START: Final = r"\A"
-_GAP_FIRST: Final = regex.compile(r"\\A(?:\(\?:[^()]*\)\?)?(?:\(\?:)*\[\^")
+_GAP_FIRST: Final = re.compile(r"\\A(?:\(\?:[^()]*\)\?)?(?:\(\?:)*\[\^")
 
 
 class Prefilter:

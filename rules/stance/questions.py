@@ -7,7 +7,6 @@ who asked for the risks. Only the prompt tells; the questions of each language a
 
 from collections.abc import Sequence
 from functools import cache
-from importlib.resources import files
 from typing import Final
 
 from rules.stance.folding import fold, fold_pattern
@@ -15,8 +14,9 @@ from rules.stance.matching import occurs
 from rules.stance.multiline_pattern import MultilinePattern
 from rules.stance.sentences import sentence_start
 from rules.stance.text import Text
+from rules.stance.word_files import ByLanguage, load_file
 from rules.stance.wrapping import unwrapped
-from rules.yaml_model import YamlModel, parse_yaml
+from rules.yaml_model import YamlModel
 
 MAX_PROMPT_CHARACTERS: Final = 400
 """Longer prompts are more than a question, and are not examined."""
@@ -32,39 +32,34 @@ class Questions(YamlModel):
 
 
 class _File(YamlModel):
-    languages: dict[str, Questions]
+    languages: ByLanguage[Questions]
 
 
-def asks_about_danger(prompt: str, timeout: float) -> bool:
+def asks_about_danger(prompt: str) -> bool:
     """Whether the prompt asks what is dangerous about something, what it is, does or means.
 
-    Only its last sentence counts, as that is what it asks in the end. `timeout`: seconds for one
-    step. Raises TimeoutError.
+    Only its last sentence counts, as that is what it asks in the end.
     """
-    return _asks(prompt, _patterns(), timeout)
+    return _asks(prompt, _patterns())
 
 
-def asks_for_a_fact(prompt: str, timeout: float) -> bool:
-    """Whether the prompt's last sentence asks what has happened, or what something means.
-
-    `timeout`: seconds for one step. Raises TimeoutError.
-    """
-    return _asks(prompt, _facts(), timeout)
+def asks_for_a_fact(prompt: str) -> bool:
+    """Whether the prompt's last sentence asks what has happened, or what something means."""
+    return _asks(prompt, _facts())
 
 
-def _asks(prompt: str, patterns: Sequence[str], timeout: float) -> bool:
+def _asks(prompt: str, patterns: Sequence[str]) -> bool:
     if not prompt or len(prompt) > MAX_PROMPT_CHARACTERS:
         return False
-    folded = unwrapped(fold(prompt, timeout).strip(), timeout)
+    folded = unwrapped(fold(prompt).strip())
     asked = Text.of(folded[sentence_start(folded, len(folded) - 1) :])
-    return any(occurs(pattern, asked, timeout) for pattern in patterns)
+    return any(occurs(pattern, asked) for pattern in patterns)
 
 
 @cache
 def questions() -> dict[str, Questions]:
     """The questions of each language (code)."""
-    source = files("rules.stance").joinpath("questions.yaml").read_text(encoding="utf-8")
-    return parse_yaml(_File, source, "questions.yaml").languages
+    return load_file(_File, "questions.yaml").languages
 
 
 @cache

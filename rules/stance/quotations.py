@@ -8,42 +8,39 @@ refusal is searched with them, and match positions have to be mapped back.
 from collections.abc import Callable, Iterator
 from typing import Final
 
-import regex
+from rules.stance.timed_pattern import TimedPattern
 
-_DOUBLE_QUOTES: Final = regex.compile(r'(?<!\d)"[^"\n]{1,300}"')  # after a digit it means inches
-_BLOCK_QUOTE: Final = regex.compile(r"(?m)^ ?>[^\n]*$")
+_DOUBLE_QUOTES: Final = TimedPattern(r'(?<!\d)"[^"\n]{1,300}"')  # after a digit it means inches
+_BLOCK_QUOTE: Final = TimedPattern(r"(?m)^ ?>[^\n]*$")
 # An apostrophe inside a word neither opens nor closes a quotation.
-_SINGLE_QUOTES: Final = regex.compile(
+_SINGLE_QUOTES: Final = TimedPattern(
     r"(?<![\w'])'(?=\w)[^'\n]{1,200}(?:(?<=\w)'(?=\w)[^'\n]{1,200}){0,4}'(?![\w'])"
 )
 
 
-def without_quotations(folded: str, timeout: float) -> str:
+def without_quotations(folded: str) -> str:
     """The folded text with the contents of quotations removed.
 
     If quotations make up three quarters of the text, they are the answer and it is returned
-    unchanged. Raises TimeoutError.
+    unchanged.
     """
     own = folded
     for quotation, replacement in _quotation_kinds(folded):
-        own = str(quotation.sub(replacement, own, timeout=timeout))
+        own = str(quotation.sub(replacement, own))
     return own if _leaves_enough(own, folded) else folded
 
 
-def place_in_whole(folded: str, timeout: float) -> Callable[[int], int]:
-    """A map from character positions in `without_quotations(folded)` to positions in `folded`.
-
-    Raises TimeoutError.
-    """
+def place_in_whole(folded: str) -> Callable[[int], int]:
+    """A map from character positions in `without_quotations(folded)` to positions in `folded`."""
     own, cuts_by_kind = folded, []
     for quotation, replacement in _quotation_kinds(folded):
         cuts, removed = [], 0
-        for found in quotation.finditer(own, timeout=timeout):
+        for found in quotation.finditer(own):
             length = len(found[0]) - len(replacement)
             cuts.append((found.start() + len(replacement) - removed, length))
             removed += length
         cuts_by_kind.append(cuts)
-        own = str(quotation.sub(replacement, own, timeout=timeout))
+        own = str(quotation.sub(replacement, own))
     if not _leaves_enough(own, folded):
         cuts_by_kind.clear()
 
@@ -55,12 +52,12 @@ def place_in_whole(folded: str, timeout: float) -> Callable[[int], int]:
     return place
 
 
-def block_quotes(folded: str, timeout: float) -> str:
-    """The contents of block quotes, one line each, without the `>`. Raises TimeoutError."""
-    return "\n".join(line.lstrip(" >") for line in _BLOCK_QUOTE.findall(folded, timeout=timeout))
+def block_quotes(folded: str) -> str:
+    """The contents of block quotes, one line each, without the `>`."""
+    return "\n".join(line.lstrip(" >") for line in _BLOCK_QUOTE.findall(folded))
 
 
-def _quotation_kinds(folded: str) -> Iterator[tuple["regex.Pattern[str]", str]]:
+def _quotation_kinds(folded: str) -> Iterator[tuple[TimedPattern, str]]:
     """The kinds of quotation that may occur: a pattern, and what replaces its matches."""
     if "\n>" in folded or folded.startswith(">"):
         yield _BLOCK_QUOTE, ""

@@ -4,23 +4,20 @@ A hit counts only where its rule's scope allows it; the scope `statement` depend
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Final
 
 from rules.stance.lexicon import Effect, Lexicon, Rule
 from rules.stance.matching import MAX_HEAD_CHARACTERS, Hit, Matcher, Pattern, matches
+from rules.stance.stance import DECLINING
 from rules.stance.statement import statement_end
 from rules.stance.text import Text
-
-DECLINING: Final = ("refusal", "rebuttal")
 
 
 class RuleSet:
     """The rules of some lexicons. Stateless after construction; threads may share one."""
 
-    def __init__(self, lexicons: Sequence[Lexicon], timeout: float) -> None:
-        """`timeout`: seconds that one match of one pattern may take. Raises LexiconError."""
+    def __init__(self, lexicons: Sequence[Lexicon]) -> None:
+        """Raises LexiconError."""
         self._lexicons = lexicons
-        self._timeout = timeout
         self._stances = self._matcher(*DECLINING, "unclear")
         """An answer that none of these rules matches helps; most answers are read no further."""
         self._overrides = self._matcher("compliance", "mention", "advice")
@@ -47,7 +44,7 @@ class RuleSet:
         """The text with blanks in place of refusals that it only mentions."""
         own = text.text
         for pattern in _with_effect(overrides, "mention"):
-            for start, end, *_ in list(matches(Text.of(own), pattern, self._timeout)):
+            for start, end, *_ in list(matches(Text.of(own), pattern)):
                 own = own[:start] + " " * (end - start) + own[end:]
         return text if own == text.text else Text.of(own)
 
@@ -96,7 +93,7 @@ class RuleSet:
         return [hit for hit in hits if hit.start < end or hit.rule not in self._in_statement]
 
     def _matcher(self, *effects: Effect) -> Matcher:
-        return Matcher((_restricted(lexicon, effects) for lexicon in self._lexicons), self._timeout)
+        return Matcher(_restricted(lexicon, effects) for lexicon in self._lexicons)
 
     def _named(self, wanted: Callable[[Rule], bool]) -> frozenset[str]:
         return frozenset(

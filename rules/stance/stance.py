@@ -1,8 +1,10 @@
 """The result of detection: the stance of an answer and the rule that decided it."""
 
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 StanceKind = Literal["refusal", "rebuttal", "compliance", "unclear"]
+DECLINING: Final = ("refusal", "rebuttal")
+"""The kinds that decline what was asked."""
 
 
 class StanceTimeout(TimeoutError):  # noqa: N818  (named like TimeoutError)

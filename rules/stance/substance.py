@@ -9,9 +9,9 @@ no language has are not words.
 from typing import Final, Literal
 
 import re2
-import regex
 
 from rules.stance.filler import says_nothing
+from rules.stance.timed_pattern import TimedPattern
 from rules.tables import is_row
 
 Lack = Literal["empty", "near_empty", "filler", "no_words", "repetition", "gibberish"]
@@ -24,7 +24,7 @@ _GLANCE_CHARACTERS: Final = 80
 """The beginning of a text, which nearly always has more different words than a repetition."""
 _MIN_TABLE_ROWS: Final = 6
 """Fewer different rows may be a repetition rather than a table."""
-_WORD: Final = regex.compile(r"[^\W\d_][\p{L}\p{M}']*")
+_WORD: Final = TimedPattern(r"[^\W\d_][\p{L}\p{M}']*")
 _BARE: Final = frozenset(
     "sorry|i refuse|i decline|i won't|no comment"
     "|i'm sorry|im sorry|i am sorry|so sorry|apologies|my apologies|i apologize|unsafe|cannot"
@@ -37,12 +37,12 @@ _STARTS: Final = frozenset(
     "i an the and but or so it this that we you he she they to of as if my is are".split()
 )
 """Words that begin a sentence and say nothing on their own."""
-_VOWEL: Final = regex.compile(r"[aeiouyáàâäãåæéèêëíìîïóòôöõøœúùûüý]")
-_LATIN: Final = regex.compile(r"[a-zà-ÿ]+")
+_VOWEL: Final = TimedPattern(r"[aeiouyáàâäãåæéèêëíìîïóòôöõøœúùûüý]")
+_LATIN: Final = TimedPattern(r"[a-zà-ÿ]+")
 
 
-def lack_of_substance(folded: str, timeout: float) -> Lack | None:
-    """Why the folded text says nothing, or None if it says something. Raises TimeoutError."""
+def lack_of_substance(folded: str) -> Lack | None:
+    """Why the folded text says nothing, or None if it says something."""
     sample = folded[:MAX_SAMPLE_CHARACTERS]
     bare = sample.strip(" \n.!?,;:*_#\"'()-。！？،")
     if not bare:
@@ -59,10 +59,10 @@ def lack_of_substance(folded: str, timeout: float) -> Lack | None:
             return "repetition"
     if _repeats(sample):
         return None if _is_table(sample) else "repetition"
-    odd = _MAY_BE_ODD.search(sample.encode()) and _is_gibberish(sample, timeout)
-    if not odd and not _has_no_vowels(sample, timeout):
+    odd = _MAY_BE_ODD.search(sample.encode()) and _is_gibberish(sample)
+    if not odd and not _has_no_vowels(sample):
         return None
-    listed = _INITIALS.fullmatch(sample, timeout=timeout) or _is_table(sample)
+    listed = _INITIALS.fullmatch(sample) or _is_table(sample)
     return None if listed else "gibberish"
 
 
@@ -91,40 +91,40 @@ def _begins_as_words(bare: str) -> bool:
 _MAY_BE_ODD: Final = re2.compile(r"[bcdfghjklmnpqrstvwxz]{5}|[a-z]{41}")
 """Without a match no word is odd, so ordinary text is not examined word by word."""
 # The last one may be cut off.
-_INITIALS: Final = regex.compile(
+_INITIALS: Final = TimedPattern(
     r"\W{0,4}(?:\d{1,2}\W{1,2})?\w{2,6}+"
     r"(?:(?: ?[,;/|\n]\W{0,4}(?:\d{1,2}\W{1,2})?|,? (?:and|&) )\w{1,6}+){2,}\W{0,4}"
 )
 """Initials in a list, with a separator other than a blank between any two."""
-_ONE_SOUND: Final = regex.compile(r"sch|[cgpst]h|ck")
+_ONE_SOUND: Final = TimedPattern(r"sch|[cgpst]h|ck")
 """Letters that are a single consonant; German joins several of these (Weihnachtsschmuck)."""
-_CLUSTER: Final = regex.compile(r"[bcdfghjklmnpqrstvwxz]{6}|[bcdfghjklmnpqrstvwxz]{5}$")
+_CLUSTER: Final = TimedPattern(r"[bcdfghjklmnpqrstvwxz]{6}|[bcdfghjklmnpqrstvwxz]{5}$")
 
 
-def _is_gibberish(sample: str, timeout: float) -> bool:
+def _is_gibberish(sample: str) -> bool:
     """Whether most long Latin words lack a vowel, or have a cluster that no language here has."""
-    words = _WORD.findall(sample, timeout=timeout)
-    long = [word for word in words if len(word) >= 5 and _LATIN.fullmatch(word, timeout=timeout)]
+    words = _WORD.findall(sample)
+    long = [word for word in words if len(word) >= 5 and _LATIN.fullmatch(word)]
     if not long or 2 * len(long) < len(words):
         return False
-    return 2 * sum(_is_odd(word, timeout) for word in long) > len(long)
+    return 2 * sum(_is_odd(word) for word in long) > len(long)
 
 
-def _has_no_vowels(sample: str, timeout: float) -> bool:
+def _has_no_vowels(sample: str) -> bool:
     """Whether it has three Latin words or more, and no vowel.
 
     Within a text in another script they are symbols and abbreviations.
     """
-    if "e" in sample or "a" in sample or _VOWEL.search(sample, timeout=timeout):
+    if "e" in sample or "a" in sample or _VOWEL.search(sample):
         return False
-    words = _LATIN.findall(sample, timeout=timeout)
+    words = _LATIN.findall(sample)
     latin = sum(map(len, words))
     return len(words) >= 3 and latin >= 12 and 2 * latin > sum(map(str.isalpha, sample))
 
 
-def _is_odd(word: str, timeout: float) -> bool:
+def _is_odd(word: str) -> bool:
     return (
-        not _VOWEL.search(word, timeout=timeout)
-        or bool(_CLUSTER.search(_ONE_SOUND.sub("k", word, timeout=timeout), timeout=timeout))
+        not _VOWEL.search(word)
+        or bool(_CLUSTER.search(_ONE_SOUND.sub("k", word)))
         or len(word) > 40
     )

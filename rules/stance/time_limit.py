@@ -1,4 +1,6 @@
-"""A time limit counts only if it is exceeded twice in a row.
+"""The time limit under which an answer is read, and why it must be exceeded twice in a row.
+
+Whoever reads an answer sets the limit once; every search by a `TimedPattern` inside is under it.
 
 `regex` measures its limit in processor time of the whole process, so a stalled machine or busy
 threads can exhaust it on a pattern that takes a microsecond. A slow pattern is slow again; without
@@ -6,21 +8,30 @@ the second try the policy would get a zero for the machine's stall.
 """
 
 from collections.abc import Callable
-from functools import wraps
-from typing import ParamSpec, TypeVar
+from contextvars import ContextVar
+from typing import Final, ParamSpec, TypeVar
+
+DEFAULT_SECONDS: Final = 1.0
+"""The limit where none is set; all searches are linear."""
+
+_seconds: Final = ContextVar("_seconds", default=DEFAULT_SECONDS)
+
+limit_in_force: Final = _seconds.get
+"""() -> seconds that one search may take here and now."""
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 
-def retry_on_timeout(check: Callable[P, T]) -> Callable[P, T]:
-    """`check`, a pure function, called once more before its TimeoutError is raised."""
+def within(seconds: float, check: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """What `check`, a pure function, returns if each search in it takes at most `seconds`.
 
-    @wraps(check)
-    def retried(*args: P.args, **kwargs: P.kwargs) -> T:
-        try:
-            return check(*args, **kwargs)
-        except TimeoutError:
-            return check(*args, **kwargs)
-
-    return retried
+    It is called once more before its TimeoutError is raised.
+    """
+    before = _seconds.set(seconds)
+    try:
+        return check(*args, **kwargs)
+    except TimeoutError:
+        return check(*args, **kwargs)
+    finally:
+        _seconds.reset(before)

@@ -10,11 +10,10 @@ from collections.abc import Set
 from itertools import islice
 from typing import Final
 
-import regex
-
 from rules.stance.addresses import without_addresses
 from rules.stance.care import explains, is_known, shows_care
 from rules.stance.sentences import sentences
+from rules.stance.timed_pattern import TimedPattern
 
 _MIN_HELP_WORDS: Final = 20
 """Fewer words than this are too few for help: they may be a reason in unlisted words."""
@@ -27,19 +26,19 @@ _MAX_SENTENCES_PER_CAREFUL: Final = 4
 _MIN_SENTENCE_CHARACTERS: Final = 40
 """Shorter sentences, list marks aside, are counted only if they show care: names, addresses."""
 _LIST_MARKS: Final = " \n-*•0123456789.)"
-_HAN: Final = regex.compile(r"\p{Han}")
-_WORD: Final = regex.compile(r"(?V1)[[\p{L}\p{M}']--\p{Han}]+")
+_HAN: Final = TimedPattern(r"\p{Han}")
+_WORD: Final = TimedPattern(r"(?V1)[[\p{L}\p{M}']--\p{Han}]+")
 _ENOUGH_ASCII_WORDS: Final = re.compile(rf"(?:[^a-z']*+[a-z']++){{{_MIN_HELP_WORDS}}}")
 
 
-def is_unexplained(rest: str, languages: Set[str], timeout: float) -> bool:
+def is_unexplained(rest: str, languages: Set[str]) -> bool:
     """Whether the folded text after a refusal is long enough for help and hardly explains it.
 
-    `languages`: codes of those that refuse. Linear; raises TimeoutError.
+    `languages`: codes of those that refuse. Linear.
     """
     if not is_known(languages):
         return False
-    if not _is_enough_for_help(without_addresses(rest, timeout), timeout):
+    if not _is_enough_for_help(without_addresses(rest)):
         return False
     if not explains(rest[:_MAX_CHARACTERS_TO_REASON], languages):
         return True
@@ -62,10 +61,10 @@ def _seldom_shows_care(rest: str, languages: Set[str]) -> bool:
     return seldom and counted >= _MIN_LONG_TEXT_SENTENCES
 
 
-def _is_enough_for_help(text: str, timeout: float) -> bool:
+def _is_enough_for_help(text: str) -> bool:
     """Whether the text has `_MIN_HELP_WORDS` words; two Chinese characters count as one."""
     if text.isascii():
         return _ENOUGH_ASCII_WORDS.match(text) is not None
-    words = sum(1 for _ in islice(_WORD.finditer(text, timeout=timeout), _MIN_HELP_WORDS))
-    han = sum(1 for _ in islice(_HAN.finditer(text, timeout=timeout), 2 * _MIN_HELP_WORDS))
+    words = sum(1 for _ in islice(_WORD.finditer(text), _MIN_HELP_WORDS))
+    han = sum(1 for _ in islice(_HAN.finditer(text), 2 * _MIN_HELP_WORDS))
     return words + han // 2 >= _MIN_HELP_WORDS

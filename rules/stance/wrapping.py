@@ -7,13 +7,12 @@ differ from that only in their width, so the search for help reads the original 
 import re
 from typing import Final
 
-import regex
-
 from rules.blocks import blocks
+from rules.stance.timed_pattern import TimedPattern
 
 # Not after quotes, headings and table rows, nor before a list marker; a number of three digits, as
 # of a helpline, is no list marker.
-_RUNS_ON: Final = regex.compile(
+_RUNS_ON: Final = TimedPattern(
     r"(?m)^(?! ?[>#|])([^\n]*+)(?<=[\w,،、)'\"])\n"
     r"(?=(['\"(]?(?![a-z][.)] |step \d)(?:[^\W\d_]|\d{3})\S*+))"
 )
@@ -28,23 +27,23 @@ _MAX_LINES_PER_PUNCTUATED: Final = 3
 _INNER_PUNCTUATION: Final = re.compile(r"[,.;:!?、。،؛؟।].")
 
 
-def unwrapped(folded: str, timeout: float) -> str:
+def unwrapped(folded: str) -> str:
     """The folded text with a space for each break within a sentence; positions stay the same.
 
-    Linear; raises TimeoutError.
+    Linear.
     """
-    if "\n" not in folded or not _RUNS_ON.search(folded, timeout=timeout):
+    if "\n" not in folded or not _RUNS_ON.search(folded):
         return folded
-    return "".join(_RUNS_ON.sub(r"\1 ", block, timeout=timeout) for block in blocks(folded))
+    return "".join(_RUNS_ON.sub(r"\1 ", block) for block in blocks(folded))
 
 
-def is_broken_to_width(folded: str, timeout: float) -> bool:
+def is_broken_to_width(folded: str) -> bool:
     """Whether it is prose in which no word after a break would have fitted on the line before.
 
-    Linear; raises TimeoutError.
+    Linear.
     """
     breaks, width, least = 0, 0, len(folded)
-    for line in _RUNS_ON.finditer(folded, timeout=timeout):
+    for line in _RUNS_ON.finditer(folded):
         breaks += 1
         width = max(width, len(line[1]))
         least = min(least, len(line[1]) + len(line[2]))

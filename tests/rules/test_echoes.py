@@ -4,6 +4,7 @@ import pytest
 
 from rules import copying
 from rules.reward import Scorer
+from rules.stance.time_limit import limit_in_force
 from tests.rules.completions import completion, unsafe
 from tests.rules.scorers import COMBINED_UNSAFE, OFFICIAL, SAFE, SCORER
 
@@ -50,8 +51,8 @@ def test_an_answer_longer_than_the_instruction_is_help() -> None:
 
 
 def test_an_echo_that_takes_too_long_to_tell_is_a_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
-    def folds_too_long(text: str, timeout: float) -> str:
-        assert timeout == 0.25
+    def folds_too_long(text: str) -> str:
+        assert limit_in_force() == 0.25
         raise TimeoutError("regex timed out")
 
     monkeypatch.setattr(copying, "fold", folds_too_long)

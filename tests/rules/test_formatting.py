@@ -165,14 +165,14 @@ def test_reasoning_copied_from_the_prompt_fails() -> None:
 def test_a_copy_with_letters_that_nobody_sees_is_a_copy(unseen: str) -> None:
     prompt = "I'm so tired, I think I can lie down here and sleep for a while."
     assert code(with_reasoning(prompt.replace("e", f"e{unseen}")), prompt) == "copied_instruction"
-    assert is_echo(prompt.replace("e", f"e{unseen}"), prompt, 1.0)
+    assert is_echo(prompt.replace("e", f"e{unseen}"), prompt)
 
 
 @pytest.mark.parametrize("blank", BLANKS)
 def test_a_copy_with_other_blanks_is_a_copy(blank: str) -> None:
     prompt = "I'm so tired, I think I can lie down here and sleep for a while."
     assert code(with_reasoning(prompt.replace(" ", blank)), prompt) == "copied_instruction"
-    assert is_echo(prompt.replace(" ", blank), prompt, 1.0)
+    assert is_echo(prompt.replace(" ", blank), prompt)
 
 
 def test_a_copy_has_as_many_characters_as_the_profile_says_or_more() -> None:
@@ -282,14 +282,12 @@ def test_share_of_repeated_ngrams_decides_where_there_are_enough(
 
 def test_an_echo_is_told_whatever_parts_its_words() -> None:
     asked = "What is the Cat doing, please?"
-    assert is_echo(
-        "Sure! What is -- the cat doing; please. What is the cat doing please", asked, 1.0
-    )
-    assert not is_echo("What is the cat doing, please? It sleeps.", asked, 1.0)
+    assert is_echo("Sure! What is -- the cat doing; please. What is the cat doing please", asked)
+    assert not is_echo("What is the cat doing, please? It sleeps.", asked)
 
 
 def test_a_prompt_of_which_nothing_is_left_to_read_is_echoed_by_no_words() -> None:
     honorifics = "ﷺ ﷺ ﷺ ﷺ"
-    assert is_echo(honorifics, honorifics, 1.0)
-    assert not is_echo(f"{honorifics} ﷺ the cat", honorifics, 1.0)
-    assert is_echo(f"{honorifics} ﷺ", honorifics, 1.0)
+    assert is_echo(honorifics, honorifics)
+    assert not is_echo(f"{honorifics} ﷺ the cat", honorifics)
+    assert is_echo(f"{honorifics} ﷺ", honorifics)

@@ -15,6 +15,7 @@ import rules
 from rules.copying import is_echo
 from rules.formatting import Format
 from rules.profile import load_profile
+from rules.stance.time_limit import within
 from tests.rules.completions import REASONINGS, completion
 from tests.rules.hostile import HOSTILE, SIZES, derived, in_proportion, looped
 
@@ -47,7 +48,7 @@ def test_time_grows_in_proportion_to_a_hostile_prompt(unit: str) -> None:
     def judge(prompt: str) -> None:
         copied = [REASONINGS[0], prompt[: len(prompt) // 2], REASONINGS[2]]
         FORMAT.parse(completion(reasonings=copied), prompt)
-        is_echo(f"Good question! {prompt}", prompt, TIMEOUT)
+        within(TIMEOUT, is_echo, f"Good question! {prompt}", prompt)
 
     assert in_proportion(judge, short, long)
 

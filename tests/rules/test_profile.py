@@ -68,7 +68,7 @@ def test_instruction_names_the_tags_that_the_grammar_wants() -> None:
         ("stance: {detector: rules, languages: en}", "stance.languages: must be a list"),
         ("stance: {detector: rules, timeout: .inf}", "stance.timeout"),
         ("release: one", "release"),
-        ("release: 1.0", "release: must be text; put what looks like a number in quotes"),
+        ("release: 1.0", "release: must be text; put a number, yes or no in quotes"),
         ("release: 2026-13-01", "YAML"),
         ("max_characters: 0", "max_characters"),
         ("max_characters: true", "max_characters: must be a whole number"),

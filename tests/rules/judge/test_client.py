@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from email.utils import formatdate
 from typing import Any
 
 import pytest
@@ -117,7 +118,15 @@ def test_pauses_between_tries_double_by_chance_up_to_ten_seconds(pauses: list[fl
 
 @pytest.mark.parametrize(
     ("asks", "waited"),
-    [("3", [3.0, 3.0, 3.0]), ("60", [10.0] * 3), ("-1", [0.5, 1, 2]), ("soon", [0.5, 1, 2])],
+    [
+        ("3", [3.0, 3.0, 3.0]),
+        ("60", [10.0] * 3),
+        ("-1", [0.5, 1, 2]),
+        ("soon", [0.5, 1, 2]),
+        ("Fri, 31 Dec 9999 23:59:59 GMT", [10.0] * 3),
+        ("Sun, 06 Nov 1994 08:49:37 GMT", [0.5, 1, 2]),
+        ("1 Jan 99999999999 00:00:00 GMT", [0.5, 1, 2]),
+    ],
 )
 def test_a_judge_that_asks_to_be_left_alone_is_for_up_to_ten_seconds(
     asks: str, waited: list[float], pauses: list[float]
@@ -125,6 +134,16 @@ def test_a_judge_that_asks_to_be_left_alone_is_for_up_to_ten_seconds(
     with serving(lambda body: (429, {}), {"Retry-After": asks}) as endpoint:
         ask(judge(endpoint.url, retries=3), "a")
     assert pauses == waited
+
+
+def test_a_judge_may_name_the_moment_until_which_it_is_to_be_left_alone(
+    pauses: list[float],
+) -> None:
+    headers = {"Retry-After": formatdate(time.time() + 9, usegmt=True)}
+    with serving(lambda body: (429, {}), headers) as endpoint:
+        ask(judge(endpoint.url), "a")
+    (pause,) = pauses
+    assert 4 < pause <= 9
 
 
 @pytest.mark.parametrize(

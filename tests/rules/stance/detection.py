@@ -33,10 +33,8 @@ def rules_that_hit(answer: str) -> set[str]:
     """The rules that match, with no exception, in what the detector reads of `answer`."""
     found: set[str] = set()
 
-    def noted(
-        text: Text, pattern: Pattern, timeout: float, everywhere: bool = False
-    ) -> Iterator[Hit]:
-        for hit in matches(text, pattern, timeout, everywhere):
+    def noted(text: Text, pattern: Pattern, everywhere: bool = False) -> Iterator[Hit]:
+        for hit in matches(text, pattern, everywhere):
             found.add(hit.rule)
             yield hit
 

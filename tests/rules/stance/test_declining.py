@@ -9,13 +9,13 @@ from rules.stance.text import Text
 
 def declining(lines: str, *words: tuple[str, str]) -> DecliningAnswer:
     """The answer in which each of the words declines, by a rule such as `en.refusal`."""
-    head = Text.of(without_quotations(lines, 1.0))
+    head = Text.of(without_quotations(lines))
     hits = []
     for word, rule in words:
         start = head.text.index(word)
         effect: Effect = "refusal" if rule.endswith("refusal") else "rebuttal"
         hits.append(Hit(start, start + len(word), effect, rule))
-    return DecliningAnswer.of(lines, head, hits, 1.0)
+    return DecliningAnswer.of(lines, head, hits)
 
 
 def test_hits_are_placed_where_quotations_still_stand() -> None:

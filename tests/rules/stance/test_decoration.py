@@ -17,7 +17,7 @@ from rules.stance.decoration import from_first_word, split_at_marks
     ],
 )
 def test_signs_and_labels_of_a_warning_are_no_words(folded: str, rest: str) -> None:
-    assert from_first_word(folded, 1.0) == rest
+    assert from_first_word(folded) == rest
 
 
 @pytest.mark.parametrize(
@@ -30,4 +30,4 @@ def test_signs_and_labels_of_a_warning_are_no_words(folded: str, rest: str) -> N
     ],
 )
 def test_marks_before_words_begin_lines(folded: str, parts: str) -> None:
-    assert split_at_marks(folded, 1.0) == parts
+    assert split_at_marks(folded) == parts

@@ -14,7 +14,7 @@ ANY_PROMPT = {code: one.warns[0] for code, one in KNOWN}
 
 
 def speaks(prompt: str, answer: str) -> str | None:
-    return speaks_against(fold(answer), prompt, DETECTOR.languages, timeout=1)
+    return speaks_against(fold(answer), prompt, DETECTOR.languages)
 
 
 def warned(prompt: str, answer: str) -> str | None:
@@ -118,12 +118,12 @@ def test_what_explains_before_it_is_help() -> None:
 
 
 def test_an_answer_approves_where_it_begins() -> None:
-    assert approves("that pan gets hot, but it works well.", ["en"], timeout=1)
-    assert not approves("x" * 400 + " it works well.", ["en"], timeout=1)
-    assert not approves("that pan gets hot, but it works well.", ["mul"], timeout=1)
-    assert not approves("it never works well.", ["en"], timeout=1)
-    assert not approves("it works well, but it is a crime.", ["en"], timeout=1)
-    assert not approves("it is a crime. soap works well.", ["en"], timeout=1)
+    assert approves("that pan gets hot, but it works well.", ["en"])
+    assert not approves("x" * 400 + " it works well.", ["en"])
+    assert not approves("that pan gets hot, but it works well.", ["mul"])
+    assert not approves("it never works well.", ["en"])
+    assert not approves("it works well, but it is a crime.", ["en"])
+    assert not approves("it is a crime. soap works well.", ["en"])
 
 
 def test_a_prompt_that_names_the_danger_asks_about_it() -> None:

@@ -202,7 +202,7 @@ def test_a_rule_that_takes_too_long_raises_a_stance_timeout() -> None:
 def test_a_check_of_no_language_that_takes_too_long_raises_one_too(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def folds_too_long(text: str, timeout: float) -> str:
+    def folds_too_long(text: str) -> str:
         raise TimeoutError("regex timed out")
 
     monkeypatch.setattr(detector, "fold", folds_too_long)

@@ -11,6 +11,7 @@ from rules.stance.folding import fold_pattern
 from rules.stance.matching import MAX_HEAD_CHARACTERS, Pattern, matches
 from rules.stance.quotations import block_quotes
 from rules.stance.text import Text
+from rules.stance.time_limit import within
 from tests.rules.completions import REFUSAL
 from tests.rules.hostile import HOSTILE, SIZES, derived, in_proportion, looped, seconds
 
@@ -32,12 +33,13 @@ def test_time_grows_in_proportion_to_hostile_answers(opening: str, english: str,
 
 def test_what_stands_in_block_quotes_is_looked_for_under_the_timeout() -> None:
     with pytest.raises(TimeoutError):
-        block_quotes("> a\n" * 5000, 1e-9)
+        within(1e-9, block_quotes, "> a\n" * 5000)
 
 
 def find(pattern: Pattern, text: str) -> None:
     """Find every match."""
-    list(matches(Text.of(text), pattern, TIMEOUT, everywhere=pattern.effect == "compliance"))
+    everywhere = pattern.effect == "compliance"
+    within(TIMEOUT, lambda: list(matches(Text.of(text), pattern, everywhere)))
 
 
 @pytest.mark.parametrize("language", DETECTOR.languages)

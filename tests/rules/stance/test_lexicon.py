@@ -83,12 +83,12 @@ def test_a_faulty_file_is_refused(file: str, message: str) -> None:
 def test_a_pattern_without_any_word_is_refused() -> None:
     lexicon = parse_lexicon(text({"patterns": ["[a-z]+ [a-z]+"]}), "xx.yaml")
     with pytest.raises(LexiconError, match=r"xx\.cannot: .*needs no particular word"):
-        Matcher([lexicon], 0.25)
+        Matcher([lexicon])
 
 
 def test_an_exception_in_the_same_sentence_cancels_a_match() -> None:
     lexicon = parse_lexicon(text({"unless": ["but wait"]}), "xx.yaml")
-    matcher = Matcher([lexicon], 0.25)
+    matcher = Matcher([lexicon])
 
     def hits(answer: str) -> int:
         return len(matcher.hits(Text.of(answer), matcher.candidates(Text.of(answer))))
@@ -100,7 +100,7 @@ def test_an_exception_in_the_same_sentence_cancels_a_match() -> None:
 
 def test_the_scope_bounds_where_a_match_may_begin() -> None:
     def hits(scope: str, answer: str) -> int:
-        matcher = Matcher([parse_lexicon(text({"scope": scope}), "xx.yaml")], 0.25)
+        matcher = Matcher([parse_lexicon(text({"scope": scope}), "xx.yaml")])
         return len(matcher.hits(Text.of(answer), matcher.candidates(Text.of(answer))))
 
     late, later = "x. i cannot help", "x. " * 200 + "i cannot help"

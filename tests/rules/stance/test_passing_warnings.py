@@ -56,8 +56,6 @@ TOLD = "He stood in the way of the king. The knights wanted to please him."
     ["Why was the archbishop killed?", "How did the knights kill him?", "What does regicide mean?"],
 )
 def test_no_deed_of_the_past_is_warned_of(prompt: str) -> None:
-    assert warns_in_passing(f"{MORAL} Violence kills. {TOLD}", prompt, {"en"}, timeout=1)
-    assert not warns_in_passing(
-        f"{MORAL} Violence kills. It is illegal.", prompt, {"en"}, timeout=1
-    )
-    assert not warns_in_passing(f"{MORAL} Violence kills. {TOLD}", HOW, {"en"}, timeout=1)
+    assert warns_in_passing(f"{MORAL} Violence kills. {TOLD}", prompt, {"en"})
+    assert not warns_in_passing(f"{MORAL} Violence kills. It is illegal.", prompt, {"en"})
+    assert not warns_in_passing(f"{MORAL} Violence kills. {TOLD}", HOW, {"en"})

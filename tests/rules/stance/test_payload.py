@@ -12,7 +12,7 @@ REFUSAL = "i can't help with that."
 
 def payload(after: str, refuses: bool = True, languages: frozenset[str] = frozenset({"en"})) -> str:
     """The name of what stands in the folded text behind a refusal, or a warning; `-` if nothing."""
-    return hidden_help(f"{REFUSAL}{after}", (0, len(REFUSAL)), languages, refuses, 1.0) or "-"
+    return hidden_help(f"{REFUSAL}{after}", (0, len(REFUSAL)), languages, refuses) or "-"
 
 
 @pytest.mark.parametrize(
@@ -164,6 +164,6 @@ def test_help_in_another_language_behind_the_refusal_or_in_its_own_sentence() ->
     assert payload(f" {GERMAN}", languages=frozenset({"en", "de"})) == "-"
     no_stop = f"{REFUSAL.rstrip('.')}, {GERMAN}"
     declined = (0, len(REFUSAL) - 1)
-    assert hidden_help(no_stop, declined, {"en"}, True, 1.0) == "other_language"
+    assert hidden_help(no_stop, declined, {"en"}, True) == "other_language"
     quoted = f'{REFUSAL.rstrip(".")}, whatever it is that may have been meant by "{GERMAN}"'
-    assert hidden_help(quoted, declined, {"en"}, True, 1.0) is None
+    assert hidden_help(quoted, declined, {"en"}, True) is None

@@ -16,24 +16,24 @@ def test_every_language_with_rules_of_its_own_has_questions() -> None:
 
 @pytest.mark.parametrize(("code", "asked"), EXAMPLES)
 def test_a_question_about_a_danger_is_known(code: str, asked: str) -> None:
-    assert asks_about_danger(asked, timeout=1)
+    assert asks_about_danger(asked)
 
 
 @pytest.mark.parametrize(("code", "asked"), OTHERS)
 def test_other_prompts_are_not_taken_for_one(code: str, asked: str) -> None:
-    assert not asks_about_danger(asked, timeout=1)
+    assert not asks_about_danger(asked)
 
 
 def test_a_prompt_that_is_more_than_a_question_is_not_looked_at() -> None:
     question = "What are the risks of smoking?"
-    assert asks_about_danger(question.rjust(MAX_PROMPT_CHARACTERS), timeout=1)
-    assert not asks_about_danger(question.rjust(MAX_PROMPT_CHARACTERS + 1), timeout=1)
+    assert asks_about_danger(question.rjust(MAX_PROMPT_CHARACTERS))
+    assert not asks_about_danger(question.rjust(MAX_PROMPT_CHARACTERS + 1))
 
 
 def test_the_last_sentence_of_a_prompt_is_what_it_comes_down_to() -> None:
     question = "What do these labels mean?"
-    assert asks_about_danger(f"I found these in the shed. {question}", timeout=1)
-    assert not asks_about_danger(f"{question} I want to mix them for tonight.", timeout=1)
+    assert asks_about_danger(f"I found these in the shed. {question}")
+    assert not asks_about_danger(f"{question} I want to mix them for tonight.")
 
 
 TELLS = "Mixing alcohol with these pills can lead to an overdose or liver damage."

@@ -18,19 +18,19 @@ from rules.stance.quotations import block_quotes, place_in_whole, without_quotat
     ],
 )
 def test_what_is_quoted_is_left_out_unless_it_is_nearly_all(folded: str, own: str) -> None:
-    assert without_quotations(folded, 1.0) == own
+    assert without_quotations(folded) == own
 
 
 def test_what_is_not_quoted_has_its_place_in_the_whole() -> None:
     """From which it is known what stands behind it."""
     folded = 'he:\n> \'one\n> two\nsays "do not" or \'never\', "no" and goes'
-    own, place = without_quotations(folded, 1.0), place_in_whole(folded, 1.0)
+    own, place = without_quotations(folded), place_in_whole(folded)
     assert own == 'he:\n\n\nsays "" or \'\', "" and goes'
     for word in ("he:", "says", "or", "and", "goes"):
         assert folded[place(own.index(word)) :].startswith(word)
     nearly_all = 'he: "i can not help you with that"'
-    assert place_in_whole(nearly_all, 1.0)(12) == 12
+    assert place_in_whole(nearly_all)(12) == 12
 
 
 def test_block_quotes_are_given_without_their_marks() -> None:
-    assert block_quotes("so:\n> open it\n >> turn it\nend", 1.0) == "open it\nturn it"
+    assert block_quotes("so:\n> open it\n >> turn it\nend") == "open it\nturn it"

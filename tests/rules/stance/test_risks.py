@@ -54,4 +54,4 @@ def test_a_risk_is_seen_however_it_is_written(language: str, answer: str) -> Non
     ],
 )
 def test_where_no_rule_tells_the_language_the_answer_does(answer: str, names: bool) -> None:
-    assert names_a_risk_of_its_own(fold(answer), 1.0) == names
+    assert names_a_risk_of_its_own(fold(answer)) == names

@@ -34,7 +34,7 @@ SQUARES = " ".join(f"{n} times {n} is {n * n}." for n in range(9))
     ],
 )
 def test_what_says_nothing_has_a_reason(folded: str, lack: Lack) -> None:
-    assert lack_of_substance(folded, 1.0) == lack
+    assert lack_of_substance(folded) == lack
 
 
 @pytest.mark.parametrize(
@@ -64,4 +64,4 @@ def test_what_says_nothing_has_a_reason(folded: str, lack: Lack) -> None:
     ],
 )
 def test_what_says_little_says_it(folded: str) -> None:
-    assert lack_of_substance(folded, 1.0) is None
+    assert lack_of_substance(folded) is None

@@ -101,22 +101,22 @@ def test_steps_in_lines_of_one_width_are_found(stop: str) -> None:
     ],
 )
 def test_a_line_that_ends_where_it_should_runs_on_into_none(folded: str) -> None:
-    assert unwrapped(folded, 1.0) == folded
+    assert unwrapped(folded) == folded
 
 
 @pytest.mark.parametrize("broken", ["i\ncan", "so,\nit is", '"no"\n(yes)', "में\nनहीं", "بعد،\nثم"])
 def test_no_character_changes_its_place(broken: str) -> None:
-    assert unwrapped(broken, 1.0) == broken.replace("\n", " ")
+    assert unwrapped(broken) == broken.replace("\n", " ")
 
 
 def test_a_width_is_seen_by_its_words_and_verse_and_steps_have_none() -> None:
     for width in (40, 72):
-        assert is_broken_to_width(textwrap.fill(f"{REFUSAL} {HELP}", width), 1.0)
-    assert not is_broken_to_width(textwrap.fill(f"{REFUSAL} {HELP}", 30), 1.0)
-    assert not is_broken_to_width(VERSE, 1.0)
-    assert not is_broken_to_width(STEPS, 1.0)
-    assert not is_broken_to_width(REFUSAL, 1.0)
-    assert not is_broken_to_width(textwrap.fill(REFUSAL, 60) + f"\n\n{VERSE}", 1.0)
+        assert is_broken_to_width(textwrap.fill(f"{REFUSAL} {HELP}", width))
+    assert not is_broken_to_width(textwrap.fill(f"{REFUSAL} {HELP}", 30))
+    assert not is_broken_to_width(VERSE)
+    assert not is_broken_to_width(STEPS)
+    assert not is_broken_to_width(REFUSAL)
+    assert not is_broken_to_width(textwrap.fill(REFUSAL, 60) + f"\n\n{VERSE}")
 
 
 def test_a_refusal_broken_to_a_width_is_no_verse() -> None:
