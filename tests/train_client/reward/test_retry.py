@@ -10,7 +10,8 @@ from train_client.reward.retry import Backoff, retryable
 def test_retry_after_dates_are_read() -> None:
     past = {"Retry-After": "Wed, 21 Oct 2015 07:28:00 GMT"}
     assert retryable(httpx.Response(503, headers=past)) == (True, 0.0)
-    assert retryable(httpx.Response(503, headers={"Retry-After": "soon"})) == (True, None)
+    for nonsense in ("soon", "1 Jan 99999999999 0:0:0 GMT"):
+        assert retryable(httpx.Response(503, headers={"Retry-After": nonsense})) == (True, None)
     assert retryable(httpx.Response(422, headers={"Retry-After": "9"})) == (False, None)
 
 
