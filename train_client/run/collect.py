@@ -74,8 +74,9 @@ class Collected:
 class Collector:
     """Samples groups of completions for the feed's next prompts, and waits for their rewards.
 
-    `forked`: the completions of a group share one prefill of their prompt; otherwise the feed
-    repeats each prompt for each of them.
+    `prompts`: how many of a step's prompts this process samples. `forked`: the completions of a
+    group share one prefill of their prompt; otherwise the feed repeats each prompt for each of
+    them.
     """
 
     def __init__(
@@ -86,10 +87,12 @@ class Collector:
         engine: RolloutEngine,
         rewards: RewardClient,
         *,
+        prompts: int,
         forked: bool,
         stop: Stop,
     ) -> None:
         self._config = config
+        self._prompts = prompts
         self._policy = policy
         self._feed = feed
         self._engine = engine
@@ -106,9 +109,9 @@ class Collector:
         prompts that cannot be used, Stopped if the user stops the run meanwhile, and Diverged if
         the policy's probabilities are not finite.
         """
-        rollout, size = self._config.rollout, self._config.rollout.group_size
+        size = self._config.rollout.group_size
         with timer("prompts"):
-            batch = self._feed.take(rollout.prompts_per_step)
+            batch = self._feed.take(self._prompts)
             parts = [part.to(self._policy.device) for part in batch.parts]
         submission = Submission(batch.examples, size, self._policy, self._rewards, step, round_)
         with timer("rollout"):
