@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, Generic, Literal, NamedTuple, TypeVar
 
 from pydantic import BaseModel
 
@@ -13,6 +13,10 @@ from app.schema import RewardReply, RewardRequest
 from rules.reward import Score, Scorer
 
 Wire = TypeVar("Wire", bound=BaseModel)
+
+
+MayLack = Literal["none", "some", "all"]
+"""How many of its samples a reply can leave without a reward; `some` is fewer than all."""
 
 
 class Scored(NamedTuple):
@@ -39,10 +43,7 @@ class Protocol(Generic[Wire]):
     response_model: Any
     """The model of the reply, for the documentation."""
     summary: str
-    nulls: bool = False
-    """Whether a reply can leave some samples without a reward."""
-    masks: bool = False
-    """Whether a reply can leave all samples without a reward."""
+    may_lack: MayLack = "none"
 
 
 REWARD = Protocol(
@@ -55,6 +56,6 @@ REWARD = Protocol(
     ),
     response_model=RewardReply,
     summary="Score a batch of completions",
-    nulls=True,
+    may_lack="some",
 )
 """The service's own protocol."""

@@ -179,8 +179,8 @@ class _Request:
         A made-up number would be trained on.
         """
         missing = sum(score.reward is None for score in scores)
-        protocol = self._protocol
-        if not missing or protocol.masks or (protocol.nulls and missing < len(scores)):
+        may_lack = self._protocol.may_lack
+        if not missing or may_lack == "all" or (may_lack == "some" and missing < len(scores)):
             return
         metrics.unscored(scorer.profile.name, missing)
         late = time.monotonic() > self.deadline

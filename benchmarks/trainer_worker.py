@@ -27,6 +27,7 @@ from train_client.policy.policy import Policy, load_policy
 from train_client.report.metrics import read_metrics
 from train_client.reward.client import RewardClient
 from train_client.rollout.rollout import LocalEngine
+from train_client.run.interrupt import Stop
 from train_client.run.train import Trainer
 from train_client.world.language import demonstration, toss_verdicts
 from train_client.world.service import RewardService
@@ -150,13 +151,13 @@ def ours(shape: Shape, folder: Path, device: str, steps: int) -> None:
         for model in (loaded.model, loaded.reference):
             gauge.watch(model)
 
-        def between(step: int) -> dict[str, float]:
-            if step:
-                line = read_metrics(output)[-1]
-                peak = line.get("memory/peak_gib")
+        def between(_: Stop) -> dict[str, float]:
+            lines = [line for line in read_metrics(output) if "loss" in line]
+            if lines:
+                peak = lines[-1].get("memory/peak_gib")
                 gauge.report(peak and peak * 2**30)
-                _expect_an_update(line)
-            if step == steps:
+                _expect_an_update(lines[-1])
+            if len(lines) == steps:
                 raise _EnoughError
             gauge.start()
             return {}

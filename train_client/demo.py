@@ -210,15 +210,14 @@ def _trainer(
 ) -> Trainer:
     training, _ = split_pairs(rules)
     cases = draw_cases(rules, training, CASES_PER_PAIR, seed=config.run.seed)
-    trainer = Trainer(
+    return Trainer(
         config,
         policy,
         Drawn(rules, balanced(rules, cases, seed=config.run.seed)),
         rewards,
-        evaluate=lambda _: evaluation(trainer.asked_to_stop),
+        evaluate=evaluation,
         retention=retention_of(config, policy, rules),
     )
-    return trainer
 
 
 def retention_of(config: TrainConfig, policy: Policy, rules: Rules) -> Retention:

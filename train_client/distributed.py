@@ -137,10 +137,11 @@ def raised_everywhere(*kinds: type[Exception]) -> Iterator[None]:
             raise kind(f"{message} (process {process})")
 
 
-def process_share(config: TrainConfig) -> TrainConfig:
-    """The configuration of one process, which has an equal share of the prompts of each step.
+def prompts_per_process(config: TrainConfig) -> int:
+    """The prompts of each step that one process samples and learns from.
 
-    Raises ConfigError if the prompts cannot be divided equally.
+    Raises ConfigError if the step's prompts cannot be divided equally, or a share of them cannot be
+    divided into minibatches and passes.
     """
     prompts, rest = divmod(config.rollout.prompts_per_step, world_size())
     if rest:
@@ -150,7 +151,8 @@ def process_share(config: TrainConfig) -> TrainConfig:
         )
     tree = config.model_dump()
     tree["rollout"]["prompts_per_step"] = prompts
-    return parse_config(tree, source=f"The share of one of {world_size()} processes")
+    parse_config(tree, source=f"The share of one of {world_size()} processes")
+    return prompts
 
 
 def own_seed(seed: int) -> int:

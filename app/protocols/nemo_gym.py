@@ -125,7 +125,7 @@ NEMO_GYM = Protocol(
     reply=reply,
     summary="Score in NeMo Gym's format",
     response_model=VerifyReply,
-    masks=True,
+    may_lack="all",
 )
 
 

@@ -185,16 +185,16 @@ def test_an_adapter_too_is_trained_by_two_processes_as_by_one(tmp_path: Path, co
 def test_a_batch_that_cannot_be_shared_out_is_a_sentence(
     config: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def process_share(config: TrainConfig, processes: int) -> TrainConfig:
+    def prompts_of_one(processes: int) -> int:
         monkeypatch.setattr(distributed, "world_size", lambda: processes)
-        return distributed.process_share(config)
+        return distributed.prompts_per_process(whole)
 
     whole = load_config(config)
-    assert process_share(whole, 2).rollout.prompts_per_step == 2
+    assert prompts_of_one(2) == 2
     with pytest.raises(ConfigError, match="cannot be divided equally among 3 processes"):
-        process_share(whole, 3)
+        prompts_of_one(3)
     with pytest.raises(ConfigError, match=r"share of one of 4.*\n.*minibatches"):
-        process_share(whole, 4)
+        prompts_of_one(4)
 
 
 def test_alone_a_problem_is_raised_as_it_is() -> None:

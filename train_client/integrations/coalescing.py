@@ -14,8 +14,9 @@ from typing import NamedTuple
 
 from app.schema import Result, Sample
 from train_client.config.sections import RewardConfig
-from train_client.reward.client import RewardClient
+from train_client.reward.async_client import AsyncRewardClient
 from train_client.reward.errors import RewardRejected, RewardUnavailable
+from train_client.reward.loop_thread import LoopThread
 from train_client.reward.retry import Backoff
 
 log = logging.getLogger(__name__)
@@ -26,26 +27,20 @@ _FOR_A_SAMPLE = {400, 413, 422}
 """HTTP statuses of refusals that a sample, or the number of samples, has caused."""
 
 
-class _Call(NamedTuple):
-    samples: Sequence[Sample]
-    results: asyncio.Future[list[Result]]
-
-
-class CoalescingClient(RewardClient):
-    """Joins calls of `ask` within `WINDOW`; any thread may call it."""
+class CoalescingClient:
+    """Sends calls of `ask` within `WINDOW` as one request; any thread may call it."""
 
     def __init__(self, config: RewardConfig, run: str = "") -> None:
-        self._size = config.batch_size
+        self._client = AsyncRewardClient(config, run)
+        self._joined = _Joined(self._client, config.batch_size)
         self._names: tuple[str, ...] = ("format", "tag", "behavior")
         """Names of a result's components: those of every profile, until the service has replied."""
-        self._waiting: list[_Call] = []
-        self._sending: set[asyncio.Task[None]] = set()
-        super().__init__(config, run)
+        self._loop = LoopThread("rewards")
 
     def ask(
         self, samples: Sequence[Sample], *, retries: int = 0, mask_unavailable: bool = False
     ) -> Future[list[Result]]:
-        """Results aligned with `samples`; the future raises what `RewardClient.score` raises.
+        """Results aligned with `samples`; the future raises what `AsyncRewardClient.score` raises.
 
         Args:
             samples: what to score.
@@ -54,18 +49,22 @@ class CoalescingClient(RewardClient):
                 unavailable. Otherwise RewardUnavailable is raised; and also if the service has
                 never answered, because a run with a wrong address would learn nothing.
         """
-        work = self._asked(samples, retries, mask_unavailable)
-        return asyncio.run_coroutine_threadsafe(work, self._loop)
+        return self._loop.start(self._asked(samples, retries, mask_unavailable))
+
+    def close(self) -> None:
+        """Cancel pending requests and stop the thread."""
+        self._loop.close(self._client.close())
 
     async def _asked(
         self, samples: Sequence[Sample], retries: int, mask_unavailable: bool
     ) -> list[Result]:
         results: list[Result] = []
         try:
-            results = await self._scored(samples, None)
+            results = await self._joined.score(samples)
+            self._names = tuple(results[0].components) if results else self._names
             await self._retry(samples, results, retries)
         except RewardUnavailable as error:
-            if not mask_unavailable or self.version is None:
+            if not mask_unavailable or self._client.version is None:
                 raise
             results = results or [unscored(self._names) for _ in samples]
             missing = sum(result.reward is None for result in results)
@@ -80,11 +79,26 @@ class CoalescingClient(RewardClient):
             if not missing:
                 return
             await asyncio.sleep(backoff.next())
-            retried = await self._scored([samples[index] for index in missing], None)
+            retried = await self._joined.score([samples[index] for index in missing])
             for index, result in zip(missing, retried, strict=True):
                 results[index] = result
 
-    async def _scored(self, samples: Sequence[Sample], step: int | None) -> list[Result]:
+
+class _Call(NamedTuple):
+    samples: Sequence[Sample]
+    results: asyncio.Future[list[Result]]
+
+
+class _Joined:
+    """Concurrent calls as requests of about `size` samples, on one event loop."""
+
+    def __init__(self, client: AsyncRewardClient, size: int) -> None:
+        self._client = client
+        self._size = size
+        self._waiting: list[_Call] = []
+        self._sending: set[asyncio.Task[None]] = set()
+
+    async def score(self, samples: Sequence[Sample]) -> list[Result]:
         """The results of these samples, which are sent together with those of other calls."""
         loop = asyncio.get_running_loop()
         call = _Call(samples, loop.create_future())
@@ -106,7 +120,7 @@ class CoalescingClient(RewardClient):
         """Send all calls as one; if one of them may have caused a refusal, each alone."""
         together = [sample for call in calls for sample in call.samples]
         try:
-            scored = await super()._scored(together, None)
+            scored = await self._client.score(together)
         except RewardRejected as error:
             if len(calls) > 1 and error.status in _FOR_A_SAMPLE:
                 await asyncio.gather(*(self._answer([call]) for call in calls))
@@ -115,7 +129,6 @@ class CoalescingClient(RewardClient):
         except Exception as error:
             _fail(calls, error)
         else:
-            self._names = tuple(scored[0].components) if scored else self._names
             results = iter(scored)
             for call in calls:
                 own = [next(results) for _ in call.samples]

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 
 from app.schema import Result, Sample
 from train_client.config.errors import ConfigError
@@ -150,10 +151,11 @@ class Experience:
 
     tokens_RT: Tensor
     mask_RT: Tensor
-    """True on tokens that count in the loss."""
+    """True on tokens that count in the loss; until `count`, on all that were sampled."""
     sampler_RT: Tensor
     """Log-probs as the sampler reported them."""
     advantages_R: Tensor
+    """0 until `count`."""
     old_RT: Tensor | None = None
     """Log-probs under the policy that sampled. None: the policy has not changed since, so the
     log-probs that the update computes are also the old ones."""
@@ -167,40 +169,28 @@ class Experience:
                 setattr(self, name, value.to(device))
         return self
 
-
-def padded(groups: Sequence[Group], pad: int) -> tuple[Tensor, Tensor]:
-    """The completions' tokens [R, T], padded on the right, and their mask, false on padding."""
-    rows = [completion.tokens for group in groups for completion in group.completions]
-    length = max(map(len, rows))
-    return (
-        torch.tensor([row + [pad] * (length - len(row)) for row in rows]),
-        torch.tensor([[True] * len(row) + [False] * (length - len(row)) for row in rows]),
-    )
+    def count(self, counts_R: Tensor, advantages_R: Tensor) -> None:
+        """Learn from these completions alone, in place; the arguments may be on another device."""
+        self.mask_RT = self.mask_RT & counts_R.to(self.mask_RT.device)[:, None]
+        self.advantages_R = advantages_R.to(self.mask_RT.device)
 
 
-def as_tensors(
-    groups: Sequence[Group],
-    rewards: Rewards,
-    config: AlgorithmConfig,
-    pad: int,
-    advantages_R: Tensor,
-) -> Experience:
-    """The update's tensors, on the CPU.
-
-    The mask leaves out completions without a reward and, with `mask_truncated`, those cut at the
-    token limit.
-    """
-    tokens_RT, mask_RT = padded(groups, pad)
+def as_tensors(groups: Sequence[Group], pad: int) -> Experience:
+    """The completions, which need not be scored yet, padded on the right; on the CPU."""
     rows = [completion for group in groups for completion in group.completions]
-    scored = rewards.scored_PG.flatten().tolist()
-    counted = [
-        ok and (row.finished or not config.mask_truncated)
-        for row, ok in zip(rows, scored, strict=True)
-    ]
-    length = tokens_RT.shape[1]
+    lengths_R = torch.tensor([len(row.tokens) for row in rows])
+    tokens = [torch.tensor(row.tokens) for row in rows]
+    logprobs = [torch.tensor(row.logprobs) for row in rows]
     return Experience(
-        tokens_RT,
-        mask_RT & torch.tensor(counted)[:, None],
-        torch.tensor([row.logprobs + [0.0] * (length - len(row.logprobs)) for row in rows]),
-        advantages_R,
+        pad_sequence(tokens, batch_first=True, padding_value=pad),
+        torch.arange(int(lengths_R.max())) < lengths_R[:, None],
+        pad_sequence(logprobs, batch_first=True),
+        torch.zeros(len(rows)),
     )
+
+
+def counted(groups: Sequence[Group], rewards: Rewards, config: AlgorithmConfig) -> Tensor:
+    """[R] bool: completions with a reward and, with `mask_truncated`, not cut at the limit."""
+    finished = [completion.finished for group in groups for completion in group.completions]
+    scored_R = rewards.scored_PG.flatten()
+    return scored_R & torch.tensor(finished) if config.mask_truncated else scored_R

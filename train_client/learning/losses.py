@@ -114,15 +114,15 @@ def _log_ratio(loss: Loss, logprobs_RT: Tensor, old_RT: Tensor, mask_RT: Tensor)
 def _clipped(config: AlgorithmConfig, ratio: Tensor, advantage_R1: Tensor) -> tuple[Tensor, Tensor]:
     """PPO's clipped loss (arXiv 1707.06347 eq. 7), and where the clip takes the gradient away.
 
-    With `dual_clip` c, a negative advantage costs at most c |advantage| (arXiv 1912.09729).
+    With `dual_clip` c, a token costs at most c |advantage| (arXiv 1912.09729). It binds only where
+    the advantage is negative; elsewhere the loss is at most 0.
     """
     below, above = ratio < 1 - config.clip_low, ratio > 1 + config.clip_high
     clipped = (below & (advantage_R1 < 0)) | (above & (advantage_R1 > 0))
     bounded = ratio.clamp(1 - config.clip_low, 1 + config.clip_high)
     loss = -torch.minimum(ratio * advantage_R1, bounded * advantage_R1)
     if config.dual_clip is not None:
-        most = -config.dual_clip * advantage_R1
-        loss = torch.where(advantage_R1 < 0, torch.minimum(loss, most), loss)
+        loss = torch.minimum(loss, config.dual_clip * advantage_R1.abs())
     return loss, clipped
 
 

@@ -21,7 +21,7 @@ from transformers import PreTrainedModel
 from train_client.config.train_config import TrainConfig
 from train_client.data.examples import Example
 from train_client.distributed import all_reduce_sum, world_size
-from train_client.learning.experience import Experience, Group, padded
+from train_client.learning.experience import Experience
 from train_client.learning.losses import LossValue, Normalisers, policy_loss
 from train_client.learning.optimizer import MasterAdamW
 from train_client.learning.retention import ResponseBatch, Retention
@@ -57,13 +57,12 @@ class Learner:
         self._retention = retention
 
     def reference_logprobs(
-        self, groups: Sequence[Group], minibatches: Sequence[Sequence[Pass]]
+        self, experience: Experience, minibatches: Sequence[Sequence[Pass]]
     ) -> Tensor:
-        """The reference's log-probs [R, T] of all completions, which need not be scored yet."""
-        tokens_RT, mask_RT = padded(groups, self._policy.pad_id)
-        device, passes = self._policy.device, [work for part in minibatches for work in part]
+        """The reference's log-probs [R, T]; the completions need not be scored yet."""
+        passes = [work for minibatch in minibatches for work in minibatch]
         with self._policy.reference_model() as reference:
-            return self.logprobs(reference, passes, tokens_RT.to(device), mask_RT.to(device))
+            return self.logprobs(reference, passes, experience.tokens_RT, experience.mask_RT)
 
     def old_logprobs(self, experience: Experience, minibatches: Sequence[Sequence[Pass]]) -> Tensor:
         """Log-probs [R, T] under the policy that sampled; call it before any update.

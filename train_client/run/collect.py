@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import torch
 
@@ -23,21 +22,6 @@ from train_client.rollout.sampling import sampling_of
 from train_client.run.interrupt import POLL, Stop, Stopped
 from train_client.run.submission import Submission
 from train_client.run.timing import Timer
-
-
-@dataclass(frozen=True)
-class Sampled:
-    """A rollout batch; its rewards may not have arrived yet."""
-
-    submission: Submission
-    inputs: dict[str, Any] | None
-    """The encoded prompts, if they were encoded as one batch."""
-    too_long: int
-    """Prompts that were skipped because of their length."""
-
-    @property
-    def groups(self) -> list[Group]:
-        return self.submission.groups
 
 
 @dataclass(frozen=True)
@@ -74,8 +58,9 @@ class Collected:
 class Collector:
     """Samples groups of completions for the feed's next prompts, and waits for their rewards.
 
-    `forked`: the completions of a group share one prefill of their prompt; otherwise the feed
-    repeats each prompt for each of them.
+    `prompts`: how many of a step's prompts this process samples. `forked`: the completions of a
+    group share one prefill of their prompt; otherwise the feed repeats each prompt for each of
+    them.
     """
 
     def __init__(
@@ -86,10 +71,12 @@ class Collector:
         engine: RolloutEngine,
         rewards: RewardClient,
         *,
+        prompts: int,
         forked: bool,
         stop: Stop,
     ) -> None:
         self._config = config
+        self._prompts = prompts
         self._policy = policy
         self._feed = feed
         self._engine = engine
@@ -99,18 +86,27 @@ class Collector:
         self.generator = torch.Generator(policy.device).manual_seed(own_seed(config.run.seed))
         self._sampling = sampling_of(config.rollout)
 
-    def sample(self, step: int, round_: int, timer: Timer) -> Sampled:
+    def sample(self, step: int, round_: int, timer: Timer) -> Submission:
         """Sample a group for each of the next prompts; each is sent for scoring when complete.
 
         `round_`: 0 for a step's first batch, then the number of the refill. Raises DataError for
         prompts that cannot be used, Stopped if the user stops the run meanwhile, and Diverged if
         the policy's probabilities are not finite.
         """
-        rollout, size = self._config.rollout, self._config.rollout.group_size
+        size = self._config.rollout.group_size
         with timer("prompts"):
-            batch = self._feed.take(rollout.prompts_per_step)
+            batch = self._feed.take(self._prompts)
             parts = [part.to(self._policy.device) for part in batch.parts]
-        submission = Submission(batch.examples, size, self._policy, self._rewards, step, round_)
+        submission = Submission(
+            batch.examples,
+            size,
+            self._policy,
+            self._rewards,
+            step,
+            round_,
+            inputs=parts[0].inputs if len(parts) == 1 else None,
+            too_long=batch.too_long,
+        )
         with timer("rollout"):
             per_prompt = size if self._forked else 1
             first = 0
@@ -131,7 +127,7 @@ class Collector:
             except BaseException:
                 submission.cancel()
                 raise
-        return Sampled(submission, parts[0].inputs if len(parts) == 1 else None, batch.too_long)
+        return submission
 
     def wait(self, submission: Submission) -> Rewards:
         """The rewards of the groups, once all have arrived.
@@ -159,11 +155,11 @@ class Collector:
             return first
         found: list[Group] = []
         for round_ in range(1, self._config.algorithm.dynamic_sampling + 1):
-            sampled = self.sample(step, round_, timer)
+            submission = self.sample(step, round_, timer)
             with timer("reward_wait"):
-                rewards = self.wait(sampled.submission)
-            groups = sampled.groups
-            seen, too_long = seen + groups, too_long + sampled.too_long
+                rewards = self.wait(submission)
+            groups = submission.groups
+            seen, too_long = seen + groups, too_long + submission.too_long
             usable = rewards.informative(self._config.algorithm).tolist()
             found += [group for group, use in zip(groups, usable, strict=True) if use]
             if len(found) >= missing:

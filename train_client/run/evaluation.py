@@ -97,16 +97,16 @@ def evaluate(
     rewards: RewardClient,
     examples: Sequence[Example],
     sampling: Sampling,
+    stop: Stop = never,
     *,
     instruction: str = "",
     template_kwargs: TemplateKwargs = None,
     batch: int = BATCH,
-    stop: Stop = never,
 ) -> dict[str, float]:
     """Mean reward, its components and the safety table on `examples`, `batch` prompts at a time.
 
     Each process evaluates its share of them. Raises DataError if one of their images can no longer
-    be read.
+    be read, and Stopped when `stop()` is true.
     """
     share = examples[rank() :: world_size()]
     with raised_everywhere(RewardError, Stopped, DataError):

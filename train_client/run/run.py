@@ -15,7 +15,7 @@ from train_client.config.train_config import TrainConfig
 from train_client.data.examples import Example, ExampleWithResponse, load_both, load_responses
 from train_client.data.prompts import Prompts, encode_prompts
 from train_client.data.screening import screened_rows
-from train_client.distributed import process_share, shard, world_size
+from train_client.distributed import prompts_per_process, shard, world_size
 from train_client.learning.retention import Retention
 from train_client.policy.policy import Policy, load_policy
 from train_client.reward.client import RewardClient
@@ -73,16 +73,15 @@ def _run(config: TrainConfig) -> Outcome:
             template_kwargs=template_kwargs,
             batch=rows_at_once(config),
         )
-        trainer = Trainer(
+        return Trainer(
             config,
             policy,
             rows.training,
             rewards,
             instruction=instruction,
-            evaluate=(lambda _: evaluation(stop=trainer.asked_to_stop)) if held_out else None,
+            evaluate=evaluation if held_out else None,
             retention=retention,
-        )
-        return trainer.run()
+        ).run()
 
 
 def _read_rows(config: TrainConfig) -> _Rows:
@@ -150,10 +149,10 @@ def _retention(
 
 def rows_at_once(config: TrainConfig) -> int:
     """Held-out rows that are completed at once: no more than a rollout samples at once."""
-    rollout = process_share(config).rollout
+    rollout = config.rollout
     if rollout.prompts_per_pass:
         return rollout.prompts_per_pass * rollout.group_size
-    return min(rollout.prompts_per_step * rollout.group_size, BATCH)
+    return min(prompts_per_process(config) * rollout.group_size, BATCH)
 
 
 def _refuse_idle_retention(config: RetentionConfig) -> None:

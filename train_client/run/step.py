@@ -23,7 +23,7 @@ from train_client.distributed import (
     unsharded,
     world_size,
 )
-from train_client.learning.experience import Experience, as_tensors
+from train_client.learning.experience import Experience, Group, as_tensors, counted
 from train_client.learning.optimizer import step_rates
 from train_client.learning.retention import ResponseBatch
 from train_client.learning.update import Learner
@@ -42,16 +42,16 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Scored:
+class Prepared:
     """The first half of a step: all that the update needs. The policy has not changed yet."""
 
     collected: Collected
+    experience: Experience
+    """Of the collected groups; it lacks what depends on the rewards of all processes."""
     passes: list[list[Pass]]
     """The passes of each minibatch."""
     retention: list[list[ResponseBatch]]
     """The encoded retention examples of each update."""
-    reference_RT: Tensor | None
-    """The reference's log-probs; None if they are not needed, or not computed yet."""
     tail: float
     """Seconds from the last token to the last reward."""
 
@@ -86,50 +86,59 @@ class Step:
             raised_everywhere(RewardError, Stopped, DataError, ConfigError, Diverged),
             unsharded(self._policy.model),
         ):
-            scored = self._scored(step)
+            prepared = self._prepared(step)
         _refuse_mixed_versions(all_gather(self._rewards.version))
-        gathered = scored.collected.of_all_processes(config.algorithm.component_weights)
+        gathered = prepared.collected.of_all_processes(config.algorithm.component_weights)
         _refuse_unscored(gathered)
         if step == 1:
             _warn_of_weights_without_effect(gathered)
         advantages_R = gathered.rewards.advantages(config.algorithm).flatten()
-        experience = self._experience(scored, advantages_R.chunk(world_size())[rank()])
+        self._complete(prepared, advantages_R.chunk(world_size())[rank()])
         rates = step_rates(config.optimizer, step - 1, config.run.steps, config.updates_per_step)
         with self._timer("update"):
-            learned = self._learner.learn(experience, scored.passes, rates, scored.retention)
+            learned = self._learner.learn(
+                prepared.experience, prepared.passes, rates, prepared.retention
+            )
         every = config.run.completions_every
         if every and step % every == 0:
             writer.completions(completion_rows(step, gathered, advantages_R))
         values = step_metrics(gathered, advantages_R, learned, rates[-1], self._timer.take())
         if step == 1:
             _warn_of_no_format(values, config.data.append_instruction)
-        return {**values, REWARD_TAIL: scored.tail, **peak_memory(self._policy.device)}
+        return {**values, REWARD_TAIL: prepared.tail, **peak_memory(self._policy.device)}
 
-    def _scored(self, step: int) -> Scored:
+    def _prepared(self, step: int) -> Prepared:
         """Sample and score; what does not need rewards is computed while they arrive."""
         algorithm, timer = self._config.algorithm, self._timer
-        reference_RT = None
-        sampled = self._collector.sample(step, 0, timer)
+        submission = self._collector.sample(step, 0, timer)
         sampled_at = time.monotonic()
-        groups, inputs = sampled.groups, sampled.inputs
-        passes = self._learner.passes(examples_of(groups), inputs)
+        groups = submission.groups
+        passes = self._learner.passes(examples_of(groups), submission.inputs)
+        experience = self._tensors(groups)
         if self._reference_is_early:
-            with timer("reference"):
-                reference_RT = self._learner.reference_logprobs(groups, passes)
+            self._add_reference(experience, passes)
         with timer("reward_wait"):
-            rewards = self._collector.wait(sampled.submission)
+            rewards = self._collector.wait(submission)
         tail = max(0.0, self._rewards.last_reply - sampled_at)
-        collected = Collected(groups, rewards, groups, sampled.too_long)
+        collected = Collected(groups, rewards, groups, submission.too_long)
         if algorithm.dynamic_sampling:
             collected = self._collector.refill(step, collected, timer)
             if collected.groups is not groups:
                 passes = self._learner.passes(examples_of(collected.groups), None)
+                experience = self._tensors(collected.groups)
         if self._config.updates_per_step > 1 or world_size() > 1:
             self._await_encodings(passes)
         updates = self._config.updates_per_step
         with timer("prompts"):
             retention = self._learner.retention_batches(range(updates * (step - 1), updates * step))
-        return Scored(collected, passes, retention, reference_RT, tail)
+        return Prepared(collected, experience, passes, retention, tail)
+
+    def _tensors(self, groups: Sequence[Group]) -> Experience:
+        return as_tensors(groups, self._policy.pad_id).to(self._policy.device)
+
+    def _add_reference(self, experience: Experience, passes: Sequence[Sequence[Pass]]) -> None:
+        with self._timer("reference"):
+            experience.reference_RT = self._learner.reference_logprobs(experience, passes)
 
     def _await_encodings(self, passes: Sequence[Sequence[Pass]]) -> None:
         """Wait until all prompts are encoded; raises DataError if one no longer can be.
@@ -142,29 +151,23 @@ class Step:
             for work in (work for minibatch in passes for work in minibatch):
                 work.encoded.result()
 
-    def _experience(self, scored: Scored, advantages_R: Tensor) -> Experience:
-        """The update's tensors, with reference and old log-probs where it needs them.
+    def _complete(self, prepared: Prepared, advantages_R: Tensor) -> None:
+        """Add to the update's tensors what counts, and reference and old log-probs if needed.
 
         `advantages_R`: of this process's completions.
         """
-        algorithm, collected = self._config.algorithm, scored.collected
-        experience = as_tensors(
-            collected.groups, collected.rewards, algorithm, self._policy.pad_id, advantages_R
-        ).to(self._policy.device)
-        experience.reference_RT = scored.reference_RT
-        if algorithm.beta > 0 and scored.reference_RT is None:
-            with self._timer("reference"):
-                experience.reference_RT = self._learner.reference_logprobs(
-                    collected.groups, scored.passes
-                )
+        algorithm, collected = self._config.algorithm, prepared.collected
+        experience = prepared.experience
+        if algorithm.beta > 0 and experience.reference_RT is None:
+            self._add_reference(experience, prepared.passes)
+        experience.count(counted(collected.groups, collected.rewards, algorithm), advantages_R)
         if self._config.updates_per_step == 1:
-            return experience
+            return
         if algorithm.old_logprobs == "sampler":
             experience.old_RT = experience.sampler_RT
         else:
             with self._timer("old_logprobs"):
-                experience.old_RT = self._learner.old_logprobs(experience, scored.passes)
-        return experience
+                experience.old_RT = self._learner.old_logprobs(experience, prepared.passes)
 
     @property
     def _reference_is_early(self) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from concurrent.futures import Future, wait
+from typing import Any
 
 from app.schema import Result
 from train_client.data.examples import Example
@@ -29,7 +30,14 @@ class Submission:
         rewards: RewardClient,
         step: int,
         round_: int,
+        *,
+        inputs: dict[str, Any] | None,
+        too_long: int,
     ) -> None:
+        self.inputs = inputs
+        """The encoded prompts, if they were encoded as one batch."""
+        self.too_long = too_long
+        """Prompts that were skipped because of their length."""
         self._examples = examples
         self._size = size
         self._policy = policy

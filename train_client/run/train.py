@@ -21,7 +21,7 @@ from train_client.data.sources import DataError
 from train_client.distributed import (
     all_gather,
     is_main,
-    process_share,
+    prompts_per_process,
     rank,
     unsharded,
     wait_for_all,
@@ -41,7 +41,7 @@ from train_client.reward.errors import RewardError
 from train_client.rollout.engines import engine_of
 from train_client.rollout.rollout import RolloutEngine
 from train_client.run.collect import Collector
-from train_client.run.interrupt import Interrupt, Stopped
+from train_client.run.interrupt import Interrupt, Stop, Stopped
 from train_client.run.outcome import STOPPED, Outcome
 from train_client.run.step import Step
 from train_client.run.timing import Timer
@@ -52,10 +52,12 @@ from train_client.saved.state import RunState
 
 log = logging.getLogger(__name__)
 
-Evaluate = Callable[[int], Mapping[str, float]]
-"""step -> metrics; called before training, every `run.evaluate_every` steps, and after training.
+Evaluate = Callable[[Stop], Mapping[str, float]]
+"""The metrics of the policy as it is; called before training, every `run.evaluate_every` steps, and
+after training.
 
-An evaluation that raises Stopped is repeated when the run resumes."""
+It is given whether the run was asked to stop, which a long evaluation should poll: one that raises
+Stopped is repeated when the run resumes."""
 
 _NOT_FORKED = (
     "The cache of this model cannot be forked (linear attention); every completion carries its own "
@@ -95,22 +97,23 @@ class Trainer:
         if not forked:
             log.warning(_NOT_FORKED)
         self._feed = _prompt_feed(config, policy, examples, instruction, forked=forked)
-        share = process_share(config)
-        engine = engine or engine_of(config, policy)
         collector = Collector(
-            share, policy, self._feed, engine, rewards, forked=forked, stop=self.asked_to_stop
+            config,
+            policy,
+            self._feed,
+            engine or engine_of(config, policy),
+            rewards,
+            prompts=prompts_per_process(config),
+            forked=forked,
+            stop=self._asked_to_stop,
         )
         optimizer = MasterAdamW(policy.model, config.optimizer)
         encode = self._feed.encode
-        learner = Learner(share, policy, optimizer, encode, forked=forked, retention=retention)
+        learner = Learner(config, policy, optimizer, encode, forked=forked, retention=retention)
         self._stepper = Step(config, policy, collector, learner, rewards, self._timer)
         self._state = RunState(
             config.run, policy, optimizer, self._feed, collector.generator, rewards, self._best
         )
-
-    def asked_to_stop(self) -> bool:
-        """Whether the run was asked to stop; a long evaluation should poll this."""
-        return self._interrupt.asked
 
     def run(self) -> Outcome:
         """Train to the end, or to the next safe point when asked to stop, and write everything.
@@ -204,6 +207,9 @@ class Trainer:
         state.step += 1
         progress.step(metrics)
 
+    def _asked_to_stop(self) -> bool:
+        return self._interrupt.asked
+
     def _evaluate_if_due(self, writer: MetricsWriter, progress: TrainingProgress) -> None:
         state, every = self._state, self.config.run.evaluate_every
         due = state.step in (0, self.config.run.steps) or (every and state.step % every == 0)
@@ -214,14 +220,14 @@ class Trainer:
     def _run_evaluation(self, writer: MetricsWriter, progress: TrainingProgress) -> None:
         if self._evaluate is None:
             return
-        step = self._state.step
         timed = self._timer("evaluation")
         with timed, progress.doing("evaluating"), unsharded(self.policy.model):
-            metrics = self._evaluate(step)
+            metrics = self._evaluate(self._asked_to_stop)
         # Taken here, so that an evaluation never counts as part of the next step.
         times = {f"time/{phase}": spent for phase, spent in self._timer.take().items()}
-        writer.write(step, {f"eval/{name}": value for name, value in metrics.items()} | times)
-        self._best.consider(step, metrics)
+        values = {f"eval/{name}": value for name, value in metrics.items()} | times
+        writer.write(self._state.step, values)
+        self._best.consider(self._state.step, metrics)
 
 
 def _refuse_unusable(config: TrainConfig, policy: Policy, evaluate: Evaluate | None) -> None:

@@ -2,7 +2,9 @@
 
 import asyncio
 import threading
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
 
 import pytest
 
@@ -19,8 +21,11 @@ def sample(length: int) -> Sample:
     return Sample(completion="x" * length, labels=LABELS)
 
 
-def client(service: Service, **settings: object) -> CoalescingClient:
-    return CoalescingClient(RewardConfig.model_validate({"url": service.url, **settings}))
+@contextmanager
+def client(service: Service, **settings: object) -> Iterator[CoalescingClient]:
+    config = RewardConfig.model_validate({"url": service.url, **settings})
+    with closing(CoalescingClient(config)) as made:
+        yield made
 
 
 def test_calls_of_many_threads_are_few_requests_and_each_gets_its_own(service: Service) -> None:

@@ -13,6 +13,7 @@ from train_client.learning.experience import (
     Experience,
     Group,
     as_tensors,
+    counted,
     gather_rewards,
 )
 
@@ -107,7 +108,8 @@ def test_a_batch_that_lost_every_sample_teaches_nothing(combine: str) -> None:
     groups = [group(None, None)]
     config = AlgorithmConfig.model_validate({"combine": combine})
     rewards = gather_rewards(groups, None)
-    found = as_tensors(groups, rewards, config, 0, rewards.advantages(config).flatten())
+    found = as_tensors(groups, 0)
+    found.count(counted(groups, rewards, config), rewards.advantages(config).flatten())
     assert not found.mask_RT.any()
     assert found.advantages_R.tolist() == [0.0, 0.0]
 
@@ -118,7 +120,9 @@ def test_unscored_and_cut_completions_do_not_count() -> None:
     rewards = gather_rewards(groups, None)
 
     def tensors(config: AlgorithmConfig) -> Experience:
-        return as_tensors(groups, rewards, config, 9, rewards.advantages(config).flatten())
+        found = as_tensors(groups, 9)
+        found.count(counted(groups, rewards, config), rewards.advantages(config).flatten())
+        return found
 
     found = tensors(AlgorithmConfig())
     assert found.tokens_RT.tolist() == [[5, 9, 9], [5, 5, 9], [5, 5, 5]]

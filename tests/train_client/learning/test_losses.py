@@ -200,6 +200,28 @@ def test_clipped_are_the_tokens_whose_gradient_the_clip_takes_away(
     assert still.any()
 
 
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize("kind", [kind for kind in ALL if kind != "cispo"])
+def test_the_dual_clip_takes_the_gradient_of_bad_tokens_that_became_too_likely_alone(
+    kind: Loss, sign: int
+) -> None:
+    """A ratio over it under a good advantage is left to the clip, here too wide to matter."""
+    gradients = []
+    for cap in (None, 1.05):
+        data = batch()
+        data["advantages_R"] *= sign
+        whole(configured(kind, clip_low=0.9, clip_high=9.0, dual_clip=cap), data).loss.backward()
+        gradients.append(gradient(data["logprobs_RT"]))
+    log_ratio = (data["logprobs_RT"] - data["old_RT"]).detach() * data["mask_RT"]
+    if kind == "gspo":
+        log_ratio = log_ratio.sum(1, keepdim=True) / data["mask_RT"].sum(1, keepdim=True)
+    over = (log_ratio.exp() > 1.05) & data["mask_RT"]
+    taken = over & (data["advantages_R"][:, None] < 0)
+    assert taken.any()
+    assert (over & ~taken).any()
+    assert torch.equal(gradients[1], torch.where(taken, 0.0, gradients[0]))
+
+
 def test_cispo_caps_the_weight_of_a_token_and_keeps_its_gradient() -> None:
     data = batch()
     ratio = (data["logprobs_RT"] - data["old_RT"]).exp().detach()

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from transformers import AutoModelForImageTextToText
 
-from tests.train_client.runs import exact, settings, train
+from tests.train_client.runs import exact, settings, steps_done, train
 from tests.train_client.service import Service
 from train_client.config.errors import ConfigError
 from train_client.config.sections import LoraConfig, PolicyConfig
@@ -76,7 +76,7 @@ def test_the_trained_policy_loads_with_from_pretrained(
     adapted, lora = load(base), {"lora": {**LORA, "merge": merge}}
     run = {"steps": 1, "keep_best": "reward"}
     config = settings(tmp_path / "run", service.url, run=run, policy=lora)
-    train(config, adapted, examples, evaluate=lambda step: {"reward": step})
+    train(config, adapted, examples, evaluate=lambda stop: {"reward": steps_done(tmp_path / "run")})
     for name in ("policy", "best"):
         folder = tmp_path / "run" / name
         assert (folder / "adapter_config.json").exists() is not merge

@@ -6,6 +6,7 @@ import copy
 import json
 import time
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ import torch
 from transformers import AutoModelForImageTextToText
 
 from tests.train_client import runs
+from tests.train_client.runs import steps_done
 from tests.train_client.service import Service
 from train_client.config.errors import ConfigError
 from train_client.config.sections import RewardConfig
@@ -23,7 +25,7 @@ from train_client.report.metrics import read_metrics
 from train_client.reward.client import RewardClient
 from train_client.rollout.sampling import Sampling
 from train_client.run.evaluation import CompletedExample, complete, evaluate, score_completions
-from train_client.run.interrupt import Stopped
+from train_client.run.interrupt import Stop, Stopped
 from train_client.run.outcome import Outcome
 from train_client.run.train import Evaluate, Trainer
 
@@ -131,10 +133,8 @@ def test_evaluating_does_not_change_how_training_goes_on(
 ) -> None:
     twin = copy.deepcopy(policy)
 
-    def evaluation(step: int) -> Mapping[str, float]:
-        return evaluate(twin, rewards, examples, Sampling(max_tokens=6))
-
     with RewardClient(settings(tmp_path, service.url).reward) as rewards:
+        evaluation = partial(evaluate, twin, rewards, examples, Sampling(max_tokens=6))
         train(settings(tmp_path / "without", service.url), policy, examples, None, rewards)
         train(settings(tmp_path / "with", service.url), twin, examples, evaluation, rewards)
     losses = [
@@ -150,11 +150,11 @@ def test_evaluating_does_not_change_how_training_goes_on(
 def test_an_evaluation_that_finds_no_service_is_done_on_resume(
     tmp_path: Path, service: Service, policy: Policy, examples: list[Example], lost: int
 ) -> None:
-    def evaluation(step: int) -> Mapping[str, float]:
-        if step == lost and not away:
-            away.append(step)
+    def evaluation(stop: Stop) -> Mapping[str, float]:
+        if steps_done(tmp_path) == lost and not away:
+            away.append(lost)
             service.faults = [(503, {"Retry-After": "60"})]
-        return evaluate(policy, rewards, examples, GREEDY)
+        return evaluate(policy, rewards, examples, GREEDY, stop)
 
     away: list[int] = []
     with RewardClient(settings(tmp_path, service.url).reward) as rewards:
@@ -187,7 +187,8 @@ def test_the_best_policy_is_kept_through_a_resume(
     }
     weights: dict[int, torch.Tensor] = {}
 
-    def evaluation(step: int) -> Mapping[str, float]:
+    def evaluation(_: Stop) -> Mapping[str, float]:
+        step = steps_done(tmp_path)
         assert step not in weights  # not even at the step from which the run goes on
         weights[step] = policy.model.lm_head.weight.detach().clone()
         return found[step]
@@ -226,9 +227,9 @@ def test_what_was_best_by_another_metric_says_nothing_on_resume(
     config = settings(tmp_path, service.url)
     config.run.keep_best, config.run.steps = "reward", 1
     with RewardClient(config.reward) as rewards:
-        assert train(config, policy, examples, lambda step: found[0], rewards).finished
+        assert train(config, policy, examples, lambda _: found[0], rewards).finished
         config.run.keep_best, config.run.steps, config.run.resume = "format", 2, True
-        assert train(config, policy, examples, found.__getitem__, rewards).finished
+        assert train(config, policy, examples, lambda _: found[2], rewards).finished
     assert json.loads((tmp_path / "best/evaluation.json").read_text()) == {"step": 2, **found[2]}
 
 
@@ -241,15 +242,15 @@ def test_a_best_that_cannot_be_found_is_a_sentence(
         with pytest.raises(ConfigError, match=r"set data\.test"):
             train(config, policy, examples, None, rewards)
         with pytest.raises(ConfigError, match=r"rewrad; the evaluation gives reward"):
-            train(config, policy, examples, lambda step: {"reward": 1.0}, rewards)
+            train(config, policy, examples, lambda _: {"reward": 1.0}, rewards)
 
 
 def test_an_evaluation_that_was_not_scored_is_not_the_best_and_stops_nothing(
     tmp_path: Path, service: Service, policy: Policy, examples: list[Example]
 ) -> None:
-    found = {0: {"reward": 0.1}, 2: {}, 4: {"length": 3.0}, 6: {"reward": 0.2}}
+    found = iter([{"reward": 0.1}, {}, {"length": 3.0}, {"reward": 0.2}])
     config = settings(tmp_path, service.url)
     config.run.steps, config.run.keep_best = 6, "reward"
     with RewardClient(config.reward) as rewards:
-        assert train(config, policy, examples, found.__getitem__, rewards).finished
+        assert train(config, policy, examples, lambda _: next(found), rewards).finished
     assert json.loads((tmp_path / "best/evaluation.json").read_text())["step"] == 6

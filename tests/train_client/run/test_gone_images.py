@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -98,8 +98,7 @@ def test_an_image_of_other_rows_that_is_gone_stops_the_run_at_the_last_whole_ste
     with RewardClient(config.reward) as rewards:
         general = Retention(config.retention, policy, [ExampleWithResponse(row, "so")], seed=0)
 
-        def evaluated(step: int) -> Mapping[str, float]:
-            return evaluate(policy, rewards, [row], Sampling(max_tokens=4))
+        evaluated = partial(evaluate, policy, rewards, [row], Sampling(max_tokens=4))
 
         outcome = Trainer(
             config,

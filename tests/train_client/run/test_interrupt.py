@@ -18,13 +18,14 @@ from train_client.data.examples import Example
 from train_client.policy.policy import Policy
 from train_client.reward.client import RewardClient
 from train_client.rollout.rollout import LocalEngine, Rollout
+from train_client.run.interrupt import Stop
 from train_client.run.train import Trainer
 
 
 def test_a_run_asked_to_stop_while_it_evaluates_makes_no_step(
     tmp_path: Path, service: Service, policy: Policy, examples: list[Example]
 ) -> None:
-    def evaluate(step: int) -> dict[str, float]:
+    def evaluate(stop: Stop) -> dict[str, float]:
         os.kill(os.getpid(), signal.SIGTERM)
         return {}
 

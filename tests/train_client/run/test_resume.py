@@ -17,7 +17,7 @@ import torch
 from PIL import Image
 
 from tests.train_client.ranks import Rule
-from tests.train_client.runs import exact, settings, train
+from tests.train_client.runs import exact, settings, steps_done, train
 from tests.train_client.service import Service
 from train_client.config.errors import ConfigError
 from train_client.config.file import load_config
@@ -26,6 +26,7 @@ from train_client.data.examples import Example, ExampleWithResponse
 from train_client.learning.retention import Retention
 from train_client.policy.policy import Policy
 from train_client.reward.client import RewardClient
+from train_client.run.interrupt import Stop
 from train_client.run.train import Trainer
 
 VARIANTS: dict[str, dict[str, dict[str, Any]]] = {
@@ -64,13 +65,19 @@ def test_an_interrupted_and_resumed_run_is_the_uninterrupted_one(
     train(whole, policy, examples, retention=kept(policy, whole))
 
     broken = settings(tmp_path / "broken", service.url, **variant)
+
+    def stop_once_learned(_: Stop) -> dict[str, float]:
+        if steps_done(tmp_path / "broken"):
+            os.kill(os.getpid(), signal.SIGTERM)
+        return {}
+
     with RewardClient(broken.reward) as rewards:
         trainer = Trainer(
             broken,
             twin,
             examples,
             rewards,
-            evaluate=lambda step: os.kill(os.getpid(), signal.SIGTERM) or {} if step else {},
+            evaluate=stop_once_learned,
             retention=kept(twin, broken),
         )
         trainer.config.run.evaluate_every = 3
@@ -201,8 +208,8 @@ def test_a_changed_reward_stops_the_run_and_its_resumption(
 ) -> None:
     config = settings(tmp_path, service.url)
 
-    def change(step: int) -> dict[str, float]:
-        service.version = f"test-{1 + step}"
+    def change(_: Stop) -> dict[str, float]:
+        service.version = f"test-{1 + steps_done(tmp_path)}"
         return {}
 
     config.run.evaluate_every = 3
