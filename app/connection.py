@@ -61,7 +61,7 @@ class Connection(HttpToolsProtocol):
         # collected.
         is_sending = weakref.WeakMethod(self._is_sending)
         ours = CoalescingTransport(transport, self.loop, lambda: (is_sending() or _never)())
-        super().connection_made(ours)  # type: ignore[arg-type]
+        super().connection_made(ours)  # type: ignore[arg-type]  # it wraps one
         self._watch()
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -12,7 +12,7 @@ from yaml.constructor import ConstructorError
 try:  # libyaml's, ten times as fast, where PyYAML was built with it
     from yaml import CSafeLoader as SafeLoader
 except ImportError:
-    from yaml import SafeLoader  # type: ignore[assignment]
+    from yaml import SafeLoader  # type: ignore[assignment]  # another class, used alike
 
 _MESSAGES: Final = {
     "missing": "is missing",

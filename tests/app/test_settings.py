@@ -55,7 +55,7 @@ from tests.documentation import PAGES, named, rows
 )
 def test_a_wrong_setting_is_named(wrong: dict[str, object], says: str) -> None:
     with pytest.raises(ValidationError, match=says):
-        Settings(**wrong)  # type: ignore[arg-type]
+        Settings(**wrong)  # type: ignore[arg-type]  # wrong on purpose
 
 
 def test_the_log_level_may_be_written_in_any_case() -> None:
