@@ -23,6 +23,12 @@ def _integral(value: Any) -> Any:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
+LONGEST_NAME = 1024
+"""Most characters of a sample's `id` or `group`."""
+
+LONGEST_RUN = 256
+"""Most characters of a run's name."""
+
 Step = Annotated[int, Field(strict=True, ge=-(2**53), le=2**53), BeforeValidator(_integral)]
 """JSON has no integer type, so 3.0 is accepted; `true` and `"3"` are not."""
 
@@ -47,11 +53,11 @@ class Sample(_Request):
     """One completion to score."""
 
     id: str | None = Field(
-        None, max_length=1024, description="a name of your own, echoed in the result"
+        None, max_length=LONGEST_NAME, description="a name of your own, echoed in the result"
     )
     group: str | None = Field(
         None,
-        max_length=1024,
+        max_length=LONGEST_NAME,
         description="the same for all completions of one prompt; only for the group statistics, "
         "and does not change the reward",
     )
@@ -71,7 +77,7 @@ class RewardRequest(_Request):
         None, description="name of the reward profile; default: the one the server was started with"
     )
     run: str | None = Field(
-        None, max_length=256, description="name of your training run, for the statistics"
+        None, max_length=LONGEST_RUN, description="name of your training run, for the statistics"
     )
     step: Step | None = Field(None, description="training step, for the statistics")
     detail: Detail = Field(

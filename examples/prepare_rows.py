@@ -48,6 +48,8 @@ class Row:
     images: list[str]
     """Paths."""
     labels: dict[str, str]
+    group: str
+    """Tells which completions answer one prompt, for the service's statistics of groups."""
 
     @property
     def tags(self) -> dict[str, str]:
@@ -74,19 +76,24 @@ def ms_swift(row: Row) -> dict[str, Any]:
 
 
 def _own_columns(row: Row) -> dict[str, Any]:
-    """What our reward functions read; `group` says which completions answer one prompt."""
-    return {"group": row.index, "instruction": row.instruction, **row.tags}
+    """What our reward functions read."""
+    return {"group": row.group, "instruction": row.instruction, **row.tags}
+
+
+def _label(row: Row, **beside: str) -> str:
+    """The labels as text, for trainers that hand over one column."""
+    return json.dumps({**row.labels, "group": row.group, **beside})
 
 
 def openrlhf(row: Row) -> dict[str, Any]:
     """`--data.input_key prompt --data.label_key label --data.image_key images`."""
-    return {"prompt": row.marked, "images": row.images, "label": json.dumps(row.labels)}
+    return {"prompt": row.marked, "images": row.images, "label": _label(row)}
 
 
 def slime(row: Row) -> dict[str, Any]:
     """`--input-key prompt --label-key label --multimodal-keys '{"image": "images"}'`."""
     prompt = [{"role": "user", "content": row.marked}]
-    return {"prompt": prompt, "images": row.images, "label": json.dumps(row.labels)}
+    return {"prompt": prompt, "images": row.images, "label": _label(row)}
 
 
 def nemo_gym(row: Row) -> dict[str, Any]:
@@ -100,6 +107,7 @@ def nemo_gym(row: Row) -> dict[str, Any]:
     return {
         "agent_ref": {"type": "responses_api_agents", "name": "safegrpo_agent"},
         "responses_create_params": {"input": [{"role": "user", "content": content}]},
+        "group": row.group,
         **row.tags,
     }
 
@@ -110,7 +118,11 @@ def verl(row: Row) -> dict[str, Any]:
         "prompt": [{"role": "user", "content": row.marked}],
         "images": [{"image": f"file://{path}"} for path in row.images],
         "reward_model": {"style": "rule", "ground_truth": json.dumps(row.labels)},
-        "extra_info": {"index": row.index, "instruction": row.instruction},
+        "extra_info": {
+            "index": row.index,
+            "group": row.group,
+            "instruction": row.instruction,
+        },
     }
 
 
@@ -119,7 +131,7 @@ def easyr1(row: Row) -> dict[str, Any]:
 
     Its reward function sees the labels' column alone, so the user's text stands there too.
     """
-    labels = json.dumps({**row.labels, "instruction": row.instruction})
+    labels = _label(row, instruction=row.instruction)
     return {"problem": row.marked, "images": row.images, "labels": labels}
 
 
@@ -167,7 +179,7 @@ def main(
     except DataError as error:
         sys.exit(in_options(str(error)))
     rows = [
-        TRAINERS[trainer](row_of(index, example, instruction, output / "images"))
+        TRAINERS[trainer](row_of(index, example, instruction, output / "images", split))
         for index, example in enumerate(examples)
     ]
     path = output / ("train.parquet" if trainer in ("verl", "easyr1") else "train.jsonl")
@@ -199,7 +211,7 @@ def instruction_of(url: str, profile: str) -> str:
         sys.exit(str(error))
 
 
-def row_of(index: int, example: Example, instruction: str, folder: Path) -> Row:
+def row_of(index: int, example: Example, instruction: str, folder: Path, split: str) -> Row:
     """The example, its pictures written to `folder`."""
     paths = []
     for number, image in enumerate(example.images):
@@ -209,7 +221,8 @@ def row_of(index: int, example: Example, instruction: str, folder: Path) -> Row:
     text = f"{example.instruction}\n\n{instruction}"
     *before, last = example.texts
     texts = [*before, f"{last}\n\n{instruction}"]
-    return Row(index, example.instruction, text, texts, paths, example.labels.model_dump())
+    labels, group = example.labels.model_dump(), f"{split}/{index}"
+    return Row(index, example.instruction, text, texts, paths, labels, group)
 
 
 if __name__ == "__main__":

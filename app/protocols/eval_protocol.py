@@ -8,9 +8,9 @@ from typing import Any
 from pydantic import BaseModel
 
 from app.protocol import Protocol, Scored
-from app.protocols.translation import labels_at, numbers, rewards_of, wrong_field
+from app.protocols.translation import numbers, rewards_of, sample_at, wrong_field
 from app.rows import instruction_of, written_by_assistant
-from app.schema import Many, RewardRequest, Sample
+from app.schema import Many, RewardRequest
 
 
 class EvaluateRequest(BaseModel):
@@ -43,11 +43,9 @@ def batch(wire: EvaluateRequest) -> RewardRequest:
     if not wire.messages or wire.messages[-1].get("role") != "assistant":
         message = "`messages` must end with the assistant's message, which is what is scored"
         raise wrong_field("messages", 0, message)
-    sample = Sample(
-        completion=written_by_assistant(wire.messages[-1]),
-        prompt=instruction_of(wire.messages[:-1]),
-        labels=labels_at(wire.ground_truth, "ground_truth", 0),
-    )
+    completion = written_by_assistant(wire.messages[-1])
+    prompt = instruction_of(wire.messages[:-1])
+    sample = sample_at(wire.ground_truth, "ground_truth", 0, completion, prompt)
     return RewardRequest(samples=[sample])
 
 

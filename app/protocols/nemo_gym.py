@@ -23,7 +23,7 @@ from app.nemo_gym_metrics import AggregateMetrics, AggregateMetricsRequest, aggr
 from app.openapi import REFUSALS, TRAINERS
 from app.protocol import Protocol, Scored
 from app.protocols.translation import numbers, wrong_field
-from app.rows import LabelError, instruction_of, row_labels, text_of
+from app.rows import LabelError, instruction_of, row_ground_truth, text_of
 from app.schema import RewardRequest, Sample
 from app.service import Service
 
@@ -58,13 +58,14 @@ class VerifyReply(BaseModel):
 def batch(wire: VerifyRequest) -> RewardRequest:
     """One sample: the assistant's part of the response."""
     try:
-        labels = row_labels(wire.model_extra or {})
+        truth = row_ground_truth(wire.model_extra or {})
     except LabelError as error:
         raise wrong_field("labels", 0, str(error)) from None
     sample = Sample(
         completion=completion_of(wire.response),
-        prompt=instruction_of(wire.responses_create_params.get("input")),
-        labels=labels,
+        prompt=truth.instruction or instruction_of(wire.responses_create_params.get("input")),
+        labels=truth.labels,
+        group=truth.group,
     )
     return RewardRequest(samples=[sample])
 

@@ -13,13 +13,13 @@ from pydantic import BaseModel
 from app.chat_templates import users_words
 from app.protocol import Protocol, Scored
 from app.protocols.translation import (
-    labels_at,
     numbers,
     rewards_of,
+    sample_at,
     without_end_tokens,
     wrong_field,
 )
-from app.schema import Many, RewardRequest, Sample
+from app.schema import Many, RewardRequest
 
 _REPEATED_SPECIAL = re.compile(r"(<\|[^<>|]{1,40}\|>|<[a-z]+(?:_[a-z]+)+>)(?:\1)+")
 
@@ -49,10 +49,12 @@ def batch(wire: OpenRLHFRequest) -> RewardRequest:
             raise wrong_field(field, None, message)
     rows = zip(wire.query, wire.prompts, wire.labels, strict=True)
     samples = [
-        Sample(
-            completion=without_end_tokens(_completion(query, prompt, index)),
-            prompt=users_words(prompt),
-            labels=labels_at(label, f"labels[{index}]", index),
+        sample_at(
+            label,
+            f"labels[{index}]",
+            index,
+            without_end_tokens(_completion(query, prompt, index)),
+            users_words(prompt),
         )
         for index, (query, prompt, label) in enumerate(rows)
     ]

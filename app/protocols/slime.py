@@ -10,9 +10,9 @@ from pydantic import BaseModel, ConfigDict, PlainValidator
 from pydantic_core import PydanticCustomError
 
 from app.protocol import Protocol, Scored
-from app.protocols.translation import labels_at, numbers, rewards_of, without_end_tokens
+from app.protocols.translation import numbers, rewards_of, sample_at, without_end_tokens
 from app.rows import instruction_of
-from app.schema import RewardRequest, Sample
+from app.schema import RewardRequest
 
 
 def _prompt(value: Any) -> Any:
@@ -47,11 +47,8 @@ class SlimeReply(BaseModel):
 
 def batch(wire: SlimeRequest) -> RewardRequest:
     """One sample."""
-    sample = Sample(
-        completion=without_end_tokens(wire.response),
-        prompt=instruction_of(wire.prompt),
-        labels=labels_at(wire.label, "label", 0),
-    )
+    completion, prompt = without_end_tokens(wire.response), instruction_of(wire.prompt)
+    sample = sample_at(wire.label, "label", 0, completion, prompt)
     return RewardRequest(samples=[sample])
 
 

@@ -1,10 +1,10 @@
-"""Shared by the formats: labels from a field, rewards and numbers from scores."""
+"""Shared by the formats: samples from fields, rewards and numbers from scores."""
 
 from collections.abc import Sequence
 
 from app.errors import RequestError
-from app.rows import LabelError, read_labels
-from app.schema import Labels, Problem
+from app.rows import LabelError, read_ground_truth
+from app.schema import Problem, Sample
 from grammar import content_end
 from rules.profile import usual_trailing_tokens
 from rules.reward import Score
@@ -18,16 +18,26 @@ def without_end_tokens(response: str) -> str:
     return response[: content_end(response, usual_trailing_tokens())]
 
 
-def labels_at(value: object, field: str, index: int) -> Labels:
-    """The labels in the field of a request.
+def sample_at(value: object, field: str, index: int, completion: str, prompt: str) -> Sample:
+    """A sample whose ground truth is in a field of a request.
+
+    Args:
+        value: what the field holds.
+        prompt: the user's text, unless the ground truth gives it.
 
     Raises:
         RequestError: 422 naming the field and the sample.
     """
     try:
-        return read_labels(value, field)
+        truth = read_ground_truth(value, field)
     except LabelError as error:
         raise wrong_field(field, index, str(error)) from None
+    return Sample(
+        completion=completion,
+        prompt=truth.instruction or prompt,
+        labels=truth.labels,
+        group=truth.group,
+    )
 
 
 def wrong_field(field: str, index: int | None, message: str) -> RequestError:

@@ -8,8 +8,8 @@ import pytest
 from app.rows import (
     LabelError,
     instruction_of,
-    read_instruction,
-    read_labels,
+    read_ground_truth,
+    row_ground_truth,
     row_labels,
     text_of,
     written_by_assistant,
@@ -36,7 +36,7 @@ def test_a_message_without_thinking_is_its_content() -> None:
 @pytest.mark.parametrize("value", ["{", "[]", {"visual": "safe"}])
 def test_labels_that_cannot_be_read_get_the_column_and_an_example(value: object) -> None:
     with pytest.raises(LabelError) as raised:
-        read_labels(value, "truth")
+        read_ground_truth(value, "truth")
     assert str(raised.value).count("`truth`") == 1
     assert 'give {"visual": "safe", ' in str(raised.value)
     assert "the keys image_tag, text_tag, combine_tag" in str(raised.value)
@@ -47,27 +47,65 @@ def test_labels_that_cannot_be_read_get_the_column_and_an_example(value: object)
     [OURS, SAFETAG, json.dumps(SAFETAG), {**WRONG, **OURS}, {**OURS, "image_tag": "unsafe"}],
 )
 def test_labels_have_our_names_or_safetags_as_an_object_or_its_text(value: object) -> None:
-    assert read_labels(value) == LABELS
+    assert read_ground_truth(value).labels == LABELS
 
 
 @pytest.mark.parametrize(
-    ("value", "instruction"),
+    ("value", "instruction", "group"),
     [
-        ({**OURS, "instruction": "May I?"}, "May I?"),
-        (json.dumps({**SAFETAG, "instruction": "May I?"}), "May I?"),
-        ({**OURS, "instruction": None}, ""),
-        (OURS, ""),
+        ({**OURS, "instruction": "May I?", "group": 17}, "May I?", "17"),
+        (json.dumps({**SAFETAG, "instruction": "May I?", "group": "p17"}), "May I?", "p17"),
+        ({**OURS, "instruction": None, "group": None}, "", None),
+        (OURS, "", None),
     ],
 )
-def test_the_users_text_may_stand_beside_the_labels(value: object, instruction: str) -> None:
-    assert read_instruction(value) == instruction
-    read_labels(value)
+def test_the_users_text_and_the_group_may_stand_beside_the_labels(
+    value: object, instruction: str, group: str | None
+) -> None:
+    assert read_ground_truth(value) == (LABELS, instruction, group)
 
 
-def test_a_users_text_that_is_no_text_gets_the_columns_name() -> None:
-    with pytest.raises(LabelError, match=r"`truth\.instruction` must be the user's text") as raised:
-        read_instruction({**OURS, "instruction": ["secret"]}, "truth")
+@pytest.mark.parametrize(
+    ("row", "instruction", "group"),
+    [
+        ({"instruction": "May I?", "group": 0}, "May I?", "0"),
+        ({"instruction": None, "group": None}, "And I?", "1"),
+    ],
+)
+def test_those_of_the_row_come_before_those_beside_the_labels(
+    row: dict[str, Any], instruction: str, group: str
+) -> None:
+    beside = {**OURS, "instruction": "And I?", "group": 1}
+    assert read_ground_truth(beside, "label", row) == (LABELS, instruction, group)
+    assert row_ground_truth({**row, "label": beside}) == (LABELS, instruction, group)
+
+
+def test_beside_safetags_columns_they_are_columns() -> None:
+    row = {**SAFETAG, "instruction": "May I?", "group": 17}
+    assert row_ground_truth(row) == (LABELS, "May I?", "17")
+
+
+@pytest.mark.parametrize(
+    ("held", "said"),
+    [
+        ({"instruction": ["secret"]}, "instruction` must be the user's text"),
+        ({"group": ["secret"]}, "group` must be a number or a name of at most 1024 characters"),
+        ({"group": "secret" * 200}, "group` must be a number or a name of at most 1024 characters"),
+    ],
+)
+def test_a_text_or_group_that_is_none_gets_the_columns_name(
+    held: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(LabelError, match=f"^`truth.{said}") as raised:
+        read_ground_truth({**OURS, **held}, "truth")
     assert "secret" not in str(raised.value)
+    with pytest.raises(LabelError, match=f"^`{said}") as raised:
+        row_ground_truth({**SAFETAG, **held})
+    assert "secret" not in str(raised.value)
+
+
+def test_the_labels_alone_are_read_whatever_else_a_row_has() -> None:
+    assert row_labels({**SAFETAG, "instruction": 5, "group": []}) == LABELS
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 import yaml
 from PIL import Image
 
-from app.rows import read_instruction, read_labels
+from app.rows import read_ground_truth, row_ground_truth
 from app.schema import Labels
 from examples.prepare_rows import TRAINERS, in_options, main, row_of
 from tests.train_client.commands import invoke
@@ -25,7 +25,7 @@ def made(trainer: str, folder: Path, *around: str) -> dict[str, Any]:
     pictures = (Image.new("RGB", (4, 4)),) * 2
     labels = Labels(visual="safe", text="safe", combined="unsafe")
     example = Example("x", "is safer than ?", labels, pictures, around)
-    return TRAINERS[trainer](row_of(7, example, "Think.", folder))
+    return TRAINERS[trainer](row_of(7, example, "Think.", folder, "train"))
 
 
 @pytest.mark.parametrize("trainer", ["openrlhf", "slime", "verl", "easyr1", "ms-swift"])
@@ -51,13 +51,22 @@ def test_nemo_gyms_parts_too_and_its_rows_name_the_agent(tmp_path: Path) -> None
 def test_the_group_of_a_row_reaches_the_service(tmp_path: Path, trainer: str) -> None:
     columns = {name: [value] for name, value in made(trainer, tmp_path).items()}
     (sample,) = samples_of(["x"], ["y"], columns)
-    assert (sample.group, sample.prompt) == ("7", "is safer than ?")
+    assert (sample.group, sample.prompt) == ("train/7", "is safer than ?")
 
 
 def test_the_users_text_reaches_easyr1s_reward_beside_the_labels(tmp_path: Path) -> None:
-    labels = made("easyr1", tmp_path)["labels"]
-    assert read_instruction(labels) == "is safer than ?"
-    assert read_labels(labels).combined == "unsafe"
+    truth = read_ground_truth(made("easyr1", tmp_path)["labels"])
+    assert (truth.instruction, truth.labels.combined) == ("is safer than ?", "unsafe")
+
+
+@pytest.mark.parametrize("trainer", ["openrlhf", "slime", "nemo-gym", "easyr1", "verl"])
+def test_the_group_is_where_the_trainer_passes_it_on(tmp_path: Path, trainer: str) -> None:
+    row = made(trainer, tmp_path)
+    if trainer == "verl":
+        row = {**row["extra_info"], **row["reward_model"]}
+    holder = {"label": row.get("labels") or row.get("label") or row.get("ground_truth")}
+    truth = row_ground_truth(row if trainer in ("nemo-gym", "verl") else holder)
+    assert (truth.group, truth.labels.combined) == ("train/7", "unsafe")
 
 
 def test_bad_rows_stop_it_with_advice_that_it_takes(

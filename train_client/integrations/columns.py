@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from app.rows import instruction_of, row_labels, written_by_assistant
+from app.rows import instruction_of, row_ground_truth, written_by_assistant
 from app.schema import Sample
+from train_client.integrations.rewards import sample_of
 
 
 def samples_of(
@@ -24,15 +25,8 @@ def samples_of(
     samples = []
     for index, (prompt, completion) in enumerate(zip(prompts, completions, strict=True)):
         row = {name: values[index] for name, values in lists.items() if index < len(values)}
-        samples.append(
-            Sample(
-                id=None,
-                group=None if row.get("group") is None else str(row["group"]),
-                completion=_text(completion),
-                prompt=row.get("instruction") or instruction_of(prompt),
-                labels=row_labels(row),
-            )
-        )
+        truth = row_ground_truth(row)
+        samples.append(sample_of(_text(completion), truth, instruction_of(prompt)))
     return samples
 
 

@@ -19,12 +19,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from app.rows import read_instruction, read_labels
-from app.schema import Sample
+from app.rows import read_ground_truth
 from train_client.integrations.rewards import (
     fallback_given,
     numbers,
     reward_or_fallback,
+    sample_of,
     shared_rewards,
     warn_without_prompts,
 )
@@ -46,13 +46,7 @@ def main(
     """
     rewards, fallback = shared_rewards(settings), fallback_given(fallback)
     samples = [
-        Sample(
-            id=None,
-            group=None,
-            completion=row["response"],
-            prompt=read_instruction(row["ground_truth"], "ground_truth"),
-            labels=read_labels(row["ground_truth"], "ground_truth"),
-        )
+        sample_of(row["response"], read_ground_truth(row["ground_truth"], "ground_truth"))
         for row in reward_inputs
     ]
     warn_without_prompts(samples)

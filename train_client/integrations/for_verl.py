@@ -27,13 +27,14 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from app.rows import read_instruction, read_labels, row_labels
+from app.rows import read_ground_truth, row_ground_truth
 from app.schema import Result, Sample
 from train_client.integrations.rewards import (
     Rewards,
     fallback_given,
     numbers,
     reward_or_fallback,
+    sample_of,
     shared_rewards,
     warn_without_prompts,
 )
@@ -100,13 +101,11 @@ def compute_score_batch(
 
 def _sample(completion: str, ground_truth: Any, extra_info: Mapping[str, Any] | None) -> Sample:
     extra = extra_info or {}
-    instruction = str(extra.get("instruction") or "")
     if ground_truth is None or ground_truth == "":
-        labels = row_labels(extra)
+        truth = row_ground_truth(extra)
     else:
-        labels = read_labels(ground_truth, "ground_truth")
-        instruction = instruction or read_instruction(ground_truth, "ground_truth")
-    return Sample(id=None, group=None, completion=completion, prompt=instruction, labels=labels)
+        truth = read_ground_truth(ground_truth, "ground_truth", extra)
+    return sample_of(completion, truth)
 
 
 def _rewards(settings: Mapping[str, Any]) -> Rewards:

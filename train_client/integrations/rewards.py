@@ -11,6 +11,7 @@ from difflib import get_close_matches
 from functools import cache
 from typing import Any
 
+from app.rows import GroundTruth
 from app.schema import Result, Sample
 from train_client.config.errors import ConfigError, unknown
 from train_client.config.sections import RewardConfig
@@ -148,6 +149,17 @@ def shared_rewards(settings: Mapping[str, Any]) -> Rewards:
                 raise ConfigError(unknown(name, known))
         _by_settings[key] = Rewards(**settings)
     return _by_settings[key]
+
+
+def sample_of(completion: str, truth: GroundTruth, prompt: str = "") -> Sample:
+    """A sample; `prompt` is the user's text, unless the ground truth gives it."""
+    return Sample(
+        id=None,
+        group=truth.group,
+        completion=completion,
+        prompt=truth.instruction or prompt,
+        labels=truth.labels,
+    )
 
 
 def warn_without_prompts(samples: Sequence[Sample]) -> None:
