@@ -1,5 +1,10 @@
-"""Authentication: API keys, as `Authorization: Bearer KEY` or `X-API-Key: KEY`."""
+"""Authentication: API keys, as `Authorization: Bearer KEY`, `X-API-Key: KEY` or `https://KEY@host`.
 
+The last is HTTP's basic scheme, and the only one for trainers that can be told an address alone.
+"""
+
+import base64
+import binascii
 import hashlib
 import hmac
 from collections.abc import Iterable, Mapping
@@ -40,15 +45,29 @@ class Keys:
         matches = [hmac.compare_digest(one, key) for one in given for key in accepted]
         if True not in matches:
             raise RequestError(
-                401, "an API key is needed: send Authorization: Bearer KEY, or X-API-Key: KEY"
+                401,
+                "an API key is needed: send Authorization: Bearer KEY, or X-API-Key: KEY, or use "
+                "the address https://KEY@HOST",
             )
 
 
 def _keys(headers: Mapping[bytes, bytes]) -> list[bytes]:
     """The keys in both headers, since a gateway in between may use one of them for itself."""
     scheme, _, token = headers.get(b"authorization", b"").partition(b" ")
-    bearer = [token.strip()] if scheme.lower() == b"bearer" else []
-    return [*bearer, headers.get(b"x-api-key", b"")]
+    given = [headers.get(b"x-api-key", b"")]
+    if scheme.lower() == b"bearer":
+        given.append(token.strip())
+    if scheme.lower() == b"basic":
+        given.extend(_user_and_password(token))
+    return given
+
+
+def _user_and_password(token: bytes) -> list[bytes]:
+    """Both, since either may be the key."""
+    try:
+        return base64.b64decode(token, validate=True).split(b":", 1)
+    except binascii.Error:
+        return []
 
 
 def _digest(key: bytes) -> bytes:

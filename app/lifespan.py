@@ -46,7 +46,6 @@ async def serving(service: Service) -> AsyncIterator[None]:
         with contextlib.suppress(asyncio.CancelledError):
             await heartbeat
         await service.close()
-        metrics.publish(service.admission, service.in_flight)
 
 
 def _start(service: Service) -> asyncio.Task[None]:
@@ -72,7 +71,7 @@ async def _heartbeat(service: Service) -> None:
     parent = multiprocessing.parent_process()
     supervised = parent is not None
     while True:
-        metrics.publish(service.admission, service.in_flight)
+        service.publish()
         if supervised:
             # Unless this loop runs again in time, the process dumps its stacks and exits. The
             # supervisor cannot tell: its pings are answered by another thread.

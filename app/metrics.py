@@ -6,13 +6,12 @@ A worker counts in memory and publishes its counts (`publish`) at each heartbeat
 
 import platform
 from collections import Counter as Multiset
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import version
 
 from app import metric_families as families
 from app.admission import Admission
-from app.groups import count_kinds
-from app.runs import Runs
+from app.open_groups import Settled
 from app.schema import RewardRequest, Sample
 from app.tally import Tallies
 from grammar import SECTION_NAMES
@@ -92,19 +91,24 @@ _outcomes: Multiset[tuple[Scorer, str, _Outcome]] = Multiset()
 """Samples scored since the last heartbeat, by profile and run; guarded by `tallies.lock`."""
 
 
-def record(scorer: Scorer, batch: RewardRequest, scores: list[Score], runs: Runs) -> None:
-    """Count a scored batch."""
-    profile, run, samples = scorer.profile.name, runs.label(batch.run), batch.samples
+def record(scorer: Scorer, batch: RewardRequest, scores: list[Score], run: str) -> None:
+    """Count a scored batch; `run` is its run's label."""
+    profile, samples = scorer.profile.name, batch.samples
     with tallies.lock:
         _batches.add(len(samples))
         lengths = tallies.series(families.LENGTH, profile, run)
         lengths.extend([len(sample.completion) for sample in samples])
         pairs = zip(samples, scores, strict=True)
         _outcomes.update([(scorer, run, _outcome(sample, score)) for sample, score in pairs])
-        for kind, times in count_kinds(samples, scores).items():
-            tallies.count(families.GROUPS, profile, run, kind, amount=times)
     if batch.step is not None and batch.run:
         families.RUN_STEP.labels(profile, run).set(batch.step)
+
+
+def grouped(groups: Iterable[Settled]) -> None:
+    """Count groups that are complete."""
+    for profile, run, group in groups:
+        for kind in group.kinds():
+            tallies.count(families.GROUPS, profile, run, kind)
 
 
 def _outcome(sample: Sample, score: Score) -> _Outcome:

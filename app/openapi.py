@@ -7,7 +7,8 @@ from typing import Any
 from fastapi import FastAPI
 from pydantic import BaseModel
 
-from app.schema import ErrorReply, RewardRequest
+from app.query import KEYS
+from app.schema import LONGEST_RUN, ErrorReply, RewardRequest
 
 REWARDS, TRAINERS, PROFILES, OPERATION = "rewards", "trainers", "profiles", "operation"
 SECTIONS = [
@@ -58,6 +59,26 @@ def described(wire: type[BaseModel]) -> str | None:
     return _REWARD if wire is RewardRequest else inspect.getdoc(inspect.getmodule(wire))
 
 
+def in_query(profiles: Sequence[str]) -> dict[str, Any]:
+    """What the query of a trainer's address may name; FastAPI's `openapi_extra`."""
+    fields = RewardRequest.model_fields
+    schemas = {
+        "profile": {"type": "string", "enum": sorted(profiles)},
+        "run": {"type": "string", "maxLength": LONGEST_RUN},
+    }
+    return {
+        "parameters": [
+            {
+                "in": "query",
+                "name": key,
+                "schema": schemas[key],
+                "description": fields[key].description,
+            }
+            for key in KEYS
+        ]
+    }
+
+
 _REFUSALS = {
     400: "the body is not valid JSON",
     401: "an API key is needed",
@@ -89,8 +110,9 @@ def document(app: FastAPI, profiles: Sequence[str]) -> None:
         components["securitySchemes"] = {
             "bearer": {"type": "http", "scheme": "bearer"},
             "key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+            "basic": {"type": "http", "scheme": "basic"},
         }
-        found["security"] = [{}, {"bearer": []}, {"key": []}]
+        found["security"] = [{}, {"bearer": []}, {"key": []}, {"basic": []}]
         return found
 
     app.openapi = openapi  # type: ignore[method-assign]  # as FastAPI documents it

@@ -11,7 +11,7 @@ from fastapi_offline import FastAPIOffline
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.exceptions import HTTPException
 
-from app import exposition, metrics
+from app import exposition
 from app.auth import DOCUMENTATION_FILES, Keys
 from app.errors import NO_SUCH_ADDRESS, RequestError
 from app.gate import Gate, failed, refused
@@ -26,6 +26,7 @@ from app.openapi import (
     TRAINERS,
     described,
     document,
+    in_query,
 )
 from app.protocol import REWARD, Protocol
 from app.protocols import PROTOCOLS, nemo_gym
@@ -76,7 +77,7 @@ def create_app(settings: Settings, scoring: Scoring | None = None) -> Gate:
     )
     _add_error_handlers(app)
     for protocol in SERVED:
-        _document_scoring(app, protocol)
+        _document_scoring(app, protocol, list(scoring.scorers))
     nemo_gym.add_routes(app, service)
     _add_profiles(app, scoring)
     _add_operations(app, service)
@@ -86,7 +87,7 @@ def create_app(settings: Settings, scoring: Scoring | None = None) -> Gate:
     return Gate(app, service, SERVED, keys)
 
 
-def _document_scoring(app: FastAPI, protocol: Protocol[Any]) -> None:
+def _document_scoring(app: FastAPI, protocol: Protocol[Any], profiles: list[str]) -> None:
     """Declare the route of a protocol to FastAPI, for /docs alone: the gate answers there."""
 
     @app.post(
@@ -97,6 +98,7 @@ def _document_scoring(app: FastAPI, protocol: Protocol[Any]) -> None:
         summary=protocol.summary,
         description=described(protocol.wire),
         tags=[REWARDS if protocol is REWARD else TRAINERS],
+        openapi_extra={} if protocol is REWARD else in_query(profiles),
     )
     async def scored(
         body: protocol.wire,  # type: ignore[name-defined]  # evaluated by FastAPI when this runs
@@ -168,7 +170,7 @@ def _add_operations(app: FastAPI, service: Service) -> None:
         tags=[OPERATION],
     )
     async def metrics_page() -> Response:
-        metrics.publish(service.admission, service.in_flight)
+        service.publish()
         page = await asyncio.to_thread(exposition.page)
         return Response(page, media_type=CONTENT_TYPE_LATEST)
 

@@ -34,7 +34,9 @@ from app.capture import Capture
 from app.compression import unpack
 from app.errors import RequestError
 from app.exchange import Exchange, exchange_of
+from app.open_groups import OpenGroups
 from app.protocol import Protocol, Scored
+from app.query import with_query
 from app.reply import RewardResponse
 from app.runs import Runs
 from app.schema import Problem, RewardRequest, Sample
@@ -57,7 +59,8 @@ class Service:
         self.admission = Admission(settings.queue_bytes, settings.queue_samples)
         self.turns = Turns()
         folder = shared_folder()
-        self.runs = Runs(settings.max_runs, folder / "runs" if folder else None)
+        self._runs = Runs(settings.max_runs, folder / "runs" if folder else None)
+        self._groups = OpenGroups(settings.group_seconds, folder / "groups" if folder else None)
         self._capture = _capture(settings)
         self.ready = False
         self.in_flight = 0
@@ -73,7 +76,7 @@ class Service:
         exchange = exchange_of(scope)
         with self.admission.ticket() as ticket:
             body = await self.read(scope, receive, ticket)
-            request = _Request(self, protocol, body, ticket, exchange)
+            request = _Request(self, protocol, body, scope["query_string"], ticket, exchange)
             inline = len(body) <= INLINE_BYTES and not request.encoding
             if inline and time.monotonic() > request.deadline:
                 raise waited_too_long()
@@ -107,9 +110,16 @@ class Service:
 
     def record(self, scored: Scored, exchange: Exchange) -> None:
         """Count a scored batch, and capture a share of it if configured."""
-        metrics.record(*scored, self.runs)
+        run = self._runs.label(scored.batch.run)
+        metrics.record(*scored, run)
+        self._groups.add(scored.scorer.profile.name, run, scored.batch, scored.scores)
         if self._capture:
             self._capture.offer(scored, exchange.id.decode("ascii"))
+
+    def publish(self) -> None:
+        """Publish the worker's counts and its load; at each heartbeat, and before they are read."""
+        metrics.grouped(self._groups.settled())
+        metrics.publish(self.admission, self.in_flight)
 
     async def close(self) -> None:
         self._closing = True
@@ -117,6 +127,8 @@ class Service:
         if self._capture:
             self._capture.close()
         await self.scoring.close()
+        self.publish()
+        self._groups.close()
 
 
 def _capture(settings: Settings) -> Capture | None:
@@ -138,12 +150,14 @@ class _Request:
         service: Service,
         protocol: Protocol[Any],
         body: bytes,
+        query: bytes,
         ticket: Ticket,
         exchange: Exchange,
     ) -> None:
         self._service = service
         self._protocol = protocol
         self._body = body
+        self._query = query
         self._ticket = ticket
         self._exchange = exchange
         self.encoding = exchange.encoding
@@ -165,6 +179,8 @@ class _Request:
         body = unpack(self._body, self.encoding, settings.max_body_bytes, self._ticket.hold)
         wire = parse_body(self._protocol.wire, body)
         batch = self._protocol.batch(wire)
+        if self._query:
+            batch = with_query(batch, self._query)
         scorer = self._service.scoring.scorer(batch.profile)
         self._exchange.profile = scorer.profile.name
         self._exchange.samples = len(batch.samples)

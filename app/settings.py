@@ -109,6 +109,9 @@ class Settings(BaseSettings):
     max_runs: int = Field(
         20, ge=0, description="runs that the statistics tell apart by name; later ones are `other`"
     )
+    group_seconds: Seconds = Field(
+        120, description="seconds without a new completion after which a group counts as complete"
+    )
     capture_folder: Path | None = Field(
         None, description="write a share of the samples with their scores here: CONTENT, for audit"
     )

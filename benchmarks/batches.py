@@ -17,7 +17,7 @@ import orjson
 from app import metrics
 from app.body import parse_body
 from app.reply import reward_reply
-from app.runs import Runs
+from app.runs import NO_RUN
 from app.schema import RewardRequest
 from app.scoring import score_by_rules
 from benchmarks.bodies import Samples, request, samples
@@ -63,7 +63,7 @@ def _steps(body: bytes, rounds: int) -> list[float]:
         scorer = scoring().scorer(batch.profile)
         scores = score_by_rules(scorer, batch.samples)
         laps.append(time.thread_time())
-        metrics.record(scorer, batch, scores, Runs(1))
+        metrics.record(scorer, batch, scores, NO_RUN)
         laps.append(time.thread_time())
         orjson.dumps(reward_reply(scorer, batch.samples, scores, batch.detail))
         laps.append(time.thread_time())

@@ -30,6 +30,16 @@ def judgeless(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client
         yield made
 
 
+@pytest.fixture(scope="session")
+def keyed() -> Iterator[str]:
+    """The address of a server that wants a key, with the key and a run in it.
+
+    The default profile gives the contracts' completions nothing, the one that it names does.
+    """
+    with client("--api-keys", "a-key", "--profile", "paper") as made:
+        yield f"http://a-key@{made.base_url.netloc.decode()}%s?profile=safegrpo&run=exp-12"
+
+
 @pytest.fixture
 def url(service: httpx.Client) -> str:
     return address(service)

@@ -88,7 +88,12 @@ def test_easyr1_loads_the_function_and_scores_a_batch(url: str) -> None:
     assert metrics["raw_format"] == [1.0, 1.0, 0.0]
 
 
-def test_slimes_remote_rm_gets_an_object_with_the_reward_key(url: str) -> None:
+@pytest.mark.parametrize("in_address", [False, True])
+def test_slimes_remote_rm_gets_an_object_with_the_reward_key(
+    url: str, keyed: str, in_address: bool
+) -> None:
+    """With key, profile and run in the address too."""
+    address = keyed % "/slime" if in_address else f"{url}/slime"
     with importing(checkout("SLIME"), "slime"):
         from slime.rollout.rm_hub import batched_async_rm
         from slime.utils.types import Sample
@@ -98,7 +103,7 @@ def test_slimes_remote_rm_gets_an_object_with_the_reward_key(url: str) -> None:
             for text in COMPLETIONS
         ]
         arguments = SimpleNamespace(
-            rm_url=f"{url}/slime", rm_type="remote_rm", custom_rm_path=None, reward_key="reward"
+            rm_url=address, rm_type="remote_rm", custom_rm_path=None, reward_key="reward"
         )
         replies = asyncio.run(batched_async_rm(arguments, samples))
         for sample, reply in zip(samples, replies, strict=True):

@@ -56,6 +56,12 @@ def test_batches_are_sharded_over_one_address_or_two(url: str, servers: int, cli
     assert [reward for reply in replies for reward in reply["rewards"]] == [1.0, 0.0, 1.0]
 
 
+@pytest.mark.parametrize("client", [current, pytest.param(None, id="0.9.10")])
+def test_key_profile_and_run_are_in_the_address(keyed: str, client: Any) -> None:
+    (reply,) = fetch(client or older(), [keyed % "/openrlhf"], [PROMPT + unsafe()])
+    assert reply["rewards"] == [1.0]
+
+
 def test_the_older_client_sends_empty_batches_to_the_other_addresses(url: str) -> None:
     replies = fetch(older(), [f"{url}/openrlhf"] * 3, [PROMPT + unsafe()])
     assert [reply["rewards"] for reply in replies] == [[1.0], [], []]

@@ -26,7 +26,7 @@ def flags(folder: Path) -> list[str]:
     judged = judged_profile(folder, "http://127.0.0.1:1/v1", ask="all")
     (fined := folder / "fined.yaml").write_text(FINED)
     return [
-        *("--workers", "2"),
+        *("--workers", "2", "--group-seconds", "1"),
         *("--profiles", f"{judged},{fined}"),
         *("--max-body-bytes", str(MAX_BODY_BYTES), "--queue-bytes", str(MAX_BODY_BYTES)),
         *("--capture-folder", str(folder / "capture"), "--capture-share", "1"),

@@ -71,6 +71,12 @@ async def sent(
     async def keep(message: Message) -> None:
         replied.append(message)
 
-    posted = {"type": "http", "method": "POST", "path": "/reward", "headers": [], **scope}
-    await app(posted, receive, send or keep)
+    posted = {
+        "type": "http",
+        "method": "POST",
+        "path": "/reward",
+        "query_string": b"",
+        "headers": [],
+    }
+    await app(posted | scope, receive, send or keep)
     return replied

@@ -1,9 +1,16 @@
 """Which keys open which addresses."""
 
+import base64
+
 import pytest
 
 from app.auth import Keys
 from app.errors import RequestError
+
+
+def basic(user_and_password: str) -> bytes:
+    return b"Basic " + base64.b64encode(user_and_password.encode())
+
 
 API = {b"authorization": b"Bearer one"}
 
@@ -15,6 +22,9 @@ API = {b"authorization": b"Bearer one"}
         {b"authorization": b"bearer  two "},
         {b"x-api-key": b"two"},
         {b"authorization": b"Bearer of-the-gateway", b"x-api-key": b"two"},
+        {b"authorization": basic("one")},
+        {b"authorization": basic("one:")},
+        {b"authorization": basic("trainer:two")},
     ],
 )
 def test_any_of_the_keys_opens_in_either_header(headers: dict[bytes, bytes]) -> None:
@@ -28,6 +38,8 @@ def test_any_of_the_keys_opens_in_either_header(headers: dict[bytes, bytes]) -> 
         {b"authorization": b"Bearer three"},
         {b"authorization": b"Bearer"},
         {b"authorization": b"Basic one"},
+        {b"authorization": basic("three:")},
+        {b"authorization": basic("")},
         {b"x-api-key": b"one "},
         {b"x-api-key": "ä".encode("latin-1")},
     ],

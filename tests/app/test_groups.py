@@ -1,8 +1,8 @@
-"""The kinds of a group of scored samples."""
+"""What the scores of a group amount to."""
 
 import pytest
 
-from app.groups import group_kinds
+from app.groups import group_of
 from rules.labels import Labels
 from rules.profile import load_profile
 from rules.reward import Score, Scorer
@@ -16,18 +16,28 @@ def score(text: str) -> Score:
 
 
 GOOD, WRONG, BROKEN = score(completion()), score(unsafe()), score("x")
+UNSCORED = GOOD._replace(reward=None, status="service_error", verdicts=None)
 
 
 @pytest.mark.parametrize(
     ("scores", "kinds"),
     [
         ([GOOD], []),
+        ([GOOD, UNSCORED], []),
         ([GOOD, BROKEN], ["all"]),
         ([GOOD, WRONG], ["all"]),
         ([GOOD, GOOD], ["all", "equal", "one", "constant_verdicts"]),
+        ([GOOD, UNSCORED, GOOD], ["all", "equal", "one", "constant_verdicts"]),
         ([WRONG, WRONG], ["all", "equal", "zero", "constant_verdicts"]),
         ([BROKEN, BROKEN], ["all", "equal", "zero"]),
+        ([BROKEN, WRONG], ["all", "equal", "zero"]),
     ],
 )
 def test_a_group_is_told_for_what_it_is(scores: list[Score], kinds: list[str]) -> None:
-    assert list(group_kinds(scores)) == kinds
+    group = group_of(scores)
+    assert group is not None
+    assert list(group.kinds()) == kinds
+
+
+def test_nothing_is_known_of_a_group_that_was_not_scored() -> None:
+    assert group_of([UNSCORED]) is None

@@ -10,7 +10,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from app import exposition, metric_families, metrics
 from app.admission import Admission
-from app.runs import Runs
+from app.groups import Group
+from app.open_groups import Settled
 from app.schema import RewardRequest
 from app.scoring import score_by_rules
 from rules.profile import parse_profile
@@ -38,13 +39,13 @@ def scraped() -> dict[str, float]:
 
 
 def test_sums_never_fall_and_what_is_below_zero_is_counted_apart() -> None:
-    scorer, runs = Scorer(parse_profile(PENALISING, "penalising")), Runs(1)
+    scorer = Scorer(parse_profile(PENALISING, "penalising"))
 
     def give(text: str | None, times: int) -> dict[str, float]:
         samples = [sample(text)] * times
         batch = RewardRequest.model_validate({"run": "r", "samples": samples})
         scores = score_by_rules(scorer, batch.samples)
-        metrics.record(scorer, batch, scores, runs)
+        metrics.record(scorer, batch, scores, "r")
         return scraped()
 
     before = give(None, 3)
@@ -66,7 +67,7 @@ OF_REQUESTS = (
     "batch_samples",
     "rejected",
 )
-OF_SAMPLES = ("samples", "reward_count", "format_failures", "verdict", "stances", "groups")
+OF_SAMPLES = ("samples", "reward_count", "format_failures", "verdict", "stances")
 
 
 def counts(counted: tuple[str, ...]) -> Counter[str]:
@@ -106,9 +107,9 @@ def test_captured_samples_are_counted_by_what_became_of_them() -> None:
     assert grown == {"captured_samples_total written": 3, "captured_samples_total dropped": 2}
 
 
-def test_samples_that_are_alike_are_each_counted_and_so_are_their_groups() -> None:
+def test_samples_that_are_alike_are_each_counted() -> None:
     before = counts(OF_SAMPLES)
-    post({"run": "r", "samples": [sample("x", group=group) for group in "aabb"]})
+    post({"run": "r", "samples": [sample("x")] * 4})
     assert counts(OF_SAMPLES) - before == {
         "samples_total safegrpo policy_invalid": 4,
         "reward_count safegrpo": 4,
@@ -118,9 +119,17 @@ def test_samples_that_are_alike_are_each_counted_and_so_are_their_groups() -> No
         "verdicts_total combined safe safegrpo r none": 4,
         "verdict_triples_total safegrpo r none": 4,
         "stances_total safe safegrpo r none": 4,
+    }
+
+
+def test_complete_groups_are_counted_by_their_kinds() -> None:
+    before = counts(("groups",))
+    groups = [Group(8, 0.0, 0.0, None), Group(8, 0.0, 1.0, None), Group(1, 0.0, 0.0, None)]
+    metrics.grouped(Settled("safegrpo", "r", group) for group in groups)
+    assert counts(("groups",)) - before == {
         "groups_total all safegrpo r": 2,
-        "groups_total equal safegrpo r": 2,
-        "groups_total zero safegrpo r": 2,
+        "groups_total equal safegrpo r": 1,
+        "groups_total zero safegrpo r": 1,
     }
 
 

@@ -12,6 +12,7 @@ import pytest
 from app.settings import Settings
 from rules.profile import load_profile, shipped_profiles
 from tests.app.serving import (
+    eventually,
     reward,
     sample,
     server,
@@ -22,7 +23,7 @@ from tests.app.serving import (
 
 @pytest.fixture(scope="module")
 def client() -> Iterator[httpx.Client]:
-    with server() as (address, _), httpx.Client(base_url=address) as client:
+    with server("--group-seconds", "1") as (address, _), httpx.Client(base_url=address) as client:
         yield client
 
 
@@ -85,7 +86,7 @@ def test_the_documentation_loads_nothing_from_elsewhere(client: httpx.Client) ->
 
 def test_metrics_count_what_was_scored(client: httpx.Client) -> None:
     before = statistics(str(client.base_url))
-    reward(client, sample(group="g"), sample("x", group="g"), unsafe_sample(group="h"))
+    reward(client, sample(), sample("x"), unsafe_sample())
     after = statistics(str(client.base_url))
 
     def grew(name: str, **labels: str) -> float:
@@ -102,8 +103,20 @@ def test_metrics_count_what_was_scored(client: httpx.Client) -> None:
     unsafe = {"label": "unsafe", "verdict": "unsafe"}
     assert grew("safegrpo_verdicts_total", judgement="combined", **unsafe, **of_run) == 1
     assert grew("safegrpo_stances_total", label="safe", stance="compliance", **of_run) == 1
-    assert grew("safegrpo_groups_total", kind="all", **of_run) == 1
-    assert grew("safegrpo_groups_total", kind="equal", **of_run) == 0
+
+
+def test_a_group_that_came_sample_by_sample_is_counted_once_complete(client: httpx.Client) -> None:
+    for text in (None, "x"):
+        reward(client, sample(text, group="p17"), run="grouped")
+
+    def counted(kind: str) -> float | None:
+        labels = {"profile": "safegrpo", "run": "grouped", "kind": kind}
+        key = ("safegrpo_groups_total", frozenset(labels.items()))
+        return statistics(str(client.base_url)).get(key)
+
+    assert counted("all") is None
+    eventually(lambda: counted("all") == 1)
+    assert counted("equal") is None
 
 
 def test_metrics_tell_the_build_the_reward_versions_and_the_bounds(client: httpx.Client) -> None:

@@ -41,7 +41,8 @@ def temporary(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def two_workers(temporary: Path) -> Iterator[tuple[str, int]]:
-    with server("--workers", "2", env={"TMPDIR": str(temporary)}) as (address, pid):
+    flags = ("--workers", "2", "--group-seconds", "5")
+    with server(*flags, env={"TMPDIR": str(temporary)}) as (address, pid):
         yield address, pid
 
 
@@ -52,8 +53,8 @@ def value(found: Statistics, name: str, **labels: str) -> float:
 def test_two_workers_count_as_one(two_workers: tuple[str, int]) -> None:
     address, _ = two_workers
     batches: list[dict[str, object]] = [
-        {"samples": [sample(group="g"), sample("x", group="g")], "run": "a", "step": 7},
-        {"samples": [unsafe_sample(group="g"), unsafe_sample(group="g")], "run": "b"},
+        {"samples": [sample(), sample("x")], "run": "a", "step": 7},
+        {"samples": [unsafe_sample()] * 2, "run": "b"},
         {"samples": [{"completion": 5}]},
     ]
     rounds = 12
@@ -76,9 +77,6 @@ def test_two_workers_count_as_one(two_workers: tuple[str, int]) -> None:
         ("format_failures_total", *of_run["a"], ("code", "missing_section")): 1,
         ("stances_total", *of_run["a"], ("label", "safe"), ("stance", "none")): 1,
         ("stances_total", *of_run["b"], ("label", "unsafe"), ("stance", "refusal")): 2,
-        ("groups_total", *of_run["a"], ("kind", "all")): 1,
-        ("groups_total", *of_run["a"], ("kind", "equal")): 0,
-        ("groups_total", *of_run["b"], ("kind", "one")): 1,
         ("verdict_triples_total", *of_run["a"], ("triple", "none")): 1,
         ("request_seconds_count", ("protocol", "reward"), ("status", "200")): 2,
         ("request_seconds_count", ("protocol", "reward"), ("status", "422")): 1,
@@ -89,6 +87,25 @@ def test_two_workers_count_as_one(two_workers: tuple[str, int]) -> None:
     assert value(found, "workers") == 2
     assert value(found, "in_flight") == 0
     assert value(found, "run_step", profile="safegrpo", run="a") == 7
+
+
+def test_groups_are_put_together_from_single_samples_at_two_workers(
+    two_workers: tuple[str, int],
+) -> None:
+    address, _ = two_workers
+    groups, size = 20, 8
+    for step in range(groups):
+        for member in range(size):  # a connection each, so that both workers get some
+            text = "x" if member == 0 and step % 2 else None
+            body = {"run": "grouped", "step": step, "samples": [sample(text, group="p17")]}
+            httpx.post(f"{address}/reward", json=body, timeout=60)
+    of_run = {"profile": "safegrpo", "run": "grouped"}
+    eventually(lambda: value(statistics(address), "groups_total", kind="all", **of_run) == groups)
+    time.sleep(1)  # none is counted twice
+    found = statistics(address)
+    expected = {"all": groups, "equal": groups // 2, "one": groups // 2, "zero": 0}
+    for kind, times in expected.items():
+        assert value(found, "groups_total", kind=kind, **of_run) == times, kind
 
 
 def test_connections_opened_at_once_are_dealt_out_among_the_workers(
