@@ -90,15 +90,18 @@ class OpenGroups:
         for sample, score in zip(batch.samples, scores, strict=True):
             if sample.group is not None:
                 members[sample.group].append(score)
-        for name, scored in members.items():
-            if part := group_of(scored):
-                # The prompts come again in each epoch, and other runs have the same ones.
-                self._add((profile, run, json.dumps([batch.run, batch.step, name])), part)
+        if not members:
+            return
+        # The prompts come again in each epoch, and other runs have the same ones.
+        where = json.dumps([batch.run, batch.step])
+        parts = ((name, group_of(scored)) for name, scored in members.items())
+        self._add({(profile, run, where + name): part for name, part in parts if part})
 
-    def _add(self, key: _Key, part: Group) -> None:
+    def _add(self, parts: Mapping[_Key, Group]) -> None:
         with self._lock:
-            known = self._added.get(key)
-            self._added[key] = part if known is None else known.plus(part)
+            for key, part in parts.items():
+                known = self._added.get(key)
+                self._added[key] = part if known is None else known.plus(part)
 
     def settled(self) -> list[Settled]:
         """The groups that have become complete; each is returned once, to one of the workers."""
@@ -112,8 +115,7 @@ class OpenGroups:
             return self._take(added, now)
         except sqlite3.Error as error:
             if error.sqlite_errorcode == sqlite3.SQLITE_BUSY:
-                for key, part in added.items():
-                    self._add(key, part)
+                self._add(added)
             else:  # the disk is full, say: the rewards are right all the same
                 log.error("groups could not be counted: %s", error.sqlite_errorname)
             return []
