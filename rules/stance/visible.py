@@ -39,7 +39,8 @@ _UNSHOWN: Final = TimedPattern(
     r"|\\[hv]?phantom\s{0,9}\{(?:[^{}]|\{[^{}]{0,200}+\}){0,500}+\}|\x1b\[8m[^\x1b]{0,500}",
     IGNORECASE,
 )
-_UNSHOWN_BEGINS: Final = ("<", "![", "]:", "phantom", "\x1b[8m")
+_UNSHOWN_MARKS: Final = "<[\\"
+"""What is never shown has one of these."""
 # What is shown only on hover, if at all; of a link its title, not its address.
 _ATTRIBUTE: Final = TimedPattern(
     r"(?<![\w-])(?:alt|title|value|placeholder|content|(?:aria|data)-[a-z-]{1,40}+)\s?=\s?"
@@ -72,7 +73,7 @@ def visible_text(answer: str) -> str:
         for withdrawn in (_COMMENT, _HIDDEN, _STRUCK, _TAG):
             text = withdrawn.sub("", text)
         text = _LINE_TAG.sub("\n", text)
-    if any(map(text.__contains__, _UNSHOWN_BEGINS)):
+    if any(map(text.__contains__, _UNSHOWN_MARKS)):
         text = _UNSHOWN.sub("", text).strip() or text
     if "<" in text:
         text = _SEPARATING_TAG.sub(_and_new_line, text)
@@ -86,6 +87,8 @@ def _and_new_line(tag: Match) -> str:
     return f"{tag[0]}\n"
 
 
+_HIDING_MARKS: Final = _UNSHOWN_MARKS + "~="
+"""Words that are hidden, struck out or shown on hover only have one of these around them."""
 _MIN_MESSAGE_WORDS: Final = 5
 """Fewer hidden words are not a message."""
 _WORD: Final = TimedPattern(r"[^\W\d_]+")
@@ -104,8 +107,7 @@ def hides_words(answer: str) -> bool:
     """
     if not answer.isascii() and _SMUGGLED.search(answer):
         return True
-    marked = any(map(answer.__contains__, _UNSHOWN_BEGINS))
-    if not marked and not any(map(answer.__contains__, ("~~", "](", "="))):
+    if not any(map(answer.__contains__, _HIDING_MARKS)):
         return False
     hidden = [
         found.group()
