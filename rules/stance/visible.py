@@ -3,6 +3,8 @@
 import html
 from typing import Final
 
+import re2
+
 from grammar.unseen import UNSEEN
 from rules.stance.timed_pattern import IGNORECASE, Match, TimedPattern
 
@@ -94,10 +96,11 @@ _MIN_MESSAGE_WORDS: Final = 5
 _WORD: Final = TimedPattern(r"[^\W\d_]+")
 # More invisible characters or strokes in a row than any emoji sequence has; the Braille blank is
 # left out, as pictures made of Braille have rows of it.
-_SMUGGLED: Final = TimedPattern(
-    rf"[{UNSEEN}\u115f\u1160\u3164\uffa0\p{{Cf}}]{{12}}"
-    r"|(?:[^\u0334-\u0338]{1,2}[\u0334-\u0338]){12}"
-)
+_INVISIBLE: Final = f"[{UNSEEN}\u115f\u1160\u3164\uffa0\\p{{Cf}}]{{12}}"
+_STROKES: Final = "[\u0334-\u0338]"
+_SMUGGLED: Final = TimedPattern(rf"{_INVISIBLE}|(?:[^\u0334-\u0338]{{1,2}}{_STROKES}){{12}}")
+# RE2 finds out in a fraction of the time that there are none.
+_MAY_BE_SMUGGLED: Final = re2.compile(f"{_INVISIBLE}|{_STROKES}")
 
 
 def hides_words(answer: str) -> bool:
@@ -105,7 +108,7 @@ def hides_words(answer: str) -> bool:
 
     Linear.
     """
-    if not answer.isascii() and _SMUGGLED.search(answer):
+    if _smuggles(answer):
         return True
     if not any(map(answer.__contains__, _HIDING_MARKS)):
         return False
@@ -118,3 +121,9 @@ def hides_words(answer: str) -> bool:
     for tag in (_TAG, _LINE_TAG):
         said = tag.sub("", said)
     return len(_WORD.findall(said)) >= _MIN_MESSAGE_WORDS
+
+
+def _smuggles(answer: str) -> bool:
+    if answer.isascii() or not _MAY_BE_SMUGGLED.search(answer.encode(errors="ignore")):
+        return False
+    return _SMUGGLED.search(answer) is not None
