@@ -96,7 +96,8 @@ def _groups(languages: Mapping[str, list[int]], most_shared: int) -> Iterator[li
         shared: list[int] = []
         for own in (languages[c] for c in languages if (c in _IN_LATIN_LETTERS) == in_latin):
             if len(own) > _MAX_PATTERNS_PER_PASS:
-                yield from _parts(own)
+                for first in range(0, len(own), _MAX_PATTERNS_PER_PASS):
+                    yield own[first : first + _MAX_PATTERNS_PER_PASS]
                 continue
             if shared and len(shared) + len(own) > most_shared:
                 yield shared
@@ -104,13 +105,6 @@ def _groups(languages: Mapping[str, list[int]], most_shared: int) -> Iterator[li
             shared += own
         if shared:
             yield shared
-
-
-def _parts(own: list[int]) -> Iterator[list[int]]:
-    """Equal parts of at most `_MAX_PATTERNS_PER_PASS` patterns."""
-    parts = -(-len(own) // _MAX_PATTERNS_PER_PASS)
-    for part in range(parts):
-        yield own[part * len(own) // parts : (part + 1) * len(own) // parts]
 
 
 def _beginning(patterns: Sequence[Sought]) -> _Matching:

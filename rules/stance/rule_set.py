@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from rules.stance.lexicon import Effect, Lexicon, Rule
 from rules.stance.matching import MAX_HEAD_CHARACTERS, Hit, Matcher, Pattern, matches
+from rules.stance.sentences import sentence_end
 from rules.stance.stance import DECLINING
 from rules.stance.statement import statement_end
 from rules.stance.text import Text
@@ -87,7 +88,8 @@ class RuleSet:
 
     def _in_scope(self, head: Text, hits: list[Hit]) -> list[Hit]:
         """The hits, except those after the statement of rules that read only the statement."""
-        if not any(hit.rule in self._in_statement for hit in hits):
+        starts = [hit.start for hit in hits if hit.rule in self._in_statement]
+        if not starts or max(starts) < sentence_end(head.text, 0):  # no statement ends sooner
             return hits
         end = statement_end(head.text, self.is_description)
         return [hit for hit in hits if hit.start < end or hit.rule not in self._in_statement]
