@@ -92,12 +92,13 @@ def _groups(languages: Mapping[str, list[int]], most_shared: int) -> Iterator[li
     A text holds words of languages in its own script, and hardly any of the others: their automaton
     stays small. `most_shared`: most patterns of small languages in a group.
     """
-    for in_latin in (True, False):
+    latin = [own for code, own in languages.items() if code in _IN_LATIN_LETTERS]
+    others = [own for code, own in languages.items() if code not in _IN_LATIN_LETTERS]
+    for alike in (latin, others):
         shared: list[int] = []
-        for own in (languages[c] for c in languages if (c in _IN_LATIN_LETTERS) == in_latin):
+        for own in alike:
             if len(own) > _MAX_PATTERNS_PER_PASS:
-                for first in range(0, len(own), _MAX_PATTERNS_PER_PASS):
-                    yield own[first : first + _MAX_PATTERNS_PER_PASS]
+                yield from _parts(own)
                 continue
             if shared and len(shared) + len(own) > most_shared:
                 yield shared
@@ -105,6 +106,11 @@ def _groups(languages: Mapping[str, list[int]], most_shared: int) -> Iterator[li
             shared += own
         if shared:
             yield shared
+
+
+def _parts(own: list[int]) -> Iterator[list[int]]:
+    for first in range(0, len(own), _MAX_PATTERNS_PER_PASS):
+        yield own[first : first + _MAX_PATTERNS_PER_PASS]
 
 
 def _beginning(patterns: Sequence[Sought]) -> _Matching:

@@ -45,7 +45,7 @@ _MIN_ITEM_CHARACTERS: Final = 4
 """Shorter items say nothing and are not counted."""
 _MARKS: Final = (
     *(" a", "one", *'-:\n"123456789', "i) ", " i)", " i.", " (", "first", "step"),
-    *'0><|{[]~#$%+*/\\^=@',
+    *"0><|{[]~#$%+*/\\^=@",
 )
 """Every list in ASCII contains one of these, of which the most common ones come first."""
 _MAX_LIST_CHARACTERS: Final = 400

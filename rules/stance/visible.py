@@ -66,12 +66,12 @@ def visible_text(answer: str) -> str:
     others that separate sentences are followed by one, and character references are decoded. An
     answer of which nothing is shown is left as it is. Linear.
     """
-    text = answer.replace("**", "")
+    text = answer.replace("**", "") if "*" in answer else answer
     if "*" in text or "_" in text:
         text = _EMPHASIS.sub("", text)
     if "`" in text:
         text = _SET_AS_CODE.sub(r"\1", text)
-    if "<" in text or "~~" in text:
+    if "<" in text or "~" in text:
         for withdrawn in (_COMMENT, _HIDDEN, _STRUCK, _TAG):
             text = withdrawn.sub("", text)
         text = _LINE_TAG.sub("\n", text)
