@@ -1,6 +1,7 @@
 """What a reader of the answer sees: text that markup hides, strikes out or omits is not said."""
 
 import html
+from collections.abc import Sequence
 from typing import Final
 
 import re2
@@ -41,8 +42,11 @@ _UNSHOWN: Final = TimedPattern(
     r"|\\[hv]?phantom\s{0,9}\{(?:[^{}]|\{[^{}]{0,200}+\}){0,500}+\}|\x1b\[8m[^\x1b]{0,500}",
     IGNORECASE,
 )
-_UNSHOWN_MARKS: Final = "<[\\"
-"""What is never shown has one of these."""
+_UNSHOWN_BEGINS: Final = ("<", "![", "]:", "phantom", "\x1b[8m")
+_HIDING_MARKS: Final = (*_UNSHOWN_BEGINS, "~~", "](", "=")
+"""What is hidden, struck out or shown on hover only has one of these in it."""
+_SIGNS: Final = ("<", "[", "]", "phantom", "~", "=")
+"""Each of those marks has one of these in it, which are found in a fraction of the time."""
 # What is shown only on hover, if at all; of a link its title, not its address.
 _ATTRIBUTE: Final = TimedPattern(
     r"(?<![\w-])(?:alt|title|value|placeholder|content|(?:aria|data)-[a-z-]{1,40}+)\s?=\s?"
@@ -75,7 +79,7 @@ def visible_text(answer: str) -> str:
         for withdrawn in (_COMMENT, _HIDDEN, _STRUCK, _TAG):
             text = withdrawn.sub("", text)
         text = _LINE_TAG.sub("\n", text)
-    if any(map(text.__contains__, _UNSHOWN_MARKS)):
+    if _holds_any(_UNSHOWN_BEGINS, text):
         text = _UNSHOWN.sub("", text).strip() or text
     if "<" in text:
         text = _SEPARATING_TAG.sub(_and_new_line, text)
@@ -84,13 +88,17 @@ def visible_text(answer: str) -> str:
     return text
 
 
+def _holds_any(marks: Sequence[str], text: str) -> bool:
+    """Whether one of the marks, which are some of `_HIDING_MARKS`, is in the text."""
+    signed = any(map(text.__contains__, _SIGNS))
+    return signed and any(map(text.__contains__, marks))
+
+
 def _and_new_line(tag: Match) -> str:
     """The tag and a newline, so that no sentence continues after it."""
     return f"{tag[0]}\n"
 
 
-_HIDING_MARKS: Final = _UNSHOWN_MARKS + "~="
-"""Words that are hidden, struck out or shown on hover only have one of these around them."""
 _MIN_MESSAGE_WORDS: Final = 5
 """Fewer hidden words are not a message."""
 _WORD: Final = TimedPattern(r"[^\W\d_]+")
@@ -110,7 +118,7 @@ def hides_words(answer: str) -> bool:
     """
     if _smuggles(answer):
         return True
-    if not any(map(answer.__contains__, _HIDING_MARKS)):
+    if not _holds_any(_HIDING_MARKS, answer):
         return False
     hidden = [
         found.group()
