@@ -6,6 +6,8 @@ with "never", and "sorry, no | **step one** …" has a second sentence.
 
 from typing import Final
 
+import re2
+
 from rules.stance.folding import fold_pattern
 from rules.stance.timed_pattern import TimedPattern
 
@@ -26,6 +28,9 @@ _MARKS_BEFORE_WORD: Final = TimedPattern(
     rf"(?<=\S ?)(?<![{_MARKS}])(?:[{_MARKS}]|(?<=\s)-|-(?=\s))++\s*+(?=\p{{L}})"
 )
 
+# RE2 finds out in a fraction of the time that ASCII text has no such mark.
+_MAY_BE_MARKED: Final = re2.compile(rf"(?:[{_MARKS}]|\s-|-\s)\s*\pL")
+
 
 def from_first_word(folded: str) -> str:
     """The folded text without leading warning signs, warning labels and heading marks."""
@@ -40,5 +45,7 @@ def split_at_marks(folded: str) -> str:
 
     Empty if there is no such mark.
     """
+    if folded.isascii() and not _MAY_BE_MARKED.search(folded.encode()):
+        return ""
     _, *parts = _MARKS_BEFORE_WORD.split(folded)
     return "".join(f"\n{part}" for part in parts)

@@ -91,8 +91,6 @@ _BARE_NEGATION: Final = re.compile(
     r"\b(ca|wo|could|would|should|does|did|is|are|(?<=\bi )do|(?<=\bwe )do|(?<=\byou )do"
     r"|(?<=\bplease )do)nt\b"
 )
-_BARE_ENDINGS: Final = ("cant", "wont", "dont", "dnt", "snt", "arent")
-"""Every such word has one of these endings."""
 _HAS_BARE_NEGATION: Final = re2.compile(r"\b(?:ca|wo|do|[a-z]+ld|does|did|is|are)nt\b")
 _TICK: Final = re.compile(r"(?<=[a-z])`(?=[a-z])")
 """A backtick where an apostrophe is meant; elsewhere it marks code."""
@@ -172,7 +170,7 @@ def _tidy(text: str) -> str:
         text = text.replace(" \n", "\n").replace("\n ", "\n")
     if "`" in text:
         text = _TICK.sub("'", text)
-    if any(map(text.__contains__, _BARE_ENDINGS)) and _HAS_BARE_NEGATION.search(text.encode()):
+    if _HAS_BARE_NEGATION.search(text.encode()):
         text = _BARE_NEGATION.sub(r"\1n't", text)
     return text
 

@@ -37,7 +37,7 @@ def help_in_head(
             return None
     elif not helps and not any(rules.reads_start(hit.rule) for hit in declines):
         spoken = {hit.language for hit in declines}
-        advice = rules.advice_in_head(head, overrides)
+        advice = rules.advice_in_head(head)
         helps = [hit for hit in advice if hit.language in spoken]
     return helps[0].rule if helps else None
 

@@ -78,8 +78,8 @@ class Matcher:
         self.patterns = tuple(p for lexicon in lexicons for p in _patterns(lexicon))
         sought = [Sought(p.language, p.written, p.rule) for p in self.patterns]
         supersets = [one._replace(pattern=as_superset(one.pattern)) for one in sought]
-        self._for_ascii = Prefilter(sought, together=True)
-        self._for_unicode = Prefilter(supersets, together=False)
+        self._for_ascii = Prefilter(sought, in_ascii=True)
+        self._for_unicode = Prefilter(supersets, in_ascii=False)
 
     def candidates(self, text: Text) -> list[Pattern]:
         """The patterns that may match `text`, in the order of the lexicons."""

@@ -9,12 +9,13 @@ would be tried on every answer, so it is refused when the lexicons are loaded.
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
 import re2
 
 from rules.stance.engines import search_options, with_unbounded_gaps
+from rules.stance.language import FUNCTION_WORDS
 from rules.stance.lexicon import LexiconError
 
 _MAX_PATTERNS_PER_PASS: Final = 300
@@ -23,8 +24,12 @@ _MAX_PATTERNS_PER_PASS: Final = 300
 Its states multiply with the words that texts may contain, and RE2 bounds their memory: with many
 more patterns it would keep discarding states, and take five times as long.
 """
-_MAX_PATTERNS_PER_SHARED_PASS: Final = 700
-"""Patterns of small languages that share an automaton; RE2 refuses to build much larger ones."""
+_MAX_PATTERNS_PER_SHARED_PASS: Final = 150
+"""Patterns of small languages that share an automaton. Texts that mix them need many states."""
+_MAX_PATTERNS_PER_SHARED_ASCII_PASS: Final = 700
+"""The same for ASCII texts, which hold fewer of the words; RE2 refuses much larger automata."""
+_IN_LATIN_LETTERS: Final = frozenset(FUNCTION_WORDS)
+"""Codes of languages."""
 
 
 class Sought(NamedTuple):
@@ -57,8 +62,8 @@ class Prefilter:
     Patterns are read as RE2 does, with gaps of any length, so that no match is missed.
     """
 
-    def __init__(self, patterns: Sequence[Sought], together: bool) -> None:
-        """`together`: small languages share passes, which pays on texts with few of their words.
+    def __init__(self, patterns: Sequence[Sought], in_ascii: bool) -> None:
+        """`in_ascii`: all texts will be in ASCII.
 
         Raises LexiconError, naming the place, for a pattern that needs no particular word.
         """
@@ -68,7 +73,8 @@ class Prefilter:
             at_once = pattern.startswith(_START) and not _GAP_FIRST.match(pattern)
             (at_start if at_once else others[language]).append(index)
         self._passes = [_Pass(at_start, _beginning([patterns[i] for i in at_start]))]
-        for group in _groups(others.values(), together):
+        most = _MAX_PATTERNS_PER_SHARED_ASCII_PASS if in_ascii else _MAX_PATTERNS_PER_SHARED_PASS
+        for group in _groups(others, most):
             self._passes.append(_Pass(group, _anywhere([patterns[i] for i in group])))
 
     def matching(self, encoded: bytes) -> list[int]:
@@ -80,25 +86,31 @@ class Prefilter:
         )
 
 
-def _groups(languages: Collection[list[int]], together: bool) -> Iterator[list[int]]:
-    """The groups that share an automaton: part of a language, or small languages `together`.
+def _groups(languages: Mapping[str, list[int]], most_shared: int) -> Iterator[list[int]]:
+    """The groups that share an automaton: part of a large language, or small ones of like script.
 
-    The largest language, whose words most texts contain, is never grouped with others.
+    A text holds words of languages in its own script, and hardly any of the others: their automaton
+    stays small. `most_shared`: most patterns of small languages in a group.
     """
-    shared: list[int] = []
-    largest = max(map(len, languages), default=0)
-    for own in languages:
-        if together and len(own) < min(largest, _MAX_PATTERNS_PER_PASS):
-            if len(shared) + len(own) > _MAX_PATTERNS_PER_SHARED_PASS:
+    latin = [own for code, own in languages.items() if code in _IN_LATIN_LETTERS]
+    others = [own for code, own in languages.items() if code not in _IN_LATIN_LETTERS]
+    for alike in (latin, others):
+        shared: list[int] = []
+        for own in alike:
+            if len(own) > _MAX_PATTERNS_PER_PASS:
+                yield from _parts(own)
+                continue
+            if shared and len(shared) + len(own) > most_shared:
                 yield shared
                 shared = []
             shared += own
-        else:
-            parts = -(-len(own) // _MAX_PATTERNS_PER_PASS)
-            for part in range(parts):
-                yield own[part * len(own) // parts : (part + 1) * len(own) // parts]
-    if shared:
-        yield shared
+        if shared:
+            yield shared
+
+
+def _parts(own: list[int]) -> Iterator[list[int]]:
+    for first in range(0, len(own), _MAX_PATTERNS_PER_PASS):
+        yield own[first : first + _MAX_PATTERNS_PER_PASS]
 
 
 def _beginning(patterns: Sequence[Sought]) -> _Matching:

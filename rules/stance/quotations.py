@@ -54,6 +54,8 @@ def place_in_whole(folded: str) -> Callable[[int], int]:
 
 def block_quotes(folded: str) -> str:
     """The contents of block quotes, one line each, without the `>`."""
+    if ">" not in folded:
+        return ""
     return "\n".join(line.lstrip(" >") for line in _BLOCK_QUOTE.findall(folded))
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from rules.stance.lexicon import Effect, Lexicon, Rule
 from rules.stance.matching import MAX_HEAD_CHARACTERS, Hit, Matcher, Pattern, matches
+from rules.stance.sentences import sentence_end
 from rules.stance.stance import DECLINING
 from rules.stance.statement import statement_end
 from rules.stance.text import Text
@@ -20,8 +21,10 @@ class RuleSet:
         self._lexicons = lexicons
         self._stances = self._matcher(*DECLINING, "unclear")
         """An answer that none of these rules matches helps; most answers are read no further."""
-        self._overrides = self._matcher("compliance", "mention", "advice")
+        self._overrides = self._matcher("compliance", "mention")
         """Rules that change what an answer that seems to decline, or to ask back, amounts to."""
+        self._advice = self._matcher("advice")
+        """Rules that help beside a warning, so that refusals need not be searched for them."""
         self._descriptions = self._matcher("description")
         self._in_statement = self._named(lambda rule: rule.scope == "statement")
         self._at_start = self._named(lambda rule: rule.scope == "start")
@@ -30,7 +33,7 @@ class RuleSet:
     @property
     def matchers(self) -> tuple[Matcher, ...]:
         """All matchers; each rule is in exactly one of them."""
-        return self._stances, self._overrides, self._descriptions
+        return self._stances, self._overrides, self._advice, self._descriptions
 
     def stances(self, head: Text) -> list[Hit]:
         """The hits of rules that decline or ask back."""
@@ -50,11 +53,12 @@ class RuleSet:
 
     def help_in_head(self, head: Text, overrides: Iterable[Pattern]) -> list[Hit]:
         """The hits of rules that help."""
-        return self._override_hits(head, overrides, "compliance")
+        helps = _with_effect(overrides, "compliance")
+        return self._in_scope(head, self._overrides.hits(head, helps))
 
-    def advice_in_head(self, head: Text, overrides: Iterable[Pattern]) -> list[Hit]:
+    def advice_in_head(self, head: Text) -> list[Hit]:
         """The hits of rules that tell how to do something."""
-        return self._override_hits(head, overrides, "advice")
+        return self._in_scope(head, self._advice.hits(head, self._advice.candidates(head)))
 
     def help_anywhere(self, text: Text) -> list[Hit]:
         """The hits, at any place, of rules that look for help in the whole answer."""
@@ -82,12 +86,10 @@ class RuleSet:
         """Whether the rule reads only the start of an answer."""
         return rule in self._at_start
 
-    def _override_hits(self, head: Text, overrides: Iterable[Pattern], effect: Effect) -> list[Hit]:
-        return self._in_scope(head, self._overrides.hits(head, _with_effect(overrides, effect)))
-
     def _in_scope(self, head: Text, hits: list[Hit]) -> list[Hit]:
         """The hits, except those after the statement of rules that read only the statement."""
-        if not any(hit.rule in self._in_statement for hit in hits):
+        starts = [hit.start for hit in hits if hit.rule in self._in_statement]
+        if not starts or max(starts) < sentence_end(head.text, 0):  # no statement ends sooner
             return hits
         end = statement_end(head.text, self.is_description)
         return [hit for hit in hits if hit.start < end or hit.rule not in self._in_statement]

@@ -44,10 +44,10 @@ _MARK: Final = re2.compile(
 _MIN_ITEM_CHARACTERS: Final = 4
 """Shorter items say nothing and are not counted."""
 _MARKS: Final = (
-    *'0123456789\n><|{[]"~#$%+-*/:\\^=@',
-    *(" a", " i)", "i) ", " i.", " (", "one", "first", "step"),
+    *(" a", "one", *'-:\n"123456789', "i) ", " i)", " i.", " (", "first", "step"),
+    *"0><|{[]~#$%+*/\\^=@",
 )
-"""Every list in ASCII contains one of these."""
+"""Every list in ASCII contains one of these, of which the most common ones come first."""
 _MAX_LIST_CHARACTERS: Final = 400
 """The part of a list in which it shows care, if it does."""
 _BRACKETED: Final = re2.compile(r"\[[^\[\]]{0,80}\]")
@@ -109,8 +109,10 @@ def _is_careful(listed: str, languages: Set[str]) -> bool:
 
 def _is_listed(folded: str, hit: Hit) -> bool:
     """Whether the hit is in a list item that warns or names a source of help."""
+    if hit.effect != "rebuttal":
+        return False
     begins = folded[folded.rfind("\n", 0, hit.start) + 1 : hit.start].lstrip()[:1]
-    return hit.effect == "rebuttal" and (begins.isdigit() or (begins != "" and begins in _BULLETS))
+    return begins.isdigit() or (begins != "" and begins in _BULLETS)
 
 
 def _introduces(folded: str, end: int) -> bool:

@@ -109,7 +109,7 @@ def test_more_words_than_an_automaton_holds_are_refused_naming_the_language(scop
     letters = random.Random(0)
     words = ("".join(letters.choices(string.ascii_lowercase, k=2000)) for _ in range(200))
     with pytest.raises(LexiconError, match="patterns of tlh hold more words"):
-        Prefilter([Sought("tlh", scope + word, "tlh.rule") for word in words], together=True)
+        Prefilter([Sought("tlh", scope + word, "tlh.rule") for word in words], in_ascii=True)
 
 
 def test_no_pass_loses_a_pattern_of_the_start() -> None:
@@ -119,8 +119,8 @@ def test_no_pass_loses_a_pattern_of_the_start() -> None:
         "de": [r"\A(?:bitte )?[^.!?\n]{0,40}\bniemals\b", r"\Anein\b"],
     }
     sought = [Sought(code, one, "a.rule") for code, patterns in written.items() for one in patterns]
-    for together in (True, False):
-        prefilter = Prefilter(sought, together)
+    for in_ascii in (True, False):
+        prefilter = Prefilter(sought, in_ascii)
         assert prefilter.matching(b"no, you should never do it") == [0, 1]
         assert prefilter.matching(b"bitte tu das niemals") == [3]
         assert prefilter.matching(b"go on. never stop. nein") == [2]
