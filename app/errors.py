@@ -68,6 +68,11 @@ class RequestError(Exception):
         return headers
 
 
+def wrong_field(field: str, index: int | None, message: str) -> RequestError:
+    """422 about one field."""
+    return RequestError(422, message, [Problem(field=field, sample=index, message=message)])
+
+
 def invalid_request(error: ValidationError) -> RequestError:
     """422 naming each field and sample; input and unknown keys are never echoed."""
     if error.error_count() > TOO_MANY_TO_NAME:

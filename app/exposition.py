@@ -34,7 +34,9 @@ def forget_dead_workers() -> None:
         pid = name.removesuffix(".db").rpartition("_")[2]
         if name.startswith("gauge_live") and not _is_running(int(pid)):
             with suppress(FileNotFoundError):  # another scrape was faster
-                multiprocess.mark_process_dead(pid, str(folder))  # type: ignore[no-untyped-call]
+                multiprocess.mark_process_dead(  # type: ignore[no-untyped-call]  # as above
+                    pid, str(folder)
+                )
 
 
 def _is_running(pid: int) -> bool:

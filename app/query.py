@@ -5,8 +5,8 @@ It is for trainers whose formats have no place for either.
 
 from urllib.parse import parse_qsl
 
-from app.errors import RequestError
-from app.schema import LONGEST_RUN, Problem, RewardRequest
+from app.errors import wrong_field
+from app.schema import LONGEST_RUN, RewardRequest
 
 KEYS = ("profile", "run")
 
@@ -21,15 +21,12 @@ def with_query(batch: RewardRequest, query: bytes) -> RewardRequest:
     for key, value in parse_qsl(query.decode("latin-1"), keep_blank_values=True):
         if key not in KEYS:
             known = " and ".join(KEYS)
-            raise _refused("the query", f"holds a key that is not known; there are {known}")
+            message = f"the query holds a key that is not known; there are {known}"
+            raise wrong_field("the query", None, message)
         if key in given or getattr(batch, key) is not None:
-            raise _refused(key, "is given twice; leave it out of the query or of the body")
+            message = f"`{key}` is given twice; leave it out of the query or of the body"
+            raise wrong_field(key, None, message)
         given[key] = value
     if len(given.get("run", "")) > LONGEST_RUN:
-        raise _refused("run", f"must be a name of at most {LONGEST_RUN} characters")
+        raise wrong_field("run", None, f"`run` must be a name of at most {LONGEST_RUN} characters")
     return batch.model_copy(update=given)
-
-
-def _refused(field: str, message: str) -> RequestError:
-    problem = Problem(field=field, sample=None, message=message)
-    return RequestError(422, f"{field} {message}", [problem])

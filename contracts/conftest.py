@@ -32,9 +32,8 @@ def judgeless(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client
 
 @pytest.fixture(scope="session")
 def keyed() -> Iterator[str]:
-    """The address of a server that wants a key, with the key and a run in it.
-
-    The default profile gives the contracts' completions nothing, the one that it names does.
+    """The address of a server that wants a key, `%s` standing for the path; it names the key, a run
+    and a profile that pays the contracts' completions, unlike the server's default.
     """
     with client("--api-keys", "a-key", "--profile", "paper") as made:
         yield f"http://a-key@{made.base_url.netloc.decode()}%s?profile=safegrpo&run=exp-12"

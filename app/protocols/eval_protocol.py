@@ -1,14 +1,16 @@
 """eval-protocol: an evaluator at `POST /evaluate`.
 
-The last assistant message is scored; `ground_truth` is the three labels, an object or JSON text.
+The last assistant message is scored; `ground_truth` is the three labels, an object or JSON text,
+and if you like `group` and `instruction`.
 """
 
 from typing import Any
 
 from pydantic import BaseModel
 
+from app.errors import wrong_field
 from app.protocol import Protocol, Scored
-from app.protocols.translation import numbers, rewards_of, sample_at, wrong_field
+from app.protocols.translation import numbers, rewards_of, sample_at
 from app.rows import instruction_of, written_by_assistant
 from app.schema import Many, RewardRequest
 

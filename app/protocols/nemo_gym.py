@@ -2,9 +2,10 @@
 trainers that use its format (tested with NeMo-RL).
 
 The request holds the columns of the data set's row: the labels are in SafeTag's columns, or in
-`labels`, `label` or `ground_truth`. A sample that could not be scored is masked, never a zero that
-is trained on; other failures of the service are 5xx, which NeMo Gym counts as infrastructure. The
-service is stateless, so seeding a session does nothing and rollouts can be verified again.
+`labels`, `label` or `ground_truth`, with `group` and `instruction` beside them if you like. A
+sample that could not be scored is masked, never a zero that is trained on; other failures of the
+service are 5xx, which NeMo Gym counts as infrastructure. The service is stateless, so seeding a
+session does nothing and rollouts can be verified again.
 """
 
 import time
@@ -18,11 +19,12 @@ from pydantic_core import to_json
 
 from app.body import parse_body
 from app.compression import unpack
+from app.errors import wrong_field
 from app.exchange import exchange_of
 from app.nemo_gym_metrics import AggregateMetrics, AggregateMetricsRequest, aggregate
 from app.openapi import REFUSALS, TRAINERS
 from app.protocol import Protocol, Scored
-from app.protocols.translation import numbers, wrong_field
+from app.protocols.translation import numbers
 from app.rows import LabelError, instruction_of, row_ground_truth, text_of
 from app.schema import RewardRequest, Sample
 from app.service import Service

@@ -2,7 +2,7 @@
 
 All fields are lists of the same length: newer versions send one sample per request, older ones
 batches, and with several URLs all but one receive empty lists. Labels are whatever the data set's
-label column holds: for us an object, or its JSON text.
+label column holds: for us an object, or its JSON text, with `group` and `instruction` if you like.
 """
 
 import re
@@ -11,13 +11,13 @@ from typing import Any
 from pydantic import BaseModel
 
 from app.chat_templates import users_words
+from app.errors import wrong_field
 from app.protocol import Protocol, Scored
 from app.protocols.translation import (
     numbers,
     rewards_of,
     sample_at,
     without_end_tokens,
-    wrong_field,
 )
 from app.schema import Many, RewardRequest
 

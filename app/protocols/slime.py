@@ -1,7 +1,8 @@
 """slime's remote reward: `--rm-type remote_rm --rm-url http://localhost:8700/slime
 --reward-key reward`.
 
-One sample a request. The label is JSON text with the three labels (`--label-key` names its column).
+One sample a request. The label is JSON text with the three labels, and if you like `group` and
+`instruction` (`--label-key` names its column).
 """
 
 from typing import Annotated, Any

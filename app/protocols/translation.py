@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from app.errors import RequestError
+from app.errors import wrong_field
 from app.rows import LabelError, read_ground_truth
-from app.schema import Problem, Sample
+from app.schema import Sample
 from grammar import content_end
 from rules.profile import usual_trailing_tokens
 from rules.reward import Score
@@ -38,11 +38,6 @@ def sample_at(value: object, field: str, index: int, completion: str, prompt: st
         labels=truth.labels,
         group=truth.group,
     )
-
-
-def wrong_field(field: str, index: int | None, message: str) -> RequestError:
-    """422 about one field."""
-    return RequestError(422, message, [Problem(field=field, sample=index, message=message)])
 
 
 def rewards_of(scores: Sequence[Score]) -> list[float]:

@@ -35,8 +35,8 @@ def test_it_names_the_profile_and_the_run(
     [
         (b"porfile=secret", "the query holds a key that is not known; there are profile and run"),
         (b"secret", "the query holds a key that is not known; there are profile and run"),
-        (b"run=a&run=secret", "run is given twice"),
-        (b"run=" + b"secret" * 50, "run must be a name of at most 256 characters"),
+        (b"run=a&run=secret", "`run` is given twice"),
+        (b"run=" + b"secret" * 50, "`run` must be a name of at most 256 characters"),
     ],
 )
 def test_what_cannot_be_used_is_refused_without_an_echo(query: bytes, says: str) -> None:
@@ -49,7 +49,7 @@ def test_what_cannot_be_used_is_refused_without_an_echo(query: bytes, says: str)
 def test_what_the_body_names_is_not_named_again() -> None:
     batch = RewardRequest(samples=[], profile="paper")
     assert with_query(batch, b"run=a").profile == "paper"
-    with pytest.raises(RequestError, match="profile is given twice"):
+    with pytest.raises(RequestError, match="`profile` is given twice"):
         with_query(batch, b"profile=paper")
 
 

@@ -6,7 +6,8 @@
 
 EasyR1 passes neither the prompt nor other columns, so the answer column holds the three labels as
 JSON text: `{"visual": "safe", "text": "safe", "combined": "unsafe"}`, or SafeTag's names; and as
-`instruction` the user's text, without which completions are scored without their prompt. EasyR1
+`instruction` the user's text, without which completions are scored without their prompt; `group`
+says which completions answer one prompt, for the service's statistics. EasyR1
 logs the components by their names, and their raw values as `raw_…`.
 
 EasyR1 has no missing rewards: samples that could not be scored are sent again, and if that does not

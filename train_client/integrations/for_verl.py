@@ -13,7 +13,8 @@ reward.reward_manager.name=gdpo`.
 `ground_truth` of the data set's `reward_model` holds the three labels, an object or JSON text; or
 `extra_info` has the columns `image_tag, text_tag, combine_tag`. The user's text is `instruction` in
 `extra_info`, or else beside the labels in `ground_truth`; without it completions are scored without
-their prompt.
+their prompt. `group`, in the same places, says which completions answer one prompt, for the
+service's statistics.
 
 verl scores each sample alone, and has no missing rewards. Concurrent calls are joined into one
 request. Samples that could not be scored are sent again, and if that does not help the call
